@@ -1,0 +1,42 @@
+"""How long to train: one number in one unit, read as progress from 0 to 1.  Nothing here imports torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+UNITS = ("steps", "epochs", "examples", "seconds")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """`amount` steps, epochs (passes over the training set), examples or wall-clock seconds of training."""
+
+    unit: str
+    amount: float
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS or not self.amount > 0:
+            raise ValueError(f"a budget is a positive number of {', '.join(UNITS)}")
+
+    def steps(self, batch_size: int, examples: int) -> int | None:
+        """Training steps of the whole budget; None where only the clock can tell.
+
+        Args:
+            batch_size: of the global batch.
+            examples: in the training set; an epoch is its whole batches.
+        """
+        if self.unit == "seconds":
+            return None
+        per_epoch = max(1, examples // batch_size)
+        steps = {
+            "steps": self.amount,
+            "epochs": self.amount * per_epoch,
+            "examples": self.amount / batch_size,
+        }
+        return max(1, math.ceil(steps[self.unit] - 1e-9))
+
+    def progress(self, step: int, total_steps: int | None, seconds: float) -> float:
+        """The spent share of the budget, in [0, 1]."""
+        spent = seconds / self.amount if total_steps is None else step / total_steps
+        return min(1.0, spent)

@@ -1,0 +1,85 @@
+"""What a family can do beyond training and drawing: abstract interfaces, written against by everything else.
+
+A family inherits the capabilities that it implements.  What holds for an instance may be narrower (a VAE
+whose likelihood does not fit the data has no bound to offer): `GenerativeModule.capabilities()` says so.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from genkit.core.batch import Batch
+from genkit.core.noise import Noise
+
+
+@dataclass(frozen=True)
+class LikelihoodKind:
+    """What a log-likelihood is worth: `kind` is "exact", "bound", "estimate" or "none"; `note` says why."""
+
+    kind: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.note})" if self.note else self.kind
+
+
+class Likelihood(ABC):
+    """Scores given examples."""
+
+    @abstractmethod
+    def likelihood_kind(self) -> LikelihoodKind:
+        """Whether `log_likelihood` is exact, a lower bound, an estimate, or none on this data."""
+
+    @abstractmethod
+    def log_likelihood(self, batch: Batch, noise: Noise) -> Tensor:
+        """Natural log-likelihood of each whole example (nats), (B,)."""
+
+
+class LatentSpace(ABC):
+    """Draws by decoding a latent vector with a known prior."""
+
+    latent_size: int
+
+    @abstractmethod
+    def prior(self, noise: Noise) -> Tensor:
+        """Latents from the prior, one a noise row, (B, latent_size)."""
+
+    @abstractmethod
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents (B, latent_size) to data space, floats in [0, 1], (B, C, H, W)."""
+
+
+class Encoder(ABC):
+    """Maps data to its place in the latent space."""
+
+    @abstractmethod
+    def encode(self, data: Tensor) -> Tensor:
+        """Data (B, C, H, W) in [0, 1] to the mean of its latent distribution, (B, latent_size)."""
+
+
+class Reconstruction(ABC):
+    """Passes data through the model and back."""
+
+    @abstractmethod
+    def reconstruct(self, data: Tensor) -> Tensor:
+        """Data (B, C, H, W) in [0, 1] to its reconstruction, same shape and range."""
+
+
+class Conditional(ABC):
+    """Draws given something: a prompt, a label."""
+
+    @abstractmethod
+    def conditions(self, options: dict[str, Any]) -> Sequence[Any]:
+        """The conditions that these sampling options ask for; each gets n samples.
+
+        Raises:
+            ConfigError: a condition that this instance cannot take.
+        """
+
+
+CAPABILITIES: tuple[type, ...] = (Likelihood, LatentSpace, Encoder, Reconstruction, Conditional)

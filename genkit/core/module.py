@@ -1,0 +1,460 @@
+"""GenerativeModule: the one LightningModule behind every family.
+
+A family writes `phases()`, `score_batch()` and `draw()`.  Everything else here is final: the training step,
+validation, optimisers, schedules, clipping, accumulation, the moving average, `sample()`.  Manual
+optimisation is used for every family, so a GAN's two optimisers are two entries in a tuple and `global_step`
+counts batches for all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, final
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.plugins.precision import MixedPrecision
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from genkit.core.batch import Batch
+from genkit.core.budget import Budget
+from genkit.core.capabilities import CAPABILITIES, Conditional, Likelihood
+from genkit.core.ema import MovingAverage
+from genkit.core.errors import ConfigError, Diverged
+from genkit.core.noise import Noise, mix
+from genkit.core.optim import build_optimizer, schedule_factor
+from genkit.core.options import Option, resolve_options
+from genkit.core.phase import LossTerms, Phase, StepNoise
+from genkit.core.samples import Samples
+from genkit.core.spec import ArraySpec, Spec
+
+MAX_SCALER_SKIPS = 25  # consecutive; a fresh scaler at 2^16 needs at most 16 halvings to reach 1
+
+
+@dataclass
+class Plan:
+    """How to train: everything about an optimisation that is not the model.
+
+    Attributes:
+        optim: the settings of the group `optim`; a key with a phase's name overrides them for that phase.
+        seed: of the noise, the order of the data and the dropout.
+        budget: what is to be spent.
+        total_steps: the budget in steps; None where only the clock can tell.
+        accumulate: micro-batches that one batch is processed in; a step is always one whole update.
+        fused: fused optimiser kernels; they hide the unscaled gradient under fp16, so not there.
+    """
+
+    optim: Mapping[str, Any]
+    seed: int = 0
+    budget: Budget = field(default_factory=lambda: Budget("steps", 1))
+    total_steps: int | None = 1
+    accumulate: int = 1
+    fused: bool = True
+    seconds_before: float = 0.0  # spent by earlier parts of a resumed training
+
+    def settings(self, phase: str) -> dict[str, Any]:
+        """The optimiser settings of one phase: its own where given, else the common ones."""
+        common = {k: v for k, v in self.optim.items() if not isinstance(v, Mapping)}
+        own = {k: v for k, v in (self.optim.get(phase) or {}).items() if v is not None}
+        return {**common, **own, "fused": self.fused}
+
+
+class GenerativeModule(LightningModule):
+    """Base of every family.
+
+    Args:
+        spec: what the data is.
+
+    Attributes:
+        options: the sampling options that the family takes.
+        units: the unit of each term of `score_batch`.
+        terms: the last training step's loss terms, by name; tensors, read them with `float`.
+    """
+
+    options: ClassVar[tuple[Option, ...]] = ()
+    units: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.spec = spec
+        self.plan = Plan(optim={})
+        self.average: MovingAverage | None = None
+        self.origin: dict[str, Any] = {}
+        self.terms: dict[str, Tensor | float] = {}
+        self._phases: tuple[Phase, ...] = ()
+        self._optimizers: list[Optimizer] = []
+        self._current: tuple[Phase, dict[str, Any]] | None = None
+        self._skips = 0
+        self._started = time.monotonic()
+        self._late = _LateCheck()
+        self._sums: dict[str, list[float]] = {}
+        self._swapped: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+
+    # ------------------------------------------------------------------ what a family writes
+
+    @abstractmethod
+    def phases(self) -> tuple[Phase, ...]:
+        """What one training step does, in order; the first phase has `every=1`."""
+
+    @abstractmethod
+    def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Validation terms of each example, {name: (B,)}; their units stand in `units`."""
+
+    @abstractmethod
+    def draw(
+        self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]
+    ) -> Tensor | list[Tensor]:
+        """As many samples as there are noise rows, in data space, random through `noise` alone.
+
+        Args:
+            condition: one entry a row, as `Conditional.conditions` made them; None without conditions.
+            options: every declared option with its value.
+        """
+
+    # ------------------------------------------------------------------ what it is
+
+    @final
+    def capabilities(self) -> dict[str, str]:
+        """Names of the capabilities that hold for this instance, each with a remark (or "")."""
+        held = {c.__name__: "" for c in CAPABILITIES if isinstance(self, c)}
+        if isinstance(self, Likelihood):
+            held["Likelihood"] = str(self.likelihood_kind())
+        if isinstance(self, Conditional):
+            held["Conditional"] = ", ".join(o.name for o in self.options if o.name in ("prompt", "label"))
+        return held
+
+    @final
+    def prepare(self, batch: Batch) -> Batch:
+        """A batch as a family expects it: levels to floats in [0, 1], narrow ids to int64."""
+        if isinstance(self.spec, ArraySpec):
+            if not batch.data.is_floating_point():
+                scaled = batch.data.float().div_(self.spec.levels - 1)
+                return Batch(scaled, batch.rows, batch.labels, batch.weight)
+        elif batch.data.dtype != torch.int64:
+            return Batch(batch.data.long(), batch.rows, batch.labels, batch.weight)
+        return batch
+
+    @final
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        return self.prepare(batch.to(device))
+
+    # ------------------------------------------------------------------ training
+
+    @final
+    def configure_optimizers(self) -> list[Optimizer]:
+        self._phases = self.phases()
+        if not self._phases or self._phases[0].every != 1:
+            raise ValueError(f"{type(self).__name__}: the first phase is due at every step (every=1)")
+        self._optimizers = [
+            build_optimizer(phase.parameters, self.plan.settings(phase.name)) for phase in self._phases
+        ]
+        decay = self.plan.optim.get("ema")
+        averaged = [module for phase in self._phases if phase.ema for module in phase.modules]
+        if decay and averaged and self.average is None:
+            self.average = MovingAverage(self, averaged, decay)
+        return self._optimizers
+
+    @final
+    def on_train_start(self) -> None:
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of training so far, earlier parts of a resumed training included."""
+        return self.plan.seconds_before + time.monotonic() - self._started
+
+    @final
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """One whole update of every phase that is due at this step."""
+        step = self.global_step
+        self._late.raise_if_diverged()
+        self._reseed_dropout(step)
+        progress = self.plan.budget.progress(step, self.plan.total_steps, self.seconds)
+        micro = self._micro_batches(batch, step)
+        self.terms = {}
+        for index, phase in enumerate(self._phases):
+            if step % phase.every == 0:
+                self._update(index, phase, micro, step, progress)
+        if self.average is not None:
+            self.average.update(step)
+
+    def _reseed_dropout(self, step: int) -> None:
+        """Dropout depends on (seed, rank, step), so no generator's state needs saving."""
+        seed = mix(self.plan.seed, self.global_rank, step)
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.default_generators[self.device.index or 0].manual_seed(seed)
+
+    def _micro_batches(self, batch: Batch, step: int) -> list[tuple[Batch, StepNoise]]:
+        pieces = self.plan.accumulate
+        if len(batch) % pieces:
+            raise ConfigError(
+                f"trainer.accumulate={pieces} does not divide the {len(batch)} examples of a batch."
+            )
+        size = len(batch) // pieces
+        parameters = tuple(p for phase in self._phases for p in phase.parameters)
+        micro = []
+        for start in range(0, len(batch), size):
+            part = batch[start : start + size] if pieces > 1 else batch
+            noise = StepNoise(self.plan.seed, part.rows, step=step, device=self.device)
+            noise.parameters = parameters
+            micro.append((part, noise))
+        return micro
+
+    def _update(
+        self,
+        index: int,
+        phase: Phase,
+        micro: list[tuple[Batch, StepNoise]],
+        step: int,
+        progress: float,
+    ) -> None:
+        settings = self.plan.settings(phase.name)
+        optimizer = self._optimizers[index]
+        factor = schedule_factor(settings, step, progress)
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+
+        def closure() -> None:
+            optimizer.zero_grad()
+            for i, (part, noise) in enumerate(micro):
+                with self._gradient_sync(i == len(micro) - 1):
+                    loss = phase.loss(part, noise)
+                    self._record(phase, loss, step, 1 / len(micro))
+                    self.manual_backward(loss.total / len(micro) if len(micro) > 1 else loss.total)
+
+        self._current = (phase, settings)
+        with self._only(phase):
+            if index == 0:  # Lightning counts the steps of its own wrapper: the first phase's, one a batch
+                self.trainer.strategy._lightning_optimizers[0].step(closure=closure)
+            else:
+                self.trainer.strategy.optimizer_step(optimizer, closure)
+        self._current = None
+
+    @contextlib.contextmanager
+    def _only(self, phase: Phase) -> Iterator[None]:
+        """Freeze the parameters of all other phases, whose gradients would be thrown away."""
+        own = set(phase.parameters)
+        others = [p for other in self._phases for p in other.parameters if p not in own and p.requires_grad]
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
+
+    def _gradient_sync(self, last: bool) -> contextlib.AbstractContextManager[Any]:
+        """Processes exchange gradients once an update: at the last micro-batch."""
+        wrapped = self.trainer.strategy.model
+        if last or not hasattr(wrapped, "no_sync"):
+            return contextlib.nullcontext()
+        return wrapped.no_sync()  # type: ignore[union-attr, operator]
+
+    def _record(self, phase: Phase, loss: LossTerms, step: int, share: float) -> None:
+        """Keep the terms for whoever shows them, and see that they are finite."""
+        terms = loss.terms or {"loss": loss.total.detach()}
+        names = [f"{phase.name}/{name}" if len(self._phases) > 1 else name for name in terms]
+        for name, value in zip(names, terms.values(), strict=True):
+            self.terms[name] = self.terms.get(name, 0.0) + value.detach() * share
+        values = [*(v.detach() for v in terms.values()), loss.total.detach()]
+        self._late.watch(phase.name, step, [*terms, "loss"], values)
+
+    @final
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Check that the gradient is finite, and clip it.  Under fp16 it is unscaled by now."""
+        assert self._current is not None
+        phase, settings = self._current
+        gradients = [p.grad for p in phase.parameters if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        clip = settings.get("clip")
+        if self._scaler_tolerates(norm, phase):
+            return
+        self._late.watch(phase.name, self.global_step, ["gradient"], [norm])
+        if clip:
+            nn.utils.clip_grads_with_norm_(phase.parameters, clip, norm)
+
+    def _scaler_tolerates(self, norm: Tensor, phase: Phase) -> bool:
+        """Whether this gradient overflowed under fp16, so that the scaler will skip the update.
+
+        Raises:
+            Diverged: more than `MAX_SCALER_SKIPS` in a row.
+        """
+        precision = self.trainer.precision_plugin
+        if not isinstance(precision, MixedPrecision) or precision.scaler is None:
+            return False
+        if math.isfinite(float(norm)):
+            self._skips = 0
+            return False
+        self._skips += 1
+        if self._skips > MAX_SCALER_SKIPS:
+            raise Diverged(
+                f"phase {phase.name}, step {self.global_step}: the gradient overflowed {self._skips} times in a"
+                " row under fp16. Lower optim.lr, or train with trainer.precision=bf16-mixed or 32-true."
+            )
+        return True
+
+    @final
+    def on_train_end(self) -> None:
+        self._late.raise_if_diverged(wait=True)
+
+    # ------------------------------------------------------------------ validation
+
+    @final
+    def on_validation_epoch_start(self) -> None:
+        """Score the weights that `sample()` draws from: the averaged ones where there are any."""
+        self._sums = {}
+        self._swapped = self.weights("ema")
+        self._swapped.__enter__()
+
+    @final
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        noise = Noise(self.plan.seed, batch.rows, purpose="validation", device=self.device)
+        weight = batch.weight if batch.weight is not None else torch.ones(len(batch), device=self.device)
+        weight = weight.double() if self.device.type != "mps" else weight
+        for name, values in self.score_batch(batch, noise).items():
+            sums = self._sums.setdefault(name, [0.0, 0.0])
+            sums[0] += float((values.to(weight.dtype) * weight).sum())
+            sums[1] += float(weight.sum())
+
+    @final
+    def on_validation_epoch_end(self) -> None:
+        self._swapped.__exit__(None, None, None)
+        for name, pair in self._sums.items():
+            total = self.trainer.strategy.reduce(
+                torch.tensor(
+                    pair,
+                    device=self.device,
+                    dtype=torch.float32 if self.device.type == "mps" else torch.float64,
+                ),
+                reduce_op="sum",
+            )
+            value = float(total[0] / total[1])
+            self.log(f"val/{name}", torch.tensor(value, dtype=torch.float64), rank_zero_only=True)
+
+    # ------------------------------------------------------------------ weights and samples
+
+    @final
+    @contextlib.contextmanager
+    def weights(self, which: str) -> Iterator[None]:
+        """Within the context the module holds its averaged weights ("ema") or the plain ones ("raw").
+
+        A module without an average keeps its plain weights under either name.
+        """
+        if which not in ("ema", "raw"):
+            raise ConfigError(f"weights={which!r} is neither 'ema' nor 'raw'.")
+        if which == "raw" or self.average is None:
+            yield
+            return
+        with self.average.applied():
+            yield
+
+    @final
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        batch_size: int | None = None,
+        device: torch.device | str | None = None,
+        weights: str = "ema",
+        **options: Any,
+    ) -> Samples:
+        """n samples for each condition (a model without conditions has one: none).
+
+        Sample i depends on (seed, i) and the weights alone, whatever the batch size, up to floating-point
+        rounding.  The global generators, the training mode and the device are as before afterwards.
+
+        Args:
+            n: how many, 0 or more.
+            batch_size: samples drawn at once; memory is bounded by it.
+            device: where to draw; the module's own by default.
+            weights: "ema" (the averaged weights where there are any) or "raw".
+            options: of the family; see its `options`.
+
+        Raises:
+            ConfigError: n is no whole number from 0, or an option is unknown or out of range.
+        """
+        if not isinstance(n, int) or isinstance(n, bool) or n < 0:
+            raise ConfigError(f"n takes an integer from 0, not {n!r}.")
+        if batch_size is not None and batch_size < 1:
+            raise ConfigError(f"batch_size takes an integer from 1, not {batch_size}.")
+        resolved = resolve_options(self.options, options, type(self).__name__)
+        conditions = self.conditions(resolved) if isinstance(self, Conditional) else [None]
+        rows = [condition for condition in conditions for _ in range(n)]
+        size = batch_size or 64
+        drawn: list[Tensor] = []
+        with self._drawing(device, weights):
+            for start in range(0, len(rows), size):
+                part = rows[start : start + size]
+                noise = Noise(seed, range(start, start + len(part)), purpose="sample", device=self.device)
+                drawn.extend(self.draw(noise, part, resolved))
+        origin = {**self.origin, "weights": "ema" if weights == "ema" and self.average else "raw"}
+        data: Tensor | list[Tensor] = [sample.cpu() for sample in drawn]
+        if isinstance(self.spec, ArraySpec):
+            data = torch.stack(data) if data else torch.zeros(0, *self.spec.shape)  # type: ignore[arg-type]
+        return Samples(data, self.spec, seed, resolved, origin)
+
+    @contextlib.contextmanager
+    def _drawing(self, device: torch.device | str | None, weights: str) -> Iterator[None]:
+        """Evaluation mode on a device with the wanted weights; all as before afterwards."""
+        modes = {module: module.training for module in self.modules()}
+        home = self.device
+        with self.weights(weights):
+            try:
+                self.eval()
+                if device is not None:
+                    self.to(device)
+                yield
+            finally:
+                if device is not None:
+                    self.to(home)
+                for module, mode in modes.items():
+                    module.training = mode
+
+
+class _LateCheck:
+    """Sees that numbers are finite: at once on a CPU, a step later on a GPU, where asking would wait for it."""
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[str, int, list[str], Tensor, Any]] = []
+
+    def watch(self, phase: str, step: int, names: list[str], values: list[Tensor]) -> None:
+        stacked = torch.stack([v.float() for v in values])
+        if stacked.device.type != "cuda":
+            self._judge(phase, step, names, stacked)
+            return
+        host = torch.empty(stacked.shape, dtype=stacked.dtype, pin_memory=True)
+        host.copy_(stacked, non_blocking=True)
+        event = torch.cuda.Event()
+        event.record()
+        self._pending.append((phase, step, names, host, event))
+
+    def raise_if_diverged(self, wait: bool = False) -> None:
+        while self._pending:
+            phase, step, names, host, event = self._pending[0]
+            if wait:
+                event.synchronize()
+            elif not event.query():
+                return
+            self._pending.pop(0)
+            self._judge(phase, step, names, host)
+
+    @staticmethod
+    def _judge(phase: str, step: int, names: list[str], values: Tensor) -> None:
+        numbers = values.tolist()
+        if all(map(math.isfinite, numbers)):
+            return
+        name, value = next((n, v) for n, v in zip(names, numbers, strict=True) if not math.isfinite(v))
+        raise Diverged(
+            f"phase {phase}, step {step}: {name} is {value}."
+            " Lower optim.lr, set optim.clip, or start from an earlier checkpoint."
+        )

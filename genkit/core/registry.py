@@ -1,0 +1,76 @@
+"""Families by name: the built-in ones, and those that other distributions offer by entry point.
+
+Nothing is imported until it is named.  A distribution adds a family with
+
+    [project.entry-points."genkit.families"]
+    flow = "my_package.flow:Flow"
+
+and its configurations with an entry point in the group `genkit.conf` whose value names a package that holds
+a folder `conf` (so `my_package/conf/model/flow.yaml` becomes `model=flow`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genkit.core.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from genkit.core.module import GenerativeModule
+
+BUILT_IN = {
+    "gpt": "genkit.families.gpt:GPT",
+    "dcgan": "genkit.families.dcgan:DCGAN",
+    "vae": "genkit.families.vae:VAE",
+}
+
+
+def _outside() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="genkit.families")}
+
+
+def names() -> list[str]:
+    """Every family that can be named, built in first."""
+    return [*BUILT_IN, *sorted(set(_outside()) - set(BUILT_IN))]
+
+
+def check_name(name: str) -> str:
+    """`name`, if it is a family's.
+
+    Raises:
+        ConfigError: it is not; the message lists the families.
+    """
+    if name not in names():
+        raise ConfigError(f"unknown family {name!r}.{nearest(str(name), names())}")
+    return name
+
+
+def family(name: str) -> type[GenerativeModule]:
+    """Import and return the family class of that name.
+
+    Raises:
+        ConfigError: no such family, or it cannot be imported.
+    """
+    check_name(name)
+    target = BUILT_IN.get(name) or _outside()[name].value
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"family {name!r} is declared as {target}, but that cannot be imported: {error}"
+        ) from error
+
+
+def outside_conf_folders() -> list[Path]:
+    """Folders with configurations that other distributions add; nothing of theirs is imported."""
+    folders = []
+    for point in entry_points(group="genkit.conf"):
+        spec = find_spec(point.value.partition(":")[0])
+        for place in (spec.submodule_search_locations or []) if spec else []:
+            folders.append(Path(place) / "conf")
+    return [folder for folder in folders if folder.is_dir()]

@@ -1,0 +1,151 @@
+"""What `sample()` returns: data that knows where it came from, shows itself and saves itself."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from genkit.core.errors import ConfigError
+from genkit.core.spec import ArraySpec, Spec, TokenSpec
+
+# C0 and C1 controls but tab and newline, and the bidirectional overrides: what could steer a terminal.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """n samples of one model.
+
+    Attributes:
+        data: floats in [0, 1], (n, C, H, W), or a list of n token sequences, int64 (T_i,).
+        spec: what the data is.
+        seed: of the call; sample i depends on (seed, i) and the weights alone.
+        options: every option with its value.
+        origin: where the weights came from: run, checkpoint, digest, and which weights ("ema" or "raw").
+    """
+
+    data: Tensor | list[Tensor]
+    spec: Spec
+    seed: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def texts(self) -> list[str]:
+        """The samples as texts, prompt included.
+
+        Raises:
+            ConfigError: these samples are images.
+        """
+        if not isinstance(self.spec, TokenSpec):
+            raise ConfigError("these samples are images, not texts; see .images.")
+        return [self.spec.codec.decode(ids.cpu().numpy()) for ids in self.data]
+
+    @property
+    def images(self) -> np.ndarray:
+        """The samples as pictures, uint8 (n, H, W, C).
+
+        Raises:
+            ConfigError: these samples are texts.
+        """
+        if not isinstance(self.spec, ArraySpec) or not isinstance(self.data, Tensor):
+            raise ConfigError("these samples are texts, not images; see .texts.")
+        # A fixed scale: stretching each picture to its own range would hide a model's contrast.
+        pixels = (self.data.clamp(0, 1) * 255).round().to(torch.uint8)
+        return pixels.permute(0, 2, 3, 1).cpu().numpy()
+
+    def grid(self, columns: int | None = None, border: int = 1) -> Image.Image:
+        """All pictures in one, in reading order; small ones are enlarged by a whole factor."""
+        images = self.images
+        n, height, width, channels = images.shape
+        columns = columns or max(1, math.ceil(math.sqrt(n)))
+        rows = max(1, math.ceil(n / columns))
+        canvas = np.full((rows * (height + border) + border, columns * (width + border) + border, channels), 128)
+        for i, image in enumerate(images):
+            top = border + (i // columns) * (height + border)
+            left = border + (i % columns) * (width + border)
+            canvas[top : top + height, left : left + width] = image
+        picture = _picture(canvas.astype(np.uint8))
+        scale = max(1, 32 // height)
+        return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+    def save(self, out: str | Path) -> Path:
+        """Write the samples and return the path.
+
+        By the suffix: `.png` one grid, `.npz` the array and its provenance, `.txt` the texts one after
+        another, `.jsonl` a JSON object a text.  Without a suffix: a folder with a PNG or a text file each.
+
+        Raises:
+            ConfigError: a suffix that does not fit these samples.
+        """
+        path = Path(out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_text = isinstance(self.spec, TokenSpec)
+        suffix = path.suffix.lower()
+        if suffix == ".png" and not is_text:
+            self.grid().save(path)
+        elif suffix == ".npz":
+            arrays = {"images": self.images} if not is_text else {"texts": np.array(self.texts)}
+            np.savez_compressed(path, provenance=np.array(json.dumps(self.provenance())), **arrays)
+        elif suffix == ".txt" and is_text:
+            path.write_text("\n\n".join(self.texts) + "\n", encoding="utf-8")
+        elif suffix == ".jsonl" and is_text:
+            lines = [json.dumps({"sample": i, "text": t}, ensure_ascii=False) for i, t in enumerate(self.texts)]
+            path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        elif not suffix:
+            path.mkdir(exist_ok=True)
+            for i in range(len(self)):
+                if is_text:
+                    (path / f"{i:05d}.txt").write_text(self.texts[i], encoding="utf-8")
+                else:
+                    _picture(self.images[i]).save(path / f"{i:05d}.png")
+        else:
+            fits = ".txt, .jsonl, .npz" if is_text else ".png, .npz"
+            kind = "texts" if is_text else "images"
+            raise ConfigError(f"out={out}: {kind} are saved as {fits} or, without a suffix, as a folder.")
+        return path
+
+    def provenance(self) -> dict[str, Any]:
+        """Seed, options and origin as plain values."""
+        return {"n": len(self), "seed": self.seed, "options": dict(self.options), "origin": dict(self.origin)}
+
+    def __str__(self) -> str:
+        if isinstance(self.spec, TokenSpec):
+            shown = (_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text) for text in self.texts)
+            return ("\n" + "-" * 20 + "\n").join(shown)
+        shape = "×".join(map(str, self.spec.shape))
+        return f"{len(self)} images of {shape}, seed {self.seed}"
+
+    def _repr_html_(self) -> str | None:
+        """Texts in a notebook, escaped."""
+        if not isinstance(self.spec, TokenSpec):
+            return None
+        return "".join(f"<pre>{html.escape(_CONTROLS.sub('', text))}</pre>" for text in self.texts)
+
+    def _repr_png_(self) -> bytes | None:
+        """The grid in a notebook."""
+        if isinstance(self.spec, TokenSpec):
+            return None
+        buffer = io.BytesIO()
+        self.grid().save(buffer, format="PNG")
+        return buffer.getvalue()
+
+
+def _picture(pixels: np.ndarray) -> Image.Image:
+    """uint8 (H, W, 1 or 3) to a picture."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

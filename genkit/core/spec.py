@@ -1,0 +1,106 @@
+"""What the data is: the shape, range and levels of arrays, or the codec of tokens.
+
+A spec is known before any model is built and is all that a model learns of its data, so no configuration
+repeats an image size or a vocabulary size.  It is plain data: a run saves it as JSON and reads it back.
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from genkit.core.tokens import Codec, codec_from_dict
+
+
+@dataclass(frozen=True)
+class View:
+    """What a model asks of its data, said by its configuration before anything heavy is imported.
+
+    Attributes:
+        kind: "arrays" or "tokens".
+        sizes: for arrays, the square sizes that the model takes; empty means any.
+        block_size: for tokens, the length of the windows that the model reads.
+    """
+
+    kind: str
+    sizes: tuple[int, ...] = ()
+    block_size: int = 0
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """Images (C, H, W) on disk as integers 0 … levels - 1, in a model as floats in [0, 1].
+
+    `levels` is how many distinct values an entry can take: 256 for 8-bit pictures, 17 for scikit-learn's
+    digits, 2 for binarised ones.  `classes` are the names of the labels, empty where there are none.
+    """
+
+    channels: int
+    height: int
+    width: int
+    levels: int = 256
+    classes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.channels, self.height, self.width
+
+    @property
+    def size(self) -> int:
+        """Numbers in one example, C·H·W."""
+        return self.channels * self.height * self.width
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": "arrays",
+            "shape": list(self.shape),
+            "levels": self.levels,
+            "classes": list(self.classes),
+        }
+
+
+@dataclass(frozen=True)
+class TokenSpec:
+    """Sequences of token ids 0 … vocab_size - 1 and the codec that made them.
+
+    `separator` is the text that ends a document, where the data has documents; a sampler stops there
+    unless told otherwise.  `classes` as in `ArraySpec`.
+    """
+
+    codec: Codec
+    separator: str | None = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def vocab_size(self) -> int:
+        return self.codec.vocab_size
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": "tokens",
+            "codec": self.codec.to_dict(),
+            "separator": self.separator,
+            "classes": list(self.classes),
+        }
+
+
+Spec = ArraySpec | TokenSpec
+
+
+def spec_from_dict(plain: dict[str, Any]) -> Spec:
+    """Rebuild a spec from `to_dict()`.
+
+    Raises:
+        ValueError: the dictionary is not a spec.
+    """
+    classes = tuple(str(name) for name in plain.get("classes", ()))
+    if plain.get("kind") == "arrays":
+        channels, height, width = (int(n) for n in plain["shape"])
+        return ArraySpec(channels, height, width, int(plain["levels"]), classes)
+    if plain.get("kind") == "tokens":
+        separator = plain.get("separator")
+        return TokenSpec(
+            codec_from_dict(plain["codec"]), None if separator is None else str(separator), classes
+        )
+    raise ValueError(f"not a data spec: kind={plain.get('kind')!r}")

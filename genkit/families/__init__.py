@@ -1,0 +1,1 @@
+"""The families: one file each, reached by name through `genkit.core.registry`."""

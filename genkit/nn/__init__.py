@@ -1,0 +1,1 @@
+"""Networks and losses that families share: plain torch, no Lightning, no configuration."""
