@@ -137,15 +137,17 @@ class Drawn:
         return not self._open
 
     def _close(self, row: list[int]) -> bool:
-        if not self._has_stop(row[-self._tail :]):
+        """Cut the row where a stop text begins; whether there is one."""
+        tail = row[-self._tail :]
+        text = self._codec.decode(tail)
+        found = [place for stop in self._stops if (place := text.find(stop)) >= 0]
+        if not found:
             return False
-        while self._has_stop(row[-self._tail :]):
+        before = text[: min(found)]
+        while tail and not before.startswith(self._codec.decode(tail)):
+            tail.pop()
             row.pop()
         return True
-
-    def _has_stop(self, ids: list[int]) -> bool:
-        text = self._codec.decode(ids)
-        return any(stop in text for stop in self._stops)
 
     def tokens(self) -> list[Tensor]:
         """The new tokens of each row, int64 (T_b,)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -17,17 +17,22 @@ class MovingAverage:
 
     Args:
         root: the module that the names belong to.
-        modules: parts of it to average.
+        names: of the parameters and buffers to average.
         decay: in (0, 1).
     """
 
-    def __init__(self, root: nn.Module, modules: Sequence[nn.Module], decay: float) -> None:
-        wanted = {id(t) for module in modules for t in [*module.parameters(), *module.buffers()]}
+    def __init__(self, root: nn.Module, names: Iterable[str], decay: float) -> None:
         self.decay = decay
         self._root = root
-        self._names = [name for name, tensor in _tensors(root).items() if id(tensor) in wanted]
+        self._names = list(names)
         self._bind()
         self.shadow = {name: tensor.detach().clone() for name, tensor in self._live.items()}
+
+    @classmethod
+    def of_modules(cls, root: nn.Module, modules: Iterable[nn.Module], decay: float) -> MovingAverage:
+        """The average of all tensors of `modules`, which are parts of `root`."""
+        wanted = {id(t) for module in modules for t in [*module.parameters(), *module.buffers()]}
+        return cls(root, [name for name, tensor in _tensors(root).items() if id(tensor) in wanted], decay)
 
     def _bind(self) -> None:
         """Look the live tensors up again: moving a module to another device replaces its buffers."""

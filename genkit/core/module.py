@@ -30,7 +30,7 @@ from genkit.core.errors import ConfigError, Diverged
 from genkit.core.noise import Noise, mix
 from genkit.core.optim import build_optimizer, schedule_factor
 from genkit.core.options import Option, resolve_options
-from genkit.core.phase import LossTerms, Phase, StepNoise
+from genkit.core.phase import LossTerms, Phase, StepNoise, training_only
 from genkit.core.samples import Samples
 from genkit.core.spec import ArraySpec, Spec
 
@@ -158,7 +158,7 @@ class GenerativeModule(LightningModule):
         decay = self.plan.optim.get("ema")
         averaged = [module for phase in self._phases if phase.ema for module in phase.modules]
         if decay and averaged and self.average is None:
-            self.average = MovingAverage(self, averaged, decay)
+            self.average = MovingAverage.of_modules(self, averaged, decay)
         return self._optimizers
 
     @final
@@ -231,25 +231,12 @@ class GenerativeModule(LightningModule):
                     self.manual_backward(loss.total / len(micro) if len(micro) > 1 else loss.total)
 
         self._current = (phase, settings)
-        with self._only(phase):
+        with training_only(phase, self._phases):
             if index == 0:  # Lightning counts the steps of its own wrapper: the first phase's, one a batch
                 self.trainer.strategy._lightning_optimizers[0].step(closure=closure)
             else:
                 self.trainer.strategy.optimizer_step(optimizer, closure)
         self._current = None
-
-    @contextlib.contextmanager
-    def _only(self, phase: Phase) -> Iterator[None]:
-        """Freeze the parameters of all other phases, whose gradients would be thrown away."""
-        own = set(phase.parameters)
-        others = [p for other in self._phases for p in other.parameters if p not in own and p.requires_grad]
-        for parameter in others:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in others:
-                parameter.requires_grad_(True)
 
     def _gradient_sync(self, last: bool) -> contextlib.AbstractContextManager[Any]:
         """Processes exchange gradients once an update: at the last micro-batch."""
@@ -302,7 +289,12 @@ class GenerativeModule(LightningModule):
         return True
 
     @final
-    def on_train_end(self) -> None:
+    def check_finite(self) -> None:
+        """Wait for the last step's numbers.
+
+        Raises:
+            Diverged: one of them is not finite.
+        """
         self._late.raise_if_diverged(wait=True)
 
     # ------------------------------------------------------------------ validation

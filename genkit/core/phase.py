@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -72,3 +73,17 @@ class Phase:
     def __post_init__(self) -> None:
         unique = dict.fromkeys(p for module in self.modules for p in module.parameters())
         object.__setattr__(self, "parameters", tuple(unique))
+
+
+@contextmanager
+def training_only(phase: Phase, phases: Iterable[Phase]) -> Iterator[None]:
+    """Freeze the parameters of all other phases, whose gradients would be thrown away."""
+    own = set(phase.parameters)
+    others = [p for other in phases for p in other.parameters if p not in own and p.requires_grad]
+    for parameter in others:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in others:
+            parameter.requires_grad_(True)

@@ -75,7 +75,9 @@ class Samples:
         n, height, width, channels = images.shape
         columns = columns or max(1, math.ceil(math.sqrt(n)))
         rows = max(1, math.ceil(n / columns))
-        canvas = np.full((rows * (height + border) + border, columns * (width + border) + border, channels), 128)
+        canvas = np.full(
+            (rows * (height + border) + border, columns * (width + border) + border, channels), 128
+        )
         for i, image in enumerate(images):
             top = border + (i // columns) * (height + border)
             left = border + (i % columns) * (width + border)
@@ -105,7 +107,9 @@ class Samples:
         elif suffix == ".txt" and is_text:
             path.write_text("\n\n".join(self.texts) + "\n", encoding="utf-8")
         elif suffix == ".jsonl" and is_text:
-            lines = [json.dumps({"sample": i, "text": t}, ensure_ascii=False) for i, t in enumerate(self.texts)]
+            lines = [
+                json.dumps({"sample": i, "text": t}, ensure_ascii=False) for i, t in enumerate(self.texts)
+            ]
             path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
         elif not suffix:
             path.mkdir(exist_ok=True)

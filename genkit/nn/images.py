@@ -95,9 +95,7 @@ class Discriminator(nn.Module):
 
 def mlp_encoder(shape: tuple[int, int, int], hidden: int, outputs: int) -> nn.Module:
     """Images (B, C, H, W) to (B, outputs) through one hidden layer."""
-    return nn.Sequential(
-        nn.Flatten(), nn.Linear(prod(shape), hidden), nn.ReLU(), nn.Linear(hidden, outputs)
-    )
+    return nn.Sequential(nn.Flatten(), nn.Linear(prod(shape), hidden), nn.ReLU(), nn.Linear(hidden, outputs))
 
 
 def mlp_decoder(latent_size: int, hidden: int, shape: tuple[int, int, int]) -> nn.Module:

@@ -1,0 +1,49 @@
+"""genkit: GPT, DCGAN and VAE behind one interface, trained by one trainer, drawn from by one API.
+
+    import genkit
+
+    record = genkit.train(["model=vae", "data=digits"])
+    genkit.load(record["run"]).sample(16, seed=0).save("digits.png")
+
+Names are imported when they are first used: `import genkit` itself takes no time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Samples", "load", "train"]
+
+if TYPE_CHECKING:
+    from genkit.core.samples import Samples
+    from genkit.sampling import load
+
+
+def train(overrides: Sequence[str] = (), **kwargs: Any) -> dict[str, Any]:
+    """Train as `genkit train` does and return the run's record, with its folder as `run`.
+
+    Args:
+        overrides: the words of the command line, such as `["model=vae", "budget.epochs=3"]`.
+        kwargs: `callbacks`, further Lightning callbacks.
+
+    Raises:
+        genkit.core.errors.GenkitError: whatever the command line would refuse.
+    """
+    from genkit.cli import training_config
+    from genkit.training import launch
+
+    return launch(training_config(list(overrides)), **kwargs)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load":
+        from genkit.sampling import load
+
+        return load
+    if name == "Samples":
+        from genkit.core.samples import Samples
+
+        return Samples
+    raise AttributeError(f"module 'genkit' has no attribute {name!r}")

@@ -1,0 +1,258 @@
+"""Checkpoints: folders of safetensors and JSON, whole or absent, and never code.
+
+checkpoints/step-N/weights.safetensors   the module's state
+                   ema.safetensors       the moving average, where there is one
+                   trainer.safetensors   tensors of the optimisers
+                   trainer.json          everything else of the optimisers, counters, clock
+                   manifest.json         size and SHA-256 of each file, what the checkpoint belongs to
+checkpoints/last, checkpoints/best       text files that name a step-N folder
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from genkit.core.errors import CheckpointError, StorageError
+from genkit.runs import write_atomically
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+WEIGHTS, EMA, TRAINER = "weights.safetensors", "ema.safetensors", "trainer"
+
+
+@dataclass
+class Checkpoint:
+    """What one step leaves behind.
+
+    Attributes:
+        step: whole training steps done.
+        weights, ema: tensors by name; `ema` is empty without a moving average.
+        trainer: nested plain values and tensors: optimisers, counters, clock.
+        about: what it belongs to: family, configuration hash, data fingerprint, spec hash.
+    """
+
+    step: int
+    weights: dict[str, Tensor]
+    ema: dict[str, Tensor] = field(default_factory=dict)
+    trainer: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write `folder/step-N` beside its place, flush it to the disk, rename it, then point `last` at it.
+
+    Raises:
+        StorageError: the disk is full or cannot be written; what was there before is untouched.
+    """
+    place = folder / f"step-{checkpoint.step}"
+    temporary = folder / f".step-{checkpoint.step}.{os.getpid()}"
+    tensors: dict[str, Tensor] = {}
+    plain = _split(checkpoint.trainer, tensors, "")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        _save_tensors(temporary / WEIGHTS, checkpoint.weights)
+        if checkpoint.ema:
+            _save_tensors(temporary / EMA, checkpoint.ema)
+        _save_tensors(temporary / f"{TRAINER}.safetensors", tensors)
+        (temporary / f"{TRAINER}.json").write_text(json.dumps(plain), encoding="utf-8")
+        files = {path.name: _describe(path) for path in sorted(temporary.iterdir())}
+        manifest = {"schema": SCHEMA, "step": checkpoint.step, **checkpoint.about, "files": files}
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        for path in temporary.iterdir():
+            _flush(path)
+        if place.exists():  # the same step again, after a resume
+            shutil.rmtree(place)
+        os.rename(temporary, place)
+        _flush(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise StorageError(f"cannot write {place}: {error}. Free space, then resume the run.") from error
+    point(folder, "last", checkpoint.step)
+    return place
+
+
+def point(folder: Path, name: str, step: int) -> None:
+    """Let the pointer `name` ("last", "best") name the checkpoint of a step."""
+    write_atomically(folder / name, f"step-{step}\n")
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Delete all but the `keep` newest checkpoints and those that a pointer names."""
+    steps = sorted(available(folder))
+    named = {_pointed(folder, name) for name in ("last", "best")}
+    for step in steps[: max(0, len(steps) - keep)]:
+        if f"step-{step}" not in named:
+            shutil.rmtree(folder / f"step-{step}", ignore_errors=True)
+
+
+def available(folder: Path) -> list[int]:
+    """Steps that have a checkpoint."""
+    names = [path.name for path in folder.glob("step-*") if (path / MANIFEST).is_file()]
+    return sorted(int(name[5:]) for name in names if name[5:].isdigit())
+
+
+def _pointed(folder: Path, name: str) -> str | None:
+    try:
+        return (folder / name).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+def locate(folder: Path, which: str) -> Path:
+    """The folder of "last", "best" or "step-N".
+
+    Raises:
+        CheckpointError: there is none; those that exist are listed.
+    """
+    name = _pointed(folder, which) if which in ("last", "best") else which
+    steps = available(folder)
+    if name and name[5:].isdigit() and int(name[5:]) in steps:
+        return folder / name
+    have = ", ".join(f"step-{step}" for step in steps) or "none"
+    raise CheckpointError(f"no checkpoint {which!r} in {folder}; it holds: {have}.")
+
+
+def load(place: Path, *, trainer: bool = False) -> Checkpoint:
+    """Read a checkpoint, every file of it checked against the manifest first.
+
+    Args:
+        trainer: whether the state of the optimisers is wanted too.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, or of a newer schema.
+    """
+    manifest = verify(place)
+    checkpoint = Checkpoint(
+        int(manifest["step"]), _load_tensors(place / WEIGHTS), about=manifest, digest=digest(place)
+    )
+    if EMA in manifest["files"]:
+        checkpoint.ema = _load_tensors(place / EMA)
+    if trainer:
+        plain = json.loads((place / f"{TRAINER}.json").read_text(encoding="utf-8"))
+        checkpoint.trainer = _join(plain, _load_tensors(place / f"{TRAINER}.safetensors"))
+    return checkpoint
+
+
+def verify(place: Path) -> dict[str, Any]:
+    """The manifest, after every file was found to be what it says.
+
+    Raises:
+        CheckpointError: naming the file and what is wrong with it.
+    """
+    try:
+        manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        files = dict(manifest["files"])
+        schema = int(manifest["schema"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{place / MANIFEST} is missing or damaged; use another checkpoint.") from error
+    if schema > SCHEMA:
+        raise CheckpointError(
+            f"{place} has schema {schema}, this genkit reads up to {SCHEMA}: update genkit."
+        )
+    for name, expected in files.items():
+        path = place / name
+        if Path(name).name != name or path.is_symlink() or not path.is_file():
+            raise CheckpointError(f"{path} is missing or no plain file; use another checkpoint.")
+        if path.stat().st_size != expected["bytes"]:
+            raise CheckpointError(
+                f"{path} has {path.stat().st_size} bytes, its manifest says {expected['bytes']}; use another checkpoint."
+            )
+        if _describe(path) != expected:
+            raise CheckpointError(f"{path} is not the file that was saved (SHA-256); use another checkpoint.")
+    return manifest
+
+
+def digest(place: Path) -> str:
+    """SHA-256 of the manifest, and so of everything in the checkpoint."""
+    return _describe(place / MANIFEST)["sha256"]
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+
+
+def _flush(path: Path) -> None:
+    """Force a file or a folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    # A tied matrix stands under two names; safetensors wants storages of their own.
+    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path)
+
+
+def _load_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}; use another checkpoint.") from error
+
+
+def _split(value: Any, tensors: dict[str, Tensor], path: str) -> Any:
+    """Nested state to JSON, with tensors moved out under their path.
+
+    Dictionaries become lists of pairs, because JSON would turn the integer keys of optimisers into strings.
+    """
+    if isinstance(value, Tensor):
+        tensors[path] = value
+        return {"tensor": path}
+    if isinstance(value, Mapping):
+        return {"dict": [[key, _split(item, tensors, f"{path}/{key}")] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        items = [_split(item, tensors, f"{path}/{i}") for i, item in enumerate(value)]
+        return {"tuple" if isinstance(value, tuple) else "list": items}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{path}: a {type(value).__name__} is not plain data")
+
+
+def _join(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """The inverse of `_split`."""
+    if not isinstance(value, dict):
+        return value
+    kind, content = next(iter(value.items()))
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: _join(item, tensors) for key, item in content}
+    items = [_join(item, tensors) for item in content]
+    return tuple(items) if kind == "tuple" else items
+
+
+def restore_module(module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Load weights by name.
+
+    Raises:
+        CheckpointError: names or shapes differ; the first five of each are listed.
+    """
+    own = module.state_dict()
+    missing = sorted(set(own) - set(tensors))
+    unexpected = sorted(set(tensors) - set(own))
+    shapes = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
+    problems = [
+        f"{len(names)} {what} ({', '.join(names[:5])})"
+        for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+        if names
+    ]
+    if problems:
+        raise CheckpointError(f"the weights do not fit this model: {'; '.join(problems)}.")
+    module.load_state_dict(dict(tensors))

@@ -1,0 +1,172 @@
+"""From a dataset to batches: order and position as pure functions, gathered by index, read ahead."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+
+from genkit.core.batch import Batch
+from genkit.core.errors import ConfigError
+from genkit.core.spec import Spec
+from genkit.data.dataset import Dataset, Examples
+
+AHEAD = 4  # batches made before they are asked for
+
+
+class DataModule(LightningDataModule):
+    """Batches of a dataset for any number of processes.
+
+    Args:
+        dataset: what to load.
+        seed: of the order.
+        batch_size: of the global batch in training.
+        eval_batch_size: of each process elsewhere.
+
+    Raises:
+        ConfigError: the batch is larger than the training split.
+    """
+
+    def __init__(
+        self, dataset: Dataset, *, seed: int, batch_size: int, eval_batch_size: int | None = None
+    ) -> None:
+        super().__init__()
+        self.dataset, self.seed, self.batch_size = dataset, seed, batch_size
+        self.eval_batch_size = eval_batch_size or max(batch_size, 128)
+        examples = len(dataset.split("train"))
+        if batch_size > examples:
+            raise ConfigError(
+                f"batch_size={batch_size}, but {dataset.name} has {examples} training examples."
+            )
+
+    @property
+    def spec(self) -> Spec:
+        return self.dataset.spec
+
+    def steps_per_epoch(self) -> int:
+        """Whole batches of the training split."""
+        return len(self.dataset.split("train")) // self.batch_size
+
+    def train_stream(
+        self, start_step: int, total_steps: int | None, rank: int = 0, world_size: int = 1
+    ) -> TrainStream:
+        """The batches of the steps from `start_step`; without `total_steps`, for ever."""
+        if self.batch_size % world_size:
+            raise ConfigError(f"batch_size={self.batch_size} is no multiple of the {world_size} processes.")
+        return TrainStream(self, start_step, total_steps, rank, world_size)
+
+    def eval_loader(self, split: str, rank: int = 0, world_size: int = 1) -> EvalLoader:
+        """A split in its order, each process a contiguous share of it."""
+        examples = self.dataset.split(split)
+        bounds = [len(examples) * r // world_size for r in (rank, rank + 1)]
+        return EvalLoader(examples, range(*bounds), self.eval_batch_size)
+
+
+class TrainStream:
+    """Training batches as a function of the step: the epoch is a permutation drawn from (seed, epoch).
+
+    The global batch of a step is the same set of examples at any number of processes; process r takes an
+    equal, contiguous share of its rows.
+    """
+
+    def __init__(self, data: DataModule, start: int, total: int | None, rank: int, world: int) -> None:
+        self._examples = data.dataset.split("train")
+        self._seed, self._batch, self._per_epoch = data.seed, data.batch_size, data.steps_per_epoch()
+        self._start, self._total = start, total
+        share = data.batch_size // world
+        self._rows = range(rank * share, (rank + 1) * share)
+
+    def __len__(self) -> int:
+        if self._total is None:
+            raise TypeError("a stream that only the clock ends has no length")
+        return max(0, self._total - self._start)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return read_ahead(self._batches)
+
+    def _batches(self) -> Iterator[Batch]:
+        epoch, order = -1, np.empty(0, dtype=np.int64)
+        step = self._start
+        while self._total is None or step < self._total:
+            if step // self._per_epoch != epoch:
+                epoch = step // self._per_epoch
+                order = self.order(epoch)
+            first = step % self._per_epoch * self._batch
+            indices = order[first + self._rows.start : first + self._rows.stop]
+            yield make_batch(self._examples, indices, self._rows, epoch=epoch, seed=self._seed)
+            step += 1
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The examples of an epoch in their order."""
+        generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
+        return generator.permutation(len(self._examples))
+
+
+class EvalLoader:
+    """Examples in order; the last batch may be short."""
+
+    def __init__(self, examples: Examples, rows: range, batch_size: int) -> None:
+        self._examples, self._rows, self._batch = examples, rows, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self._batch)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for start in range(0, len(self._rows), self._batch):
+            rows = self._rows[start : start + self._batch]
+            yield make_batch(self._examples, np.arange(rows.start, rows.stop), rows)
+
+
+def make_batch(
+    examples: Examples, indices: np.ndarray, rows: range, *, epoch: int = 0, seed: int = 0
+) -> Batch:
+    """Gather examples into a batch of CPU tensors."""
+    data, labels, weight = examples.gather(indices, epoch=epoch, seed=seed)
+    return Batch(
+        torch.from_numpy(data),
+        rows,
+        None if labels is None else torch.from_numpy(labels),
+        None if weight is None else torch.from_numpy(weight),
+    )
+
+
+def read_ahead(make: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
+    """Batches made by a thread while the previous ones are used.
+
+    The thread ends when the iterator is dropped, and its exceptions are raised where the batch is asked for.
+    """
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=AHEAD)
+    stop = threading.Event()
+
+    def put(item: Batch | BaseException | None) -> bool:
+        while not stop.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for batch in make():
+                if not put(batch):
+                    return
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=work, name="genkit-read-ahead", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()

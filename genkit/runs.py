@@ -1,0 +1,205 @@
+"""The run folder: its name, its lock, its record.  Nothing here imports torch.
+
+runs/<name>/config.yaml       the composed configuration, frozen at launch
+            run.json          status, provenance, options of the family, last validation terms
+            spec.json         what the data is, tokeniser included
+            checkpoints/      step-N/ folders and the pointers last and best (see genkit.checkpoints)
+            metrics.csv       and TensorBoard's files
+            samples/          drawn during training and afterwards
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from genkit.core.errors import CheckpointError, ConfigError, Locked, StorageError, nearest
+
+RECORD, CONFIG, SPEC = "run.json", "config.yaml", "spec.json"
+
+
+def check_run_name(name: str) -> str:
+    """`name`, if it can be a folder directly below the runs folder.
+
+    Raises:
+        ConfigError: it is empty, too long, or would lead elsewhere.
+    """
+    if not re.fullmatch(r"[^/\\\0]{1,120}", name) or name.startswith(".") or name != name.strip():
+        raise ConfigError(
+            f"name={name!r} cannot name a run: use 1 to 120 characters without slashes, not beginning with a dot."
+        )
+    return name
+
+
+def new_name(model: str, data: str) -> str:
+    """A name that says what runs and never collides."""
+    now = datetime.datetime.now().strftime("%m%d-%H%M%S")
+    return f"{model}-{data}-{now}-{secrets.token_hex(2)}"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that a reader sees the old text or the new one, whatever happens meanwhile.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}. Free space, or set paths.runs_dir."
+        ) from error
+
+
+class Run:
+    """One run folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, runs_dir: str | Path, name: str) -> Run:
+        """Make the folder of a new run.
+
+        Raises:
+            ConfigError: a run of that name exists.
+            StorageError: the folder cannot be made.
+        """
+        path = Path(runs_dir) / check_run_name(name)
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            raise ConfigError(
+                f"a run named {name} exists in {runs_dir}: choose another name=, or go on with resume={name}."
+            ) from None
+        except OSError as error:
+            raise StorageError(f"cannot make {path}: {error.strerror}. Set paths.runs_dir.") from error
+        return cls(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    def lock(self) -> FileLock:
+        """Hold the run for this process until released; the system releases it when the process dies.
+
+        Raises:
+            Locked: another process holds it.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise Locked(
+                f"{self.path.name} is being trained by process {self.record().get('pid', '?')}; wait for it, or stop it."
+            ) from None
+        return lock
+
+    def discard(self) -> None:
+        """Remove a run that never trained."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def record(self) -> dict[str, Any]:
+        """What run.json says; empty where there is none.
+
+        Raises:
+            CheckpointError: run.json is not JSON.
+        """
+        try:
+            return json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.path / RECORD} is damaged: {error}. Restore it from a copy."
+            ) from error
+
+    def update(self, **entries: Any) -> None:
+        """Set entries of run.json."""
+        record = {**self.record(), **entries}
+        write_atomically(self.path / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def find(run: str, runs_dir: str | Path) -> Path:
+    """The folder of a run, given as a path or as a name below `runs_dir`.
+
+    Raises:
+        ConfigError: neither exists; the nearest run is named.
+        CheckpointError: the folder is no run's.
+    """
+    if "://" in run:
+        raise ConfigError(f"run={run} is an address: copy the run folder to this machine and give its path.")
+    for path in (Path(run).expanduser(), Path(runs_dir) / run):
+        if run and path.is_dir():
+            if not (path / CONFIG).is_file():
+                raise CheckpointError(f"{path} is no run folder: {CONFIG} is missing.")
+            return path
+    known = [path.name for path in _folders(runs_dir)]
+    raise ConfigError(f"no run {run!r} here or in {runs_dir}.{nearest(run, known)}")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What run.json of a run folder says."""
+    return Run(path).record()
+
+
+def list_runs(runs_dir: str | Path) -> list[dict[str, Any]]:
+    """The records of all runs below a folder, oldest first; `path` is added to each."""
+    records = [{"path": str(path), "name": path.name, **Run(path).record()} for path in _folders(runs_dir)]
+    return sorted(records, key=lambda record: str(record.get("created", "")))
+
+
+def _folders(runs_dir: str | Path) -> Iterator[Path]:
+    root = Path(runs_dir)
+    if root.is_dir():
+        yield from (path for path in sorted(root.iterdir()) if (path / CONFIG).is_file())
+
+
+def provenance() -> dict[str, Any]:
+    """Versions, hardware, command and git revision, as plain values."""
+    packages = ("torch", "torchvision", "pytorch-lightning", "transformers", "hydra-core", "numpy")
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in packages},
+        "hardware": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
+        "git": _git_revision(),
+    }
+
+
+def _git_revision() -> Mapping[str, Any] | None:
+    """Revision of the working folder, and whether it has changes; None outside a checkout."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=5).stdout
+
+    try:
+        return {
+            "revision": git("rev-parse", "HEAD").strip(),
+            "dirty": bool(git("status", "--porcelain", "-uno")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None

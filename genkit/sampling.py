@@ -1,0 +1,75 @@
+"""From a run folder to a model that draws: loading reads safetensors and plain values only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genkit import checkpoints, config, runs
+from genkit.core import registry
+from genkit.core.ema import MovingAverage
+from genkit.core.errors import CheckpointError, ConfigError
+from genkit.core.module import GenerativeModule
+from genkit.core.spec import Spec, spec_from_dict
+from genkit.runs import Run
+
+# Keys of a model's configuration that speak to the house; all others are the family's own knobs.
+HOUSE_KEYS = ("family", "view", "sizes", "select")
+
+
+def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> GenerativeModule:
+    """The untrained model that a configuration describes.
+
+    Args:
+        model: the group `model`: a family's name, keys of the house, and the family's knobs.
+        seed: of the initial weights; the global generator is as before afterwards.
+
+    Raises:
+        ConfigError: no such family, or knobs that do not fit it or the data.
+    """
+    family = registry.family(model["family"])
+    knobs = {key: value for key, value in model.items() if key not in HOUSE_KEYS}
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        try:
+            return family(spec, **knobs)
+        except TypeError as error:
+            raise ConfigError(f"model: {error}; see `genkit families`.") from error
+
+
+def load(run: str | Path, checkpoint: str = "last", *, runs_dir: str | Path = "runs") -> GenerativeModule:
+    """The model of a run, in evaluation mode on the CPU.
+
+    Args:
+        run: a run folder, or its name below `runs_dir`.
+        checkpoint: "last", "best" or "step-N".
+
+    Raises:
+        ConfigError: no such run.
+        CheckpointError: the run holds no such checkpoint, or one that is damaged.
+    """
+    folder = Run(runs.find(str(run), runs_dir))
+    cfg = config.load_frozen(folder.path / runs.CONFIG)
+    module = build_module(cfg["model"], _spec(folder))
+    place = checkpoints.locate(folder.checkpoints, checkpoint)
+    saved = checkpoints.load(place)
+    checkpoints.restore_module(module, saved.weights)
+    if saved.ema:
+        module.average = MovingAverage(module, saved.ema, decay=0.0)
+        module.average.load(saved.ema)
+    module.origin = {"run": folder.path.name, "checkpoint": place.name, "digest": saved.digest}
+    return module.eval()
+
+
+def _spec(folder: Run) -> Spec:
+    path = folder.path / runs.SPEC
+    try:
+        return spec_from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is missing; the run was not trained yet.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}. Restore it from a copy.") from error

@@ -1,0 +1,374 @@
+"""fit: a configuration becomes a run folder with a trained model in it, in one process or several."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
+from rich.console import Console
+
+from genkit import callbacks as watch
+from genkit import checkpoints, config, runs
+from genkit.callbacks import Interrupted
+from genkit.checkpoints import Checkpoint
+from genkit.core.budget import UNITS, Budget
+from genkit.core.errors import ConfigError, DataError, Diverged, GenkitError
+from genkit.core.module import GenerativeModule, Plan
+from genkit.core.noise import mix
+from genkit.data import open_dataset
+from genkit.data.loading import DataModule
+from genkit.runs import Run
+from genkit.sampling import build_module
+
+console = Console(stderr=True, soft_wrap=True)
+
+
+class RankFailed(GenkitError):
+    """One of several processes ended with an error, which it has printed."""
+
+    def __init__(self, rank: int, exit_code: int) -> None:
+        super().__init__(f"process {rank} ended with exit code {exit_code}; its message stands above.")
+        self.exit_code = exit_code if exit_code > 0 else 1
+
+
+# ---------------------------------------------------------------------- the run around the training
+
+
+def launch(cfg: dict[str, Any], *, callbacks: list[Callback] | None = None) -> dict[str, Any]:
+    """Train as `cfg` says and return the run's record, with the folder as `run`.
+
+    With several processes, each starts from the frozen configuration in the run's folder.
+
+    Args:
+        cfg: a composed and validated configuration of `train`.  With `resume`, the run's own.
+        callbacks: further Lightning callbacks; they need a single process.
+
+    Raises:
+        GenkitError: whatever is wrong with configuration, data, checkpoint, storage or numbers.
+        Interrupted: by a signal; the run is saved.
+    """
+    resumed = cfg.get("resume")
+    run = Run(runs.find(resumed, cfg["paths"]["runs_dir"])) if resumed else _new_run(cfg)
+    with run.lock():
+        runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
+        run.update(status="running", pid=os.getpid(), **({} if resumed else {"created": _now()}))
+        try:
+            processes = int(cfg["trainer"]["devices"]) if _starts_ranks(cfg["trainer"]) else 1
+            if processes > 1:
+                if callbacks:
+                    raise ConfigError("callbacks= works in one process; set trainer.devices=1.")
+                _run_ranks(run, cfg, processes)
+            else:
+                fit(cfg, run, callbacks=callbacks)
+        except Interrupted:
+            run.update(status="interrupted", ended=_now())
+            raise
+        except BaseException as error:
+            status = "diverged" if isinstance(error, Diverged) else "failed"
+            run.update(status=status, reason=f"{type(error).__name__}: {error}"[:500], ended=_now())
+            if isinstance(error, ConfigError | DataError) and not checkpoints.available(run.checkpoints):
+                run.discard()
+            raise
+        run.update(status="finished", ended=_now())
+    return {"run": str(run.path), **run.record()}
+
+
+def _new_run(cfg: Mapping[str, Any]) -> Run:
+    name = cfg.get("name") or runs.new_name(cfg["model"]["family"], cfg["data"]["name"])
+    return Run.create(cfg["paths"]["runs_dir"], name)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _starts_ranks(trainer: Mapping[str, Any]) -> bool:
+    """Whether this process has to start the others, or somebody (torchrun, SLURM) has done so."""
+    return int(trainer["devices"]) > 1 and not {"LOCAL_RANK", "SLURM_PROCID"} & set(os.environ)
+
+
+def _run_ranks(run: Run, cfg: Mapping[str, Any], processes: int) -> None:
+    """Start one process a rank and wait; a failing one ends them all."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0"}
+    shared |= {f"GENKIT_{key.upper()}": str(value) for key, value in cfg["paths"].items()}
+    command = [sys.executable, "-m", "genkit", "worker", str(run.path)]
+    ranks = [
+        subprocess.Popen(command, env={**os.environ, **shared, "LOCAL_RANK": str(rank)})
+        for rank in range(processes)
+    ]
+    with _forwarding_signals(ranks) as received:
+        while any(rank.poll() is None for rank in ranks):
+            if any(rank.poll() for rank in ranks) and not received:
+                time.sleep(5)  # the others may be ending by themselves
+                for rank in ranks:
+                    rank.terminate()
+                break
+            time.sleep(0.05)
+        codes = [rank.wait() for rank in ranks]
+    if received:
+        raise Interrupted(received[0])
+    for number, code in sorted(enumerate(codes), key=lambda pair: pair[1] in (0, -signal.SIGTERM)):
+        if code:
+            raise RankFailed(number, code)
+
+
+@contextmanager
+def _forwarding_signals(ranks: list[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
+    """Pass SIGINT and SIGTERM on to the ranks; yields the list of those that arrived."""
+    received: list[int] = []
+
+    def forward(number: int, frame: object) -> None:
+        received.append(number)
+        for rank in ranks:
+            rank.send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def worker(path: Path) -> None:
+    """One rank of several: train from the frozen configuration of a run folder."""
+    cfg = config.load_frozen(path / runs.CONFIG)
+    cfg["paths"] = {key: os.environ[f"GENKIT_{key.upper()}"] for key in ("data_dir", "runs_dir", "cache_dir")}
+    fit(cfg, Run(path))
+
+
+# ---------------------------------------------------------------------- the training
+
+
+def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = None) -> GenerativeModule:
+    """Train in this process, from the run's last checkpoint if it has one."""
+    _quieten_lightning()
+    trainer_cfg, seed = cfg["trainer"], int(cfg["seed"])
+    _set_threads(trainer_cfg)
+    torch.set_float32_matmul_precision(trainer_cfg["matmul"])
+    dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
+    data = DataModule(dataset, seed=seed, batch_size=cfg["batch_size"])
+    module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
+    budget = _budget(cfg["budget"])
+    total_steps = budget.steps(cfg["batch_size"], len(dataset.split("train")))
+    checkpoint = _checkpoint(cfg, run, module)
+    start = checkpoint.step if checkpoint else 0
+    module.plan = Plan(
+        optim=cfg["optim"],
+        seed=seed,
+        budget=budget,
+        total_steps=total_steps,
+        accumulate=trainer_cfg["accumulate"],
+        fused=trainer_cfg["precision"] != "16-mixed",
+        seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
+    )
+    trainer = _trainer(cfg, run, module, data, total_steps, checkpoint, callbacks or [])
+    if trainer.is_global_zero:
+        _describe(run, cfg, module, dataset)
+        for notice in dataset.notices:
+            console.print(f"note: {notice}", highlight=False)
+    if total_steps is not None and start >= total_steps:
+        if trainer.is_global_zero:
+            console.print(f"nothing to do: {run.path.name} has spent its budget of {total_steps} steps.")
+        return module
+    if trainer_cfg["compile"]:
+        for network in module.children():
+            network.compile()
+    rank, world = trainer.global_rank, trainer.world_size
+    trainer.fit(
+        module,
+        data.train_stream(start, total_steps, rank, world),
+        data.eval_loader("validation", rank, world),
+    )
+    return module
+
+
+def _quieten_lightning() -> None:
+    """Lightning's hints speak of its own options; what a user of ours must know, we say."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric")
+
+
+def _set_threads(trainer: Mapping[str, Any]) -> None:
+    """Processes on one CPU share its cores."""
+    threads = trainer["threads"]
+    if threads is None and trainer["accelerator"] == "cpu" and trainer["devices"] > 1:
+        threads = max(1, (os.cpu_count() or 1) // int(trainer["devices"]))
+    if threads:
+        torch.set_num_threads(int(threads))
+
+
+def _budget(cfg: Mapping[str, Any]) -> Budget:
+    unit = next(unit for unit in UNITS if cfg[unit] is not None)
+    return Budget(unit, float(cfg[unit]))
+
+
+def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule) -> Checkpoint | None:
+    """The run's last checkpoint, its weights restored; `init_from` gives a new run weights alone."""
+    if checkpoints.available(run.checkpoints):
+        checkpoint = checkpoints.load(checkpoints.locate(run.checkpoints, "last"), trainer=True)
+        checkpoints.restore_module(module, checkpoint.weights)
+        return checkpoint
+    if cfg.get("init_from"):
+        other = Run(runs.find(cfg["init_from"], cfg["paths"]["runs_dir"]))
+        given = checkpoints.load(checkpoints.locate(other.checkpoints, "last"))
+        checkpoints.restore_module(module, given.weights)
+    return None
+
+
+def _trainer(
+    cfg: Mapping[str, Any],
+    run: Run,
+    module: GenerativeModule,
+    data: DataModule,
+    total_steps: int | None,
+    checkpoint: Checkpoint | None,
+    extra: list[Callback],
+) -> pl.Trainer:
+    own = cfg["trainer"]
+    every = own["val_every"] or max(1, (total_steps or 2500) // 5)
+    try:
+        return pl.Trainer(
+            accelerator=own["accelerator"],
+            devices=own["devices"],
+            num_nodes=own["num_nodes"],
+            strategy=_strategy(own, module),
+            precision=own["precision"],
+            max_epochs=1,  # the stream of batches is the whole training; it knows the epochs of the data
+            val_check_interval=every,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            limit_val_batches=own["val_batches"],
+            logger=_loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0),
+            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint), *extra],
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=cfg["callbacks"]["progress"] == "rich",
+            use_distributed_sampler=False,
+            inference_mode=False,  # the averaged weights are swapped in while validating
+            log_every_n_steps=1,
+            default_root_dir=run.path,
+        )
+    except (pl.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"trainer.accelerator={own['accelerator']} devices={own['devices']} precision={own['precision']}:"
+            f" {reason} Try trainer=cpu."
+        ) from error
+
+
+def _strategy(trainer: Mapping[str, Any], module: GenerativeModule) -> str | Strategy:
+    if trainer["strategy"] == "fsdp":
+        return FSDPStrategy(use_orig_params=True)
+    if trainer["strategy"] == "ddp":
+        # A phase leaves the parameters of the others without gradient; statistics are synchronised where
+        # they are computed (genkit.nn.normalisation), so buffers need no broadcast.
+        return DDPStrategy(
+            find_unused_parameters=len(module.phases()) > 1,
+            broadcast_buffers=False,
+            process_group_backend="gloo" if trainer["accelerator"] == "cpu" else None,
+        )
+    return "auto"
+
+
+def _callbacks(
+    cfg: Mapping[str, Any],
+    run: Run,
+    data: DataModule,
+    total_steps: int | None,
+    checkpoint: Checkpoint | None,
+) -> list[Callback]:
+    own = cfg["callbacks"]
+    record = run.record()
+    about = {"family": cfg["model"]["family"], "data": data.dataset.fingerprint, "run": record.get("name")}
+    made: list[Callback] = [
+        watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
+        watch.History(cfg["trainer"]["log_every"], cfg["batch_size"]),
+        watch.SampleWriter(run, own["samples"]["n"], own["samples"]["every"]),
+        watch.Recorder(
+            run,
+            every=own["checkpoint"]["every"],
+            keep=own["checkpoint"]["keep"],
+            select=cfg["model"].get("select"),
+            about=about,
+        ),
+    ]
+    if (stop := own["early_stopping"])["metric"]:
+        made.append(EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
+    if own["progress"] == "rich":
+        made.append(watch.Progress(checkpoint.step if checkpoint else 0, data.steps_per_epoch()))
+    elif own["progress"] == "plain":
+        made.append(watch.Lines(console, total_steps))
+    return [watch.Resume(checkpoint), *made] if checkpoint else made
+
+
+def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
+    """Loggers by name; each is imported when it is named."""
+    made: list[Logger] = []
+    for name in cfg["names"]:
+        if name == "csv":
+            made.append(watch.CSVHistory(run.path / "metrics.csv", start))
+        elif name == "tensorboard":
+            from pytorch_lightning.loggers import TensorBoardLogger
+
+            made.append(TensorBoardLogger(run.path, name="", version="tensorboard"))
+        elif name == "wandb":
+            from pytorch_lightning.loggers import WandbLogger
+
+            made.append(WandbLogger(name=run.path.name, save_dir=run.path, project="genkit"))
+        elif name == "mlflow":
+            from pytorch_lightning.loggers import MLFlowLogger
+
+            uri = f"sqlite:///{run.path.parent.absolute() / 'mlflow.db'}"
+            made.append(MLFlowLogger("genkit", run_name=run.path.name, tracking_uri=uri))
+    return made
+
+
+def _describe(run: Run, cfg: Mapping[str, Any], module: GenerativeModule, dataset: Any) -> None:
+    """Write down what is trained, on what, with what."""
+    import json
+
+    recorded = run.record().get("fingerprint")
+    if recorded and recorded != dataset.fingerprint and not cfg.get("accept_new_data"):
+        raise DataError(
+            f"the data has changed since {run.path.name} began (its fingerprint is another):"
+            " restore it, or go on with accept_new_data=true."
+        )
+    spec = json.dumps(module.spec.to_dict(), ensure_ascii=False) + "\n"
+    runs.write_atomically(run.path / runs.SPEC, spec)
+    run.update(
+        name=run.path.name,
+        family=cfg["model"]["family"],
+        model=cfg.get("choices", {}).get("model") or cfg["model"]["family"],
+        data=dataset.name,
+        seed=cfg["seed"],
+        parameters=sum(p.numel() for p in module.parameters()),
+        capabilities=module.capabilities(),
+        units=dict(module.units),
+        options=[option.to_dict() for option in module.options],
+        fingerprint=dataset.fingerprint,
+        protocol=dataset.protocol,
+        counts=dataset.counts,
+        spec_sha256=hashlib.sha256(spec.encode()).hexdigest(),
+        provenance=runs.provenance(),
+    )

@@ -1,0 +1,48 @@
+"""Every built-in family, in several configurations, passes the suite that outsiders get."""
+
+import pytest
+import torch
+from genkit.core.batch import Batch
+from genkit.core.spec import ArraySpec, TokenSpec
+from genkit.core.tokens import CharCodec
+from genkit.families.dcgan import DCGAN
+from genkit.families.gpt import GPT
+from genkit.families.vae import VAE
+from genkit.testing import Case, checks
+
+IMAGES = ArraySpec(1, 8, 8, levels=17)
+TEXT = TokenSpec(CharCodec.of("abcdefgh\n"))
+
+
+def images(n: int) -> Batch:
+    generator = torch.Generator().manual_seed(n)
+    data = torch.randint(0, 17, (n, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    return Batch(data, range(n), torch.arange(n) % 10)
+
+
+def tokens(n: int) -> Batch:
+    generator = torch.Generator().manual_seed(n)
+    return Batch(torch.randint(0, 9, (n, 9), generator=generator, dtype=torch.int16), range(n))
+
+
+def gpt(**blocks: object) -> Case:
+    sizes = {"block_size": 8, "n_layer": 2, "n_head": 2, "n_embd": 16}
+    return Case(lambda: GPT(TEXT, **sizes, **blocks), tokens, {"max_new_tokens": 12})
+
+
+CASES = {
+    "gpt": gpt(),
+    "gpt-modern": gpt(norm="rms", activation="swiglu", positions="rotary", qk_norm=True, tie=False),
+    "gpt-grouped": gpt(n_kv_head=1, activation="relu2", bias=True, positions="rotary"),
+    "gpt-dropout": gpt(dropout=0.2),
+    "dcgan": Case(lambda: DCGAN(IMAGES, latent_size=4, width=4), images),
+    "dcgan-contiguous": Case(lambda: DCGAN(IMAGES, latent_size=4, width=4, channels_last=False), images),
+    "vae-mlp": Case(lambda: VAE(IMAGES, network="mlp", latent_size=3, hidden=16), images),
+    "vae-conv": Case(lambda: VAE(IMAGES, network="conv", latent_size=3, hidden=16, width=4), images),
+}
+
+
+@pytest.mark.parametrize("check", checks(), ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("name", CASES)
+def test_family_keeps_the_contract(name, check):
+    check(CASES[name])

@@ -1,0 +1,69 @@
+"""Filters against transformers' processors; the choice against the distribution that it is drawn from."""
+
+import pytest
+import torch
+from genkit.core.tokens import ByteCodec, CharCodec
+from genkit.decoding import Drawn, choose, filter_logits
+from scipy.stats import chisquare
+from transformers import (
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+OFF = {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("option", "processor"),
+    [
+        ({"temperature": 0.7}, TemperatureLogitsWarper(0.7)),
+        ({"top_k": 5}, TopKLogitsWarper(5)),
+        ({"top_p": 0.6}, TopPLogitsWarper(0.6)),
+        ({"min_p": 0.2}, MinPLogitsWarper(0.2)),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_filters_equal_transformers(option, processor):
+    logits = torch.randn(6, 50, generator=torch.Generator().manual_seed(0)) * 2
+    ours = filter_logits(logits, {**OFF, **option}, None)
+    torch.testing.assert_close(ours, processor(torch.zeros(6, 1, dtype=torch.long), logits.clone()))
+
+
+def test_repetition_penalty_equals_transformers():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 20, generator=generator)
+    used = torch.randint(0, 20, (3, 7), generator=generator)
+    seen = torch.zeros(3, 20, dtype=torch.bool).scatter_(1, used, True)
+    ours = filter_logits(logits, {**OFF, "repetition_penalty": 1.7}, seen)
+    torch.testing.assert_close(ours, RepetitionPenaltyLogitsProcessor(1.7)(used, logits.clone()))
+
+
+def test_choice_follows_the_distribution():
+    logits = torch.tensor([0.3, -1.0, 2.0, 0.0, -torch.inf, 1.0])
+    n = 20_000
+    uniform = (torch.arange(n) + 0.5) / n  # a stratified sample: frequencies are exact up to 1/n
+    drawn = choose(logits.expand(n, -1), uniform, OFF)
+    counts = torch.bincount(drawn, minlength=6)
+    expected = logits.softmax(0) * n
+    assert counts[4] == 0
+    keep = expected > 0
+    assert chisquare(counts[keep].numpy(), expected[keep].double().numpy(), sum_check=False).pvalue > 0.999
+
+
+def test_extreme_uniforms_choose_tokens_with_probability():
+    logits = torch.tensor([[-torch.inf, 0.0, 1.0, -torch.inf]])
+    assert choose(logits, torch.tensor([0.0]), OFF).item() == 1
+    assert choose(logits, torch.tensor([1.0 - 2**-24]), OFF).item() == 2
+
+
+@pytest.mark.parametrize("codec", [CharCodec.of("abc。\n"), ByteCodec()], ids=["chars", "bytes"])
+def test_a_row_ends_before_its_stop_text(codec):
+    drawn = Drawn(2, codec, ["。"])
+    first, second = codec.encode("ab。a"), codec.encode("aaaaaaaa")
+    for i in range(len(first)):
+        drawn.add(torch.tensor([first[i], second[i]]))
+    assert codec.decode(drawn.tokens()[0].numpy()) == "ab"
+    assert codec.decode(drawn.tokens()[1].numpy()) == "aaaaaaaa"[: len(first)]

@@ -1,0 +1,110 @@
+"""The transformer against transformers' GPT-2, and its cache against reading everything anew."""
+
+import pytest
+import torch
+from genkit.decoding import decode
+from genkit.nn.transformer import KVCache, Transformer, TransformerConfig
+from transformers import GPT2Config, GPT2LMHeadModel
+
+SIZES = {"vocab_size": 37, "block_size": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
+GREEDY = {"temperature": 0.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
+
+
+def hugging_face_twin(network: Transformer) -> GPT2LMHeadModel:
+    """The same weights in transformers' GPT-2, whose linear layers are stored transposed."""
+    torch.manual_seed(1)
+    twin = GPT2LMHeadModel(
+        GPT2Config(vocab_size=37, n_positions=16, n_embd=32, n_layer=3, n_head=4, attn_pdrop=0, resid_pdrop=0)
+    ).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():  # biases and gains that differ from 0 and 1
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        body = twin.transformer
+        body.wte.weight.copy_(network.tokens.weight)
+        body.wpe.weight.copy_(network.places.weight)
+        body.ln_f.load_state_dict(network.norm.state_dict())
+        for theirs, ours in zip(body.h, network.blocks, strict=True):
+            theirs.ln_1.load_state_dict(ours.norm_1.state_dict())
+            theirs.ln_2.load_state_dict(ours.norm_2.state_dict())
+            for target, source in (
+                (theirs.attn.c_attn, ours.attention.qkv),
+                (theirs.attn.c_proj, ours.attention.proj),
+                (theirs.mlp.c_fc, ours.feed_forward.up),
+                (theirs.mlp.c_proj, ours.feed_forward.down),
+            ):
+                target.weight.copy_(source.weight.T)
+                target.bias.copy_(source.bias)
+    return twin
+
+
+def test_logits_and_gradients_equal_gpt2():
+    torch.manual_seed(0)
+    network = Transformer(TransformerConfig(**SIZES, bias=True, activation="gelu_tanh"))
+    twin = hugging_face_twin(network)
+    tokens = torch.randint(0, 37, (2, 16))
+    ours, theirs = network(tokens), twin(tokens).logits
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    ours.square().mean().backward()
+    theirs.square().mean().backward()
+    torch.testing.assert_close(
+        network.tokens.weight.grad, twin.transformer.wte.weight.grad, rtol=1e-4, atol=1e-6
+    )
+    for theirs_block, block in zip(twin.transformer.h, network.blocks, strict=True):
+        torch.testing.assert_close(
+            block.attention.qkv.weight.grad.T, theirs_block.attn.c_attn.weight.grad, rtol=1e-4, atol=1e-6
+        )
+
+
+MODERN = {"norm": "rms", "positions": "rotary", "activation": "swiglu", "qk_norm": True, "n_kv_head": 2}
+
+
+@pytest.mark.parametrize("blocks", [{}, MODERN], ids=["gpt2", "modern"])
+@torch.no_grad()
+def test_cache_equals_reading_anew(blocks):
+    torch.manual_seed(0)
+    network = Transformer(TransformerConfig(**SIZES, **blocks)).eval()
+    tokens = torch.randint(0, 37, (2, 16))
+    cache = KVCache(network.config, 2, network.tokens.weight)
+    pieces = [network(part, cache) for part in tokens.split([5, 1, 1, 7, 2], dim=1)]
+    torch.testing.assert_close(torch.cat(pieces, dim=1), network(tokens), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("blocks", [{}, MODERN], ids=["gpt2", "modern"])
+@torch.no_grad()
+def test_prompts_of_unequal_length_decode_as_if_alone(blocks):
+    """Also past the context: each row's window moves by its own length."""
+    torch.manual_seed(0)
+    network = Transformer(TransformerConfig(**SIZES, **blocks)).eval()
+    prompts = [torch.randint(0, 37, (n,)) for n in (1, 7, 16, 20)]
+    uniform = torch.rand(4, 40)
+    options = {**GREEDY, "temperature": 1.0}
+    together = torch.stack(list(decode(network, prompts, uniform, options)), dim=1)
+    for b, prompt in enumerate(prompts):
+        alone = torch.stack(list(decode(network, [prompt], uniform[b : b + 1], options)), dim=1)
+        assert torch.equal(alone[0], together[b])
+
+
+@torch.no_grad()
+def test_greedy_decoding_equals_the_definition():
+    torch.manual_seed(0)
+    network = Transformer(TransformerConfig(**SIZES)).eval()
+    prompt = torch.randint(0, 37, (4,))
+    drawn = torch.cat(list(decode(network, [prompt], torch.zeros(1, 12), GREEDY)))
+    expected = prompt
+    for _ in range(12):
+        expected = torch.cat((expected, network(expected[None])[0, -1].argmax()[None]))
+    assert torch.equal(drawn, expected[4:])
+
+
+def test_rotary_scores_depend_on_distance_alone():
+    torch.manual_seed(0)
+    network = Transformer(TransformerConfig(**SIZES, positions="rotary"))
+    from genkit.nn.transformer import rotate
+
+    q, k = torch.randn(8), torch.randn(8)
+
+    def score(i: int, j: int) -> float:
+        return float(rotate(q, network.cos[i], network.sin[i]) @ rotate(k, network.cos[j], network.sin[j]))
+
+    assert score(5, 2) == pytest.approx(score(12, 9), abs=1e-5)
+    assert score(5, 2) != pytest.approx(score(5, 3), abs=1e-3)
