@@ -1,4 +1,4 @@
-"""What watches a training: budget, checkpoints, samples, history, progress.  Each is written once for every family."""
+"""What watches a training, whatever its family: budget, checkpoints, samples, history, progress."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Resume(Callback):
         loop = trainer.fit_loop.epoch_loop
         counter = loop.manual_optimization.optim_step_progress.total
         counter.ready = counter.completed = step
-        batches = loop.batch_progress.total
+        batches: Any = loop.batch_progress.total
         batches.ready = batches.started = batches.processed = batches.completed = step
 
 

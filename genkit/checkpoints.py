@@ -169,7 +169,8 @@ def verify(place: Path) -> dict[str, Any]:
             raise CheckpointError(f"{path} is missing or no plain file; use another checkpoint.")
         if path.stat().st_size != expected["bytes"]:
             raise CheckpointError(
-                f"{path} has {path.stat().st_size} bytes, its manifest says {expected['bytes']}; use another checkpoint."
+                f"{path} has {path.stat().st_size} bytes, its manifest says {expected['bytes']};"
+                " use another checkpoint."
             )
         if _describe(path) != expected:
             raise CheckpointError(f"{path} is not the file that was saved (SHA-256); use another checkpoint.")

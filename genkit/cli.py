@@ -304,7 +304,8 @@ def print_help(command: str | None) -> int:
                 print(f"  {name:<18} {_first_comment(path)}")
     elif command == "sample":
         print(
-            "  n= seed= batch_size= weights=ema|raw checkpoint=last|best|step-N device= out=FILE.png|txt|npz|FOLDER"
+            "  n= seed= batch_size= weights=ema|raw checkpoint=last|best|step-N device=\n"
+            "  out=FILE.png|.npz|.txt|.jsonl, or a folder"
         )
         print("  and the options of the family: genkit families")
     return 0

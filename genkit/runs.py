@@ -39,7 +39,8 @@ def check_run_name(name: str) -> str:
     """
     if not re.fullmatch(r"[^/\\\0]{1,120}", name) or name.startswith(".") or name != name.strip():
         raise ConfigError(
-            f"name={name!r} cannot name a run: use 1 to 120 characters without slashes, not beginning with a dot."
+            f"name={name!r} cannot name a run: use 1 to 120 characters without slashes,"
+            " not beginning with a dot."
         )
     return name
 
@@ -114,7 +115,8 @@ class Run:
             lock.acquire(timeout=0)
         except Timeout:
             raise Locked(
-                f"{self.path.name} is being trained by process {self.record().get('pid', '?')}; wait for it, or stop it."
+                f"{self.path.name} is being trained by process {self.record().get('pid', '?')};"
+                " wait for it, or stop it."
             ) from None
         return lock
 

@@ -1,4 +1,4 @@
-"""An exponential moving average of weights (Polyak averaging), swapped in where models are scored or drawn."""
+"""An exponential moving average of weights (Polyak averaging), swapped in to score and to draw."""
 
 from __future__ import annotations
 

@@ -283,8 +283,8 @@ class GenerativeModule(LightningModule):
         self._skips += 1
         if self._skips > MAX_SCALER_SKIPS:
             raise Diverged(
-                f"phase {phase.name}, step {self.global_step}: the gradient overflowed {self._skips} times in a"
-                " row under fp16. Lower optim.lr, or train with trainer.precision=bf16-mixed or 32-true."
+                f"phase {phase.name}, step {self.global_step}: the gradient overflowed {self._skips} times"
+                " in a row under fp16. Lower optim.lr, or train with trainer.precision=bf16-mixed or 32-true."
             )
         return True
 
@@ -414,7 +414,7 @@ class GenerativeModule(LightningModule):
 
 
 class _LateCheck:
-    """Sees that numbers are finite: at once on a CPU, a step later on a GPU, where asking would wait for it."""
+    """Sees that numbers are finite: at once on a CPU, later on a GPU, where asking would wait for it."""
 
     def __init__(self) -> None:
         self._pending: list[tuple[str, int, list[str], Tensor, Any]] = []

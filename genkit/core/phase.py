@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -20,7 +21,7 @@ class LossTerms(NamedTuple):
     """A scalar to minimise, and the parts of it worth showing (detached scalars, by name)."""
 
     total: Tensor
-    terms: dict[str, Tensor] = {}
+    terms: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class StepNoise(Noise):

@@ -103,7 +103,8 @@ class Samples:
             self.grid().save(path)
         elif suffix == ".npz":
             arrays = {"images": self.images} if not is_text else {"texts": np.array(self.texts)}
-            np.savez_compressed(path, provenance=np.array(json.dumps(self.provenance())), **arrays)
+            arrays["provenance"] = np.array(json.dumps(self.provenance()))
+            np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
         elif suffix == ".txt" and is_text:
             path.write_text("\n\n".join(self.texts) + "\n", encoding="utf-8")
         elif suffix == ".jsonl" and is_text:

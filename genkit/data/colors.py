@@ -66,7 +66,7 @@ THINGS = (
 )
 TIMES = ("今天", "昨天", "早上", "下午", "晚上", "昨晚", "中午", "周末")
 
-# A rule is a sequence of sets of words; its language is their product.  The number is its share of the corpus.
+# A rule is a sequence of sets of words; its language is their product.  The number: sentences in the corpus.
 Rule = tuple[tuple[str, ...], ...]
 GRAMMAR: tuple[tuple[int, Rule], ...] = (
     (300, (PEOPLE, ("喜欢的颜色是",), SHADES, HUES, ("。",))),

@@ -83,7 +83,7 @@ def _idx(root: Path, name: str) -> np.ndarray:
     """One file in LeCun's IDX format."""
     for path, opener in ((root / name, open), (root / f"{name}.gz", gzip.open)):
         if path.is_file():
-            with opener(path, "rb") as file:  # type: ignore[operator]
+            with opener(path, "rb") as file:
                 content = file.read()
             dimensions = content[3] if len(content) > 3 else 0
             shape = struct.unpack_from(f">{dimensions}I", content, 4)

@@ -86,7 +86,7 @@ class DCGAN(GenerativeModule, LatentSpace):
     # ------------------------------------------------------------------ scores
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """What the discriminator thinks of unseen and of generated images; 0.5 and 0.5 where it can't tell."""
+        """What the discriminator thinks of unseen and generated images; 0.5 each where it can't tell."""
         fakes = self.generator(self.prior(noise))
         return {
             "real": self.discriminator(self._to_network(batch.data)).sigmoid(),

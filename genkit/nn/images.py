@@ -5,6 +5,7 @@ Legend: B batch, C channels, S image side (4·2^k), L latent size, W width.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -50,7 +51,7 @@ class Generator(nn.Module):
             GlobalBatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
-        for wide, narrow in zip(widths, widths[1:], strict=False):
+        for wide, narrow in pairwise(widths):
             layers += [
                 nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False),
                 GlobalBatchNorm2d(narrow),
@@ -79,7 +80,7 @@ class Discriminator(nn.Module):
             nn.Conv2d(channels, width, 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2, inplace=True),
         ]
-        for narrow, wide in zip(widths, widths[1:], strict=False):
+        for narrow, wide in pairwise(widths):
             layers += [
                 nn.Conv2d(narrow, wide, 4, 2, 1, bias=False),
                 GlobalBatchNorm2d(wide),
@@ -138,5 +139,5 @@ def conv_decoder(latent_size: int, width: int, hidden: int, shape: tuple[int, in
 
 
 def to_channels_last(network: nn.Module) -> nn.Module:
-    """Store kernels so that convolutions run over the channels of one pixel at a time (faster, same values)."""
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """Lay kernels out with the channels of a pixel side by side: faster convolutions, same values."""
+    return network.to(memory_format=torch.channels_last)

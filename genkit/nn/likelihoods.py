@@ -19,7 +19,7 @@ def bernoulli_nll(logits: Tensor, data: Tensor) -> Tensor:
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, diag exp log_variance) || N(0, I)) of each row, (B,) (Kingma and Welling 2014, appendix B)."""
+    """KL(N(mean, diag exp log_variance) || N(0, I)), (B,) (Kingma and Welling 2014, appendix B)."""
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
 
 

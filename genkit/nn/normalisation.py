@@ -30,8 +30,10 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Update the running statistics as torch does: the variance is unbiased there."""
-        assert self.num_batches_tracked is not None and self.momentum is not None
-        assert self.running_mean is not None and self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)

@@ -199,6 +199,8 @@ class Transformer(nn.Module):
                 torch.arange(config.block_size),
                 10000.0 ** -torch.linspace(0, 1, config.head_width // 2 + 1)[:-1],
             )
+            self.cos: Tensor
+            self.sin: Tensor
             self.register_buffer("cos", angles.cos(), persistent=False)  # (S, E/2)
             self.register_buffer("sin", angles.sin(), persistent=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
@@ -219,7 +221,7 @@ class Transformer(nn.Module):
                 nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * self.config.n_layer) if residual else 1))
 
     def features(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
-        """Tokens (B, T) to the normed last hidden state (B, T, D); with a cache, T tokens after those in it."""
+        """Tokens (B, T) to the normed last hidden state (B, T, D); with a cache, they follow those in it."""
         T = tokens.shape[1]
         start = cache.length if cache is not None else 0
         x = self.tokens(tokens)
