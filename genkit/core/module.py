@@ -152,9 +152,7 @@ class GenerativeModule(LightningModule):
         self._phases = self.phases()
         if not self._phases or self._phases[0].every != 1:
             raise ValueError(f"{type(self).__name__}: the first phase is due at every step (every=1)")
-        self._optimizers = [
-            build_optimizer(phase.parameters, self.plan.settings(phase.name)) for phase in self._phases
-        ]
+        self._optimizers = [build_optimizer(phase, self.plan.settings(phase.name)) for phase in self._phases]
         decay = self.plan.optim.get("ema")
         averaged = [module for phase in self._phases if phase.ema for module in phase.modules]
         if decay and averaged and self.average is None:
@@ -218,7 +216,7 @@ class GenerativeModule(LightningModule):
     ) -> None:
         settings = self.plan.settings(phase.name)
         optimizer = self._optimizers[index]
-        factor = schedule_factor(settings, step, progress)
+        factor = schedule_factor(settings, step, self.plan.total_steps, progress)
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
 

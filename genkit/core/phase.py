@@ -60,6 +60,7 @@ class Phase:
         modules: their parameters are trained; those of other phases are frozen meanwhile.
         loss: `(batch, noise) -> LossTerms`.
         every: the phase is due at steps divisible by this; the first phase of a family has 1.
+        matrices: of the parameters, those between hidden layers, for an optimiser that treats them apart.
         ema: whether an exponential moving average of the modules (buffers included) is kept, if the training
             asks for one.
     """
@@ -69,6 +70,7 @@ class Phase:
     loss: Callable[[Batch, StepNoise], LossTerms]
     every: int = 1
     ema: bool = False
+    matrices: tuple[nn.Parameter, ...] = ()
     parameters: tuple[nn.Parameter, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -59,7 +59,8 @@ class GPT(GenerativeModule, Likelihood, Conditional):
     # ------------------------------------------------------------------ training
 
     def phases(self) -> tuple[Phase, ...]:
-        return (Phase("likelihood", (self.network,), self._loss, ema=True),)
+        matrices = tuple(p for p in self.network.blocks.parameters() if p.ndim == 2)
+        return (Phase("likelihood", (self.network,), self._loss, ema=True, matrices=matrices),)
 
     def _loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
         nll = self._token_nll(batch.data, reduction="mean")

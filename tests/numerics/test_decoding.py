@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from genkit.core.tokens import ByteCodec, CharCodec
-from genkit.decoding import Drawn, choose, filter_logits
 from scipy.stats import chisquare
 from transformers import (
     MinPLogitsWarper,
@@ -12,6 +10,9 @@ from transformers import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
+
+from genkit.core.tokens import ByteCodec, CharCodec
+from genkit.decoding import Drawn, choose, filter_logits
 
 OFF = {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
 

@@ -1,10 +1,11 @@
 """Densities and losses against torch.distributions and torch's own criteria."""
 
 import torch
-from genkit.nn.adversarial import discriminator_loss, generator_loss
-from genkit.nn.likelihoods import bernoulli_nll, gaussian_kl, gaussian_log_density
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
+
+from genkit.nn.adversarial import discriminator_loss, generator_loss
+from genkit.nn.likelihoods import bernoulli_nll, gaussian_kl, gaussian_log_density
 
 
 def test_bernoulli_is_the_log_probability_of_binary_images():

@@ -6,6 +6,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from pytorch_lightning.plugins.precision import MixedPrecision
+from torch import nn
+from torch.amp import GradScaler
+
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.errors import Diverged
@@ -15,10 +19,7 @@ from genkit.core.phase import LossTerms, Phase
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.testing import OPTIM
-from pytorch_lightning.plugins.precision import MixedPrecision
 from tests.conftest import IMAGES, TEXT, fit, images, tokens
-from torch import nn
-from torch.amp import GradScaler
 
 SMALL = {"block_size": 8, "n_layer": 1, "n_head": 2, "n_embd": 16}
 
@@ -51,7 +52,7 @@ def test_gpt_step_equals_a_bare_loop():
         if step < 2:
             lr = 1e-2 * (step + 1) / 3
         else:
-            lr = 1e-3 + 0.5 * (1e-2 - 1e-3) * (1 + math.cos(math.pi * step / 6))
+            lr = 1e-3 + 0.5 * (1e-2 - 1e-3) * (1 + math.cos(math.pi * (step - 2) / 4))
         for group in optimizer.param_groups:
             group["lr"] = lr
         logits = bare(batch.data[:, :-1])
@@ -150,9 +151,18 @@ def test_warm_up_and_cosine_equal_nanogpt():
         share = (it - 100) / 1900
         return 0.1 + 0.5 * (1 + math.cos(math.pi * share)) * 0.9
 
-    for it in (0, 50, 99):
-        assert schedule_factor(settings, it, it / 2000) == pytest.approx(nanogpt(it))
-    assert schedule_factor(settings, 2000, 1.0) == pytest.approx(0.1)
+    for it in (0, 50, 99, 100, 777, 1999):
+        assert schedule_factor(settings, it, 2000, it / 2000) == pytest.approx(nanogpt(it))
+    assert schedule_factor(settings, 2000, 2000, 1.0) == pytest.approx(0.1)
+
+
+def test_wsd_is_flat_then_falls():
+    settings = {"warmup": 0, "schedule": "wsd", "final": 0.0, "cooldown": 0.25}
+    rates = [schedule_factor(settings, step, 8, step / 8) for step in range(9)]
+    assert rates == pytest.approx([1, 1, 1, 1, 1, 1, 1, 0.5, 0])
+
+
+def test_budgets_read_as_progress():
     assert Budget("steps", 2000).progress(500, 2000, 0.0) == 0.25
     assert Budget("seconds", 10).progress(500, None, 4.0) == 0.4
 

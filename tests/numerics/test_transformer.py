@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
 from genkit.decoding import decode
 from genkit.nn.transformer import KVCache, Transformer, TransformerConfig
-from transformers import GPT2Config, GPT2LMHeadModel
 
 SIZES = {"vocab_size": 37, "block_size": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
 GREEDY = {"temperature": 0.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}

@@ -3,10 +3,11 @@
 import math
 
 import torch
+from torch import nn
+
 from genkit.core.capabilities import Likelihood, LikelihoodKind
 from genkit.core.module import GenerativeModule
 from genkit.core.phase import LossTerms, Phase
-from torch import nn
 
 
 class Diagonal(GenerativeModule, Likelihood):
