@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Samples", "load", "train"]
+__all__ = ["Samples", "errors", "load", "train"]
 
 if TYPE_CHECKING:
+    from genkit.core import errors
     from genkit.core.samples import Samples
     from genkit.sampling import load
 
@@ -31,7 +32,7 @@ def train(overrides: Sequence[str] = (), **kwargs: Any) -> dict[str, Any]:
     Raises:
         genkit.core.errors.GenkitError: whatever the command line would refuse.
     """
-    from genkit.cli import training_config
+    from genkit.cli.train import training_config
     from genkit.training import launch
 
     return launch(training_config(list(overrides)), **kwargs)
@@ -46,4 +47,8 @@ def __getattr__(name: str) -> Any:
         from genkit.core.samples import Samples
 
         return Samples
+    if name == "errors":
+        from genkit.core import errors
+
+        return errors
     raise AttributeError(f"module 'genkit' has no attribute {name!r}")

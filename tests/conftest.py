@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
+
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.module import Plan

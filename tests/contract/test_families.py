@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from genkit.core.batch import Batch
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.core.tokens import CharCodec

@@ -11,8 +11,7 @@ GROUND = {"core"}
 ALLOWED = {
     "core": set(),
     "nn": set(),
-    "rules": {"core"},
-    "config": {"core", "rules"},
+    "config": {"core"},
     "decoding": {"core", "nn"},
     "families": {"core", "nn", "decoding"},
     "data": {"core"},

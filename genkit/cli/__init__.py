@@ -1,0 +1,149 @@
+"""The command line: one row a command; help and refusals import nothing heavy.
+
+A command is a function of its words that returns the exit code.  Its module is imported when it is named.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from genkit.core.errors import ConfigError, GenkitError, nearest
+
+HELP_WORDS = ("help", "--help", "-h")
+SHELL_FLAGS = ("-sc", "--shell-completion")
+INTERRUPTED = 130
+
+
+class Command(NamedTuple):
+    """One word of the command line; `target` is `module:function`."""
+
+    usage: str
+    summary: str
+    target: str
+
+    def __call__(self, words: list[str]) -> int:
+        return _imported(self.target)(words)
+
+
+COMMANDS = {
+    "train": Command("[group=option …] [key=value …]", "train a model", "train:train"),
+    "sample": Command("run=RUN [n=16] [seed=0] [out=FILE] [prompt=…]", "draw from a run", "sample:sample"),
+    "families": Command("", "list the families and what they can do", "show:families"),
+    "data": Command("[data=NAME]", "list the datasets, or look into one", "show:data"),
+    "runs": Command("[run=RUN]", "list the runs, or look into one", "show:runs"),
+}
+HIDDEN = {"worker": Command("FOLDER", "one of several processes of a training", "train:worker")}
+
+STABLE_WORDS = """\
+  model= data= trainer= optim= experiment=   what to train, on what, where, how; or a whole recipe
+  seed= batch_size=                          of everything random; examples in a global batch
+  budget.steps= | budget.epochs= | budget.examples= | budget.seconds=
+  name=                                      the run's folder (default: model, data, time, random suffix)
+  paths.runs_dir= paths.data_dir=            where runs and data are (GENKIT_RUNS_DIR, GENKIT_DATA_DIR)
+  resume=RUN init_from=RUN                   go on with a run; begin with the weights of one
+  debug=fast                                 three steps, to see whether it runs
+  -m key=a,b                                 one run after another
+  --cfg job                                  print the configuration and train nothing"""
+SAMPLE_WORDS = """\
+  run=RUN                   a run folder, or its name in paths.runs_dir
+  n=16 seed=0               how many (of each prompt); sample i depends on the seed and i alone
+  out=FILE | FOLDER         .png or .npz for images, .txt, .jsonl or .npz for texts; a folder gets a file each
+  checkpoint=last           last | best | step-N
+  weights=ema               ema (the averaged weights, where the run has them) | raw
+  batch_size= device=auto   samples drawn at once; auto | cpu | gpu | mps
+  and the options of the family: genkit families"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; a refusal is one line on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
+    except GenkitError as error:
+        return _say(error, error.exit_code)
+    except BrokenPipeError:  # whoever read the output has stopped; nothing is left to say, now and at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt as error:
+        return _say(error, INTERRUPTED)
+    except Exception:
+        traceback.print_exc()
+        return GenkitError.exit_code
+    except BaseException as error:
+        # The signal that ends a training is defined behind torch; its exit code tells it.
+        if hasattr(error, "exit_code"):
+            return _say(error, error.exit_code)
+        raise
+
+
+def _say(error: BaseException, exit_code: int) -> int:
+    said = str(error) if isinstance(error, GenkitError) else f"interrupted by {str(error) or 'Ctrl-C'}."
+    line = " ".join(" ".join([said, *getattr(error, "__notes__", [])]).split())
+    print(f"genkit: {line}", file=sys.stderr)
+    return exit_code
+
+
+def _dispatch(words: list[str]) -> int:
+    for word in words:
+        if any(0xD800 <= ord(character) < 0xE000 for character in word):
+            raise ConfigError(f"{word!a} is no UTF-8; write it in UTF-8.")
+    if not words or words[0] in HELP_WORDS:
+        return print_help(None)
+    if words[0] in ("--version", "version"):
+        from genkit import __version__
+
+        print(f"genkit {__version__}")
+        return 0
+    if any(word in SHELL_FLAGS for word in words):
+        return _imported("completion:shell_completion")(words)
+    name, rest = words[0], words[1:]
+    command = {**COMMANDS, **HIDDEN}.get(name)
+    if command is None:
+        raise ConfigError(f"there is no command {name!r}.{nearest(name, COMMANDS)} See genkit --help.")
+    if name in COMMANDS and any(word in HELP_WORDS for word in rest):
+        return print_help(name)
+    return command(rest)
+
+
+def print_help(command: str | None) -> int:
+    """What there is to say, of everything or of one command."""
+    if command is None:
+        print("genkit: generative models behind one interface, one trainer, one sampling API\n")
+        for name, entry in COMMANDS.items():
+            print(f"  genkit {f'{name} {entry.usage}':<56} {entry.summary}")
+        print(f"\ngenkit train takes\n{STABLE_WORDS}\n\ngenkit sample takes\n{SAMPLE_WORDS}")
+        print("\ngenkit train --help lists the models, the datasets and all other options.")
+        return 0
+    entry = COMMANDS[command]
+    print(f"genkit {command} {entry.usage}".rstrip() + f"\n  {entry.summary}\n")
+    if command == "train":
+        print(STABLE_WORDS)
+        _print_groups()
+    elif command == "sample":
+        print(SAMPLE_WORDS)
+    return 0
+
+
+def _print_groups() -> None:
+    from genkit.config import about, groups
+
+    first = ("experiment", "model", "data", "optim", "trainer")
+    known = groups()
+    for group in (*first, *(group for group in known if group not in first)):
+        options = {name: about(file) for name, file in known.get(group, {}).items()}
+        if len(options) > 1 or group in (*first, "debug"):
+            print(f"\n{group}=")
+            for name, line in options.items():
+                print(f"  {name:<18} {line}")
+
+
+def _imported(target: str) -> Callable[..., Any]:
+    module, _, function = target.partition(":")
+    return getattr(importlib.import_module(f"genkit.cli.{module}"), function)

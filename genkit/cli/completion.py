@@ -1,0 +1,52 @@
+"""Tab completion: commands and runs by us, the groups, options and keys of `train` and `data` by Hydra.
+
+eval "$(genkit --shell-completion install=bash)"
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout, suppress
+
+from genkit import config, runs
+from genkit.cli import COMMANDS, SHELL_FLAGS
+from genkit.cli.train import ask_hydra
+from genkit.core.errors import ConfigError
+
+SAMPLE_WORDS = ("n=", "seed=", "out=", "checkpoint=", "weights=", "batch_size=", "device=", "prompt=")
+
+
+def shell_completion(words: Sequence[str]) -> int:
+    """`install=SHELL` prints what to evaluate; `query=SHELL` is what the shell asks, in COMP_LINE.
+
+    Raises:
+        ConfigError: neither is given.
+    """
+    asked = [word for word in words if word.startswith(("install=", "uninstall=", "query="))]
+    if len(asked) != 1:
+        raise ConfigError("--shell-completion takes install=bash, install=zsh or install=fish.")
+    if not asked[0].startswith("query="):
+        return ask_hydra([SHELL_FLAGS[0], asked[0]])
+    line = os.environ.get("COMP_LINE", "")
+    typed = [*line.split(), ""] if line.endswith(" ") else line.split()
+    if len(typed) < 3:
+        print(" ".join(COMMANDS))
+        return 0
+    program, command, *rest = typed
+    if command in ("sample", "runs"):
+        names = [f"run={record['name']}" for record in runs.list_runs(config.paths(rest[:-1])["runs_dir"])]
+        print(" ".join([*names, *(SAMPLE_WORDS if command == "sample" else ())]))
+        return 0
+    if command not in ("train", "data"):
+        return 0
+    # Free text and quotes are no words of Hydra's grammar.
+    _, known = config.split_free_text(word for word in rest[:-1] if "=" in word and word[0] not in "'\"")
+    os.environ["COMP_LINE"] = " ".join([program, *known, rest[-1]])
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(io.StringIO()), suppress(SystemExit):
+        ask_hydra([SHELL_FLAGS[0], asked[0]])
+    print(" ".join(word for word in output.getvalue().split() if not re.search(r"=_|rules\.|^hydra", word)))
+    return 0

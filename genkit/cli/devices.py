@@ -1,0 +1,36 @@
+"""Devices that this machine certainly lacks, told without importing torch, which has the last word."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+from genkit.core.errors import ConfigError
+
+# NVIDIA's driver, the same under WSL and on Jetson boards, AMD's.
+GPU_NODES = ("nvidia*", "dxg", "nvhost*", "kfd")
+
+
+def check_device(key: str, word: str, instead: str) -> None:
+    """Refuse a GPU where there is no sign of one.
+
+    Args:
+        key, word: as typed, for the message; words other than gpu, cuda and mps are not looked at.
+        instead: what to type.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    kind = word.partition(":")[0]
+    if kind in ("gpu", "cuda") and not _may_have_gpu():
+        raise ConfigError(f"{key}={word}: this machine shows no GPU; choose {instead}.")
+    if kind == "mps" and (sys.platform, platform.machine()) != ("darwin", "arm64"):
+        raise ConfigError(f"{key}=mps: this is no Apple machine with a GPU; choose {instead}.")
+
+
+def _may_have_gpu() -> bool:
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    return sys.platform != "linux" or any(any(Path("/dev").glob(node)) for node in GPU_NODES)

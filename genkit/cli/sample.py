@@ -1,0 +1,176 @@
+"""`genkit sample`: check the words against what the run says of itself, load it, draw, save."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genkit import config, runs
+from genkit.cli.devices import check_device
+from genkit.cli.train import check_writable
+from genkit.core.errors import CheckpointError, ConfigError, nearest
+from genkit.core.options import Option, resolve_options
+from genkit.core.spec import Spec, TokenSpec, spec_from_dict
+
+WORDS = (
+    Option("n", "int", 16, "samples of each prompt", low=0, high=1_000_000),
+    Option("seed", "int", 0, "of the noise", low=0, high=2**32 - 1),
+    Option("batch_size", "int", None, "samples drawn at once", low=1, high=1_000_000),
+    Option("weights", "text", "ema", "ema or raw"),
+    Option("checkpoint", "text", "last", "last, best or step-N"),
+    Option("device", "text", "auto", "auto, cpu, gpu or mps"),
+    Option("out", "text", None, "a file or a folder"),
+)
+CHOICES = {
+    "weights": r"ema|raw",
+    "checkpoint": r"last|best|step-\d+",
+    "device": r"auto|cpu|mps|(gpu|cuda)(:\d+)?",
+}
+
+
+def sample(words: list[str]) -> int:
+    given = _read(words)
+    runs_dir = config.paths(words)["runs_dir"]
+    if "run" not in given:
+        known = ", ".join(record["name"] for record in runs.list_runs(runs_dir)[-5:]) or "none yet"
+        typo = next((f" ({key}=?)" for key in given if difflib.get_close_matches(key, ["run"])), "")
+        raise ConfigError(f"sample needs run=RUN{typo}; in {runs_dir} there is {known}.")
+    folder = runs.find(given.pop("run"), runs_dir)
+    spec = _spec(folder)
+    record = runs.read(folder)
+    try:
+        declared = [Option(**option) for option in record.get("options", [])]
+    except (AttributeError, TypeError) as error:
+        raise CheckpointError(f"{folder / runs.RECORD} is not of this version: {error}.") from None
+    settings, options = _sorted(given, declared, str(record.get("family")))
+    check_device("device", settings["device"], "device=auto")
+    _check_checkpoint(folder, settings["checkpoint"])
+    suffix = _suffix(settings["out"], spec)
+    name = f"sample-seed{settings['seed']}-n{settings['n']}{suffix}"
+    out = Path(settings["out"] or folder / "samples" / name).expanduser()
+    check_writable(out.parent)
+    if isinstance(spec, TokenSpec):
+        prompts = options.get("prompt") or []
+        for prompt in [prompts] if isinstance(prompts, str) else prompts:
+            spec.codec.encode(prompt)
+    return _draw(folder, settings, options, out)
+
+
+def _read(words: Sequence[str]) -> dict[str, Any]:
+    """Values by key, as typed; `null` switches an option off."""
+    texts, rest = config.split_free_text(words)
+    given: dict[str, Any] = {key: value for key, value in texts.items() if not key.startswith("paths.")}
+    for word in rest:
+        key, value = config.key_and_value(word)
+        if key in given:
+            raise ConfigError(f"{key}= is given twice; give it once.")
+        given[key] = None if value == "null" else value
+    return given
+
+
+def _sorted(
+    given: Mapping[str, Any], declared: Sequence[Option], family: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of the command, all of them, and the options of the family that are given.
+
+    Raises:
+        ConfigError: a word that neither takes, or a value out of range.
+    """
+    own, theirs = [option.name for option in WORDS], [option.name for option in declared]
+    for key in given:
+        if key not in (*own, *theirs):
+            hint = nearest(key, [*own, *theirs])
+            hint = hint if hint.startswith(" Did") else ""
+            raise ConfigError(
+                f"{family} takes no {key}= in sampling.{hint} Its options: {', '.join(theirs) or 'none'};"
+                f" of any family: run, {', '.join(own)}."
+            )
+    settings = resolve_options(WORDS, {k: v for k, v in given.items() if k in own}, "genkit sample")
+    for option in WORDS:
+        if settings[option.name] is None:
+            settings[option.name] = option.default
+    for key, pattern in CHOICES.items():
+        if not re.fullmatch(pattern, settings[key]):
+            allowed = next(option.help for option in WORDS if option.name == key)
+            words = re.findall(r"[\w-]+", allowed)
+            raise ConfigError(f"{key}={settings[key]} is none of {allowed}.{nearest(settings[key], words)}")
+    chosen = {k: v for k, v in given.items() if k in theirs}
+    checked = resolve_options(declared, chosen, family)
+    return settings, {key: checked[key] for key in chosen}
+
+
+def _spec(folder: Path) -> Spec:
+    try:
+        return spec_from_dict(json.loads((folder / runs.SPEC).read_text(encoding="utf-8")))
+    except OSError:
+        raise CheckpointError(f"{folder / runs.SPEC} is missing: the run was not trained yet.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / runs.SPEC} is damaged: {error}. Restore it from a copy.") from None
+
+
+def _check_checkpoint(folder: Path, name: str) -> None:
+    """Refuse a checkpoint that is not there; loading checks the rest."""
+    place = folder / "checkpoints"
+    if not (place / name).exists():
+        steps = sorted((int(p.name[5:]) for p in place.glob("step-*") if p.name[5:].isdigit()), reverse=True)
+        have = ", ".join(f"step-{step}" for step in steps) or "none: train it first"
+        raise CheckpointError(f"checkpoint={name} is not in {place}; it holds {have}.")
+
+
+def _suffix(out: str | None, spec: Spec) -> str:
+    """The suffix of the default file.
+
+    Raises:
+        ConfigError: `out` has one that does not fit.
+    """
+    fitting = (".txt", ".jsonl", ".npz") if isinstance(spec, TokenSpec) else (".png", ".npz")
+    suffix = Path(out or "").suffix.lower()
+    if out == "" or (suffix and suffix not in fitting):
+        raise ConfigError(f"out={out}: samples here are {', '.join(fitting)} or, without a suffix, a folder.")
+    return fitting[0]
+
+
+def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any], out: Path) -> int:
+    from genkit.sampling import load
+
+    module = load(folder, settings["checkpoint"])
+    samples = module.sample(
+        settings["n"],
+        seed=settings["seed"],
+        batch_size=settings["batch_size"],
+        device=_device(settings["device"]),
+        weights=settings["weights"],
+        **options,
+    )
+    is_text = isinstance(samples.spec, TokenSpec)
+    if is_text and len(samples):
+        print(samples)
+    if len(samples):
+        samples.save(out)
+    where = f": {out}" if len(samples) else ", nothing is written"
+    print(f"{len(samples)} samples{where}", file=sys.stderr if is_text else sys.stdout)
+    return 0
+
+
+def _device(word: str) -> str:
+    """torch's name of a device.
+
+    Raises:
+        ConfigError: this machine has no such device.
+    """
+    import torch
+
+    name = word.replace("gpu", "cuda")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= torch.cuda.device_count():
+        have = torch.cuda.device_count()
+        raise ConfigError(f"device={word}: this machine has {have} CUDA GPUs; try device=auto.")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("device=mps: this machine has no Apple GPU; try device=auto.")
+    return name

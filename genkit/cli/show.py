@@ -1,0 +1,122 @@
+"""What there is: `genkit families`, `genkit data`, `genkit runs`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from genkit import config
+from genkit import runs as run_folders
+from genkit.core.errors import ConfigError, nearest
+
+
+def families(words: list[str]) -> int:
+    """Each family: its models, what it can do, what one of its steps does, its sampling options."""
+    _only(words, ())
+    from genkit.core import registry
+    from genkit.core.capabilities import CAPABILITIES
+
+    models: dict[str, dict[str, Any]] = {}
+    for model in config.groups()["model"]:
+        knobs = config.compose("train", [f"model={model}"])["model"]
+        models.setdefault(knobs["family"], {})[model] = knobs
+    rows = []
+    for name in registry.names():
+        family = registry.family(name)
+        held = [capability.__name__ for capability in CAPABILITIES if issubclass(family, capability)]
+        phases = _phases(next(iter(models[name].values()))) if name in models else []
+        options = [option.name for option in family.options]
+        cells = (models.get(name, {}), held, phases, options)
+        rows.append([name, *(", ".join(cell) or "–" for cell in cells)])
+    _table(("family", "models", "capabilities", "phases of a step", "sampling options"), rows)
+    return 0
+
+
+def _phases(model: dict[str, Any]) -> list[str]:
+    """Names of what one training step does; a model is built to ask it."""
+    from genkit.core.spec import ArraySpec, TokenSpec
+    from genkit.core.tokens import ByteCodec
+    from genkit.sampling import build_module
+
+    side = min(model.get("sizes") or [32])
+    spec = ArraySpec(1, side, side) if model["view"] == "arrays" else TokenSpec(ByteCodec())
+    return [phase.name for phase in build_module(model, spec).phases()]
+
+
+def data(words: list[str]) -> int:
+    """Without words the datasets; with `data=NAME` what is in one."""
+    if not words:
+        for name, file in config.groups()["data"].items():
+            print(f"{name:<14} {config.about(file)}")
+        print("\ngenkit data data=NAME looks into one; genkit train data=NAME trains on it.")
+        return 0
+    from genkit.core.spec import TokenSpec, View
+    from genkit.data import open_dataset
+
+    cfg = config.compose("train", words)
+    view = config.view(cfg)
+    if not any(word.startswith("model=") for word in words):  # as it is, not as some model wants it
+        view = View("arrays")
+    try:
+        opened = open_dataset(cfg["data"], cfg["paths"], view)
+    except ConfigError:
+        opened = open_dataset(cfg["data"], cfg["paths"], View("tokens", block_size=view.block_size or 64))
+    spec = opened.spec.to_dict()
+    print(f"{opened.name}: {opened.protocol}")
+    if isinstance(opened.spec, TokenSpec):
+        spec["codec"] = f"{spec['codec']['name']}, vocabulary {opened.spec.vocab_size:,}"
+    for key, value in spec.items():
+        print(f"  {key:<12} {value if key == 'codec' else json.dumps(value, ensure_ascii=False)}")
+    for split, count in opened.counts.items():
+        print(f"  {split:<12} {count:,} examples")
+    print(f"  fingerprint  {opened.fingerprint}")
+    for notice in opened.notices:
+        print(f"note: {notice}")
+    return 0
+
+
+def runs(words: list[str]) -> int:
+    """Without words the runs; with `run=RUN` what one says of itself."""
+    _only(words, ("run", "paths."))
+    texts, _ = config.split_free_text(words)
+    runs_dir = config.paths(words)["runs_dir"]
+    if "run" in texts:
+        record = run_folders.read(run_folders.find(texts["run"], runs_dir))
+        for key, value in record.items():
+            print(f"{key:<14} {_short(value)}")
+        return 0
+    found = run_folders.list_runs(runs_dir)
+    if not found:
+        print(f"no runs in {runs_dir} yet: genkit train makes one.")
+        return 0
+    keys = ("name", "status", "model", "data", "step")
+    rows = [[*(str(r.get(key, "–")) for key in keys), _terms(r.get("final", {}))] for r in found]
+    _table(("run", *keys[1:], "last validation"), rows)
+    return 0
+
+
+def _terms(final: dict[str, Any]) -> str:
+    return "  ".join(f"{k} {v:.4f}" for k, v in final.items() if k != "step") or "–"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{k}={_short(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(v["name"] if isinstance(v, dict) and "name" in v else _short(v) for v in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _only(words: Sequence[str], allowed: Sequence[str]) -> None:
+    for word in words:
+        key = word.partition("=")[0]
+        if not any(key == name or (name.endswith(".") and key.startswith(name)) for name in allowed):
+            raise ConfigError(f"{word}: no such word here.{nearest(key, allowed)} See genkit --help.")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table as wide as it needs to be, so that a pipe gets whole lines."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, ["-" * width for width in widths], *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

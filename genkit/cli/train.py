@@ -1,0 +1,242 @@
+"""`genkit train`: compose, refuse what can be refused before torch is imported, train, say what came out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from genkit import config, runs
+from genkit.cli.devices import check_device
+from genkit.core.errors import ConfigError, GenkitError, StorageError
+
+MULTIRUN = ("-m", "--multirun")
+SHOW = ("--cfg", "-c")
+OTHER_FLAGS = ("--info", "-i", "--hydra-help")
+CHECKED_JOBS = 100  # of a sweep before its first one starts; composing costs a third of a second
+
+
+def train(words: list[str]) -> int:
+    flags = [word.partition("=")[0] for word in words]
+    if any(flag in MULTIRUN for flag in flags):
+        return sweep([word for word in words if word not in MULTIRUN])
+    if any(flag in SHOW for flag in flags):
+        return show_config(words)
+    if any(flag in OTHER_FLAGS for flag in flags):
+        return ask_hydra(words)
+    cfg = training_config(words)
+    unit, amount = next((unit, amount) for unit, amount in cfg["budget"].items() if amount is not None)
+    chosen = cfg["choices"]
+    verb = "going on with" if cfg["resume"] else "training"
+    print(
+        f"{verb} model={chosen.get('model')} on data={chosen.get('data')} for {amount:g} {unit}"
+        f" (seed {cfg['seed']}, batches of {cfg['batch_size']}) as {cfg['name']}",
+        flush=True,
+    )
+    if not words:
+        print("other models, data, recipes: genkit train --help; other commands: genkit --help", flush=True)
+    from genkit.training import launch
+
+    try:
+        record = launch(cfg)
+    except BaseException as error:
+        if not isinstance(error, Exception):  # a signal; the run is saved by now
+            error.add_note(f"Go on with: genkit train resume={cfg['name']}")
+        raise
+    final = {name: value for name, value in record.get("final", {}).items() if name != "step"}
+    units = record.get("units", {})
+    print(f"run: {record['run']} ({record.get('status')} at step {record.get('step')})")
+    print("  ".join(f"{k} {v:.4f} {units.get(k.partition('/')[2], '')}".rstrip() for k, v in final.items()))
+    return 0
+
+
+def worker(words: list[str]) -> int:
+    from genkit.training import worker as work
+
+    work(Path(words[0]))
+    return 0
+
+
+# ---------------------------------------------------------------------- before torch
+
+
+def training_config(words: Sequence[str]) -> dict[str, Any]:
+    """The checked configuration of a training, new or resumed, which has a place and readable data.
+
+    Raises:
+        GenkitError: whatever is wrong with it.
+    """
+    texts, _ = config.split_free_text(words)
+    if "resume" in texts:
+        folder = runs.find(texts["resume"], config.paths(words)["runs_dir"])
+        cfg = config.resume(config.load_frozen(folder / runs.CONFIG), words)
+        cfg["name"] = folder.name
+        check_writable(folder)
+        with runs.Run(folder).lock():
+            pass
+    else:
+        cfg = config.compose("train", words)
+        if cfg["name"] is None:
+            cfg["name"] = runs.new_name(cfg["choices"]["model"], cfg["data"]["name"])
+        _check_place(Path(cfg["paths"]["runs_dir"]), runs.check_run_name(cfg["name"]))
+    if cfg["init_from"]:
+        runs.find(cfg["init_from"], cfg["paths"]["runs_dir"])
+    check_device("trainer.accelerator", cfg["trainer"]["accelerator"], "trainer=cpu")
+    for logger in cfg["logger"]["names"]:
+        if logger != "csv" and find_spec(logger) is None:
+            raise ConfigError(f"logger.names has {logger}, which is not installed: pip install {logger}.")
+    from genkit.data import open_dataset
+
+    open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
+    return cfg
+
+
+def _check_place(root: Path, name: str) -> None:
+    """See that a run of that name can be made.
+
+    Raises:
+        ConfigError: there is one; names that differ in case alone are one name on some disks.
+        StorageError: the folder cannot be written.
+    """
+    if len(os.fsencode(name)) > 200:
+        raise ConfigError(f"name={name[:20]}… has {len(os.fsencode(name))} bytes; a name has at most 200.")
+    present = [path.name for path in root.iterdir()] if root.is_dir() else []
+    if taken := [other for other in present if other.casefold() == name.casefold()]:
+        raise ConfigError(
+            f"a run named {taken[0]} exists in {root}: choose another name=, or go on with resume={taken[0]}."
+        )
+    check_writable(root)
+
+
+def check_writable(folder: Path) -> None:
+    """Write and remove a file in the folder, or where it would be made.
+
+    Raises:
+        StorageError: that fails.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".genkit-") as file:
+            file.write(b"genkit")
+            file.flush()
+    except OSError as error:
+        raise StorageError(f"cannot write in {there}: {error.strerror}. Give another folder.") from None
+
+
+# ---------------------------------------------------------------------- Hydra's own words
+
+
+def show_config(words: Sequence[str]) -> int:
+    """`--cfg job`: the configuration as it would be trained with; Hydra's own for `--cfg hydra` and `all`."""
+    import yaml
+
+    rest = [word for word in words if word.partition("=")[0] not in SHOW]
+    kind = next(word.partition("=")[2] for word in words if word.partition("=")[0] in SHOW)
+    if not kind:
+        kind = next((word for word in rest if word in ("job", "hydra", "all")), "")
+        rest = [word for word in rest if word != kind]
+    if kind not in ("job", "hydra", "all"):
+        raise ConfigError("--cfg takes job, hydra or all; write --cfg job.")
+    if kind != "job":
+        return ask_hydra(words)
+    cfg = config.compose("train", [word for word in rest if word != "--resolve"])
+    del cfg["choices"]
+    print(yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True), end="")
+    return 0
+
+
+def ask_hydra(words: Sequence[str]) -> int:
+    """Hand Hydra's other flags to Hydra."""
+    import hydra
+
+    kept, texts = list(sys.argv), [word for word in words if config.split_free_text([word])[0]]
+    sys.argv = [kept[0], *(word for word in words if word not in texts)]
+    try:
+        config.register_outside_conf()
+        asked = hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name="train")
+        with config.one_line_errors():
+            asked(_nothing)()
+    finally:
+        sys.argv = kept
+    return 0
+
+
+def _nothing(cfg: Any) -> None:
+    """The task of a Hydra that is only asked."""
+
+
+def sweep(arguments: Sequence[str]) -> int:
+    """`-m`: each combination of the values is a run of its own, in a process of its own.
+
+    What cannot be composed is said before anything runs; a job that fails does not stop the others, and the
+    exit code is that of the first failure.
+    """
+    texts, words = config.sweep(arguments)
+    refused: dict[tuple[str, ...], GenkitError] = {}
+    with config.one_line_errors(), config.hydra_session() as hydra:
+        jobs = config.jobs(words)
+        for job in jobs[:CHECKED_JOBS]:
+            try:
+                config.compose("train", [*job, *texts])
+            except GenkitError as error:
+                refused[tuple(job)] = error
+        if len(refused) == len(jobs):
+            raise next(iter(refused.values()))
+        for job_words, refusal in refused.items():
+            print(f"genkit: job {jobs.index(list(job_words))} is left out: {refusal}", file=sys.stderr)
+        folder = Path(config.paths(texts)["runs_dir"])
+        check_writable(folder)
+        place = folder / ".sweeps"
+        results = hydra.multirun(
+            config_name="train",
+            task_function=partial(_run_job, texts=texts, refused=frozenset(refused)),
+            overrides=[*words, f"hydra.sweep.dir={config.as_text(str(place))}", "hydra.mode=MULTIRUN"],
+        )
+    (place / "multirun.yaml").unlink(missing_ok=True)
+    if place.is_dir() and not any(place.iterdir()):
+        place.rmdir()
+    codes = [job.return_value for batch in results for job in batch]
+    failed = sum(code != 0 for code in codes)
+    print(f"{len(codes)} jobs, {failed} of them failed" if failed else f"{len(codes)} jobs", flush=True)
+    if refused:
+        return next(iter(refused.values())).exit_code
+    return next((code for code in codes if code), 0)
+
+
+def _run_job(cfg: Any, *, texts: Sequence[str], refused: frozenset[tuple[str, ...]]) -> int:
+    """One job of a sweep; a launcher may call it in another process."""
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    words = list(hydra.overrides.task)
+    if tuple(words) in refused:
+        return ConfigError.exit_code
+    print(f"job {hydra.job.num}: {' '.join(words)}", flush=True)
+    # In a session of its own, the job gets a Ctrl-C once, from us, and can save before it ends.
+    command = [sys.executable, "-m", "genkit", "train", *words, *texts]
+    process = subprocess.Popen(command, start_new_session=True)
+    received: list[int] = []
+
+    def forward(number: int, frame: object) -> None:
+        received.append(number)
+        process.send_signal(number)
+
+    here = threading.current_thread() is threading.main_thread()  # elsewhere no signal arrives
+    numbers = (signal.SIGINT, signal.SIGTERM) if here else ()
+    before = {number: signal.signal(number, forward) for number in numbers}
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if received:
+        raise KeyboardInterrupt
+    return code if code >= 0 else 128 - code

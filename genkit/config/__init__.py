@@ -1,0 +1,37 @@
+"""Configuration: composed by Hydra, checked strictly, frozen as plain values.  Nothing here imports torch."""
+
+from genkit.config.composing import (
+    about,
+    compose,
+    conf_dir,
+    groups,
+    hydra_session,
+    jobs,
+    one_line_errors,
+    paths,
+    register_outside_conf,
+    resume,
+    sweep,
+)
+from genkit.config.frozen import freeze, load_frozen, view
+from genkit.config.words import as_text, key_and_value, split_free_text
+
+__all__ = [
+    "about",
+    "as_text",
+    "compose",
+    "conf_dir",
+    "freeze",
+    "groups",
+    "hydra_session",
+    "jobs",
+    "key_and_value",
+    "load_frozen",
+    "one_line_errors",
+    "paths",
+    "register_outside_conf",
+    "resume",
+    "split_free_text",
+    "sweep",
+    "view",
+]

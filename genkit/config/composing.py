@@ -1,0 +1,326 @@
+"""From the words of a person to a checked configuration, by Hydra."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from genkit.config.rules import check_rules, check_types, copied, leaves, put, refuse_targets
+from genkit.config.words import FREE_GROUP, Word, nearest_key, parse, parse_sweep, split_free_text
+from genkit.core.budget import UNITS
+from genkit.core.errors import ConfigError, nearest
+
+OPTIONAL_GROUPS = ("experiment", "debug")
+# A run that goes on is watched and placed anew, and keeps all that decides its numbers.
+RESUMED_GROUPS = ("trainer", "callbacks", "logger")
+RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name")
+MAX_JOBS = 1_000
+
+
+def conf_dir() -> Path:
+    """The folder with our configurations: beside the package in a checkout, inside it in a wheel.
+
+    Raises:
+        ConfigError: it is missing.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for path in (package / "conf", package.parent / "conf"):
+        if (path / "train.yaml").is_file():
+            return path
+    raise ConfigError(
+        f"no configurations in {package / 'conf'} or {package.parent / 'conf'}: install genkit again."
+    )
+
+
+@cache
+def groups() -> dict[str, dict[str, Path]]:
+    """Every group with its options and their files, those of other distributions included.
+
+    A file whose name begins with an underscore is a part of others, no option.
+    """
+    from genkit.core.registry import outside_conf_folders
+
+    found: dict[str, dict[str, Path]] = {}
+    for root in (conf_dir(), *outside_conf_folders()):
+        for file in sorted(root.glob("*/[!_]*.yaml")):
+            found.setdefault(file.parent.name, {}).setdefault(file.stem, file)
+    return found
+
+
+def about(file: Path) -> str:
+    """The line that a configuration file says of itself: its first comment."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next((line[2:] for line in lines if line.startswith("# ") and "@package" not in line), "")
+
+
+# ---------------------------------------------------------------------- composing
+
+
+def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """The checked configuration of a command, as plain values; `choices` names the options of the groups.
+
+    Args:
+        command: a file of the configuration folder without its suffix ("train").
+        arguments: `key=value` and `group=option` words as a person types them.
+
+    Raises:
+        ConfigError: an unknown key, group or option, a value of the wrong type or out of its range.
+    """
+    texts, words = split_free_text(arguments)
+    typed = parse(words)
+    choices, values = _sort(typed)
+    defaults = _hydra_compose(command, choices)
+    _check_keys([word.key for word in values], defaults)
+    cfg = _hydra_compose(command, [*choices, *values, *_other_units(values)])
+    _attach(texts, cfg)
+    _keep_family(defaults, cfg)
+    return _checked(defaults, cfg, values)
+
+
+def paths(arguments: Sequence[str]) -> dict[str, str]:
+    """Where runs, data and caches are: `paths.*` as typed, else from the environment, else the defaults."""
+    return compose("train", [word for word in arguments if word.startswith(FREE_GROUP)])["paths"]
+
+
+def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
+    """The configuration of a run that goes on: its own, with what a person changes now.
+
+    Args:
+        frozen: what the run's config.yaml holds.
+        arguments: as typed, `resume=` included.
+
+    Raises:
+        ConfigError: as `compose`, or a change of what decides the run's numbers.
+    """
+    texts, words = split_free_text(arguments)
+    choices, values = _sort(parse(words))
+    for key in [word.key for word in (*choices, *values)] + list(texts):
+        group = key.partition(".")[0]
+        fixed = group in RESUMED_KEYS and key != "data.path"
+        if fixed or (key in groups() and key not in RESUMED_GROUPS):
+            raise ConfigError(
+                f"{key}: a resumed run keeps its {group}; leave it out, or start anew with init_from=RUN."
+            )
+    before = {k: v for k, v in frozen.get("choices", {}).items() if str(v) in groups().get(k, {})}
+    known = [Word(k, v, f"{k}={v}") for k, v in before.items() if k not in [word.key for word in choices]]
+    defaults = _hydra_compose("train", [*known, *choices])
+    kept = {k: v for k, v in copied(frozen).items() if k not in [word.key for word in choices]}
+    defaults = {
+        key: {**value, **kept[key]} if isinstance(value, Mapping) and key in kept else kept.get(key, value)
+        for key, value in {**kept, **defaults}.items()
+    }
+    cfg = copied(defaults)
+    _check_keys([word.key for word in values], defaults)
+    for word in (*values, *_other_units(values)):
+        put(cfg, word.key, word.value)
+    _attach(texts, cfg)
+    return {**_checked(defaults, cfg, values), "choices": {**before, **{w.key: w.value for w in choices}}}
+
+
+def sweep(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Free text and words of a sweep (`-m`), whose keys and options are all known.
+
+    Raises:
+        ConfigError: an unknown key or option, `name=`, or more than `MAX_JOBS` jobs without `yes=true`.
+    """
+    words = [word for word in arguments if word != "yes=true"]
+    texts = [word for word in words if split_free_text([word])[0]]
+    words = [word for word in words if word not in texts]
+    if any(text.startswith("name=") for text in texts):
+        raise ConfigError("name= is one run's; leave it out of a sweep, and each run gets a name of its own.")
+    jobs = 1
+    for key, values in parse_sweep([word for word in words if not word.startswith("hydra")]):
+        for value in values or []:
+            _sort(parse([f"{key}={value}"]))
+        jobs *= len(values or [None])
+    if jobs > MAX_JOBS and "yes=true" not in arguments:
+        raise ConfigError(f"{jobs:,} jobs are more than {MAX_JOBS:,}; add yes=true to run them all.")
+    return texts, words
+
+
+def jobs(words: Sequence[str]) -> list[list[str]]:
+    """The words of each job of a sweep; to be called within a `hydra_session`.
+
+    Raises:
+        ConfigError: values that only another sweeper than Hydra's basic one could list.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    with one_line_errors():
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        overrides = parser.parse_overrides([word for word in words if not word.startswith("hydra")])
+        return BasicSweeper.split_arguments(overrides, None)[0]
+
+
+def _sort(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
+    """Choices of options, and values.
+
+    Raises:
+        ConfigError: an option that a group does not have, or whose file is empty.
+    """
+    known = groups()
+    choices = [word for word in words if word.key in known]
+    for word in choices:
+        if word.value is None and word.key in OPTIONAL_GROUPS:
+            continue
+        options = known[word.key]
+        if str(word.value) not in options:
+            hint = nearest(str(word.value), options)
+            listed = "" if hint.startswith(" Known") else f" Known: {', '.join(options)}."
+            raise ConfigError(f"{word.line}: there is no such {word.key}.{hint}{listed}")
+        lines = options[str(word.value)].read_text(encoding="utf-8").splitlines()
+        if not any(line.strip() and not line.startswith("#") for line in lines):
+            raise ConfigError(f"{word.line}: {options[str(word.value)]} is empty; write its keys.")
+    return choices, [word for word in words if word.key not in known]
+
+
+def _other_units(values: Sequence[Word]) -> list[Word]:
+    """A budget that a person types replaces the default one, whatever its unit."""
+    typed = [word.key for word in values]
+    if not any(f"budget.{unit}" in typed for unit in UNITS):
+        return []
+    return [Word(key, None, f"{key}=null") for unit in UNITS if (key := f"budget.{unit}") not in typed]
+
+
+@contextlib.contextmanager
+def hydra_session() -> Iterator[Any]:
+    """Hydra over our configurations and those of other distributions, whatever Hydra is at work around it."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    register_outside_conf()
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), job_name="genkit", version_base="1.3"):
+            yield GlobalHydra.instance().hydra
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Hydra's and OmegaConf's refusals as ours."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ConfigError("; ".join(said[:3])[:300]) from None
+
+
+def _hydra_compose(command: str, words: Sequence[Word]) -> dict[str, Any]:
+    from hydra import compose as hydra_compose
+    from omegaconf import OmegaConf, open_dict
+
+    with one_line_errors(), hydra_session():
+        cfg = hydra_compose(command, [word.line for word in words], return_hydra_config=True)
+        choices = {k: v for k, v in cfg.hydra.runtime.choices.items() if "/" not in k}
+        with open_dict(cfg):
+            del cfg["hydra"]
+        for key, value in leaves(OmegaConf.to_container(cfg)):  # type: ignore[arg-type]
+            if isinstance(value, str) and "oc.env" in value and not key.startswith("paths."):
+                raise ConfigError(
+                    f"{key}={value}: the environment is read in paths.* alone; give the value itself."
+                )
+        plain = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(plain, dict)
+    return {**{str(key): value for key, value in plain.items()}, "choices": choices}
+
+
+def register_outside_conf() -> None:
+    """Let Hydra search the configuration folders that other distributions add."""
+    from hydra.core.config_search_path import ConfigSearchPath
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+    from genkit.core.registry import outside_conf_folders
+
+    class OutsideConf(SearchPathPlugin):
+        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+            for folder in outside_conf_folders():
+                search_path.append(provider="genkit-outside", path=f"file://{folder}")
+
+    known = {plugin.__name__ for plugin in Plugins.instance().discover(SearchPathPlugin)}
+    if OutsideConf.__name__ not in known:
+        Plugins.instance().register(OutsideConf)
+
+
+# ---------------------------------------------------------------------- checking
+
+
+def _check_keys(typed: Sequence[str], defaults: Mapping[str, Any]) -> None:
+    keys = dict(leaves(defaults))
+    for key in typed:
+        if key in keys:
+            continue
+        if section := [name for name in keys if name.startswith(f"{key}.")]:
+            raise ConfigError(f"{key} is a group of keys; set one of them: {', '.join(section[:8])}.")
+        elsewhere = _options_with(key)
+        if elsewhere and (chosen := defaults["choices"].get(key.partition(".")[0])):
+            group = key.partition(".")[0]
+            raise ConfigError(f"{group}={chosen} has no key {key}; {', '.join(elsewhere)} has.")
+        raise ConfigError(f"there is no key {key}.{nearest_key(key, [*keys, *groups()])}")
+
+
+def _options_with(key: str) -> list[str]:
+    """The options, as typed, of the key's group whose files hold it."""
+    import yaml
+
+    group, _, name = key.partition(".")
+    found = []
+    for option, file in groups().get(group, {}).items():
+        plain = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        if name and name in {**plain, **(plain.get(group) or {})}:
+            found.append(f"{group}={option}")
+    return found
+
+
+def _attach(texts: Mapping[str, Any], cfg: dict[str, Any]) -> None:
+    keys = dict(leaves(cfg))
+    for key, value in texts.items():
+        if key not in keys:
+            _check_keys([key], cfg)
+        if not value and key.startswith("paths."):
+            raise ConfigError(f"{key}= is empty; give a folder, or leave it out.")
+        put(cfg, key, value)
+
+
+def _keep_family(defaults: Mapping[str, Any], cfg: Mapping[str, Any]) -> None:
+    """What a model is stands in its file; only its knobs are turned."""
+    from genkit.core import registry
+
+    registry.check_name(cfg["model"].get("family"))
+    for key in ("family", "view", "sizes"):
+        if cfg["model"].get(key) != defaults["model"].get(key):
+            raise ConfigError(f"model.{key} comes with model=; choose one of {', '.join(groups()['model'])}.")
+
+
+def _checked(defaults: Mapping[str, Any], cfg: dict[str, Any], typed: Sequence[Word]) -> dict[str, Any]:
+    """The configuration without its rules, if it keeps them.
+
+    Raises:
+        ConfigError: a type or a rule is broken, there is a `_target_`, or the budget is not one number.
+    """
+    refuse_targets(cfg)
+    given = [f"budget.{unit}" for unit in UNITS if cfg["budget"][unit] is not None]
+    said = [word.key for word in typed if word.key.startswith("budget.") and word.value is not None]
+    if len(given) != 1:
+        listed = " and ".join(said or given) or "none of " + ", ".join(f"budget.{unit}" for unit in UNITS)
+        raise ConfigError(f"a budget is one number in one unit, not {listed}; give one of them.")
+    check_types(defaults, cfg)
+    check_rules(cfg)
+    for section in (cfg, *cfg.values()):
+        if isinstance(section, dict):
+            section.pop("rules", None)
+    cfg["paths"] = {key: os.path.expanduser(path) for key, path in cfg["paths"].items()}
+    return cfg

@@ -1,0 +1,68 @@
+"""A run's own configuration: written as plain values, read without executing anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.config.rules import copied, refuse_targets
+from genkit.core.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from genkit.core.spec import View
+
+NOT_FROZEN = ("paths", "experiment", "debug", "resume", "init_from", "accept_new_data")
+MAX_CONFIG_BYTES = 1_000_000
+
+
+def freeze(cfg: Mapping[str, Any]) -> str:
+    """What a run's config.yaml holds: plain values, without the paths and the environment of this machine."""
+    import yaml
+
+    kept = {key: value for key, value in copied(cfg).items() if key not in NOT_FROZEN}
+    if path := kept.get("data", {}).get("path"):
+        kept["data"]["path"] = os.path.abspath(os.path.expanduser(path))
+    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
+
+
+def load_frozen(path: Path) -> dict[str, Any]:
+    """Read a run's config.yaml.
+
+    Raises:
+        CheckpointError: it is missing, too large, no YAML mapping, or holds a `_target_`.
+    """
+    import yaml
+
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_CONFIG_BYTES:
+            raise CheckpointError(
+                f"{path} is missing or has more than {MAX_CONFIG_BYTES:,} bytes; restore it."
+            )
+        cfg = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read: {' '.join(str(error).split())[:150]}") from None
+    if not isinstance(cfg, dict) or not isinstance(cfg.get("model"), dict):
+        raise CheckpointError(
+            f"{path} is no run's configuration: it describes no model; restore it from a copy."
+        )
+    try:
+        refuse_targets(cfg)
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    return cfg
+
+
+def view(cfg: Mapping[str, Any]) -> View:
+    """What the configured model asks of its data.
+
+    Raises:
+        ConfigError: the model does not say.
+    """
+    from genkit.core.spec import View
+
+    model = cfg["model"]
+    if model.get("view") not in ("tokens", "arrays"):
+        raise ConfigError(f"model.view={model.get('view')}: a model reads tokens or arrays.")
+    return View(model["view"], tuple(model.get("sizes") or ()), int(model.get("block_size") or 0))

@@ -1,0 +1,147 @@
+"""The words of a command line: free text is taken as typed, the rest is read by Hydra's grammar."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from genkit.core.errors import ConfigError, nearest
+
+# Taken as typed, before Hydra's grammar sees them: it rejects commas, Chinese and `=`, and resolves `${…}`.
+FREE_TEXT = ("prompt", "stop", "out", "run", "resume", "init_from", "name", "data.path", "real", "fake")
+FREE_GROUP = "paths."
+REPEATABLE = ("prompt", "stop", "real", "fake")
+
+
+@dataclass(frozen=True)
+class Word:
+    """`key=value` as a person types it; `line` is how Hydra takes it."""
+
+    key: str
+    value: Any
+    line: str
+
+
+def split_free_text(arguments: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+    """Free-text values by key (a list where a key is repeated), and the words that are left.
+
+    Raises:
+        ConfigError: a key that takes one text is given twice.
+    """
+    texts: dict[str, Any] = {}
+    words = []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or not (key in FREE_TEXT or key.startswith(FREE_GROUP)):
+            words.append(argument)
+        elif key not in texts:
+            texts[key] = value
+        elif key in REPEATABLE:
+            texts[key] = [*texts[key], value] if isinstance(texts[key], list) else [texts[key], value]
+        else:
+            raise ConfigError(f"{key}= is given twice; give it once.")
+    return texts, words
+
+
+def parse(words: Sequence[str]) -> list[Word]:
+    """The words of one training.
+
+    Raises:
+        ConfigError: a word that is no `key=value`, cannot be read, holds several values or a `_target_`.
+    """
+    parsed: list[Word] = []
+    for word in words:
+        override = _read(word)
+        key = override.key_or_group
+        if override.is_sweep_override():
+            raise ConfigError(f"{word} has several values: add -m to run one after another, or quote it.")
+        if key in [other.key for other in parsed]:
+            raise ConfigError(f"{key}= is given twice; give it once.")
+        parsed.append(Word(key, override.value(), override.input_line.lstrip("+")))
+    return parsed
+
+
+def parse_sweep(words: Sequence[str]) -> list[tuple[str, list[str] | None]]:
+    """Each key with the values that a sweep takes it through; None where Hydra alone can list them."""
+    swept: list[tuple[str, list[str] | None]] = []
+    for word in words:
+        override = _read(word)
+        if not override.is_sweep_override():
+            swept.append((override.key_or_group, [override.get_value_element_as_str()]))
+        elif override.is_choice_sweep() or override.is_range_sweep():
+            swept.append((override.key_or_group, list(override.sweep_string_iterator())))
+        else:
+            swept.append((override.key_or_group, None))
+    return swept
+
+
+def key_and_value(word: str) -> tuple[str, str]:
+    """The two parts of a word.
+
+    Raises:
+        ConfigError: it is no `key=value`.
+    """
+    key, equals, value = word.partition("=")
+    if word.startswith("-"):
+        written = word.lstrip("-") if equals else f"{word.lstrip('-')}=VALUE"
+        raise ConfigError(f"{word}: words take no dashes; write {written}.")
+    if not key.strip("+"):
+        raise ConfigError(f"{word!r} names no key; write KEY=VALUE.")
+    if key.startswith("~"):
+        raise ConfigError(f"{word}: nothing can be left out; write {key[1:]}=null.")
+    if not equals:
+        raise ConfigError(f"{word!r} is no key=value; write {word}=VALUE, or quote a value with blanks.")
+    return key, value
+
+
+def _read(word: str) -> Any:
+    """Hydra's own reading of one word."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, value = key_and_value(word)
+    if key.startswith("hydra"):
+        raise ConfigError(f"{word}: Hydra's own words go with -m (several runs) or --cfg job.")
+    if "_target_" in word:
+        raise ConfigError(f"{word}: a configuration holds names and values, no _target_; leave it out.")
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException:
+        raise ConfigError(f"{word!r} cannot be read; quote its value: {quoted(key, value)}") from None
+    if override.package is not None:
+        raise ConfigError(f"{word}: a group has one place; write {override.key_or_group}={value}.")
+    return override
+
+
+def as_text(value: str) -> str:
+    """A value that Hydra reads as this text, whatever stands in it."""
+    escaped = re.sub(r'(\\*)("|\$\{|$)', lambda m: m[1] * 2 + (f"\\{m[2]}" if m[2] else ""), value)
+    return f'"{escaped}"'
+
+
+def quoted(key: str, value: str) -> str:
+    """`key=value` for a shell, so that Hydra reads the value as one text."""
+    return shlex.quote(f"{key}={as_text(value)}")
+
+
+def nearest_key(key: str, known: Collection[str]) -> str:
+    """`" Did you mean x?"` for the dotted key that is most like `key`, else the keys beside it.
+
+    People forget a group as often as they misspell a name, so the last part counts by itself.
+    """
+    head, _, tail = key.rpartition(".")
+
+    def likeness(name: str) -> float:
+        group, _, last = name.rpartition(".")
+        by_last = SequenceMatcher(None, tail, last).ratio() - (0.0 if head in ("", group) else 0.15)
+        return max(SequenceMatcher(None, key, name).ratio(), by_last)
+
+    best = max(known, key=likeness, default="")
+    if best and likeness(best) >= 0.7:
+        return f" Did you mean {best}?"
+    beside = [name for name in known if head and name.startswith(f"{head}.")]
+    return nearest("", beside or [name for name in known if "." not in name])
