@@ -37,9 +37,11 @@ def check_run_name(name: str) -> str:
     Raises:
         ConfigError: it is empty, too long, or would lead elsewhere.
     """
-    if not re.fullmatch(r"[^/\\\0]{1,120}", name) or name.startswith(".") or name != name.strip():
+    fits = re.fullmatch(r"[^/\\]{1,120}", name) and name.isprintable()
+    if not fits or name.startswith(".") or name != name.strip():
+        shown = name if len(name) <= 120 else f"{name[:20]}…"
         raise ConfigError(
-            f"name={name!r} cannot name a run: use 1 to 120 characters without slashes,"
+            f"name={shown!r} cannot name a run: use 1 to 120 printable characters without slashes,"
             " not beginning with a dot."
         )
     return name
