@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from genkit.cli.devices import check_device
 from genkit.cli.train import check_writable
 from genkit.core.errors import CheckpointError, ConfigError, nearest
 from genkit.core.options import Option, resolve_options
-from genkit.core.spec import Spec, TokenSpec, spec_from_dict
+from genkit.core.spec import Spec, TokenSpec
 
 WORDS = (
     Option("n", "int", 16, "samples of each prompt", low=0, high=1_000_000),
@@ -24,11 +23,13 @@ WORDS = (
     Option("weights", "text", "ema", "ema or raw"),
     Option("checkpoint", "text", "last", "last, best or step-N"),
     Option("device", "text", "auto", "auto, cpu, gpu or mps"),
+    Option("allow_nonfinite", "text", "false", "true or false"),
     Option("out", "text", None, "a file or a folder"),
 )
 CHOICES = {
     "weights": r"ema|raw",
     "checkpoint": r"last|best|step-\d+",
+    "allow_nonfinite": r"true|false",
     "device": r"auto|cpu|mps|(gpu|cuda)(:\d+)?",
 }
 
@@ -41,7 +42,7 @@ def sample(words: list[str]) -> int:
         typo = next((f" ({key}=?)" for key in given if difflib.get_close_matches(key, ["run"])), "")
         raise ConfigError(f"sample needs run=RUN{typo}; in {runs_dir} there is {known}.")
     folder = runs.find(given.pop("run"), runs_dir)
-    spec = _spec(folder)
+    spec = runs.spec(folder)
     record = runs.read(folder)
     try:
         declared = [Option(**option) for option in record.get("options", [])]
@@ -104,15 +105,6 @@ def _sorted(
     return settings, {key: checked[key] for key in chosen}
 
 
-def _spec(folder: Path) -> Spec:
-    try:
-        return spec_from_dict(json.loads((folder / runs.SPEC).read_text(encoding="utf-8")))
-    except OSError:
-        raise CheckpointError(f"{folder / runs.SPEC} is missing: the run was not trained yet.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder / runs.SPEC} is damaged: {error}. Restore it from a copy.") from None
-
-
 def _check_checkpoint(folder: Path, name: str) -> None:
     """Refuse a checkpoint that is not there; loading checks the rest."""
     place = folder / "checkpoints"
@@ -138,7 +130,7 @@ def _suffix(out: str | None, spec: Spec) -> str:
 def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any], out: Path) -> int:
     from genkit.sampling import load
 
-    module = load(folder, settings["checkpoint"])
+    module = load(folder, settings["checkpoint"], allow_nonfinite=settings["allow_nonfinite"] == "true")
     samples = module.sample(
         settings["n"],
         seed=settings["seed"],
