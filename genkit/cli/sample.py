@@ -98,8 +98,9 @@ def _sorted(
     for key, pattern in CHOICES.items():
         if not re.fullmatch(pattern, settings[key]):
             allowed = next(option.help for option in WORDS if option.name == key)
-            words = re.findall(r"[\w-]+", allowed)
-            raise ConfigError(f"{key}={settings[key]} is none of {allowed}.{nearest(settings[key], words)}")
+            hint = nearest(settings[key], re.findall(r"[\w-]{3,}", allowed))
+            hint = hint if hint.startswith(" Did") else ""
+            raise ConfigError(f"{key}={settings[key]} is none of {allowed}.{hint}")
     chosen = {k: v for k, v in given.items() if k in theirs}
     checked = resolve_options(declared, chosen, family)
     return settings, {key: checked[key] for key in chosen}

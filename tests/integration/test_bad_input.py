@@ -181,6 +181,52 @@ GROUPS = {
         }.items()
     },
 }
+# Words after `genkit sample run=…`; `gpt`, `vae` name the run.
+SAMPLES = {
+    "n-negative": ("gpt", ["n=-1"], 2, "n takes an integer from 0", "nearest: n=0"),
+    "n-half": ("gpt", ["n=1.5"], 2, "n takes an integer", "1.5"),
+    "n-word": ("gpt", ["n=abc"], 2, "n takes an integer", "'abc'"),
+    "n-large": ("gpt", ["n=1e9"], 2, "nearest: n=1000000"),
+    "n-twice": ("gpt", ["n=3", "n=4"], 2, "n= is given twice"),
+    "seed-large": ("gpt", ["seed=4294967296"], 2, "nearest: seed=4294967295"),
+    "batch-zero": ("gpt", ["batch_size=0"], 2, "nearest: batch_size=1"),
+    "temperature-negative": ("gpt", ["temperature=-1"], 2, "temperature", "nearest: temperature=0"),
+    "temperature-nan": ("gpt", ["temperature=nan"], 2, "temperature", "nan"),
+    "temperature-word": ("gpt", ["temperature=hot"], 2, "temperature takes a number", "'hot'"),
+    "top-p-large": ("gpt", ["top_p=1.5"], 2, "top_p", "nearest: top_p=1"),
+    "top-p-zero": ("gpt", ["top_p=0"], 2, "top_p takes a number above 0"),
+    "top-k-zero": ("gpt", ["top_k=0"], 2, "top_k", "nearest: top_k=1"),
+    "tokens-negative": ("gpt", ["max_new_tokens=-1"], 2, "nearest: max_new_tokens=0"),
+    "tokens-large": ("gpt", ["max_new_tokens=1000000000"], 2, "nearest: max_new_tokens=1000000"),
+    "typo": ("gpt", ["temprature=1"], 2, "temprature", "Did you mean temperature?"),
+    "text-family": ("gpt", ["size=3"], 2, "gpt takes no size=", "prompt, max_new_tokens"),
+    "image-family": ("vae", ["prompt=x"], 2, "vae takes no prompt=", "temperature"),
+    "no-options": ("dcgan", ["temperature=1"], 2, "dcgan takes no temperature=", "none"),
+    "vocabulary": ("gpt", ["prompt=红Q§"], 2, "'Q' '§'", "vocabulary of"),
+    "second-prompt": ("gpt", ["prompt=红", "prompt=Q"], 2, "'Q'"),
+    "weights": ("gpt", ["weights=foo"], 2, "weights=foo is none of ema or raw"),
+    "checkpoint-word": ("gpt", ["checkpoint=lst"], 2, "Did you mean last?"),
+    "checkpoint-absent": ("gpt", ["checkpoint=step-3"], 3, "step-3", "step-4, step-2"),
+    "no-best": ("dcgan", ["checkpoint=best"], 3, "best", "step-4, step-2"),
+    "device": ("gpt", ["device=gpu"], 2, "device=gpu", "device=auto"),
+    "image-for-text": ("gpt", ["out=x.png"], 2, "x.png", ".txt, .jsonl, .npz"),
+    "text-for-image": ("vae", ["out=x.txt"], 2, "x.txt", ".png, .npz"),
+    "out-empty": ("vae", ["out="], 2, "out="),
+    "out-unwritable": ("vae", ["out=/proc/x/y.png"], 6, "/proc", "another folder"),
+    "out-nul": ("vae", ["out=a\0.png"], 2, "out=", "NUL"),
+    "dashes": ("gpt", ["--n=3"], 2, "write n=3"),
+    "no-value": ("gpt", ["n"], 2, "n=VALUE"),
+    "nonfinite-word": ("gpt", ["allow_nonfinite=yes"], 2, "true or false"),
+}
+RUNS = {
+    "none": ([], 2, "run=RUN"),
+    "word": (["rum=x"], 2, "run=RUN (rum=?)"),
+    "unknown": (["run=gtp"], 2, "'gtp'", "Did you mean gpt?"),
+    "url": (["run=https://host/x"], 2, "address", "copy"),
+    "nul": (["run=a\0b"], 2, "NUL"),
+    "file": ([f"run={__file__}"], 2, "is a file", "folder"),
+    "other-folder": (["run=/"], 3, "config.yaml is missing"),
+}
 CASES = {f"{group}-{name}": case for group, cases in GROUPS.items() for name, case in cases.items()}
 
 RUNNER = """
@@ -243,3 +289,23 @@ def answers(tmp_path_factory):
 def test_refusal_is_one_line_before_torch(case, answers):
     _, expected, *named = CASES[case]
     check(answers[case], expected, *named)
+
+
+@pytest.fixture(scope="module")
+def sample_answers(trained):
+    folders = {family: trained(family) for family in ("gpt", "dcgan", "vae")}
+    cases = [["sample", f"run={folders[family]}", *words] for family, words, *_ in SAMPLES.values()]
+    cases += [["sample", *words] for words, *_ in RUNS.values()]
+    return dict(zip([*SAMPLES, *RUNS], refused(cases, folders["gpt"].parent), strict=True))
+
+
+@pytest.mark.parametrize("case", SAMPLES)
+def test_sampling_is_refused_before_torch(case, sample_answers):
+    _, _, expected, *named = SAMPLES[case]
+    check(sample_answers[case], expected, *named)
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_run_is_refused_before_torch(case, sample_answers):
+    _, expected, *named = RUNS[case]
+    check(sample_answers[case], expected, *named)
