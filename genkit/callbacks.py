@@ -17,6 +17,7 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from torch import Tensor
+from torch.optim import Optimizer
 
 from genkit import checkpoints
 from genkit.checkpoints import Checkpoint
@@ -67,16 +68,30 @@ class Resume(Callback):
         state, step = self.checkpoint.trainer, self.checkpoint.step
         for optimizer, saved in zip(trainer.strategy.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
+            lay_out_as_parameters(optimizer)
         if state["precision"]:
             trainer.precision_plugin.load_state_dict(state["precision"])
         if module.average is not None:
             module.average.load(self.checkpoint.ema)
-        # Lightning derives global_step and the rhythm of validation from these two counters.
+        # Lightning derives global_step, the rhythm of validation and the step of a logged term from these.
         loop = trainer.fit_loop.epoch_loop
         counter = loop.manual_optimization.optim_step_progress.total
         counter.ready = counter.completed = step
         batches: Any = loop.batch_progress.total
         batches.ready = batches.started = batches.processed = batches.completed = step
+        loop._batches_that_stepped = step
+
+
+def lay_out_as_parameters(optimizer: Optimizer) -> None:
+    """Give loaded moments the memory layout of their parameters.
+
+    A file holds them in rows; the parameters of a convolution may be channels-last, and fused kernels on a
+    CPU walk through both memories side by side, whatever their strides.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 class Recorder(Callback):
