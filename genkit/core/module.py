@@ -328,6 +328,9 @@ class GenerativeModule(LightningModule):
             )
             value = float(total[0] / total[1])
             self.log(f"val/{name}", torch.tensor(value, dtype=torch.float64), rank_zero_only=True)
+        # Loggers take this for the row; Lightning's own count lags a step behind while validating.
+        step = torch.tensor(float(self.global_step), dtype=torch.float64)
+        self.log("step", step, rank_zero_only=True)
 
     # ------------------------------------------------------------------ weights and samples
 
