@@ -29,7 +29,7 @@ from genkit import checkpoints, config, runs
 from genkit.callbacks import Interrupted
 from genkit.checkpoints import Checkpoint
 from genkit.core.budget import UNITS, Budget
-from genkit.core.errors import ConfigError, DataError, Diverged, GenkitError
+from genkit.core.errors import CheckpointError, ConfigError, DataError, Diverged, GenkitError, nearest
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import mix
 from genkit.data import open_dataset
@@ -83,7 +83,8 @@ def launch(cfg: dict[str, Any], *, callbacks: list[Callback] | None = None) -> d
         except BaseException as error:
             status = "diverged" if isinstance(error, Diverged) else "failed"
             run.update(status=status, reason=f"{type(error).__name__}: {error}"[:500], ended=_now())
-            if isinstance(error, ConfigError | DataError) and not checkpoints.available(run.checkpoints):
+            refused = isinstance(error, ConfigError | DataError | CheckpointError)
+            if refused and not resumed and not checkpoints.available(run.checkpoints):
                 run.discard()
             raise
         run.update(status="finished", ended=_now())
@@ -261,7 +262,7 @@ def _trainer(
             num_sanity_val_steps=0,
             limit_val_batches=own["val_batches"],
             logger=_loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0),
-            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint), *extra],
+            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint, module.units), *extra],
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=cfg["callbacks"]["progress"] == "rich",
@@ -298,6 +299,7 @@ def _callbacks(
     data: DataModule,
     total_steps: int | None,
     checkpoint: Checkpoint | None,
+    units: Mapping[str, str],
 ) -> list[Callback]:
     own = cfg["callbacks"]
     record = run.record()
@@ -315,6 +317,10 @@ def _callbacks(
         ),
     ]
     if (stop := own["early_stopping"])["metric"]:
+        known = [f"val/{name}" for name in units]
+        if stop["metric"] not in known:
+            hint = nearest(stop["metric"], known)
+            raise ConfigError(f"callbacks.early_stopping.metric={stop['metric']} is not validated.{hint}")
         made.append(EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
     if own["progress"] == "rich":
         made.append(watch.Progress(checkpoint.step if checkpoint else 0, data.steps_per_epoch()))
