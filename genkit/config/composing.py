@@ -53,8 +53,20 @@ def groups() -> dict[str, dict[str, Path]]:
 
 def about(file: Path) -> str:
     """The line that a configuration file says of itself: its first comment."""
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = _text(file).splitlines()
     return next((line[2:] for line in lines if line.startswith("# ") and "@package" not in line), "")
+
+
+def _text(file: Path) -> str:
+    """A configuration file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}; write it in UTF-8.") from None
 
 
 # ---------------------------------------------------------------------- composing
@@ -174,7 +186,7 @@ def _sort(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
             hint = nearest(str(word.value), options)
             listed = "" if hint.startswith(" Known") else f" Known: {', '.join(options)}."
             raise ConfigError(f"{word.line}: there is no such {word.key}.{hint}{listed}")
-        lines = options[str(word.value)].read_text(encoding="utf-8").splitlines()
+        lines = _text(options[str(word.value)]).splitlines()
         if not any(line.strip() and not line.startswith("#") for line in lines):
             raise ConfigError(f"{word.line}: {options[str(word.value)]} is empty; write its keys.")
     return choices, [word for word in words if word.key not in known]
@@ -234,6 +246,9 @@ def _hydra_compose(command: str, words: Sequence[Word]) -> dict[str, Any]:
                 )
         plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
+    for group, option in choices.items():
+        if group in plain and not isinstance(plain[group], dict):
+            raise ConfigError(f"{group}={option}: {groups()[group][option]} is no mapping; write key: value.")
     return {**{str(key): value for key, value in plain.items()}, "choices": choices}
 
 
@@ -279,7 +294,8 @@ def _options_with(key: str) -> list[str]:
     group, _, name = key.partition(".")
     found = []
     for option, file in groups().get(group, {}).items():
-        plain = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        with one_line_errors():
+            plain = yaml.safe_load(_text(file)) or {}
         if name and name in {**plain, **(plain.get(group) or {})}:
             found.append(f"{group}={option}")
     return found
