@@ -191,6 +191,8 @@ def sweep(arguments: Sequence[str]) -> int:
     refused: dict[tuple[str, ...], GenkitError] = {}
     with config.one_line_errors(), config.hydra_session() as hydra:
         jobs = config.jobs(words)
+        if not jobs:
+            raise ConfigError(f"{' '.join(words)}: no option matches, so there is nothing to run.")
         for job in jobs[:CHECKED_JOBS]:
             try:
                 config.compose("train", [*job, *texts])

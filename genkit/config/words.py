@@ -69,12 +69,14 @@ def parse(words: Sequence[str]) -> list[Word]:
 
 def parse_sweep(words: Sequence[str]) -> list[tuple[str, list[str] | None]]:
     """Each key with the values that a sweep takes it through; None where Hydra alone can list them."""
+    from hydra.core.override_parser.types import ValueType
+
     swept: list[tuple[str, list[str] | None]] = []
     for word in words:
         override = _read(word)
         if not override.is_sweep_override():
             swept.append((override.key_or_group, [override.get_value_element_as_str()]))
-        elif override.is_choice_sweep() or override.is_range_sweep():
+        elif override.value_type in (ValueType.CHOICE_SWEEP, ValueType.RANGE_SWEEP):
             swept.append((override.key_or_group, list(override.sweep_string_iterator())))
         else:
             swept.append((override.key_or_group, None))
