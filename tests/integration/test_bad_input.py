@@ -164,6 +164,8 @@ SWEEPS = {
     "all-refused": (["-m", "optim.lr=-1,-2"], 2, "optim.lr=-1"),
     "thousands": (["-m", "seed=range(1,2000)"], 2, "1,999", "yes=true"),
     "option": (["-m", "model=gpt,gptt"], 2, "Did you mean gpt?"),
+    "glob-nothing": (["-m", "experiment=glob(nope*)"], 2, "no option matches"),
+    "glob-refused": (["-m", "experiment=glob(mnist*)", "optim.lr=-1"], 2, "optim.lr=-1"),
     "typo": (["-m", "sed=1,2"], 2, "Did you mean seed?"),
 }
 GROUPS = {
