@@ -76,10 +76,10 @@ def parse_sweep(words: Sequence[str]) -> list[tuple[str, list[str] | None]]:
         override = _read(word)
         if not override.is_sweep_override():
             swept.append((override.key_or_group, [override.get_value_element_as_str()]))
-        elif override.value_type in (ValueType.CHOICE_SWEEP, ValueType.RANGE_SWEEP):
-            swept.append((override.key_or_group, list(override.sweep_string_iterator())))
-        else:
+        elif override.value_type is ValueType.GLOB_CHOICE_SWEEP or override.is_interval_sweep():
             swept.append((override.key_or_group, None))
+        else:
+            swept.append((override.key_or_group, list(override.sweep_string_iterator())))
     return swept
 
 
