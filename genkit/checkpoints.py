@@ -113,13 +113,15 @@ def _pointed(folder: Path, name: str) -> str | None:
 
 
 def locate(folder: Path, which: str) -> Path:
-    """The folder of "last", "best" or "step-N".
+    """The folder of "last", "best" or "step-N"; where "last" was deleted, the newest that is left.
 
     Raises:
         CheckpointError: there is none; those that exist are listed.
     """
     name = _pointed(folder, which) if which in ("last", "best") else which
     steps = available(folder)
+    if which == "last" and steps and name not in [f"step-{step}" for step in steps]:
+        return folder / f"step-{steps[-1]}"
     if name and name[5:].isdigit() and int(name[5:]) in steps:
         return folder / name
     have = ", ".join(f"step-{step}" for step in steps) or "none"
@@ -151,30 +153,67 @@ def verify(place: Path) -> dict[str, Any]:
     """The manifest, after every file was found to be what it says.
 
     Raises:
-        CheckpointError: naming the file and what is wrong with it.
+        CheckpointError: naming the file, what is wrong with it, and what to use instead.
     """
+    manifest, files = _manifest(place)
+    needed = {WEIGHTS, f"{TRAINER}.safetensors", f"{TRAINER}.json"}
+    needed |= {EMA} if (place / EMA).exists() else set()
+    if unknown := needed - set(files):  # they would be read unchecked
+        listed = ", ".join(sorted(unknown))
+        raise CheckpointError(f"{place / MANIFEST} does not speak of {listed}; {_instead(place)}.")
+    for name, (size, sha256) in files.items():
+        path = place / name
+        if Path(name).name != name or path.is_symlink() or not path.is_file():
+            raise CheckpointError(f"{path} is missing or no plain file; {_instead(place)}.")
+        if path.stat().st_size != size:
+            raise CheckpointError(
+                f"{path} has {path.stat().st_size} bytes, its manifest says {size}; {_instead(place)}."
+            )
+        if _describe(path)["sha256"] != sha256:
+            raise CheckpointError(f"{path} is not the file that was saved (SHA-256); {_instead(place)}.")
+    return manifest
+
+
+def _manifest(place: Path) -> tuple[dict[str, Any], dict[str, tuple[int, str]]]:
+    """The manifest, and the size and the digest of each file that it speaks of."""
+    damaged = CheckpointError(f"{place / MANIFEST} is missing or damaged; {_instead(place)}.")
     try:
         manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
-        files = dict(manifest["files"])
-        schema = int(manifest["schema"])
+        schema, _ = int(manifest["schema"]), int(manifest["step"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{place / MANIFEST} is missing or damaged; use another checkpoint.") from error
+        raise damaged from error
     if schema > SCHEMA:
         raise CheckpointError(
             f"{place} has schema {schema}, this genkit reads up to {SCHEMA}: update genkit."
         )
-    for name, expected in files.items():
-        path = place / name
-        if Path(name).name != name or path.is_symlink() or not path.is_file():
-            raise CheckpointError(f"{path} is missing or no plain file; use another checkpoint.")
-        if path.stat().st_size != expected["bytes"]:
-            raise CheckpointError(
-                f"{path} has {path.stat().st_size} bytes, its manifest says {expected['bytes']};"
-                " use another checkpoint."
-            )
-        if _describe(path) != expected:
-            raise CheckpointError(f"{path} is not the file that was saved (SHA-256); use another checkpoint.")
-    return manifest
+    try:
+        entries = manifest["files"].items()
+        return manifest, {name: (entry["bytes"], entry["sha256"]) for name, entry in entries}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise damaged from error
+
+
+def _instead(place: Path) -> str:
+    """What to do about a checkpoint that cannot be used."""
+    others = [step for step in available(place.parent) if f"step-{step}" != place.name]
+    if not others:
+        return "there is no other checkpoint: restore it from a copy, or train anew"
+    return f"use checkpoint=step-{others[-1]}, or delete {place} to go on from there"
+
+
+def check_finite(checkpoint: Checkpoint, place: Path) -> None:
+    """See that every weight is a finite number.
+
+    Raises:
+        CheckpointError: one is not; the first five tensors are listed.
+    """
+    tensors = {**checkpoint.weights, **{f"{name} (average)": t for name, t in checkpoint.ema.items()}}
+    broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+    if broken:
+        raise CheckpointError(
+            f"{place} has {len(broken)} tensors that are not finite ({', '.join(broken[:5])});"
+            f" {_instead(place)}, or set allow_nonfinite=true."
+        )
 
 
 def digest(place: Path) -> str:
@@ -205,7 +244,11 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}; use another checkpoint.") from error
+        with open(path, "rb") as file:
+            opening = file.read(2)
+        # A ZIP archive or pickle's own opening: what torch.save writes, and what reading could run.
+        kind = "a pickle, which could run code" if opening in (b"PK", b"\x80\x02") else f"damaged ({error})"
+        raise CheckpointError(f"{path} is no safetensors file but {kind}; {_instead(path.parent)}.") from None
 
 
 def _split(value: Any, tensors: dict[str, Tensor], path: str) -> Any:
@@ -239,8 +282,10 @@ def _join(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     return tuple(items) if kind == "tuple" else items
 
 
-def restore_module(module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Load weights by name.
+def restore_module(
+    module: torch.nn.Module, tensors: Mapping[str, Tensor], where: object = "the given file"
+) -> None:
+    """Load weights by name; `where` they come from is said when they do not fit.
 
     Raises:
         CheckpointError: names or shapes differ; the first five of each are listed.
@@ -255,5 +300,8 @@ def restore_module(module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> No
         if names
     ]
     if problems:
-        raise CheckpointError(f"the weights do not fit this model: {'; '.join(problems)}.")
+        raise CheckpointError(
+            f"the weights of {where} do not fit this model: {'; '.join(problems)};"
+            " choose the model and data that they were trained with."
+        )
     module.load_state_dict(dict(tensors))

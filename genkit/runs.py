@@ -11,6 +11,7 @@ runs/<name>/config.yaml       the composed configuration, frozen at launch
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -27,6 +28,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from genkit.core.errors import CheckpointError, ConfigError, Locked, StorageError, nearest
+from genkit.core.spec import Spec, spec_from_dict
 
 RECORD, CONFIG, SPEC = "run.json", "config.yaml", "spec.json"
 
@@ -37,9 +39,11 @@ def check_run_name(name: str) -> str:
     Raises:
         ConfigError: it is empty, too long, or would lead elsewhere.
     """
-    if not re.fullmatch(r"[^/\\\0]{1,120}", name) or name.startswith(".") or name != name.strip():
+    fits = re.fullmatch(r"[^/\\]{1,120}", name) and name.isprintable()
+    if not fits or name.startswith(".") or name != name.strip():
+        shown = name if len(name) <= 120 else f"{name[:20]}…"
         raise ConfigError(
-            f"name={name!r} cannot name a run: use 1 to 120 characters without slashes,"
+            f"name={shown!r} cannot name a run: use 1 to 120 printable characters without slashes,"
             " not beginning with a dot."
         )
     return name
@@ -131,13 +135,16 @@ class Run:
             CheckpointError: run.json is not JSON.
         """
         try:
-            return json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+            record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"{self.path / RECORD} is damaged: {error}. Restore it from a copy."
             ) from error
+        if not isinstance(record, dict):
+            raise CheckpointError(f"{self.path / RECORD} is no run's record; restore it from a copy.")
+        return record
 
     def update(self, **entries: Any) -> None:
         """Set entries of run.json."""
@@ -154,11 +161,15 @@ def find(run: str, runs_dir: str | Path) -> Path:
     """
     if "://" in run:
         raise ConfigError(f"run={run} is an address: copy the run folder to this machine and give its path.")
+    if "\0" in run:
+        raise ConfigError(f"run={run!r} holds a NUL byte; leave it out.")
     for path in (Path(run).expanduser(), Path(runs_dir) / run):
         if run and path.is_dir():
             if not (path / CONFIG).is_file():
                 raise CheckpointError(f"{path} is no run folder: {CONFIG} is missing.")
             return path
+    if run and Path(run).expanduser().is_file():
+        raise ConfigError(f"run={run} is a file; give the run's folder, which holds {CONFIG}.")
     known = [path.name for path in _folders(runs_dir)]
     raise ConfigError(f"no run {run!r} here or in {runs_dir}.{nearest(run, known)}")
 
@@ -166,6 +177,26 @@ def find(run: str, runs_dir: str | Path) -> Path:
 def read(path: Path) -> dict[str, Any]:
     """What run.json of a run folder says."""
     return Run(path).record()
+
+
+def spec(path: Path) -> Spec:
+    """What the data of a run is, tokeniser included, as it was when the run was trained.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or another than the run's record says.
+    """
+    file = path / SPEC
+    try:
+        text = file.read_text(encoding="utf-8")
+        made = spec_from_dict(json.loads(text))
+    except OSError:
+        raise CheckpointError(f"{file} is missing: the run was not trained yet, or restore it.") from None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise CheckpointError(f"{file} is damaged: {error}. Restore it from a copy.") from None
+    recorded = read(path).get("spec_sha256")
+    if recorded and hashlib.sha256(text.encode()).hexdigest() != recorded:
+        raise CheckpointError(f"{file} is not the one that the run was trained with; restore it from a copy.")
+    return made
 
 
 def list_runs(runs_dir: str | Path) -> list[dict[str, Any]]:

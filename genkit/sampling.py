@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import torch
 from genkit import checkpoints, config, runs
 from genkit.core import registry
 from genkit.core.ema import MovingAverage
-from genkit.core.errors import CheckpointError, ConfigError
+from genkit.core.errors import ConfigError
 from genkit.core.module import GenerativeModule
-from genkit.core.spec import Spec, spec_from_dict
+from genkit.core.spec import Spec
 from genkit.runs import Run
 
 # Keys of a model's configuration that speak to the house; all others are the family's own knobs.
@@ -41,12 +40,19 @@ def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> Gene
             raise ConfigError(f"model: {error}; see `genkit families`.") from error
 
 
-def load(run: str | Path, checkpoint: str = "last", *, runs_dir: str | Path = "runs") -> GenerativeModule:
+def load(
+    run: str | Path,
+    checkpoint: str = "last",
+    *,
+    runs_dir: str | Path = "runs",
+    allow_nonfinite: bool = False,
+) -> GenerativeModule:
     """The model of a run, in evaluation mode on the CPU.
 
     Args:
         run: a run folder, or its name below `runs_dir`.
         checkpoint: "last", "best" or "step-N".
+        allow_nonfinite: whether weights may be NaN or infinite.
 
     Raises:
         ConfigError: no such run.
@@ -54,22 +60,14 @@ def load(run: str | Path, checkpoint: str = "last", *, runs_dir: str | Path = "r
     """
     folder = Run(runs.find(str(run), runs_dir))
     cfg = config.load_frozen(folder.path / runs.CONFIG)
-    module = build_module(cfg["model"], _spec(folder))
+    module = build_module(cfg["model"], runs.spec(folder.path))
     place = checkpoints.locate(folder.checkpoints, checkpoint)
     saved = checkpoints.load(place)
-    checkpoints.restore_module(module, saved.weights)
+    if not allow_nonfinite:
+        checkpoints.check_finite(saved, place)
+    checkpoints.restore_module(module, saved.weights, place)
     if saved.ema:
         module.average = MovingAverage(module, saved.ema, decay=0.0)
         module.average.load(saved.ema)
     module.origin = {"run": folder.path.name, "checkpoint": place.name, "digest": saved.digest}
     return module.eval()
-
-
-def _spec(folder: Run) -> Spec:
-    path = folder.path / runs.SPEC
-    try:
-        return spec_from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing; the run was not trained yet.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}. Restore it from a copy.") from error

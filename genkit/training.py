@@ -224,13 +224,14 @@ def _budget(cfg: Mapping[str, Any]) -> Budget:
 def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule) -> Checkpoint | None:
     """The run's last checkpoint, its weights restored; `init_from` gives a new run weights alone."""
     if checkpoints.available(run.checkpoints):
-        checkpoint = checkpoints.load(checkpoints.locate(run.checkpoints, "last"), trainer=True)
-        checkpoints.restore_module(module, checkpoint.weights)
+        place = checkpoints.locate(run.checkpoints, "last")
+        checkpoint = checkpoints.load(place, trainer=True)
+        checkpoints.restore_module(module, checkpoint.weights, place)
         return checkpoint
     if cfg.get("init_from"):
         other = Run(runs.find(cfg["init_from"], cfg["paths"]["runs_dir"]))
-        given = checkpoints.load(checkpoints.locate(other.checkpoints, "last"))
-        checkpoints.restore_module(module, given.weights)
+        place = checkpoints.locate(other.checkpoints, "last")
+        checkpoints.restore_module(module, checkpoints.load(place).weights, place)
     return None
 
 

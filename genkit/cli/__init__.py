@@ -86,7 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _say(error: BaseException, exit_code: int) -> int:
     said = str(error) if isinstance(error, GenkitError) else f"interrupted by {str(error) or 'Ctrl-C'}."
     line = " ".join(" ".join([said, *getattr(error, "__notes__", [])]).split())
-    print(f"genkit: {line}", file=sys.stderr)
+    # What was typed, or stood in a file, must not steer a terminal.
+    shown = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line
+    )
+    print(f"genkit: {shown}", file=sys.stderr)
     return exit_code
 
 

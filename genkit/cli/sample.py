@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from genkit.cli.devices import check_device
 from genkit.cli.train import check_writable
 from genkit.core.errors import CheckpointError, ConfigError, nearest
 from genkit.core.options import Option, resolve_options
-from genkit.core.spec import Spec, TokenSpec, spec_from_dict
+from genkit.core.spec import Spec, TokenSpec
 
 WORDS = (
     Option("n", "int", 16, "samples of each prompt", low=0, high=1_000_000),
@@ -24,11 +23,13 @@ WORDS = (
     Option("weights", "text", "ema", "ema or raw"),
     Option("checkpoint", "text", "last", "last, best or step-N"),
     Option("device", "text", "auto", "auto, cpu, gpu or mps"),
+    Option("allow_nonfinite", "text", "false", "true or false"),
     Option("out", "text", None, "a file or a folder"),
 )
 CHOICES = {
     "weights": r"ema|raw",
     "checkpoint": r"last|best|step-\d+",
+    "allow_nonfinite": r"true|false",
     "device": r"auto|cpu|mps|(gpu|cuda)(:\d+)?",
 }
 
@@ -41,7 +42,7 @@ def sample(words: list[str]) -> int:
         typo = next((f" ({key}=?)" for key in given if difflib.get_close_matches(key, ["run"])), "")
         raise ConfigError(f"sample needs run=RUN{typo}; in {runs_dir} there is {known}.")
     folder = runs.find(given.pop("run"), runs_dir)
-    spec = _spec(folder)
+    spec = runs.spec(folder)
     record = runs.read(folder)
     try:
         declared = [Option(**option) for option in record.get("options", [])]
@@ -97,20 +98,12 @@ def _sorted(
     for key, pattern in CHOICES.items():
         if not re.fullmatch(pattern, settings[key]):
             allowed = next(option.help for option in WORDS if option.name == key)
-            words = re.findall(r"[\w-]+", allowed)
-            raise ConfigError(f"{key}={settings[key]} is none of {allowed}.{nearest(settings[key], words)}")
+            hint = nearest(settings[key], re.findall(r"[\w-]{3,}", allowed))
+            hint = hint if hint.startswith(" Did") else ""
+            raise ConfigError(f"{key}={settings[key]} is none of {allowed}.{hint}")
     chosen = {k: v for k, v in given.items() if k in theirs}
     checked = resolve_options(declared, chosen, family)
     return settings, {key: checked[key] for key in chosen}
-
-
-def _spec(folder: Path) -> Spec:
-    try:
-        return spec_from_dict(json.loads((folder / runs.SPEC).read_text(encoding="utf-8")))
-    except OSError:
-        raise CheckpointError(f"{folder / runs.SPEC} is missing: the run was not trained yet.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder / runs.SPEC} is damaged: {error}. Restore it from a copy.") from None
 
 
 def _check_checkpoint(folder: Path, name: str) -> None:
@@ -138,7 +131,7 @@ def _suffix(out: str | None, spec: Spec) -> str:
 def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any], out: Path) -> int:
     from genkit.sampling import load
 
-    module = load(folder, settings["checkpoint"])
+    module = load(folder, settings["checkpoint"], allow_nonfinite=settings["allow_nonfinite"] == "true")
     samples = module.sample(
         settings["n"],
         seed=settings["seed"],

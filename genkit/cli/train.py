@@ -59,6 +59,8 @@ def train(words: list[str]) -> int:
 
 
 def worker(words: list[str]) -> int:
+    if len(words) != 1 or not Path(words[0]).is_dir():
+        raise ConfigError("worker takes a run folder; genkit train starts it.")
     from genkit.training import worker as work
 
     work(Path(words[0]))
@@ -95,7 +97,13 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"logger.names has {logger}, which is not installed: pip install {logger}.")
     from genkit.data import open_dataset
 
-    open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
+    dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
+    examples = len(dataset.split("train"))
+    if cfg["batch_size"] > examples:
+        raise ConfigError(
+            f"batch_size={cfg['batch_size']}, but {dataset.name} has {examples} training examples;"
+            f" give at most {examples}."
+        )
     return cfg
 
 

@@ -174,8 +174,8 @@ class Rule:
 
 
 def rules_of(cfg: Mapping[str, Any]) -> list[Rule]:
-    """Every rule of a composed configuration."""
-    found = [Rule("", text, advice) for text, advice in cfg.get("rules", {}).items()]
+    """Every rule of a composed configuration; those of one group before those that relate several."""
+    found: list[Rule] = []
     for group, section in cfg.items():
         if isinstance(section, Mapping) and group not in ("rules", "choices"):
             parts = [
@@ -185,7 +185,7 @@ def rules_of(cfg: Mapping[str, Any]) -> list[Rule]:
             ]
             for text, advice in section.get("rules", {}).items():
                 found += [Rule(group, text, advice, part) for part in ("", *parts)]
-    return found
+    return found + [Rule("", text, advice) for text, advice in cfg.get("rules", {}).items()]
 
 
 def check_rules(cfg: Mapping[str, Any]) -> None:

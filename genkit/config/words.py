@@ -30,7 +30,7 @@ def split_free_text(arguments: Iterable[str]) -> tuple[dict[str, Any], list[str]
     """Free-text values by key (a list where a key is repeated), and the words that are left.
 
     Raises:
-        ConfigError: a key that takes one text is given twice.
+        ConfigError: a key that takes one text is given twice, or a text holds a NUL byte.
     """
     texts: dict[str, Any] = {}
     words = []
@@ -38,6 +38,8 @@ def split_free_text(arguments: Iterable[str]) -> tuple[dict[str, Any], list[str]
         key, equals, value = argument.partition("=")
         if not equals or not (key in FREE_TEXT or key.startswith(FREE_GROUP)):
             words.append(argument)
+        elif "\0" in value:
+            raise ConfigError(f"{key}= holds a NUL byte at {value.index(chr(0))}; leave it out.")
         elif key not in texts:
             texts[key] = value
         elif key in REPEATABLE:
@@ -131,13 +133,16 @@ def quoted(key: str, value: str) -> str:
 def nearest_key(key: str, known: Collection[str]) -> str:
     """`" Did you mean x?"` for the dotted key that is most like `key`, else the keys beside it.
 
-    People forget a group as often as they misspell a name, so the last part counts by itself.
+    People forget a group as often as they misspell a name, so the last part counts by itself, and less the
+    deeper it lies.
     """
     head, _, tail = key.rpartition(".")
 
     def likeness(name: str) -> float:
         group, _, last = name.rpartition(".")
-        by_last = SequenceMatcher(None, tail, last).ratio() - (0.0 if head in ("", group) else 0.15)
+        elsewhere = 0.0 if head in ("", group) else 0.15
+        deeper = 0.1 * max(0, name.count(".") - key.count("."))
+        by_last = SequenceMatcher(None, tail, last).ratio() - elsewhere - deeper
         return max(SequenceMatcher(None, key, name).ratio(), by_last)
 
     best = max(known, key=likeness, default="")

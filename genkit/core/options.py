@@ -7,6 +7,7 @@ without importing torch.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -69,14 +70,22 @@ class Option:
             and (self.above is None or number > self.above)
         )
         if isinstance(value, bool) or not whole or not inside:
-            raise ConfigError(f"{expected}, not {value}.")
+            near = self._nearest(number)
+            raise ConfigError(f"{expected}, not {value}{f' (nearest: {self.name}={near})' if near else ''}.")
         return int(number) if self.kind == "int" else number
 
     def _range(self) -> str:
-        low = f"above {self.above:g}" if self.above is not None else f"from {self.low:g}"
         if self.low is None and self.above is None:
             return ""
-        return f" {low}" + (f" to {self.high:g}" if self.high is not None else "")
+        low = f"above {self.above:.15g}" if self.above is not None else f"from {self.low:.15g}"
+        return f" {low}" + (f" to {self.high:.15g}" if self.high is not None else "")
+
+    def _nearest(self, number: float) -> str:
+        """The bound that a number lies beyond; "" where it lies beyond none that may be taken."""
+        for bound, beyond in ((self.low, operator.lt), (self.high, operator.gt)):
+            if bound is not None and beyond(number, bound):
+                return f"{bound:.15g}"
+        return ""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,0 +1,96 @@
+"""Shared by the integration tests: a tiny training of each family, the command line in and out of process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genkit import train
+from genkit.cli import main
+
+TINY = {
+    "gpt": [
+        "model=gpt",
+        "data=colors",
+        "model.block_size=16",
+        "model.n_layer=1",
+        "model.n_head=2",
+        "model.n_embd=16",
+        "model.dropout=0.1",
+        "optim.ema=0.9",
+        "optim.warmup=3",
+    ],
+    "dcgan": ["model=dcgan", "data=digits", "model.width=4", "model.latent_size=4", "optim.warmup=3"],
+    "vae": [
+        "model=vae",
+        "data=digits",
+        "model.width=4",
+        "model.hidden=16",
+        "model.latent_size=4",
+        "optim.ema=0.9",
+        "optim.warmup=3",
+        "optim.schedule=cosine",
+    ],
+}
+QUICK = [
+    "batch_size=8",
+    "trainer=cpu",
+    "trainer.val_batches=1",
+    "callbacks.progress=none",
+    "callbacks.samples.n=0",
+    "logger=csv",
+]
+
+
+def words(family: str, runs_dir: Path | str, name: str, *more: str) -> list[str]:
+    """What to type for a training that takes a second."""
+    return [*TINY[family], *QUICK, f"paths.runs_dir={runs_dir}", f"name={name}", *more]
+
+
+def weights_of(run: Path | str, step: int) -> dict[str, bytes]:
+    """The weight files of a checkpoint, byte by byte."""
+    place = Path(run) / "checkpoints" / f"step-{step}"
+    return {path.name: path.read_bytes() for path in sorted(place.glob("*.safetensors"))}
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """`genkit …` in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "genkit", *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """`trained(family)`: the folder of a run of 4 steps with checkpoints at 2 and 4, made once."""
+    folder, made = tmp_path_factory.mktemp("trained"), {}
+
+    def of(family: str) -> Path:
+        if family not in made:
+            more = ["budget.steps=4", "trainer.val_every=2"]
+            made[family] = Path(train(words(family, folder, family, *more))["run"])
+        return made[family]
+
+    return of
+
+
+@pytest.fixture
+def genkit(capsys):
+    """`genkit(*words)`: exit code, stdout, stderr of the command line in this process."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(list(arguments))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
