@@ -2,8 +2,8 @@
 
     python experiments/001_mnist_dcgan/classify.py RUN
 
-trains a small convolutional classifier on MNIST as the run's data had it (about two minutes on two CPU
-cores; reused afterwards), tests it, draws 1,000 samples, and prints which classes it finds and how sure it is.
+trains a small convolutional classifier on MNIST as the run's data had it (a few minutes on two CPU cores; it
+is reused afterwards), tests it, draws 1,000 samples, and prints which classes it finds and how sure it is.
 """
 
 from __future__ import annotations
