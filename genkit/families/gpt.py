@@ -85,7 +85,7 @@ class GPT(GenerativeModule, Likelihood, Conditional):
     def likelihood_kind(self) -> LikelihoodKind:
         return LikelihoodKind("exact", "of each token given those before it")
 
-    def log_likelihood(self, batch: Batch, noise: Noise) -> Tensor:
+    def log_likelihood(self, batch: Batch, noise: Noise, *, importance_samples: int = 1) -> Tensor:
         return -self._token_nll(batch.data, reduction="none").sum(1)
 
     # ------------------------------------------------------------------ samples
