@@ -272,15 +272,15 @@ def check_capability_claims_hold(case: Case) -> None:
         if isinstance(module, LatentSpace):
             latent = module.prior(noise)
             assert latent.shape == (3, module.latent_size)
-            decoded = module.decode(latent)
+            decoded = module.decode(latent, batch.labels)
             assert decoded.shape == batch.data.shape
             assert float(decoded.min()) >= 0
             assert float(decoded.max()) <= 1
         if isinstance(module, Encoder):
             assert isinstance(module, LatentSpace)
-            assert module.encode(batch.data).shape == (3, module.latent_size)
+            assert module.encode(batch.data, batch.labels).shape == (3, module.latent_size)
         if isinstance(module, Reconstruction):
-            assert module.reconstruct(batch.data).shape == batch.data.shape
+            assert module.reconstruct(batch.data, batch.labels).shape == batch.data.shape
         if isinstance(module, Conditional):
             defaults = {option.name: option.default for option in module.options}
             assert len(module.conditions(defaults)) >= 1

@@ -121,7 +121,7 @@ def _suffix(out: str | None, spec: Spec) -> str:
     Raises:
         ConfigError: `out` has one that does not fit.
     """
-    fitting = (".txt", ".jsonl", ".npz") if isinstance(spec, TokenSpec) else (".png", ".npz")
+    fitting = (".txt", ".jsonl", ".npz") if spec.is_text else (".png", ".npz")
     suffix = Path(out or "").suffix.lower()
     if out == "" or (suffix and suffix not in fitting):
         raise ConfigError(f"out={out}: samples here are {', '.join(fitting)} or, without a suffix, a folder.")
@@ -140,7 +140,7 @@ def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any],
         weights=settings["weights"],
         **options,
     )
-    is_text = isinstance(samples.spec, TokenSpec)
+    is_text = samples.spec.is_text
     if is_text and len(samples):
         print(samples)
     if len(samples):

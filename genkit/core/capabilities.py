@@ -36,8 +36,12 @@ class Likelihood(ABC):
         """Whether `log_likelihood` is exact, a lower bound, an estimate, or none on this data."""
 
     @abstractmethod
-    def log_likelihood(self, batch: Batch, noise: Noise) -> Tensor:
-        """Natural log-likelihood of each whole example (nats), (B,)."""
+    def log_likelihood(self, batch: Batch, noise: Noise, *, importance_samples: int = 1) -> Tensor:
+        """Natural log-likelihood of each whole example (nats), (B,).
+
+        Args:
+            importance_samples: where the number is a bound, more of them make it tighter.
+        """
 
 
 class LatentSpace(ABC):
@@ -50,15 +54,19 @@ class LatentSpace(ABC):
         """Latents from the prior, one a noise row, (B, latent_size)."""
 
     @abstractmethod
-    def decode(self, latent: Tensor) -> Tensor:
-        """Latents (B, latent_size) to data space, floats in [0, 1], (B, C, H, W)."""
+    def decode(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents (B, latent_size) to data space, floats in [0, 1], (B, C, H, W).
+
+        Args:
+            labels: int64 (B,), of a model that is conditional on them.
+        """
 
 
 class Encoder(ABC):
     """Maps data to its place in the latent space."""
 
     @abstractmethod
-    def encode(self, data: Tensor) -> Tensor:
+    def encode(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
         """Data (B, C, H, W) in [0, 1] to the mean of its latent distribution, (B, latent_size)."""
 
 
@@ -66,7 +74,7 @@ class Reconstruction(ABC):
     """Passes data through the model and back."""
 
     @abstractmethod
-    def reconstruct(self, data: Tensor) -> Tensor:
+    def reconstruct(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
         """Data (B, C, H, W) in [0, 1] to its reconstruction, same shape and range."""
 
 

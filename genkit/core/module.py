@@ -14,7 +14,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import torch
 from pytorch_lightning import LightningModule
@@ -72,13 +72,13 @@ class GenerativeModule(LightningModule):
         spec: what the data is.
 
     Attributes:
-        options: the sampling options that the family takes.
+        options: the sampling options that the family takes; an instance may have others than its class.
         units: the unit of each term of `score_batch`.
         terms: the last training step's loss terms, by name; tensors, read them with `float`.
     """
 
-    options: ClassVar[tuple[Option, ...]] = ()
-    units: ClassVar[Mapping[str, str]] = {}
+    options: tuple[Option, ...] = ()
+    units: Mapping[str, str] = {}
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
@@ -128,6 +128,8 @@ class GenerativeModule(LightningModule):
             held["Likelihood"] = str(self.likelihood_kind())
         if isinstance(self, Conditional):
             held["Conditional"] = ", ".join(o.name for o in self.options if o.name in ("prompt", "label"))
+            if not held["Conditional"]:
+                del held["Conditional"]
         return held
 
     @final

@@ -20,7 +20,7 @@ class Option:
     """One option of `sample()`.
 
     Attributes:
-        kind: "int", "float" or "text" (a string, or a list of strings where `many`).
+        kind: "int", "float", "text" (a string) or "name" (a string, or a whole number that serves as one).
         default: its value when it is not given; None stands for "off".
         low, high: the inclusive range of numbers.
         above: an exclusive lower bound instead of `low`.
@@ -51,7 +51,9 @@ class Option:
             if not value:
                 raise ConfigError(f"{self.name} is an empty list; leave it out, or give at least one value.")
             return [self.check(item) for item in value]
-        if self.kind == "text":
+        if self.kind == "name" and isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if self.kind in ("text", "name"):
             if not isinstance(value, str):
                 raise ConfigError(f"{self.name}={value!r} is not a text.")
             return value

@@ -1,9 +1,9 @@
-"""DCGAN: a deep convolutional generative adversarial network (Radford et al. 2016).
+"""DCGAN: two convolutional networks trained against each other (Radford et al. 2016).
 
-A generator turns Gaussian latents into images; a discriminator tells them from real ones; each is trained
-against the other, the discriminator first.  It has a latent space and no likelihood.
+The generator turns latents into images, the discriminator tells them from real ones; each learns from the
+other's mistakes.  Losses, penalties, normalisation, augmentation and labels are knobs of the same two phases.
 
-Legend: B batch, C channels, S side, L latent size.
+Legend: B batch, C channels, S image side, L latent size.
 """
 
 from __future__ import annotations
@@ -15,30 +15,55 @@ import torch
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import LatentSpace
+from genkit.core.capabilities import Conditional, LatentSpace
 from genkit.core.errors import ConfigError
+from genkit.core.labels import LABEL, choose_labels, label_conditions, require_classes
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
+from genkit.core.options import Option
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import ArraySpec, Spec
-from genkit.nn.adversarial import discriminator_loss, generator_loss
-from genkit.nn.images import Discriminator, Generator, doublings, to_channels_last
+from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
+from genkit.nn.augment import POLICIES
+from genkit.nn.dcgan import Discriminator, Generator, doublings, to_channels_last
+
+TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
 
 
-class DCGAN(GenerativeModule, LatentSpace):
-    """The paper's pair of networks for square images of side 4·2^k.
+class DCGAN(GenerativeModule, LatentSpace, Conditional):
+    """Two phases, the discriminator's and the generator's.
 
     Args:
-        spec: of the images.
+        spec: of the images; the side is 4·2^k.
         latent_size: L; the prior is N(0, I).
         width: channels next to the image; they double towards the 4×4 end.
+        loss: "non_saturating", "hinge", "least_squares" or "wasserstein".
+        gradient_penalty: weight of (‖∇D‖ - 1)² between real and generated images; 10 in its paper.
+        r1: weight γ of ½ ‖∇D‖² on real images.
+        norm, spectral_norm: of the discriminator; see `genkit.nn.dcgan`.
+        augment: DiffAugment's policies: "colour", "translation", "cutout".
+        discriminator_steps: batches for each update of the generator.
+        conditional: on the labels of the data.
         channels_last: memory format of the convolutions; faster on CPUs and recent GPUs.
     """
 
-    units = {"real": "probability", "fake": "probability"}
+    options: tuple[Option, ...] = (TRUNCATION, LABEL)
 
     def __init__(
-        self, spec: Spec, *, latent_size: int = 100, width: int = 64, channels_last: bool = True
+        self,
+        spec: Spec,
+        *,
+        latent_size: int = 100,
+        width: int = 64,
+        loss: str = "non_saturating",
+        gradient_penalty: float = 0.0,
+        r1: float = 0.0,
+        norm: str = "batch",
+        spectral_norm: bool = False,
+        augment: Sequence[str] = (),
+        discriminator_steps: int = 1,
+        conditional: bool = False,
+        channels_last: bool = True,
     ) -> None:
         super().__init__(spec)
         if not isinstance(spec, ArraySpec) or spec.height != spec.width:
@@ -48,8 +73,15 @@ class DCGAN(GenerativeModule, LatentSpace):
         except ValueError as error:
             raise ConfigError(f"{error}: set data.size.") from error
         self.latent_size = latent_size
-        self.generator = Generator(latent_size, spec.channels, spec.width, width)
-        self.discriminator = Discriminator(spec.channels, spec.width, width)
+        self.game, self.gradient_penalty, self.r1 = GAMES[loss], gradient_penalty, r1
+        self.augment, self.discriminator_steps = tuple(augment), discriminator_steps
+        self.classes = require_classes(spec) if conditional else 0
+        self.options = self.options if conditional else (TRUNCATION,)
+        self.units = {"real": self.game.unit, "fake": self.game.unit}
+        self.generator = Generator(latent_size, spec.channels, spec.width, width, self.classes)
+        self.discriminator = Discriminator(
+            spec.channels, spec.width, width, classes=self.classes, norm=norm, spectral=spectral_norm
+        )
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         if channels_last:
             to_channels_last(self.generator)
@@ -58,25 +90,50 @@ class DCGAN(GenerativeModule, LatentSpace):
     # ------------------------------------------------------------------ training
 
     def phases(self) -> tuple[Phase, ...]:
+        every = self.discriminator_steps
         return (
             Phase("discriminator", (self.discriminator,), self._discriminator_loss),
-            Phase("generator", (self.generator,), self._generator_loss, ema=True),
+            Phase("generator", (self.generator,), self._generator_loss, every=every, ema=True),
         )
 
     def _fakes(self, batch: Batch, noise: StepNoise) -> Tensor:
         """G(z) in [-1, 1], one batch for both players: the generator has not moved in between."""
-        return noise.once("fakes", lambda: self.generator(self.prior(noise)))
+
+        def make() -> Tensor:
+            with torch.set_grad_enabled(noise.step % self.discriminator_steps == 0):
+                return self.generator(self.prior(noise), batch.labels)
+
+        return noise.once("fakes", make)
+
+    def _judged(self, images: Tensor, batch: Batch, noise: StepNoise, use: str) -> Tensor:
+        """Logits of images as the discriminator sees them: augmented."""
+        for name in self.augment:
+            count, change = POLICIES[name]
+            images = change(images, noise.uniform(f"{use}/{name}", count))
+        return self.discriminator(images.contiguous(memory_format=self._format), batch.labels)
 
     def _discriminator_loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
         # Real and generated images pass separately, each normalised by its own statistics (paper, section 3).
-        real = self.discriminator(self._to_network(batch.data))
-        fake = self.discriminator(self._fakes(batch, noise).detach())
-        loss = discriminator_loss(real, fake)
-        terms = {"loss": loss, "real": real.sigmoid().mean(), "fake": fake.sigmoid().mean()}
-        return LossTerms(loss, {name: term.detach() for name, term in terms.items()})
+        data, fakes = self._to_network(batch.data), self._fakes(batch, noise).detach()
+        real = self._judged(data, batch, noise, "real")
+        fake = self._judged(fakes, batch, noise, "fake")
+        total = loss = self.game.discriminator(real, fake)
+        terms = {"loss": loss, "real": self.game.opinion(real).mean(), "fake": self.game.opinion(fake).mean()}
+
+        def critic(images: Tensor) -> Tensor:
+            return self.discriminator(images, batch.labels)
+
+        if self.r1:
+            terms["r1"] = r1_penalty(critic, data)
+            total = total + self.r1 * terms["r1"]
+        if self.gradient_penalty:
+            share = noise.uniform("share", 1).squeeze(1)
+            terms["gradient_penalty"] = gradient_penalty(critic, data, fakes, share)
+            total = total + self.gradient_penalty * terms["gradient_penalty"]
+        return LossTerms(total, {name: term.detach() for name, term in terms.items()})
 
     def _generator_loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
-        loss = generator_loss(self.discriminator(self._fakes(batch, noise)))
+        loss = self.game.generator(self._judged(self._fakes(batch, noise), batch, noise, "generator"))
         return LossTerms(loss, {"loss": loss.detach()})
 
     def _to_network(self, data: Tensor) -> Tensor:
@@ -86,11 +143,11 @@ class DCGAN(GenerativeModule, LatentSpace):
     # ------------------------------------------------------------------ scores
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """What the discriminator thinks of unseen and generated images; 0.5 each where it can't tell."""
-        fakes = self.generator(self.prior(noise))
+        """What the discriminator thinks of unseen and generated images; alike where it can't tell."""
+        fakes = self.generator(self.prior(noise), batch.labels)
         return {
-            "real": self.discriminator(self._to_network(batch.data)).sigmoid(),
-            "fake": self.discriminator(fakes).sigmoid(),
+            "real": self.game.opinion(self.discriminator(self._to_network(batch.data), batch.labels)),
+            "fake": self.game.opinion(self.discriminator(fakes, batch.labels)),
         }
 
     # ------------------------------------------------------------------ samples
@@ -98,8 +155,24 @@ class DCGAN(GenerativeModule, LatentSpace):
     def prior(self, noise: Noise) -> Tensor:
         return noise.normal("latent", self.latent_size)
 
-    def decode(self, latent: Tensor) -> Tensor:
-        return (self.generator(latent) + 1) / 2
+    def decode(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        return (self.generator(latent, labels) + 1) / 2
+
+    def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:
+        return label_conditions(options, self.spec.classes) if self.classes else [None]
 
     def draw(self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]) -> Tensor:
-        return self.decode(self.prior(noise))
+        latent = self.prior(noise)
+        if bound := options["truncation"]:
+            latent = truncated(latent, bound)
+        return self.decode(latent, choose_labels(condition, self.classes, noise) if self.classes else None)
+
+
+def truncated(normal: Tensor, bound: float) -> Tensor:
+    """Standard normal numbers to ones within ±bound, each keeping its rank (Brock et al. 2019, section 3.1).
+
+    By the distribution functions, so a latent changes smoothly with the bound and depends on nothing else.
+    """
+    edge = torch.special.ndtr(torch.tensor(bound, dtype=torch.float64))
+    share = torch.special.ndtr(normal.double())
+    return torch.special.ndtri((1 - edge) + share * (2 * edge - 1)).to(normal.dtype)

@@ -26,6 +26,7 @@ from genkit.core.spec import Spec, TokenSpec
 from genkit.decoding import Drawn, decode
 from genkit.nn.transformer import Transformer, TransformerConfig
 
+DRAWN = 200  # tokens of a sample, unless told otherwise
 OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
 
@@ -34,7 +35,7 @@ class GPT(GenerativeModule, Likelihood, Conditional):
 
     options = (
         Option("prompt", "text", "", "what to continue; several give n samples each", many=True),
-        Option("max_new_tokens", "int", 200, "tokens to draw at most", low=0, high=1_000_000),
+        Option("max_new_tokens", "int", None, "how many at most (200, or one image)", low=0, high=1_000_000),
         Option("temperature", "float", 1.0, "below 1 sharper, 0 the likeliest token", low=0, high=100),
         Option("top_k", "int", None, "keep the k likeliest tokens", low=1),
         Option("top_p", "float", None, "keep the likeliest tokens of this total mass", above=0, high=1),
@@ -48,12 +49,12 @@ class GPT(GenerativeModule, Likelihood, Conditional):
     )
     units = {"nll": "nats/token"}
 
-    def __init__(self, spec: Spec, *, block_size: int = 64, **blocks: Any) -> None:
+    def __init__(self, spec: Spec, *, block_size: int | None = None, **blocks: Any) -> None:
         super().__init__(spec)
         if not isinstance(spec, TokenSpec):
-            raise ConfigError("family gpt reads tokens; use a model with view=arrays for images.")
+            raise ConfigError("family gpt reads tokens; open the data with the view tokens.")
         self.network = Transformer(
-            TransformerConfig(vocab_size=spec.vocab_size, block_size=block_size, **blocks)
+            TransformerConfig(vocab_size=spec.vocab_size, block_size=block_size or spec.context, **blocks)
         )
 
     # ------------------------------------------------------------------ training
@@ -84,7 +85,7 @@ class GPT(GenerativeModule, Likelihood, Conditional):
     def likelihood_kind(self) -> LikelihoodKind:
         return LikelihoodKind("exact", "of each token given those before it")
 
-    def log_likelihood(self, batch: Batch, noise: Noise) -> Tensor:
+    def log_likelihood(self, batch: Batch, noise: Noise, *, importance_samples: int = 1) -> Tensor:
         return -self._token_nll(batch.data, reduction="none").sum(1)
 
     # ------------------------------------------------------------------ samples
@@ -109,14 +110,17 @@ class GPT(GenerativeModule, Likelihood, Conditional):
         codec, separator = self.spec.codec, self.spec.separator
         # A document begins after a separator; without documents, only an empty prompt needs a beginning.
         opening = torch.as_tensor(codec.encode(separator) if separator else [codec.start])
-        begun = [torch.cat((opening, p)) if separator or not len(p) else p for p in condition]
+        whole = self.spec.length  # of an image; it begins as a document does
+        begun = [torch.cat((opening, p)) if separator or whole or not len(p) else p for p in condition]
         stops = [separator or ""] if options["stop"] is None else as_list(options["stop"])
         drawn = Drawn(len(begun), codec, [stop for stop in stops if stop])
-        uniform = noise.uniform("tokens", options["max_new_tokens"])  # (B, steps)
+        steps = options["max_new_tokens"]
+        steps = (whole or DRAWN) if steps is None else min(steps, whole or steps)
+        uniform = noise.uniform("tokens", steps)  # (B, steps)
         for tokens in decode(self.network, begun, uniform, options):
             if drawn.add(tokens):
                 break
-        return [torch.cat((p, new)) for p, new in zip(condition, drawn.tokens(), strict=True)]
+        return [torch.cat((p, new))[:whole] for p, new in zip(condition, drawn.tokens(), strict=True)]
 
 
 def as_list(value: str | Sequence[str]) -> list[str]:

@@ -1,45 +1,63 @@
 """VAE: a latent-variable model trained by amortised variational inference (Kingma and Welling 2014).
 
 p(x) = ∫ p(x|z) N(z; 0, I) dz is bounded from below by the ELBO, E_q(z|x)[log p(x|z)] - KL(q(z|x) || p(z)),
-with a Gaussian q whose mean and variance an encoder computes.
+with a Gaussian q whose mean and variance an encoder computes, and more tightly by the importance-weighted
+bound, E log 1/k Σ p(x, z_i) / q(z_i|x) (Burda et al. 2016).
 
-Legend: B batch, C channels, H height, W width, L latent size.
+Legend: B batch, C channels, H height, W width, L latent size, k importance samples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import Encoder, LatentSpace, Likelihood, LikelihoodKind, Reconstruction
+from genkit.core.capabilities import (
+    Conditional,
+    Encoder,
+    LatentSpace,
+    Likelihood,
+    LikelihoodKind,
+    Reconstruction,
+)
 from genkit.core.errors import ConfigError
+from genkit.core.labels import LABEL, choose_labels, label_conditions, require_classes
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.options import Option
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import ArraySpec, Spec
-from genkit.nn.images import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
-from genkit.nn.likelihoods import bernoulli_nll, gaussian_kl
+from genkit.nn.autoencoder import PAIRS
+from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
+
+TEMPERATURE = Option("temperature", "float", 1.0, "standard deviation of the latents drawn", low=0, high=100)
+PIXELS = Option("pixels", "text", "mean", "mean: the mean of p(x|z); drawn: pixels drawn from it")
+AT_ONCE = 16  # importance samples in memory
 
 
-class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction):
-    """Gaussian posterior, standard normal prior, Bernoulli likelihood on targets in [0, 1].
+class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Conditional):
+    """Gaussian posterior, standard normal prior, a likelihood of choice.
 
     Args:
         spec: of the images.
-        network: "mlp" (one hidden layer each way) or "conv" (sides divisible by 4).
+        network: "mlp" (one hidden layer each way), "conv" or "residual" (sides divisible by 4).
         latent_size: L.
         hidden: width of the hidden layer.
-        width: channels of the first convolution ("conv" only).
+        width: channels of the first convolution (not of "mlp").
+        likelihood: "bernoulli", "categorical", "discretised_logistic" or "gaussian".
+        beta: weight of the KL divergence in the loss (Higgins et al. 2017).
+        beta_warmup: steps over which the weight rises from 0.
+        free_bits: nats that each latent may cost for nothing, on average over the batch (Kingma et al. 2016).
+        importance_samples: k of the training objective; 1 is the ELBO with its analytic divergence.
+        conditional: on the labels of the data.
     """
 
-    options = (
-        Option("temperature", "float", 1.0, "standard deviation of the latents drawn", low=0, high=100),
-    )
+    options: tuple[Option, ...] = (TEMPERATURE, PIXELS, LABEL)
     units = {"neg_elbo": "nats", "reconstruction": "nats", "kl": "nats"}
 
     def __init__(
@@ -50,73 +68,136 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction):
         latent_size: int = 20,
         hidden: int = 400,
         width: int = 32,
+        likelihood: str = "bernoulli",
+        beta: float = 1.0,
+        beta_warmup: int = 0,
+        free_bits: float = 0.0,
+        importance_samples: int = 1,
+        conditional: bool = False,
     ) -> None:
         super().__init__(spec)
         if not isinstance(spec, ArraySpec):
             raise ConfigError("family vae models arrays; use a model with view=tokens for texts.")
-        self.latent_size = latent_size
-        if network == "mlp":
-            self.encoder = mlp_encoder(spec.shape, hidden, 2 * latent_size)
-            self.decoder = mlp_decoder(latent_size, hidden, spec.shape)
-        elif spec.height % 4 or spec.width % 4:
+        if network != "mlp" and (spec.height % 4 or spec.width % 4):
             raise ConfigError(
-                f"model.network=conv halves the sides twice, {spec.height}×{spec.width} cannot be:"
+                f"model.network={network} halves the sides twice, {spec.height}×{spec.width} cannot be:"
                 " set data.size to a multiple of 4, or model.network=mlp."
             )
-        else:
-            self.encoder = conv_encoder(spec.shape, width, hidden, 2 * latent_size)
-            self.decoder = conv_decoder(latent_size, width, hidden, spec.shape)
+        self.latent_size, self.importance_samples = latent_size, importance_samples
+        self.beta, self.beta_warmup, self.free_bits = beta, beta_warmup, free_bits
+        self.classes = require_classes(spec) if conditional else 0
+        self.options = self.options if conditional else (TEMPERATURE, PIXELS)
+        self.likelihood = LIKELIHOODS[likelihood](spec.levels)
+        outputs = self.likelihood.outputs
+        self.encoder, self.decoder = PAIRS[network](
+            spec.shape, outputs, latent_size, hidden, width, self.classes
+        )
 
     # ------------------------------------------------------------------ training
 
     def phases(self) -> tuple[Phase, ...]:
-        return (Phase("elbo", (self.encoder, self.decoder), self._loss, ema=True),)
+        modules = (self.encoder, self.decoder, self.likelihood)
+        return (Phase("elbo", modules, self._loss, ema=True),)
 
     def _loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
-        terms = self.score_batch(batch, noise)
-        means = {name: values.mean() for name, values in terms.items()}
-        return LossTerms(means["neg_elbo"], {name: value.detach() for name, value in means.items()})
+        if self.importance_samples > 1:
+            bound = self._importance_bound(batch, noise, self.importance_samples).mean()
+            return LossTerms(-bound, {"neg_bound": -bound.detach()})
+        reconstruction, kl = self._elbo_parts(batch, noise)  # (B,), (B, L)
+        weight = self.beta * min(1.0, (noise.step + 1) / (self.beta_warmup + 1))
+        cost = kl.mean(0).clamp(min=self.free_bits).sum() if self.free_bits else kl.sum(1).mean()
+        total = reconstruction.mean() + weight * cost
+        terms = {"reconstruction": reconstruction.mean(), "kl": kl.sum(1).mean()}
+        terms = {"neg_elbo": terms["reconstruction"] + terms["kl"], **terms}
+        return LossTerms(total, {name: value.detach() for name, value in terms.items()})
 
-    def _posterior(self, data: Tensor) -> tuple[Tensor, Tensor]:
+    def _posterior(self, data: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), (B, L) each."""
-        mean, log_variance = self.encoder(data).chunk(2, dim=-1)
+        mean, log_variance = self.encoder(data, labels).chunk(2, dim=-1)
         return mean, log_variance
+
+    def _elbo_parts(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor]:
+        """-log p(x|z) with one latent drawn, (B,), and KL(q(z|x) || p(z)) of each latent, (B, L)."""
+        mean, log_variance = self._posterior(batch.data, batch.labels)
+        latent = mean + torch.exp(0.5 * log_variance) * noise.normal("posterior", self.latent_size)
+        nll = self.likelihood.nll(self.decoder(latent, batch.labels), batch.data)
+        return nll, gaussian_kl(mean, log_variance)
 
     # ------------------------------------------------------------------ scores
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """The negative ELBO of each example with one latent drawn, and its two parts (paper, equation 10)."""
-        mean, log_variance = self._posterior(batch.data)
-        latent = mean + torch.exp(0.5 * log_variance) * noise.normal("posterior", self.latent_size)
-        reconstruction = bernoulli_nll(self.decoder(latent), batch.data)
-        kl = gaussian_kl(mean, log_variance)
-        return {"neg_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+        """The negative ELBO of each example and its two parts (paper, equation 10), whatever was trained."""
+        reconstruction, kl = self._elbo_parts(batch, noise)
+        return {
+            "neg_elbo": reconstruction + kl.sum(1),
+            "reconstruction": reconstruction,
+            "kl": kl.sum(1),
+        }
 
     def likelihood_kind(self) -> LikelihoodKind:
         assert isinstance(self.spec, ArraySpec)
-        if self.spec.levels == 2:
+        if self.likelihood.discrete:
             return LikelihoodKind("bound", "ELBO")
-        return LikelihoodKind(
-            "none", f"ELBO of Bernoulli targets in [0, 1], no bound on data of {self.spec.levels} levels"
-        )
+        what = type(self.likelihood).__name__
+        return LikelihoodKind("none", f"{what} ELBO, no bound on data of {self.spec.levels} levels")
 
-    def log_likelihood(self, batch: Batch, noise: Noise) -> Tensor:
+    def log_likelihood(self, batch: Batch, noise: Noise, *, importance_samples: int = 1) -> Tensor:
+        """The ELBO, or with k importance samples the tighter bound."""
+        if importance_samples > 1:
+            return self._importance_bound(batch, noise, importance_samples)
         return -self.score_batch(batch, noise)["neg_elbo"]
+
+    def _importance_bound(self, batch: Batch, noise: Noise, k: int) -> Tensor:
+        """log 1/k Σ p(x|z_i) p(z_i) / q(z_i|x) with z_i from q (Burda et al. 2016, equation 8), (B,)."""
+        mean, log_variance = self._posterior(batch.data, batch.labels)
+        weights = [self._log_weights(batch, mean, log_variance, normal) for normal in self._normals(noise, k)]
+        return torch.cat(weights).logsumexp(0) - math.log(k)
+
+    def _normals(self, noise: Noise, k: int) -> Iterator[Tensor]:
+        """k standard normal latents for each row, a few at a time, (≤ AT_ONCE, B, L)."""
+        for start in range(0, k, AT_ONCE):
+            count = min(AT_ONCE, k - start)
+            yield noise.normal(f"posterior/{start}", count, self.latent_size).transpose(0, 1)
+
+    def _log_weights(self, batch: Batch, mean: Tensor, log_variance: Tensor, normal: Tensor) -> Tensor:
+        """log p(x|z) + log p(z) - log q(z|x), (k, B), for normal of (k, B, L)."""
+        k, B, L = normal.shape
+        latent = mean + torch.exp(0.5 * log_variance) * normal
+        labels = None if batch.labels is None else batch.labels.repeat(k)
+        nll = self.likelihood.nll(
+            self.decoder(latent.reshape(k * B, L), labels), batch.data.repeat(k, 1, 1, 1)
+        )
+        zero = torch.zeros_like(latent)
+        prior, posterior = (
+            gaussian_log_density(latent, zero, zero),
+            gaussian_log_density(latent, mean.expand_as(latent), log_variance.expand_as(latent)),
+        )
+        return prior - posterior - nll.view(k, B)
 
     # ------------------------------------------------------------------ latents and samples
 
-    def encode(self, data: Tensor) -> Tensor:
-        return self._posterior(data)[0]
+    def encode(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self._posterior(data, labels)[0]
 
     def prior(self, noise: Noise) -> Tensor:
         return noise.normal("latent", self.latent_size)
 
-    def decode(self, latent: Tensor) -> Tensor:
+    def decode(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
         """The mean of p(x|z), in [0, 1]."""
-        return self.decoder(latent).sigmoid()
+        return self.likelihood.mean(self.decoder(latent, labels))
 
-    def reconstruct(self, data: Tensor) -> Tensor:
-        return self.decode(self.encode(data))
+    def reconstruct(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.decode(self.encode(data, labels), labels)
+
+    def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:
+        if options["pixels"] not in ("mean", "drawn"):
+            raise ConfigError(f"pixels={options['pixels']} is neither mean nor drawn.")
+        return label_conditions(options, self.spec.classes) if self.classes else [None]
 
     def draw(self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]) -> Tensor:
-        return self.decode(self.prior(noise) * options["temperature"])
+        assert isinstance(self.spec, ArraySpec)
+        labels = choose_labels(condition, self.classes, noise) if self.classes else None
+        output = self.decoder(self.prior(noise) * options["temperature"], labels)
+        if options["pixels"] == "drawn":
+            return self.likelihood.draw(output, noise.uniform("pixels", *self.spec.shape))
+        return self.likelihood.mean(output)

@@ -1,16 +1,105 @@
-"""The losses of a two-player game, from the discriminator's logits on real and generated examples."""
+"""The losses and penalties of a two-player game, from the discriminator's logits (B,) on real and generated
+examples."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """-E log D(x) - E log(1 - D(G(z))), logits (B,) each (Goodfellow et al. 2014, equation 1)."""
+@dataclass(frozen=True)
+class Game:
+    """What either player minimises.
+
+    Attributes:
+        discriminator: (real logits, fake logits) -> scalar.
+        generator: fake logits -> scalar.
+        opinion: a logit as a number to show: a probability of being real, or the critic's score itself.
+        unit: of that number.
+    """
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+    opinion: Callable[[Tensor], Tensor]
+    unit: str
+
+
+def _non_saturating_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """-E log D(x) - E log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1)."""
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
-def generator_loss(fake: Tensor) -> Tensor:
-    """-E log D(G(z)), the non-saturating form (Goodfellow et al. 2014, section 3)."""
+def _non_saturating_generator(fake: Tensor) -> Tensor:
+    """-E log D(G(z)) (Goodfellow et al. 2014, section 3)."""
     return F.softplus(-fake).mean()
+
+
+def _hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))) (Lim and Ye 2017, equation 5)."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def _least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """½ E (D(x) - 1)² + ½ E D(G(z))² (Mao et al. 2017, equation 9)."""
+    return 0.5 * (real - 1).square().mean() + 0.5 * fake.square().mean()
+
+
+def _least_squares_generator(fake: Tensor) -> Tensor:
+    """½ E (D(G(z)) - 1)² (Mao et al. 2017, equation 9)."""
+    return 0.5 * (fake - 1).square().mean()
+
+
+def _wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """E D(G(z)) - E D(x) (Arjovsky et al. 2017, equation 3)."""
+    return fake.mean() - real.mean()
+
+
+def _minus_mean(fake: Tensor) -> Tensor:
+    """-E D(G(z)), the generator's side of hinge and Wasserstein."""
+    return -fake.mean()
+
+
+GAMES = {
+    "non_saturating": Game(
+        _non_saturating_discriminator, _non_saturating_generator, torch.sigmoid, "probability"
+    ),
+    "hinge": Game(_hinge_discriminator, _minus_mean, torch.Tensor.detach, "score"),
+    "least_squares": Game(
+        _least_squares_discriminator, _least_squares_generator, torch.Tensor.detach, "score"
+    ),
+    "wasserstein": Game(_wasserstein_discriminator, _minus_mean, torch.Tensor.detach, "score"),
+}
+
+Critic = Callable[[Tensor], Tensor]
+
+
+def squared_gradient_norms(critic: Critic, images: Tensor) -> Tensor:
+    """‖∇ critic(x)‖² at each image, (B,), differentiable in the critic's weights.
+
+    The critic must treat each image by itself: batch normalisation would mix their gradients.
+    """
+    images = images.detach().requires_grad_(True)
+    with torch.enable_grad():
+        gradient = torch.autograd.grad(critic(images).sum(), images, create_graph=True)[0]
+    return gradient.flatten(1).square().sum(1)
+
+
+def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
+    """½ E ‖∇D(x)‖² on real images (Mescheder et al. 2018, equation 9, without its γ)."""
+    return 0.5 * squared_gradient_norms(critic, real).mean()
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+    """E (‖∇D(x̂)‖ - 1)² between real and generated images (Gulrajani et al. 2017, equation 3, without its λ).
+
+    Args:
+        share: of the real image in each mixture, in [0, 1], (B,).
+    """
+    share = share[:, None, None, None]
+    mixed = share * real + (1 - share) * fake
+    norms = (squared_gradient_norms(critic, mixed) + 1e-12).sqrt()
+    return (norms - 1).square().mean()

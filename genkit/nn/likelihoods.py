@@ -1,26 +1,164 @@
-"""Densities of images given what a network puts out, in nats and summed over each example."""
+"""Densities of images given what a network puts out, in nats and summed over each example.
+
+Legend: B batch, C channels, H height, W width, V levels.  Data are floats in [0, 1], level v as v / (V - 1).
+"""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+
+class PixelLikelihood(nn.Module):
+    """p(x | output): each pixel independent of the others given the network's output.
+
+    Attributes:
+        outputs: numbers that the network puts out for each pixel and channel.
+        discrete: whether it is a probability of levels (a density or a cross-entropy otherwise).
+    """
+
+    outputs = 1
+    discrete = True
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+
+    @abstractmethod
+    def nll(self, output: Tensor, data: Tensor) -> Tensor:
+        """Negative log-likelihood, nats, (B,); output (B, outputs · C, H, W), data (B, C, H, W)."""
+
+    @abstractmethod
+    def mean(self, output: Tensor) -> Tensor:
+        """The mean image, in [0, 1], (B, C, H, W)."""
+
+    @abstractmethod
+    def draw(self, output: Tensor, uniform: Tensor) -> Tensor:
+        """An image by inversion, in [0, 1]; uniform in [0, 1), both (B, C, H, W)."""
+
+    def level(self, data: Tensor) -> Tensor:
+        """Data in [0, 1] as whole levels, int64."""
+        return (data * (self.levels - 1)).round().long()
+
+
+class Bernoulli(PixelLikelihood):
+    """Each pixel on or off; on grey values a cross-entropy, as many papers use it, and no likelihood."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__(levels)
+        self.discrete = levels == 2
+
+    def nll(self, output: Tensor, data: Tensor) -> Tensor:
+        return bernoulli_nll(output, data)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return output.sigmoid()
+
+    def draw(self, output: Tensor, uniform: Tensor) -> Tensor:
+        return (uniform < output.sigmoid()).float()
+
+
+class Categorical(PixelLikelihood):
+    """A softmax over the levels of each pixel."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__(levels)
+        self.outputs = levels
+
+    def _logits(self, output: Tensor) -> Tensor:
+        """(B, V, C, H, W)."""
+        return output.unflatten(1, (self.levels, -1))
+
+    def nll(self, output: Tensor, data: Tensor) -> Tensor:
+        nats = F.cross_entropy(self._logits(output), self.level(data), reduction="none")
+        return nats.flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        values = torch.linspace(0, 1, self.levels, device=output.device)
+        return torch.einsum("bvchw,v->bchw", self._logits(output).softmax(1), values).clamp(0, 1)
+
+    def draw(self, output: Tensor, uniform: Tensor) -> Tensor:
+        cumulative = self._logits(output).softmax(1).cumsum(1)
+        level = (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(1)
+        return level.clamp(max=self.levels - 1).float() / (self.levels - 1)
+
+
+class DiscretisedLogistic(PixelLikelihood):
+    """A logistic density cut into one bin a level, the outer bins open (Kingma et al. 2016, section 5.1)."""
+
+    outputs = 2
+
+    def _mean_and_precision(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean around the middle of the range, and the scale's inverse."""
+        mean, log_scale = output.chunk(2, dim=1)
+        return mean + 0.5, torch.exp(-log_scale.clamp(min=-7.0) + 2.0)
+
+    def nll(self, output: Tensor, data: Tensor) -> Tensor:
+        mean, inverse = self._mean_and_precision(output)
+        half = 0.5 / (self.levels - 1)
+        upper, lower = (data - mean + half) * inverse, (data - mean - half) * inverse
+        # log(σ(u) - σ(l)) = log σ(u) + log σ(-l) + log(1 - e^(l - u)), stable in both tails
+        inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
+        log_probability = torch.where(data < half, F.logsigmoid(upper), inner)
+        log_probability = torch.where(data > 1 - half, F.logsigmoid(-lower), log_probability)
+        return -log_probability.flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self._mean_and_precision(output)[0].clamp(0, 1)
+
+    def draw(self, output: Tensor, uniform: Tensor) -> Tensor:
+        mean, inverse = self._mean_and_precision(output)
+        value = mean + torch.logit(uniform, eps=1e-6) / inverse
+        return self.level(value.clamp(0, 1)).float() / (self.levels - 1)
+
+
+class Gaussian(PixelLikelihood):
+    """A normal density around each pixel whose one scale is learned (Rybkin et al. 2021, σ-VAE)."""
+
+    discrete = False
+
+    def __init__(self, levels: int) -> None:
+        super().__init__(levels)
+        self.log_variance = nn.Parameter(torch.tensor(-2.0))
+
+    def nll(self, output: Tensor, data: Tensor) -> Tensor:
+        log_variance = self.log_variance.clamp(min=-12.0).expand(output[0].numel())
+        return -gaussian_log_density(data.flatten(1), self.mean_raw(output).flatten(1), log_variance)
+
+    def mean_raw(self, output: Tensor) -> Tensor:
+        return output + 0.5
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self.mean_raw(output).clamp(0, 1)
+
+    def draw(self, output: Tensor, uniform: Tensor) -> Tensor:
+        normal = torch.special.ndtri(uniform.double().clamp(1e-7, 1 - 1e-7)).float()
+        return (self.mean_raw(output) + normal * torch.exp(0.5 * self.log_variance)).clamp(0, 1)
+
+
+LIKELIHOODS: dict[str, type[PixelLikelihood]] = {
+    "bernoulli": Bernoulli,
+    "categorical": Categorical,
+    "discretised_logistic": DiscretisedLogistic,
+    "gaussian": Gaussian,
+}
 
 
 def bernoulli_nll(logits: Tensor, data: Tensor) -> Tensor:
     """-Σ x log p + (1 - x) log(1 - p), (B,).
 
-    For x in {0, 1} this is a negative log-probability.  For grey values between, as many papers use it, it is
-    a cross-entropy and no likelihood of the data.
+    For x in {0, 1} this is a negative log-probability.  For grey values between it is a cross-entropy.
     """
     return F.binary_cross_entropy_with_logits(logits, data, reduction="none").flatten(1).sum(1)
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, diag exp log_variance) || N(0, I)), (B,) (Kingma and Welling 2014, appendix B)."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
+    """KL(N(mean, diag exp log_variance) || N(0, I)) of each latent, (B, L) (VAE paper, app. B)."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
 def gaussian_log_density(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:

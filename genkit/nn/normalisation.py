@@ -23,8 +23,10 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         mean, square = differentiable.all_reduce(moments) / world
         variance = square - mean.square()
         self._track(mean.detach(), variance.detach(), world * input.numel() // input.shape[1])
-        gain = self.weight * torch.rsqrt(variance + self.eps)
-        shift = self.bias - mean * gain
+        gain = torch.rsqrt(variance + self.eps)
+        if self.affine:
+            gain = self.weight * gain
+        shift = self.bias - mean * gain if self.affine else -mean * gain
         return input * gain[:, None, None] + shift[:, None, None]
 
     @torch.no_grad()
@@ -37,3 +39,17 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+
+
+class ConditionalBatchNorm2d(nn.Module):
+    """Batch normalisation with a gain and a shift for each class (Dumoulin et al. 2017)."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.norm = GlobalBatchNorm2d(channels, affine=False)
+        self.gain = nn.Embedding(classes, channels)
+        self.shift = nn.Embedding(classes, channels)
+
+    def forward(self, input: Tensor, labels: Tensor) -> Tensor:
+        gain, shift = self.gain(labels), self.shift(labels)  # (B, C)
+        return self.norm(input) * gain[:, :, None, None] + shift[:, :, None, None]

@@ -11,7 +11,7 @@ from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
 from genkit.testing import Case, checks
 
-IMAGES = ArraySpec(1, 8, 8, levels=17)
+IMAGES = ArraySpec(1, 8, 8, levels=17, classes=tuple("0123456789"))
 TEXT = TokenSpec(CharCodec.of("abcdefgh\n"))
 
 
@@ -31,15 +31,34 @@ def gpt(**blocks: object) -> Case:
     return Case(lambda: GPT(TEXT, **sizes, **blocks), tokens, {"max_new_tokens": 12})
 
 
+def dcgan(**knobs: object) -> Case:
+    return Case(lambda: DCGAN(IMAGES, latent_size=4, width=4, **knobs), images)
+
+
+def vae(**knobs: object) -> Case:
+    return Case(lambda: VAE(IMAGES, latent_size=3, hidden=16, width=4, **knobs), images)
+
+
 CASES = {
     "gpt": gpt(),
     "gpt-modern": gpt(norm="rms", activation="swiglu", positions="rotary", qk_norm=True, tie=False),
     "gpt-grouped": gpt(n_kv_head=1, activation="relu2", bias=True, positions="rotary"),
     "gpt-dropout": gpt(dropout=0.2),
-    "dcgan": Case(lambda: DCGAN(IMAGES, latent_size=4, width=4), images),
-    "dcgan-contiguous": Case(lambda: DCGAN(IMAGES, latent_size=4, width=4, channels_last=False), images),
-    "vae-mlp": Case(lambda: VAE(IMAGES, network="mlp", latent_size=3, hidden=16), images),
-    "vae-conv": Case(lambda: VAE(IMAGES, network="conv", latent_size=3, hidden=16, width=4), images),
+    "dcgan": dcgan(),
+    "dcgan-contiguous": dcgan(channels_last=False),
+    "dcgan-hinge": dcgan(loss="hinge", spectral_norm=True, norm="none"),
+    "dcgan-wasserstein": dcgan(
+        loss="wasserstein", gradient_penalty=10.0, norm="layer", discriminator_steps=2
+    ),
+    "dcgan-r1": dcgan(loss="least_squares", r1=1, norm="none", augment=["colour", "translation", "cutout"]),
+    "dcgan-labels": dcgan(conditional=True),
+    "vae-mlp": vae(network="mlp"),
+    "vae-conv": vae(),
+    "vae-residual": vae(network="residual", likelihood="discretised_logistic", beta=0.5, beta_warmup=2),
+    "vae-categorical": vae(likelihood="categorical", free_bits=0.1),
+    "vae-gaussian": vae(likelihood="gaussian"),
+    "vae-iwae": vae(network="mlp", importance_samples=3),
+    "vae-labels": vae(conditional=True),
 }
 
 

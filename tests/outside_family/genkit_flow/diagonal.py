@@ -36,7 +36,7 @@ class Diagonal(GenerativeModule, Likelihood):
     def likelihood_kind(self):
         return LikelihoodKind("exact", "of a density")
 
-    def log_likelihood(self, batch, noise):
+    def log_likelihood(self, batch, noise, *, importance_samples=1):
         return -self.score_batch(batch, noise)["nll"]
 
     def draw(self, noise, condition, options):

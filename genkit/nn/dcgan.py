@@ -1,0 +1,135 @@
+"""DCGAN's pair of networks (Radford et al. 2016), with the variations that later papers made.
+
+Either takes labels, int64 (B,), where it is made for `classes` of them; 0 stands for none.
+
+Legend: B batch, C channels, S image side (4·2^k), L latent size, W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from genkit.nn.normalisation import ConditionalBatchNorm2d, GlobalBatchNorm2d
+
+
+def doublings(side: int) -> int:
+    """k for a side of 4·2^k.
+
+    Raises:
+        ValueError: the side is none, or k < 1.
+    """
+    k = (side // 4).bit_length() - 1
+    if k < 1 or side != 4 << k:
+        raise ValueError(f"a DCGAN makes sides 8, 16, 32, 64, 128, …, not {side}")
+    return k
+
+
+def dcgan_initialise(network: nn.Module) -> None:
+    """Radford et al. 2016, section 4: kernels from N(0, 0.02), gains from N(1, 0.02)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d) and module.affine:
+            nn.init.normal_(module.weight, 1.0, 0.02)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, ConditionalBatchNorm2d):
+            nn.init.normal_(module.gain.weight, 1.0, 0.02)
+            nn.init.zeros_(module.shift.weight)
+
+
+class Generator(nn.Module):
+    """DCGAN's generator (Radford et al. 2016, figure 1): latents (B, L) to images (B, C, S, S) in [-1, 1].
+
+    Transposed convolutions double the side from 4 to S and halve the channels down to W.
+    """
+
+    def __init__(self, latent_size: int, channels: int, side: int, width: int, classes: int = 0) -> None:
+        super().__init__()
+        widths = [width << i for i in reversed(range(doublings(side)))]  # W·2^(k-1) … W
+        kernels: list[nn.Module] = [nn.ConvTranspose2d(latent_size, widths[0], 4, 1, 0, bias=False)]
+        kernels += [
+            nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False) for wide, narrow in pairwise(widths)
+        ]
+        self.kernels = nn.ModuleList(kernels)
+        self.norms = nn.ModuleList(
+            ConditionalBatchNorm2d(w, classes) if classes else GlobalBatchNorm2d(w) for w in widths
+        )
+        self.to_image = nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=False)
+        self.conditional = classes > 0
+        dcgan_initialise(self)
+
+    def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        x = latent[:, :, None, None]
+        for kernel, norm in zip(self.kernels, self.norms, strict=True):
+            x = norm(kernel(x), labels) if self.conditional else norm(kernel(x))
+            x = F.relu(x, inplace=True)
+        return self.to_image(x).tanh()
+
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": GlobalBatchNorm2d,
+    "layer": lambda channels: nn.GroupNorm(1, channels),
+    "none": lambda channels: nn.Identity(),
+}
+
+
+class Discriminator(nn.Module):
+    """DCGAN's discriminator: images (B, C, S, S) in [-1, 1] to logits (B,).
+
+    Strided convolutions halve the side down to 4 and double the channels from W; no normalisation in the
+    first layer, LeakyReLU of slope 0.2.  With classes, the projection of the label on the last features is
+    added to the logit (Miyato and Koyama 2018, equation 3).
+
+    Args:
+        norm: "batch" as in the paper, "layer" (one group), "none".
+        spectral: divide each kernel by its largest singular value (Miyato et al. 2018).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        side: int,
+        width: int,
+        *,
+        classes: int = 0,
+        norm: str = "batch",
+        spectral: bool = False,
+    ) -> None:
+        super().__init__()
+        widths = [width << i for i in range(doublings(side))]
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), _leaky()]
+        for narrow, wide in pairwise(widths):
+            layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), NORMS[norm](wide), _leaky()]
+        self.layers = nn.Sequential(*layers)
+        self.to_logit = nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False)
+        self.classes = nn.Embedding(classes, widths[-1]) if classes else None
+        dcgan_initialise(self)
+        if self.classes is not None:
+            nn.init.normal_(self.classes.weight, 0.0, 0.02)
+        if spectral:
+            for module in list(self.modules()):
+                if isinstance(module, nn.Conv2d | nn.Embedding):
+                    spectral_norm(module)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        features = self.layers(images)  # (B, W·2^(k-1), 4, 4)
+        logits = self.to_logit(features).flatten()
+        if self.classes is not None:
+            assert labels is not None
+            logits = logits + (self.classes(labels) * features.sum((2, 3))).sum(1)
+        return logits
+
+
+def _leaky() -> nn.Module:
+    return nn.LeakyReLU(0.2, inplace=True)
+
+
+def to_channels_last(network: nn.Module) -> nn.Module:
+    """Lay kernels out with the channels of a pixel side by side: faster convolutions, same values."""
+    return network.to(memory_format=torch.channels_last)
