@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from genkit.core.errors import DataError
-from genkit.data.folders import Pictures, image_folder
-from genkit.data.splits import divide
-from genkit.data.texts import TextFiles, read_text, text_file, text_folder
+from genkit.data.folders import Pictures
+from genkit.data.texts import Texts, read_text
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Text:
     separator: str | None = None
 
 
-Source = Callable[[Mapping[str, Any], Mapping[str, str]], Images | Text | Pictures | TextFiles]
+Source = Callable[[Mapping[str, Any], Mapping[str, str]], Images | Text | Pictures | Texts]
 DIGITS = tuple("0123456789")
 
 
@@ -69,35 +65,6 @@ def digits(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     }
     protocol = "train 1,437 / validation 180 / test 180, fixed and stratified"
     return Images(images, bunch.target.astype(np.int64), parts, 17, DIGITS, protocol)
-
-
-def mnist(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
-    """MNIST in torchvision's layout, MNIST/raw/*-ubyte, plain or gzipped."""
-    root = Path(paths["data_dir"]).expanduser() / "MNIST" / "raw"
-    train = _idx(root, "train-images-idx3-ubyte")[:, None], _idx(root, "train-labels-idx1-ubyte")
-    test = _idx(root, "t10k-images-idx3-ubyte")[:, None], _idx(root, "t10k-labels-idx1-ubyte")
-    images, labels = (np.concatenate(pair) for pair in zip(train, test, strict=True))
-    part = ["train"] * len(train[0]) + ["test"] * len(test[0])
-    parts, protocol = divide(np.arange(len(images)), part, labels, data["split"], data["validation"])
-    return Images(images, labels.astype(np.int64), parts, 256, DIGITS, protocol)
-
-
-def _idx(root: Path, name: str) -> np.ndarray:
-    """One file in LeCun's IDX format."""
-    for path, opener in ((root / name, open), (root / f"{name}.gz", gzip.open)):
-        if path.is_file():
-            with opener(path, "rb") as file:
-                content = file.read()
-            dimensions = content[3] if len(content) > 3 else 0
-            shape = struct.unpack_from(f">{dimensions}I", content, 4)
-            start = 4 + 4 * dimensions
-            if content[:3] != b"\0\0\x08" or len(content) - start != np.prod(shape):
-                raise DataError(f"{path} is no whole IDX file; fetch it again.")
-            return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-    raise DataError(
-        f"{root / name} is missing. Put torchvision's MNIST folder there, or set paths.data_dir or"
-        " GENKIT_DATA_DIR to the folder that holds MNIST/."
-    )
 
 
 def pydocs(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:
@@ -134,13 +101,20 @@ def three_parts(whole: str, separator: str | None = None) -> Text:
     return Text(parts, whole, "train 90 % / validation 5 % / test 5 % of the text, in order", separator)
 
 
-SOURCES: dict[str, Source] = {
-    "digits": digits,
-    "mnist": mnist,
-    "image_folder": image_folder,
-    "pydocs": pydocs,
-    "colors": colors,
-    "shakespeare": shakespeare,
-    "text_file": text_file,
-    "text_folder": text_folder,
+# `module:function` of each; a module is imported when one of its datasets is named.
+BUILT_IN = {
+    "digits": "genkit.data.sources:digits",
+    "mnist": "genkit.data.published:mnist",
+    "fashion_mnist": "genkit.data.published:fashion_mnist",
+    "kmnist": "genkit.data.published:kmnist",
+    "cifar10": "genkit.data.published:cifar10",
+    "svhn": "genkit.data.published:svhn",
+    "celeba": "genkit.data.published:celeba",
+    "image_folder": "genkit.data.folders:image_folder",
+    "arrays": "genkit.data.arrays:arrays",
+    "pydocs": "genkit.data.sources:pydocs",
+    "colors": "genkit.data.sources:colors",
+    "shakespeare": "genkit.data.sources:shakespeare",
+    "text_file": "genkit.data.texts:text_file",
+    "text_folder": "genkit.data.texts:text_folder",
 }
