@@ -29,6 +29,14 @@ def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) 
         DataError: the data is missing, unreadable or too short.
         ConfigError: no such dataset, or it cannot offer this view.
     """
-    name = data["name"]
-    source = registry.dataset(name, BUILT_IN)
-    return as_view(name, source(data, paths), data, paths, view)
+    return as_view(data["name"], open_source(data, paths), data, paths, view)
+
+
+def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Any:
+    """What the configured data is read from, before any view.
+
+    Raises:
+        DataError: it is missing.
+        ConfigError: no such dataset.
+    """
+    return registry.dataset(data["name"], BUILT_IN)(data, paths)

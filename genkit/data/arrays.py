@@ -15,7 +15,7 @@ import numpy as np
 from genkit.core.errors import ConfigError, DataError
 from genkit.data.packing import check_space, digest, open_array, packed
 from genkit.data.sources import Images
-from genkit.data.splits import PARTS, divide
+from genkit.data.splits import PARTS
 
 BLOCK = 2**24  # bytes of a block
 
@@ -66,11 +66,9 @@ def pack_blocks(
     images = open_array(folder / "images.npy")
     labels = np.asarray(open_array(folder / "labels.npy")) if (folder / "labels.npy").exists() else None
     part = [p for p, count in about["counts"] for _ in range(count)]
-    known = part if all(part) else None
-    parts, protocol = divide(np.arange(len(images)), known, labels, data["split"], data["validation"])
     if labels is not None and not classes:
         classes = tuple(map(str, range(int(labels.max()) + 1)))
-    return Images(images, labels, parts, 256, classes, protocol, about["digest"])
+    return Images(images, labels, 256, classes, part if all(part) else None, digest=about["digest"])
 
 
 def _as_npy(raw: Path, target: Path, shape: tuple[int, ...]) -> None:

@@ -16,7 +16,6 @@ from genkit.core.errors import DataError
 from genkit.data.arrays import Block, pack_blocks
 from genkit.data.folders import FilePictures
 from genkit.data.sources import Images
-from genkit.data.splits import divide
 
 DIGITS = tuple("0123456789")
 FASHION = (
@@ -53,10 +52,8 @@ def _idx_set(
     part = ["train"] * len(images) + ["test"] * len(test_images)
     if len(images) != len(labels) or len(test_images) != len(test_labels):
         raise DataError(f"{root}: the numbers of images and labels differ; fetch the files again.")
-    rows = np.arange(len(part))
     every = np.concatenate((labels, test_labels)).astype(np.int64)
-    parts, protocol = divide(rows, part, every, data["split"], data["validation"])
-    return Images(np.concatenate((images, test_images))[:, None], every, parts, 256, classes, protocol)
+    return Images(np.concatenate((images, test_images))[:, None], every, 256, classes, part)
 
 
 mnist = partial(_idx_set, "MNIST", DIGITS)

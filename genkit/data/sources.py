@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,30 +10,48 @@ from typing import Any
 import numpy as np
 
 from genkit.data.folders import Pictures
+from genkit.data.packing import digest
 from genkit.data.texts import Texts, read_text
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images of one shape, and how they are divided.
+    """Images of one shape.
 
     Attributes:
         images: uint8 levels (N, C, H, W), in memory or mapped.
         labels: int64 (N,), or None.
-        parts: rows of each part; two names may share one.
         levels: how many values an entry can take.
+        classes: names of the labels, () without.
+        part: the part that each belongs to in the source; None where it has no parts.
+        protocol: how the source made its parts, in words; "" leaves them to `data.split`.
+        rows: those that can be used, increasing; None: all.
+        names: of each, for messages; None: their numbers.
+        hashes: as `genkit.data.pictures.hashes`, where they are known.
         digest: of all contents, where it is known; else it is computed.
         notices: what a user should know.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
-    parts: Mapping[str, np.ndarray]
-    levels: int
-    classes: tuple[str, ...]
-    protocol: str
+    levels: int = 256
+    classes: tuple[str, ...] = ()
+    part: Sequence[str] | None = None
+    protocol: str = ""
+    rows: np.ndarray | None = None
+    names: Sequence[str] | None = None
+    hashes: np.ndarray | None = None
     digest: str | None = None
     notices: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> np.ndarray:
+        """The rows that can be used."""
+        return np.arange(len(self.images)) if self.rows is None else self.rows
+
+    def contents(self) -> str:
+        """A digest of the images."""
+        return self.digest or digest([self.images])
 
 
 @dataclass(frozen=True)
@@ -58,13 +76,11 @@ def digits(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     bunch = load_digits()
     images = bunch.images.astype(np.uint8)[:, None]
     order = np.arange(len(images))
-    train, rest = train_test_split(order, test_size=360, stratify=bunch.target, random_state=0)
+    rest = train_test_split(order, test_size=360, stratify=bunch.target, random_state=0)[1]
     validation, test = train_test_split(rest, test_size=180, stratify=bunch.target[rest], random_state=0)
-    parts = {
-        name: np.sort(rows) for name, rows in (("train", train), ("validation", validation), ("test", test))
-    }
-    protocol = "train 1,437 / validation 180 / test 180, fixed and stratified"
-    return Images(images, bunch.target.astype(np.int64), parts, 17, DIGITS, protocol)
+    part = np.full(len(images), "train", dtype="<U10")
+    part[validation], part[test] = "validation", "test"
+    return Images(images, bunch.target.astype(np.int64), 17, DIGITS, part.tolist(), "fixed and stratified")
 
 
 def pydocs(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:

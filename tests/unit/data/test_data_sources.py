@@ -209,9 +209,7 @@ def test_a_dataset_of_another_distribution(tmp_path, monkeypatch):
         "import numpy as np\n"
         "from genkit.data.sources import Images\n"
         "def shapes(data, paths):\n"
-        "    rows = np.arange(30)\n"
-        "    parts = {'train': rows[:20], 'validation': rows[20:], 'test': rows[20:]}\n"
-        "    return Images(np.zeros((30, 1, 8, 8), np.uint8), None, parts, 2, (), 'fixed')\n"
+        "    return Images(np.zeros((30, 1, 8, 8), np.uint8), None, 2)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     assert "shapes" in names()
