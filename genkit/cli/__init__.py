@@ -34,7 +34,9 @@ COMMANDS = {
     "train": Command("[group=option …] [key=value …]", "train a model", "train:train"),
     "sample": Command("run=RUN [n=16] [seed=0] [out=FILE] [prompt=…]", "draw from a run", "sample:sample"),
     "families": Command("", "list the families and what they can do", "show:families"),
-    "data": Command("[data=NAME]", "list the datasets, or look into one", "show:data"),
+    "data": Command(
+        "[look|check|pack|show] [data=NAME]", "list, inspect, check, pack, show datasets", "data:data"
+    ),
     "runs": Command("[run=RUN]", "list the runs, or look into one", "show:runs"),
 }
 HIDDEN = {"worker": Command("FOLDER", "one of several processes of a training", "train:worker")}
