@@ -8,7 +8,7 @@ Legend: B batch, T tokens, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,8 +24,10 @@ from genkit.core.options import Option
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import Spec, TokenSpec
 from genkit.decoding import Drawn, decode
+from genkit.nn.stepping import PRECISIONS
 from genkit.nn.transformer import Transformer, TransformerConfig
 
+UNIFORMS = 256  # random numbers of a row drawn at once
 OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
 
@@ -45,6 +47,8 @@ class GPT(GenerativeModule, Likelihood, Conditional):
         Option(
             "stop", "text", None, "end a sample before this text (default: the data's separator)", many=True
         ),
+        Option("bad_tokens", "text", None, "tokens never to draw", many=True),
+        Option("precision", "text", "float32", "of the matrices while drawing", choices=PRECISIONS),
     )
     units = {"nll": "nats/token"}
 
@@ -103,6 +107,23 @@ class GPT(GenerativeModule, Likelihood, Conditional):
             prompts.append(torch.from_numpy(ids))
         return prompts
 
+    def _banned(self, texts: str | Sequence[str] | None) -> Tensor | None:
+        """The ids of tokens given as texts, int64; None for none.
+
+        Raises:
+            ConfigError: a text is not one token, or no token is left.
+        """
+        assert isinstance(self.spec, TokenSpec)
+        ids = set()
+        for text in as_list(texts or []):
+            encoded = self.spec.codec.encode(text)
+            if len(encoded) != 1:
+                raise ConfigError(f"bad_tokens={text!r} is {len(encoded)} tokens; give each token by itself.")
+            ids.add(int(encoded[0]))
+        if len(ids) == self.spec.vocab_size:
+            raise ConfigError("bad_tokens leaves no token to draw; leave one out.")
+        return torch.tensor(sorted(ids)) if ids else None
+
     def draw(self, noise: Noise, condition: Sequence[Tensor], options: Mapping[str, Any]) -> list[Tensor]:
         """Continuations with their prompts, each ended before its first stop text."""
         assert isinstance(self.spec, TokenSpec)
@@ -112,11 +133,19 @@ class GPT(GenerativeModule, Likelihood, Conditional):
         begun = [torch.cat((opening, p)) if separator or not len(p) else p for p in condition]
         stops = [separator or ""] if options["stop"] is None else as_list(options["stop"])
         drawn = Drawn(len(begun), codec, [stop for stop in stops if stop])
-        uniform = noise.uniform("tokens", options["max_new_tokens"])  # (B, steps)
-        for tokens in decode(self.network, begun, uniform, options):
+        uniforms = _uniforms(noise, options["max_new_tokens"])
+        banned = self._banned(options["bad_tokens"])
+        for tokens in decode(self.network, begun, uniforms, options, banned):
             if drawn.add(tokens):
                 break
         return [torch.cat((p, new)) for p, new in zip(condition, drawn.tokens(), strict=True)]
+
+
+def _uniforms(noise: Noise, steps: int) -> Iterator[Tensor]:
+    """What decides each token of every row, (B,) a step; the first of them are the same for any `steps`."""
+    for start in range(0, steps, UNIFORMS):
+        columns = noise.uniform(f"tokens/{start}", UNIFORMS)
+        yield from columns[:, : steps - start].unbind(1)
 
 
 def as_list(value: str | Sequence[str]) -> list[str]:
