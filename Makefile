@@ -4,6 +4,7 @@
 # make env     the environment alone
 PYTHON ?= python3
 BIN := .venv/bin
+GENKIT := $(BIN)/python -m genkit
 # Real MNIST and tinyshakespeare, where they are; tests that need them are skipped without.
 export GENKIT_DATA_DIR ?= $(if $(wildcard ../shared/data),$(abspath ../shared/data),data)
 
@@ -18,9 +19,16 @@ env: .venv/stamp
 	touch $@
 
 demo: env
-	$(BIN)/python -m genkit train experiment=demo_colors name=demo-gpt paths.runs_dir=demo
-	$(BIN)/python -m genkit train experiment=demo_dcgan name=demo-dcgan paths.runs_dir=demo
-	$(BIN)/python -m genkit train experiment=demo_vae name=demo-vae paths.runs_dir=demo
+	rm -rf demo
+	$(GENKIT) train experiment=colors name=gpt
+	$(GENKIT) train experiment=digits_dcgan name=dcgan
+	$(GENKIT) train experiment=digits_vae name=vae
+	$(GENKIT) sample run=gpt prompt=我喜欢的颜色是 n=3 out=demo/gpt.txt
+	$(GENKIT) sample run=dcgan n=64 out=demo/dcgan.png
+	$(GENKIT) sample run=vae n=64 out=demo/vae.png
+	@echo "Text: demo/gpt.txt.  Pictures: demo/dcgan.png and demo/vae.png.  Runs: demo/gpt, demo/dcgan, demo/vae."
+
+demo: export GENKIT_RUNS_DIR = demo
 
 test: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup

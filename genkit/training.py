@@ -33,7 +33,7 @@ from genkit.core.errors import ConfigError, DataError, Diverged, GenkitError
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import mix
 from genkit.data import open_dataset
-from genkit.data.loading import DataModule
+from genkit.data.loading import DataModule, FirstBatch
 from genkit.runs import Run
 from genkit.sampling import build_module
 
@@ -195,11 +195,9 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
         for network in module.children():
             network.compile()
     rank, world = trainer.global_rank, trainer.world_size
-    trainer.fit(
-        module,
-        data.train_stream(start, total_steps, rank, world),
-        data.eval_loader("validation", rank, world),
-    )
+    stream = data.train_stream(start, total_steps, rank, world)
+    batches = FirstBatch(stream) if trainer_cfg["overfit"] else stream
+    trainer.fit(module, batches, data.eval_loader("validation", rank, world))
     return module
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -76,34 +77,52 @@ class TrainStream:
     def __init__(self, data: DataModule, start: int, total: int | None, rank: int, world: int) -> None:
         self._examples = data.dataset.split("train")
         self._seed, self._batch, self._per_epoch = data.seed, data.batch_size, data.steps_per_epoch()
-        self._start, self._total = start, total
+        self.start, self._total, self.endless = start, total, total is None
+        self._order: tuple[int, np.ndarray] | None = None
         share = data.batch_size // world
         self._rows = range(rank * share, (rank + 1) * share)
 
     def __len__(self) -> int:
         if self._total is None:
             raise TypeError("a stream that only the clock ends has no length")
-        return max(0, self._total - self._start)
+        return max(0, self._total - self.start)
 
     def __iter__(self) -> Iterator[Batch]:
         return read_ahead(self._batches)
 
     def _batches(self) -> Iterator[Batch]:
-        epoch, order = -1, np.empty(0, dtype=np.int64)
-        step = self._start
+        step = self.start
         while self._total is None or step < self._total:
-            if step // self._per_epoch != epoch:
-                epoch = step // self._per_epoch
-                order = self.order(epoch)
-            first = step % self._per_epoch * self._batch
-            indices = order[first + self._rows.start : first + self._rows.stop]
-            yield make_batch(self._examples, indices, self._rows, epoch=epoch, seed=self._seed)
+            yield self.batch(step)
             step += 1
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step: this process's share of it."""
+        epoch, place = divmod(step, self._per_epoch)
+        first = place * self._batch
+        indices = self.order(epoch)[first + self._rows.start : first + self._rows.stop]
+        return make_batch(self._examples, indices, self._rows, epoch=epoch, seed=self._seed)
 
     def order(self, epoch: int) -> np.ndarray:
         """The examples of an epoch in their order."""
-        generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
-        return generator.permutation(len(self._examples))
+        if self._order is None or self._order[0] != epoch:
+            generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
+            self._order = epoch, generator.permutation(len(self._examples))
+        return self._order[1]
+
+
+class FirstBatch:
+    """A stream's first batch over and over: a model that cannot learn even that is broken."""
+
+    def __init__(self, stream: TrainStream) -> None:
+        self._stream = stream
+
+    def __len__(self) -> int:
+        return len(self._stream)
+
+    def __iter__(self) -> Iterator[Batch]:
+        first = self._stream.batch(self._stream.start)
+        return repeat(first) if self._stream.endless else repeat(first, len(self))
 
 
 class EvalLoader:
