@@ -21,7 +21,6 @@ from torch import Tensor
 from genkit import checkpoints
 from genkit.checkpoints import Checkpoint
 from genkit.core.module import GenerativeModule
-from genkit.core.spec import TokenSpec
 from genkit.runs import Run, write_atomically
 
 
@@ -186,7 +185,7 @@ class SampleWriter(Callback):
     def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
         due = self.every is None or trainer.global_step % self.every == 0 or trainer.should_stop
         if trainer.is_global_zero and due and self.n:
-            suffix = ".txt" if isinstance(module.spec, TokenSpec) else ".png"
+            suffix = ".txt" if module.spec.is_text else ".png"
             module.sample(self.n, seed=0).save(self.run.samples / f"step-{trainer.global_step}{suffix}")
 
 

@@ -142,9 +142,11 @@ class Drawn:
     def __init__(self, rows: int, codec: Codec, stops: Sequence[str]) -> None:
         self._rows: list[list[int]] = [[] for _ in range(rows)]
         self._open = set(range(rows))
+        self._settled = 0
         self._codec, self._stops = codec, stops
         # A token is at least one byte, so a stop text that has just been completed begins in this tail.
-        self._tail = max((len(stop.encode()) for stop in stops), default=0) + 4
+        self._longest = max((len(stop.encode()) for stop in stops), default=1)
+        self._tail = self._longest + 4
 
     def add(self, tokens: Tensor) -> bool:
         """Add one token to each open row, (B,); whether all rows are closed now."""
@@ -168,6 +170,46 @@ class Drawn:
             row.pop()
         return True
 
+    def settle(self, closed: bool) -> list[int]:
+        """The first row's tokens since the last call that no stop text can take back any more.
+
+        Args:
+            closed: whether nothing will follow, so that all are certain.
+        """
+        row, begin = self._rows[0], self._settled
+        self._settled = len(row) if closed else max(begin, len(row) - self._longest + 1)
+        return row[begin : self._settled]
+
     def tokens(self) -> list[Tensor]:
         """The new tokens of each row, int64 (T_b,)."""
         return [torch.tensor(row, dtype=torch.int64) for row in self._rows]
+
+
+class Unfolding:
+    """Tokens to pieces of text that join to the text of them all.
+
+    What a token says may depend on the one before it, and a character may have several tokens.  So a piece
+    is what a text gains by its tokens, and ends where a character does.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._told: list[int] = []  # the tokens of the last piece
+        self._waiting: list[int] = []
+
+    def add(self, tokens: Sequence[int]) -> str:
+        """The next piece; empty while a character is unfinished."""
+        self._waiting += tokens
+        piece = self._gained()
+        if not self._waiting or piece.endswith("\N{REPLACEMENT CHARACTER}"):
+            return ""
+        self._told, self._waiting = self._waiting, []
+        return piece
+
+    def rest(self) -> str:
+        """What is left at the end, unfinished characters as U+FFFD."""
+        return self._gained()
+
+    def _gained(self) -> str:
+        before = self._codec.decode(self._told)
+        return self._codec.decode([*self._told, *self._waiting])[len(before) :]

@@ -56,6 +56,8 @@ SAMPLE_WORDS = """\
   checkpoint=last           last | best | step-N
   weights=ema               ema (the averaged weights, where the run has them) | raw
   batch_size= device=auto   samples drawn at once; auto | cpu | gpu | mps
+  prompt= prompt_file=FILE  texts to continue, n samples of each; a file with one a line; prompt=- reads stdin
+  stream=true               print one sample token by token
   and the options of the family: genkit families"""
 
 

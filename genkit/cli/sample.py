@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit import config, runs
+from genkit.cli import prompts
 from genkit.cli.devices import check_device
 from genkit.cli.train import check_writable
 from genkit.core.errors import CheckpointError, ConfigError, nearest
@@ -25,10 +26,12 @@ WORDS = (
     Option("checkpoint", "text", "last", "last, best or step-N"),
     Option("device", "text", "auto", "auto, cpu, gpu or mps"),
     Option("out", "text", None, "a file or a folder"),
+    Option("stream", "text", "false", "true or false"),
 )
 CHOICES = {
     "weights": r"ema|raw",
     "checkpoint": r"last|best|step-\d+",
+    "stream": r"true|false",
     "device": r"auto|cpu|mps|(gpu|cuda)(:\d+)?",
 }
 
@@ -47,6 +50,7 @@ def sample(words: list[str]) -> int:
         declared = [Option(**option) for option in record.get("options", [])]
     except (AttributeError, TypeError) as error:
         raise CheckpointError(f"{folder / runs.RECORD} is not of this version: {error}.") from None
+    prompts.read(given)
     settings, options = _sorted(given, declared, str(record.get("family")))
     check_device("device", settings["device"], "device=auto")
     _check_checkpoint(folder, settings["checkpoint"])
@@ -55,9 +59,12 @@ def sample(words: list[str]) -> int:
     out = Path(settings["out"] or folder / "samples" / name).expanduser()
     check_writable(out.parent)
     if isinstance(spec, TokenSpec):
-        prompts = options.get("prompt") or []
-        for prompt in [prompts] if isinstance(prompts, str) else prompts:
-            spec.codec.encode(prompt)
+        texts = options.get("prompt") or []
+        for text in [texts] if isinstance(texts, str) else texts:
+            spec.codec.encode(text)
+    if settings["stream"] == "true":
+        prompts.check_stream(given, options, declared)
+        return _stream(folder, settings, options)
     return _draw(folder, settings, options, out)
 
 
@@ -128,7 +135,7 @@ def _suffix(out: str | None, spec: Spec) -> str:
     Raises:
         ConfigError: `out` has one that does not fit.
     """
-    fitting = (".txt", ".jsonl", ".npz") if isinstance(spec, TokenSpec) else (".png", ".npz")
+    fitting = (".txt", ".jsonl", ".npz") if spec.is_text else (".png", ".npz")
     suffix = Path(out or "").suffix.lower()
     if out == "" or (suffix and suffix not in fitting):
         raise ConfigError(f"out={out}: samples here are {', '.join(fitting)} or, without a suffix, a folder.")
@@ -147,13 +154,26 @@ def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any],
         weights=settings["weights"],
         **options,
     )
-    is_text = isinstance(samples.spec, TokenSpec)
+    is_text = samples.spec.is_text
     if is_text and len(samples):
         print(samples)
     if len(samples):
         samples.save(out)
     where = f": {out}" if len(samples) else ", nothing is written"
     print(f"{len(samples)} samples{where}", file=sys.stderr if is_text else sys.stdout)
+    return 0
+
+
+def _stream(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any]) -> int:
+    """Print one sample as it is drawn."""
+    from genkit.core.samples import printable
+    from genkit.sampling import load
+
+    module: Any = load(folder, settings["checkpoint"])
+    chosen = {key: settings[key] for key in ("seed", "weights")}
+    for piece in module.stream(**chosen, device=_device(settings["device"]), **options):
+        print(printable(piece), end="", flush=True)
+    print()
     return 0
 
 

@@ -26,7 +26,7 @@ FREE_TEXT = (
     "fake",
 )
 FREE_GROUP = "paths."
-REPEATABLE = ("prompt", "stop", "bad_tokens", "real", "fake")
+REPEATABLE = ("prompt", "stop", "bad_tokens", "text", "real", "fake")
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,15 @@ from torch import Tensor
 
 from genkit.core.errors import ConfigError
 from genkit.core.spec import ArraySpec, Spec, TokenSpec
+from genkit.core.tokens import PixelCodec
 
 # C0 and C1 controls but tab and newline, and the bidirectional overrides: what could steer a terminal.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """A text that cannot steer a terminal."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Samples:
         Raises:
             ConfigError: these samples are images.
         """
-        if not isinstance(self.spec, TokenSpec):
+        if not isinstance(self.spec, TokenSpec) or not self.spec.is_text:
             raise ConfigError("these samples are images, not texts; see .images.")
         return [self.spec.codec.decode(ids.cpu().numpy()) for ids in self.data]
 
@@ -63,6 +69,11 @@ class Samples:
         Raises:
             ConfigError: these samples are texts.
         """
+        if isinstance(self.spec, TokenSpec) and isinstance(self.spec.codec, PixelCodec):
+            codec = self.spec.codec
+            levels = [codec.to_image(ids.cpu().numpy()).transpose(1, 2, 0) for ids in self.data]
+            pictures = np.array(levels).reshape(-1, codec.height, codec.width, codec.channels)
+            return np.round(pictures * (255 / (codec.levels - 1))).astype(np.uint8)
         if not isinstance(self.spec, ArraySpec) or not isinstance(self.data, Tensor):
             raise ConfigError("these samples are texts, not images; see .texts.")
         # A fixed scale: stretching each picture to its own range would hide a model's contrast.
@@ -97,7 +108,7 @@ class Samples:
         """
         path = Path(out)
         path.parent.mkdir(parents=True, exist_ok=True)
-        is_text = isinstance(self.spec, TokenSpec)
+        is_text = self.spec.is_text
         suffix = path.suffix.lower()
         if suffix == ".png" and not is_text:
             self.grid().save(path)
@@ -130,21 +141,20 @@ class Samples:
         return {"n": len(self), "seed": self.seed, "options": dict(self.options), "origin": dict(self.origin)}
 
     def __str__(self) -> str:
-        if isinstance(self.spec, TokenSpec):
-            shown = (_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text) for text in self.texts)
-            return ("\n" + "-" * 20 + "\n").join(shown)
-        shape = "×".join(map(str, self.spec.shape))
+        if self.spec.is_text:
+            return ("\n" + "-" * 20 + "\n").join(map(printable, self.texts))
+        shape = "×".join(map(str, self.images.shape[1:]))
         return f"{len(self)} images of {shape}, seed {self.seed}"
 
     def _repr_html_(self) -> str | None:
         """Texts in a notebook, escaped."""
-        if not isinstance(self.spec, TokenSpec):
+        if not self.spec.is_text:
             return None
         return "".join(f"<pre>{html.escape(_CONTROLS.sub('', text))}</pre>" for text in self.texts)
 
     def _repr_png_(self) -> bytes | None:
         """The grid in a notebook."""
-        if isinstance(self.spec, TokenSpec):
+        if self.spec.is_text:
             return None
         buffer = io.BytesIO()
         self.grid().save(buffer, format="PNG")

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from genkit.core.tokens import Codec, codec_from_dict
+from genkit.core.tokens import Codec, PixelCodec, codec_from_dict
+
+CONTEXT = 64  # tokens that a model reads where nobody says how many and examples have no length of their own
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class View:
     Attributes:
         kind: "arrays" or "tokens".
         sizes: for arrays, the square sizes that the model takes; empty means any.
-        block_size: for tokens, the length of the windows that the model reads.
+        block_size: for tokens, the length of the windows that the model reads; 0: as the data has it.
     """
 
     kind: str
@@ -51,6 +53,11 @@ class ArraySpec:
         """Numbers in one example, C·H·W."""
         return self.channels * self.height * self.width
 
+    @property
+    def is_text(self) -> bool:
+        """Whether a sample is shown as a text."""
+        return False
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "kind": "arrays",
@@ -75,6 +82,21 @@ class TokenSpec:
     @property
     def vocab_size(self) -> int:
         return self.codec.vocab_size
+
+    @property
+    def length(self) -> int | None:
+        """Tokens in a whole example, where every one has the same; None for texts of any length."""
+        return self.codec.length
+
+    @property
+    def context(self) -> int:
+        """Tokens of context that this data suggests: a whole example, or a usual number."""
+        return self.codec.length or CONTEXT
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a sample is shown as a text; else its tokens are the pixels of an image."""
+        return not isinstance(self.codec, PixelCodec)
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""Codecs: text to token ids and back.
+"""Codecs: text (or the pixels of an image) to token ids and back.
 
 A codec is plain data (`to_dict`) and is rebuilt by its registered name, so a saved run can read a prompt
 without importing any data module and without executing anything.  Nothing here imports torch.
@@ -6,8 +6,11 @@ without importing any data module and without executing anything.  Nothing here 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,9 +19,14 @@ from genkit.core.errors import ConfigError
 
 
 class Codec(ABC):
-    """Reversible map between text and ids: `decode(encode(x)) == x` for every x that it can encode."""
+    """Reversible map between text and ids: `decode(encode(x)) == x` for every x that it can encode.
+
+    Attributes:
+        length: ids in a whole example, where every example has the same; None where texts are of any length.
+    """
 
     name: ClassVar[str]
+    length: int | None = None
 
     @property
     @abstractmethod
@@ -45,6 +53,10 @@ class Codec(ABC):
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Plain values that `codec_from_dict` rebuilds the codec from."""
+
+    def sha256(self) -> str:
+        """Of the plain values: two codecs with one hash read alike."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
 class CharCodec(Codec):
@@ -75,11 +87,18 @@ class CharCodec(Codec):
         newline = np.flatnonzero(self._points == ord("\n"))
         return int(newline[0]) if len(newline) else 0
 
+    @cached_property
+    def _ids(self) -> np.ndarray:
+        """The id of every code point up to the largest known one; -1 for those that are not known."""
+        table = np.full(int(self._points[-1]) + 2, -1, np.int32)
+        table[self._points] = np.arange(self.vocab_size)
+        return table
+
     def encode(self, text: str) -> np.ndarray:
-        # UTF-32 lays a text out as one uint32 per code point, so the look-up is one vectorised search.
+        # UTF-32 lays a text out as one uint32 per code point, so the look-up is one vectorised gather.
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-        ids = np.minimum(np.searchsorted(self._points, points), self.vocab_size - 1)
-        unknown = self._points[ids] != points
+        ids = self._ids[np.minimum(points, len(self._ids) - 1)]
+        unknown = ids < 0
         if unknown.any():
             listed = " ".join(repr(chr(p)) for p in dict.fromkeys(points[unknown][:1000].tolist()))
             raise ConfigError(
@@ -113,15 +132,132 @@ class ByteCodec(Codec):
         return {"name": self.name}
 
 
+class SubwordCodec(Codec):
+    """A tokeniser of the `tokenizers` library: byte-pair encoding trained here, or anybody's own.
+
+    Args:
+        plain: the content of a `tokenizer.json`, which is data: nothing in it is executed.
+
+    Raises:
+        ValueError: the library cannot read it.
+    """
+
+    name = "subwords"
+    OPENINGS = ("<|endoftext|>", "<|begin_of_text|>", "<s>", "<bos>", "[CLS]", "</s>", "\n")
+
+    def __init__(self, plain: str) -> None:
+        from tokenizers import Tokenizer
+
+        try:
+            self._tokenizer = Tokenizer.from_str(plain)
+        except Exception as error:  # the library raises the bare class
+            raise ValueError(f"no tokenizer.json: {error}") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    @property
+    def vocab_size(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    @property
+    def start(self) -> int:
+        for opening in self.OPENINGS:
+            if (known := self._tokenizer.token_to_id(opening)) is not None:
+                return known
+        return int(next(iter(self.encode("\n")), 0))
+
+    def encode(self, text: str) -> np.ndarray:
+        # Line by line the library uses every core, and takes a bounded memory for a long text.
+        lines = text.splitlines(keepends=True) if len(text) > 100_000 else [text]
+        encoded = self._tokenizer.encode_batch_fast(lines, add_special_tokens=False)
+        return np.fromiter((i for part in encoded for i in part.ids), dtype=np.int64)
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        return self._tokenizer.decode(np.asarray(ids).tolist(), skip_special_tokens=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "tokenizer": self._tokenizer.to_str()}
+
+
+class PixelCodec(Codec):
+    """Images as ids in raster order: row by row, in a row pixel by pixel, in a pixel channel by channel.
+
+    An id is a level; one more stands before every image.  As a text, an image is its levels as decimal
+    numbers with blanks between them, so a prompt is the beginning of an image.
+
+    Args:
+        shape: channels, height and width.
+        levels: how many values a pixel can take.
+    """
+
+    name = "pixels"
+    length: int
+
+    def __init__(self, shape: Sequence[int], levels: int) -> None:
+        self.channels, self.height, self.width = (int(n) for n in shape)
+        self.levels = int(levels)
+        self.length = self.channels * self.height * self.width
+
+    @property
+    def vocab_size(self) -> int:
+        return self.levels + 1
+
+    @property
+    def start(self) -> int:
+        return self.levels
+
+    def place(self, position: int) -> tuple[int, int, int]:
+        """Row, column and channel of the id at a position of the sequence."""
+        pixel, channel = divmod(position, self.channels)
+        return pixel // self.width, pixel % self.width, channel
+
+    def to_ids(self, images: np.ndarray) -> np.ndarray:
+        """Levels (B, C, H, W) as ids without the start, (B, C·H·W)."""
+        return images.transpose(0, 2, 3, 1).reshape(len(images), -1)
+
+    def to_image(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Ids as levels, uint8 (C, H, W): what is missing at the end is level 0, a start is the highest."""
+        levels = np.zeros(self.length, dtype=np.uint8)
+        given = np.asarray(ids, dtype=np.int64)[: self.length].clip(0, self.levels - 1)
+        levels[: len(given)] = given
+        return levels.reshape(self.height, self.width, self.channels).transpose(2, 0, 1)
+
+    def encode(self, text: str) -> np.ndarray:
+        words = text.split()
+        wrong = [w for w in words if not (w.isascii() and w.isdecimal() and int(w) < self.levels)]
+        if wrong or len(words) > self.length:
+            what = f"{wrong[0]!r} is no level" if wrong else f"{len(words)} levels are too many"
+            raise ConfigError(
+                f"{what}: an image begins with up to {self.length} levels from 0 to {self.levels - 1},"
+                " with blanks between them."
+            )
+        return np.array([int(word) for word in words], dtype=np.int64)
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        return " ".join(map(str, np.asarray(ids, dtype=np.int64).tolist()))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "shape": [self.channels, self.height, self.width],
+            "levels": self.levels,
+        }
+
+
 def codec_from_dict(plain: dict[str, Any]) -> Codec:
     """Rebuild a codec by its registered name.
 
     Raises:
-        ValueError: no such codec.
+        ValueError: no such codec, or it cannot be rebuilt.
     """
     name = plain.get("name")
     if name == CharCodec.name:
         return CharCodec([chr(int(point)) for point in plain["characters"]])
     if name == ByteCodec.name:
         return ByteCodec()
-    raise ValueError(f"unknown codec {name!r}; known: {CharCodec.name}, {ByteCodec.name}")
+    if name == SubwordCodec.name:
+        return SubwordCodec(str(plain["tokenizer"]))
+    if name == PixelCodec.name:
+        return PixelCodec(plain["shape"], plain["levels"])
+    known = ", ".join(codec.name for codec in (CharCodec, ByteCodec, SubwordCodec, PixelCodec))
+    raise ValueError(f"unknown codec {name!r}; known: {known}")

@@ -6,12 +6,13 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from genkit.core.errors import DataError
 from genkit.core.spec import Spec
+from genkit.core.tokens import PixelCodec
 
 Gathered = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
@@ -31,18 +32,90 @@ class Examples(ABC):
         """
 
 
-class ArrayExamples(Examples):
-    """Images as levels, uint8 (N, C, H, W), with their labels."""
+@dataclass(frozen=True)
+class Levels:
+    """From the levels of a source to those of a view.
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray | None) -> None:
-        self.images, self.labels = images, labels
+    Attributes:
+        have, levels: how many values before and after.
+        binarize: for two levels: "threshold" at the middle, or drawn with the grey value as probability,
+            "static" (once for ever) or "dynamic" (anew in each epoch of training).
+        trains: whether this is the training part; the others are drawn once.
+    """
+
+    have: int
+    levels: int
+    binarize: str = "threshold"
+    trains: bool = False
+
+    def moving(self, trains: bool) -> Levels:
+        return replace(self, trains=trains)
+
+    def __str__(self) -> str:
+        return f"{self.have}>{self.levels} {self.binarize}"
+
+    def _steps(self) -> np.ndarray:
+        """The new level of each old one: equal shares of the range."""
+        return (np.arange(256) * self.levels // self.have).astype(np.uint8)
+
+    def apply(self, images: np.ndarray, places: np.ndarray, epoch: int, seed: int) -> np.ndarray:
+        """Levels (B, C, H, W) of the examples at these places of the whole array."""
+        if self.binarize == "threshold":
+            return images if self.have == self.levels else self._steps()[images]
+        key = (seed, epoch) if self.binarize == "dynamic" and self.trains else (0, 0)
+        drawn = np.empty(images.shape, np.uint8)
+        for i, place in enumerate(places):
+            generator = example_generator(*key, int(place), "binarize")
+            drawn[i] = generator.random(images.shape[1:], np.float32) * (self.have - 1) < images[i]
+        return drawn
+
+
+def example_generator(seed: int, epoch: int, index: int, purpose: str) -> np.random.Generator:
+    """Random numbers of one example in one epoch, whatever else is drawn."""
+    word = int.from_bytes(purpose.encode()[:8].ljust(8), "little")
+    counter = np.array([0, index, epoch, word], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(counter=counter, key=np.array([seed, 0], dtype=np.uint64)))
+
+
+class ArrayExamples(Examples):
+    """Images as levels, uint8 (C, H, W) each, with their labels.
+
+    Args:
+        images: of all parts, uint8 (N, C, H, W), in memory or mapped.
+        labels: of all parts, int64 (N,), or None.
+        rows: those of this part.
+        levels: what becomes of the values.
+    """
+
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray | None, rows: np.ndarray, levels: Levels
+    ) -> None:
+        self.images, self.labels, self.rows, self.levels = images, labels, rows, levels
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def gather(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Gathered:
+        places = self.rows[indices]
+        images = self.levels.apply(self.images[places], places, epoch, seed)
+        return images, None if self.labels is None else self.labels[places], None
+
+
+class PixelWindows(Examples):
+    """Images as sequences of their levels, the start before each: inputs, and the next token of each."""
+
+    def __init__(self, images: ArrayExamples, codec: PixelCodec) -> None:
+        self.images, self.codec = images, codec
 
     def __len__(self) -> int:
         return len(self.images)
 
     def gather(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Gathered:
-        labels = None if self.labels is None else self.labels[indices].astype(np.int64)
-        return self.images[indices], labels, None
+        images, labels, _ = self.images.gather(indices, epoch=epoch, seed=seed)
+        ids = self.codec.to_ids(images)
+        windows = np.full((len(ids), ids.shape[1] + 1), self.codec.start, np.int16)
+        windows[:, 1:] = ids
+        return windows, labels, np.full(len(ids), ids.shape[1], np.float32)
 
 
 class TokenWindows(Examples):
@@ -113,13 +186,11 @@ class Dataset:
         return self.splits[name]
 
 
-def fingerprint(spec: Spec, parts: Mapping[str, tuple[np.ndarray | None, ...]]) -> str:
-    """SHA-256 of a spec and of the arrays of each split."""
+def fingerprint(spec: Spec, contents: str, parts: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of a spec, of a digest of contents, and of the rows of each split."""
     sha = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode())
+    sha.update(contents.encode())
     for name in sorted(parts):
-        sha.update(name.encode())
-        for array in parts[name]:
-            if array is not None:
-                sha.update(f"{array.dtype.str}{array.shape}".encode())
-                sha.update(np.ascontiguousarray(array).data)
+        sha.update(f"{name}{parts[name].dtype.str}{parts[name].shape}".encode())
+        sha.update(np.ascontiguousarray(parts[name]).data)
     return f"sha256:{sha.hexdigest()}"

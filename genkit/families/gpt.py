@@ -20,13 +20,14 @@ from genkit.core.capabilities import Conditional, Likelihood, LikelihoodKind
 from genkit.core.errors import ConfigError
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
-from genkit.core.options import Option
+from genkit.core.options import Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import Spec, TokenSpec
-from genkit.decoding import Drawn, decode
+from genkit.decoding import Drawn, Unfolding, decode
 from genkit.nn.stepping import PRECISIONS
 from genkit.nn.transformer import Transformer, TransformerConfig
 
+DRAWN = 200  # tokens of a sample, unless told otherwise
 UNIFORMS = 256  # random numbers of a row drawn at once
 OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
@@ -36,7 +37,7 @@ class GPT(GenerativeModule, Likelihood, Conditional):
 
     options = (
         Option("prompt", "text", "", "what to continue; several give n samples each", many=True),
-        Option("max_new_tokens", "int", 200, "tokens to draw at most", low=0, high=1_000_000),
+        Option("max_new_tokens", "int", None, "how many at most (200, or one image)", low=0, high=1_000_000),
         Option("temperature", "float", 1.0, "below 1 sharper, 0 the likeliest token", low=0, high=100),
         Option("top_k", "int", None, "keep the k likeliest tokens", low=1),
         Option("top_p", "float", None, "keep the likeliest tokens of this total mass", above=0, high=1),
@@ -52,12 +53,12 @@ class GPT(GenerativeModule, Likelihood, Conditional):
     )
     units = {"nll": "nats/token"}
 
-    def __init__(self, spec: Spec, *, block_size: int = 64, **blocks: Any) -> None:
+    def __init__(self, spec: Spec, *, block_size: int | None = None, **blocks: Any) -> None:
         super().__init__(spec)
         if not isinstance(spec, TokenSpec):
-            raise ConfigError("family gpt reads tokens; use a model with view=arrays for images.")
+            raise ConfigError("family gpt reads tokens; open the data with the view tokens.")
         self.network = Transformer(
-            TransformerConfig(vocab_size=spec.vocab_size, block_size=block_size, **blocks)
+            TransformerConfig(vocab_size=spec.vocab_size, block_size=block_size or spec.context, **blocks)
         )
 
     # ------------------------------------------------------------------ training
@@ -127,18 +128,78 @@ class GPT(GenerativeModule, Likelihood, Conditional):
     def draw(self, noise: Noise, condition: Sequence[Tensor], options: Mapping[str, Any]) -> list[Tensor]:
         """Continuations with their prompts, each ended before its first stop text."""
         assert isinstance(self.spec, TokenSpec)
+        drawn = self._drawn(len(condition), options)
+        for tokens in self._tokens(noise, condition, options):
+            if drawn.add(tokens):
+                break
+        whole = self.spec.length
+        return [torch.cat((p, new))[:whole] for p, new in zip(condition, drawn.tokens(), strict=True)]
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+        weights: str = "ema",
+        **options: Any,
+    ) -> Iterator[str]:
+        """The text of `sample(1, prompt=prompt, …)` in pieces as they become certain, prompt first.
+
+        What could still turn out to be the beginning of a stop text is held back, and so are the bytes of an
+        unfinished character.  Until it is used up or closed, the module stays as drawing needs it: in
+        evaluation mode, on the device, with the wanted weights.
+        """
+        resolved = resolve_options(self.options, {"prompt": prompt, **options}, type(self).__name__)
+        if not isinstance(self.spec, TokenSpec) or not self.spec.is_text:
+            raise ConfigError("this model draws images, which are not streamed; use sample().")
+        condition = self.conditions(resolved)
+        return self._stream(seed, condition, resolved, device, weights)
+
+    @torch.no_grad()
+    def _stream(
+        self,
+        seed: int,
+        condition: Sequence[Tensor],
+        options: Mapping[str, Any],
+        device: torch.device | str | None,
+        weights: str,
+    ) -> Iterator[str]:
+        assert isinstance(self.spec, TokenSpec)
+        drawn, text = self._drawn(1, options), Unfolding(self.spec.codec)
+        with self._drawing(device, weights):
+            noise = Noise(seed, range(1), purpose="sample", device=self.device)
+            if piece := text.add(condition[0].tolist()):
+                yield piece
+            for tokens in self._tokens(noise, condition, options):
+                closed = drawn.add(tokens)
+                if piece := text.add(drawn.settle(closed)):
+                    yield piece
+                if closed:
+                    break
+        if piece := text.add(drawn.settle(True)) + text.rest():
+            yield piece
+
+    def _drawn(self, rows: int, options: Mapping[str, Any]) -> Drawn:
+        assert isinstance(self.spec, TokenSpec)
+        stops = [self.spec.separator or ""] if options["stop"] is None else as_list(options["stop"])
+        return Drawn(rows, self.spec.codec, [stop for stop in stops if stop])
+
+    def _tokens(
+        self, noise: Noise, condition: Sequence[Tensor], options: Mapping[str, Any]
+    ) -> Iterator[Tensor]:
+        """The next token of every row, (B,), step by step."""
+        assert isinstance(self.spec, TokenSpec)
         codec, separator = self.spec.codec, self.spec.separator
         # A document begins after a separator; without documents, only an empty prompt needs a beginning.
         opening = torch.as_tensor(codec.encode(separator) if separator else [codec.start])
-        begun = [torch.cat((opening, p)) if separator or not len(p) else p for p in condition]
-        stops = [separator or ""] if options["stop"] is None else as_list(options["stop"])
-        drawn = Drawn(len(begun), codec, [stop for stop in stops if stop])
-        uniforms = _uniforms(noise, options["max_new_tokens"])
-        banned = self._banned(options["bad_tokens"])
-        for tokens in decode(self.network, begun, uniforms, options, banned):
-            if drawn.add(tokens):
-                break
-        return [torch.cat((p, new)) for p, new in zip(condition, drawn.tokens(), strict=True)]
+        whole = self.spec.length  # of an image; it begins as a document does
+        begun = [torch.cat((opening, p)) if separator or whole or not len(p) else p for p in condition]
+        steps = options["max_new_tokens"]
+        steps = (whole or DRAWN) if steps is None else min(steps, whole or steps)
+        return decode(
+            self.network, begun, _uniforms(noise, steps), options, self._banned(options["bad_tokens"])
+        )
 
 
 def _uniforms(noise: Noise, steps: int) -> Iterator[Tensor]:

@@ -1,0 +1,98 @@
+"""The tokeniser that a configuration asks for, made from the text that it is to read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genkit.core.errors import ConfigError, DataError, nearest
+from genkit.core.tokens import ByteCodec, CharCodec, Codec, SubwordCodec
+
+TOKENIZERS = ("chars", "bytes", "bpe", "hf")
+
+
+def make_codec(data: Mapping[str, Any], points: np.ndarray, training: Callable[[], Iterable[str]]) -> Codec:
+    """The codec that `data.tokenizer` names.
+
+    Args:
+        points: the code points of the whole text, which are the vocabulary of `chars`.
+        training: the training part, which alone decides what byte-pair encoding merges.
+
+    Raises:
+        ConfigError: no such tokeniser, or its file or vocabulary will not do.
+    """
+    kind = data["tokenizer"]
+    if kind == "bytes":
+        return ByteCodec()
+    if kind == "chars":
+        return CharCodec([chr(point) for point in points.tolist()])
+    if kind == "bpe":
+        return train_bpe(training(), data["vocab_size"], data["separator"])
+    if kind == "hf":
+        return ready_made(data["tokenizer_path"])
+    raise ConfigError(f"data.tokenizer={kind} is none.{nearest(str(kind), TOKENIZERS)}")
+
+
+def train_bpe(texts: Iterable[str], vocab_size: int, separator: str | None = None) -> SubwordCodec:
+    """Byte-pair encoding of UTF-8 bytes, as GPT-2 has it: no text is outside its vocabulary.
+
+    Args:
+        vocab_size: of at least 257: the bytes, the separator and the merges.
+        separator: a token of its own.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=[AddedToken(separator, normalized=False)] if separator else [],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return SubwordCodec(tokenizer.to_str())
+
+
+def ready_made(path: str | None) -> SubwordCodec:
+    """A tokeniser from a folder, from its tokenizer.json, or by its name on the Hugging Face hub.
+
+    Raises:
+        ConfigError: none is named.
+        DataError: it cannot be had.
+    """
+    if not path:
+        raise ConfigError("data.tokenizer=hf needs data.tokenizer_path=FOLDER or the hub's name of one.")
+    place = Path(path).expanduser()
+    file = place / "tokenizer.json" if place.is_dir() else place
+    try:
+        if file.is_file():
+            return SubwordCodec(file.read_text(encoding="utf-8"))
+        if place.exists() or str(path).startswith((".", "/", "~")):
+            raise DataError(f"{file} is missing; name a folder with a tokenizer.json.")
+        from tokenizers import Tokenizer
+
+        return SubwordCodec(Tokenizer.from_pretrained(path).to_str())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read: {' '.join(str(error).split())[:120]}") from None
+    except DataError:
+        raise
+    except Exception as error:  # the hub's client raises the bare class
+        reason = " ".join(str(error).split())[:120]
+        raise DataError(
+            f"tokeniser {path} cannot be fetched ({reason}); give a folder with a tokenizer.json."
+        ) from None
+
+
+def identity(data: Mapping[str, Any]) -> str:
+    """What changes when the file of a ready-made tokeniser does."""
+    if data["tokenizer"] != "hf" or not data["tokenizer_path"]:
+        return ""
+    place = Path(data["tokenizer_path"]).expanduser()
+    file = place / "tokenizer.json" if place.is_dir() else place
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

@@ -1,0 +1,222 @@
+"""Packing: what is costly to read is read once, into a folder of memory-mapped arrays.
+
+    <cache_dir>/<name>-<key>/dataset.json    what it is, what was refused and why, digests
+                             *.npy           arrays, opened memory-mapped
+
+The key is made of the listing of the source (names, sizes, times) and of the settings that decide the
+content, so a changed source is another folder.  A folder is made beside its place and renamed: a reader sees
+all of it or none.  What an interrupted packing leaves is taken up again; a refused one leaves nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from genkit.core.errors import DataError, GenkitError, StorageError
+
+DESCRIPTION = "dataset.json"
+LAYOUT = 1  # of the folders below; a newer one makes new folders
+BLOCK = 2**22  # bytes hashed or copied at once
+
+
+def key_of(plain: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits for plain values."""
+    text = json.dumps({"layout": LAYOUT, **plain}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def packed(
+    cache_dir: str | Path, name: str, key: Mapping[str, Any], build: Callable[[Path], dict[str, Any]]
+) -> tuple[Path, dict[str, Any]]:
+    """The folder of a packed dataset and its description; made by `build` on first use.
+
+    Args:
+        name: what the folder's name begins with.
+        key: plain values that decide the content.
+        build: fills the folder that it is given and returns the description.  After an interruption it gets
+            the folder as it was left.
+
+    Raises:
+        StorageError: the cache cannot be written, or the disk is full.
+        GenkitError: whatever `build` refuses; nothing is left behind then.
+    """
+    folder = Path(cache_dir).expanduser() / f"{name}-{key_of(key)}"
+    if (folder / DESCRIPTION).is_file():
+        return folder, describe(folder)
+    partial = folder.with_name(folder.name + ".partial")
+    with _storage_errors(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):  # another process may be packing the same
+            if not (folder / DESCRIPTION).is_file():
+                _make(folder, partial, build)
+    return folder, describe(folder)
+
+
+def _make(folder: Path, partial: Path, build: Callable[[Path], dict[str, Any]]) -> None:
+    partial.mkdir(exist_ok=True)
+    try:
+        description = build(partial)
+    except GenkitError:
+        shutil.rmtree(partial)
+        raise
+    text = json.dumps(description, indent=1) + "\n"
+    (partial / DESCRIPTION).write_text(text, encoding="utf-8")
+    for file in partial.iterdir():
+        synchronise(file)
+    if folder.exists():  # one without a description
+        shutil.rmtree(folder)
+    partial.rename(folder)
+    synchronise(folder.parent)
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """The description of a packed dataset.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / DESCRIPTION} is damaged ({error}): delete {folder}.") from None
+
+
+def open_array(path: Path) -> np.ndarray:
+    """A packed array, memory-mapped.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise DataError(f"{path} is damaged ({reason}): delete {path.parent}.") from None
+
+
+def synchronise(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """See that a disk has room.
+
+    Raises:
+        StorageError: it has not; both numbers are named.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise StorageError(
+            f"packing needs {needed / 1e6:,.0f} MB and {folder.parent} has {free / 1e6:,.0f} MB free;"
+            " free some, or set paths.cache_dir to another disk."
+        )
+
+
+@contextmanager
+def _storage_errors(cache: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StorageError(f"{cache}: the disk is full; free some, or set paths.cache_dir.") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise StorageError(
+                f"{cache} cannot be written ({error.strerror}); set paths.cache_dir or GENKIT_CACHE_DIR."
+            ) from error
+        raise
+
+
+def digest(arrays: Iterable[np.ndarray | None]) -> str:
+    """SHA-256 of types, shapes and contents, read in blocks."""
+    sha = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            continue
+        sha.update(f"{array.dtype.str}{array.shape}".encode())
+        flat = array.reshape(-1)
+        step = max(1, BLOCK // array.itemsize)
+        for start in range(0, len(flat), step):
+            sha.update(np.ascontiguousarray(flat[start : start + step]).data)
+    return sha.hexdigest()
+
+
+class Appended:
+    """A one-dimensional .npy file that grows; its length is written into the header at the end."""
+
+    HEADER = 128  # bytes; numpy's own header of a vector, which leaves room for any length
+
+    def __init__(self, path: Path, dtype: Any) -> None:
+        self.path, self.dtype, self.count = path, np.dtype(dtype), 0
+        self._file = open(path, "wb")  # noqa: SIM115 (closed in close)
+        self._file.write(b"\0" * self.HEADER)
+
+    def append(self, values: np.ndarray) -> None:
+        self._file.write(np.ascontiguousarray(values, dtype=self.dtype).data)
+        self.count += len(values)
+
+    def close(self) -> None:
+        self._file.seek(0)
+        about = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.count,)}
+        np.lib.format.write_array_header_1_0(self._file, about)
+        assert self._file.tell() == self.HEADER
+        self._file.close()
+
+
+@contextmanager
+def progress(what: str, total: int, shown_from: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr for work of at least `shown_from` units; yields the function that advances it."""
+    if total < shown_from or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def printable(name: str) -> str:
+    """A file's name that any terminal and any JSON takes, also where it is no UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def within_ceiling(refused: Mapping[str, str], total: int, data: Mapping[str, Any], what: str) -> list[str]:
+    """What to say of refused files, if they may be left out.
+
+    Args:
+        refused: reason by name.
+        total: of all files.
+        data: its `on_bad` and `max_bad`.
+
+    Raises:
+        DataError: `data.on_bad=error`, more than `data.max_bad` of all, or all of them.
+    """
+    if not refused:
+        return []
+    listed = "; ".join(f"{printable(name)} ({reason})" for name, reason in list(refused.items())[:5])
+    more = f"; and {len(refused) - 5:,} more" if len(refused) > 5 else ""
+    said = f"{len(refused):,} of {total:,} {what} cannot be read: {listed}{more}"
+    if data["on_bad"] == "error":
+        raise DataError(f"{said}. Mend or remove them, or leave them out with data.on_bad=skip.")
+    if len(refused) > data["max_bad"] * total or len(refused) == total:
+        raise DataError(f"{said}. That is more than data.max_bad={data['max_bad']:g} of them.")
+    return [f"{said}; left out."]

@@ -1,0 +1,103 @@
+"""Which examples train, which select, which judge: by a named protocol, the same at every reading.
+
+`peer` uses the parts that a source has, as published numbers do (with two parts, one is validation and
+test); `three` always has three, so that what selects a model does not judge it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from genkit.core.errors import ConfigError, DataError
+
+PROTOCOLS = ("peer", "three")
+SHARE = 0.05  # validation and test each, of a source without parts
+
+PARTS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
+
+
+def parts_of(names: Sequence[str]) -> list[str] | None:
+    """The part that each file belongs to by its first folder; None unless all do and some train."""
+    by_word = {word: part for part, words in PARTS.items() for word in words}
+    first = [name.split(os.sep)[0].lower() if os.sep in name else "" for name in names]
+    parts = [by_word.get(folder, "") for folder in first]
+    return parts if all(parts) and "train" in parts and len(set(parts)) > 1 else None
+
+
+def divide(
+    rows: np.ndarray,
+    part: Sequence[str] | None,
+    labels: np.ndarray | None,
+    split: str,
+    validation: int = 0,
+) -> tuple[dict[str, np.ndarray], str]:
+    """Rows of "train", "validation" and "test", and the protocol in words.
+
+    Args:
+        rows: the usable examples, increasing.
+        part: of every example, where the source has parts.
+        labels: of every example; parts that are made here are balanced by them.
+        split: "peer" or "three".
+        validation: examples kept for selection where the source has no part for it; 0: a share of them.
+
+    Raises:
+        ConfigError: more is to be kept than there is.
+        DataError: too few examples for three parts.
+    """
+    if len(rows) < 10:
+        raise DataError(f"{len(rows)} usable examples are too few to train and validate; give at least 10.")
+    if part is None:
+        share = max(1, round(SHARE * len(rows)))
+        train, rest = hold_out(rows, labels, 2 * share)
+        if split == "peer":
+            parts = {"train": train, "validation": rest, "test": rest}
+            return parts, _words(parts, "drawn once and balanced; test is the validation part")
+        train, rest = hold_out(rows, labels, (validation or share) + share)
+        selecting, test = hold_out(rest, labels, share)
+        parts = {"train": train, "validation": selecting, "test": test}
+        return parts, _words(parts, "drawn once and balanced")
+    given = np.asarray(part)[rows]
+    parts = {name: rows[given == name] for name in ("train", "validation", "test") if (given == name).any()}
+    missing = [name for name in ("validation", "test") if name not in parts]
+    if not missing:
+        return parts, _words(parts, "the source's own parts")
+    other = next((name for name in ("test", "validation") if name in parts), None)
+    if split == "peer" and other and not validation:
+        parts[missing[0]] = parts[other]
+        return parts, _words(parts, f"the source's own two parts; {missing[0]} is the {other} part")
+    for name in missing:
+        kept = validation or max(1, min(len(parts["train"]) // 10, 10_000))
+        parts["train"], parts[name] = hold_out(parts["train"], labels, kept)
+    return parts, _words(parts, f"{' and '.join(missing)} held out of the training part, balanced")
+
+
+def hold_out(rows: np.ndarray, labels: np.ndarray | None, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows without `count` of them, and those, drawn once for ever and in equal shares of each class.
+
+    Raises:
+        ConfigError: fewer than two rows would be left.
+    """
+    if not 0 < count <= len(rows) - 2:
+        raise ConfigError(
+            f"data.validation={count}: there are {len(rows):,} examples; keep from 1 to {len(rows) - 2:,}."
+        )
+    order = np.random.Generator(np.random.Philox(0)).permutation(len(rows))
+    if labels is not None:
+        order = order[np.argsort(labels[rows[order]], kind="stable")]
+    # Every (n / count)-th in the order of classes is a draw that is balanced to within one example.
+    places = np.arange(len(rows) + 1) * count // len(rows)
+    held = np.zeros(len(rows), bool)
+    held[order[places[1:] > places[:-1]]] = True
+    return rows[~held], rows[held]
+
+
+def _words(parts: Mapping[str, np.ndarray], how: str) -> str:
+    counted = " / ".join(f"{name} {len(rows):,}" for name, rows in parts.items())
+    return f"{counted}; {how}"

@@ -1,0 +1,194 @@
+"""A folder of pictures is listed, looked at, packed, refused by name, and noticed when it changes."""
+
+import json
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genkit.core.errors import ConfigError, DataError, StorageError
+from genkit.core.spec import View
+from genkit.data import folders, open_dataset
+
+SETTINGS = {
+    "name": "image_folder",
+    "size": None,
+    "levels": None,
+    "binarize": "threshold",
+    "split": "peer",
+    "validation": 0,
+    "fit": None,
+    "channels": None,
+    "background": 255,
+    "on_bad": "error",
+    "max_bad": 0.1,
+    "dedupe": "off",
+    "flip": False,
+    "shift": 0,
+    "crop": 0,
+}
+
+
+def colour(i, side=8):
+    return np.random.default_rng(i).integers(0, 256, (side, side, 3)).astype(np.uint8)
+
+
+def fill(root, n=40, side=8, suffix=".png"):
+    root.mkdir(parents=True, exist_ok=True)
+    for i in range(n):
+        Image.fromarray(colour(i, side)).save(root / f"{i:03}{suffix}")
+    return root
+
+
+def opened(root, cache, view=None, **settings):
+    data = {**SETTINGS, "path": str(root), **settings}
+    return open_dataset(data, {"cache_dir": str(cache)}, view or View("arrays"))
+
+
+def test_pixels_arrive_as_they_were(tmp_path):
+    dataset = opened(fill(tmp_path / "p"), tmp_path / "c")
+    rows = [examples.rows for examples in (dataset.split(s) for s in ("train", "validation"))]
+    assert sorted(np.concatenate(rows).tolist()) == list(range(40))
+    for part in ("train", "validation"):
+        images, labels, _ = dataset.split(part).gather(np.arange(2))
+        for image, row in zip(images, dataset.split(part).rows[:2], strict=True):
+            assert (image == colour(row).transpose(2, 0, 1)).all()
+        assert labels is None
+
+
+def test_a_folder_for_each_class_and_parts(tmp_path):
+    for part, n in (("train", 30), ("val", 6), ("test", 8)):
+        for name in ("cat", "dog"):
+            fill(tmp_path / "p" / part / name, n)
+    dataset = opened(tmp_path / "p", tmp_path / "c")
+    assert dataset.spec.classes == ("cat", "dog")
+    assert dataset.counts == {"train": 60, "validation": 12, "test": 16}
+    assert "own parts" in dataset.protocol
+    labels = dataset.split("test").gather(np.arange(16))[1]
+    assert labels.tolist() == [0] * 8 + [1] * 8
+    balanced = opened(tmp_path / "p" / "train", tmp_path / "c", split="three", validation=10)
+    assert np.bincount(balanced.split("validation").gather(np.arange(10))[1]).tolist() == [5, 5]
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    root = fill(tmp_path / "p", 95)
+    (root / "page.png").write_text("<html>404</html>")
+    (root / "empty.JPG").write_bytes(b"")
+    (root / "cut.png").write_bytes((root / "000.png").read_bytes()[:150])
+    (root / "gone.png").symlink_to("/nowhere")
+    (root / "round.png").symlink_to(root / "round.png")
+    bad = ("page.png", "empty.JPG", "cut.png", "gone.png", "round.png")
+    with pytest.raises(DataError, match=r"data\.on_bad=skip") as refused:
+        opened(root, tmp_path / "c")
+    assert "page.png" in str(refused.value)
+    dataset = opened(root, tmp_path / "c", on_bad="skip")
+    assert all(name in dataset.notices[0] for name in bad)
+    assert sum(dataset.counts[part] for part in ("train", "validation")) == 95
+    described = next((tmp_path / "c").glob("image_folder-*/dataset.json"))
+    assert sorted(json.loads(described.read_text())["refused"]) == sorted(bad)
+    with pytest.raises(DataError, match=r"max_bad=0\.01"):
+        opened(root, tmp_path / "c", on_bad="skip", max_bad=0.01)
+
+
+def test_what_is_no_folder_of_pictures(tmp_path):
+    with pytest.raises(ConfigError, match=r"data\.path=FOLDER"):
+        open_dataset({**SETTINGS, "path": None}, {"cache_dir": str(tmp_path)}, View("arrays"))
+    with pytest.raises(DataError, match="missing"):
+        opened(tmp_path / "nowhere", tmp_path / "c")
+    (tmp_path / "p" / "deep").mkdir(parents=True)
+    with pytest.raises(DataError, match="no files"):
+        opened(tmp_path / "p", tmp_path / "c")
+    for i in range(3):
+        (tmp_path / "p" / "deep" / f"{i}.txt").write_text("no picture")
+    with pytest.raises(DataError, match=r"3 \.txt"):
+        opened(tmp_path / "p", tmp_path / "c")
+    assert not list(tmp_path.glob("c/image_folder*.partial"))
+
+
+def test_mixed_sizes_need_a_policy(tmp_path):
+    root = fill(tmp_path / "p", 30)
+    Image.fromarray(colour(99, 12)).save(root / "large.png")
+    with pytest.raises(DataError, match=r"8×8 \(30\), 12×12 \(1\).*data\.fit=crop"):
+        opened(root, tmp_path / "c")
+    dataset = opened(root, tmp_path / "c", size=6, fit="crop")
+    assert dataset.spec.shape == (3, 6, 6)
+
+
+def test_sizes_that_the_model_takes(tmp_path):
+    root = fill(tmp_path / "p", side=28)
+    assert opened(root, tmp_path / "c", View("arrays", (16, 32))).spec.shape == (3, 32, 32)
+    with pytest.raises(ConfigError, match="takes 16, 32"):
+        opened(root, tmp_path / "c", View("arrays", (16, 32)), size=20)
+
+
+def test_names_that_are_no_utf_8_loops_and_upper_case(tmp_path):
+    root = fill(tmp_path / "p", 30, suffix=".PNG")
+    os.link(root / "000.PNG", os.fsencode(root) + b"/\xff.png")
+    (root / "sub").mkdir()
+    (root / "sub" / "up").symlink_to(root)
+    assert sum(opened(root, tmp_path / "c").counts[part] for part in ("train", "validation")) == 31
+
+
+def test_a_changed_folder_is_noticed_and_a_moved_one_is_the_same(tmp_path):
+    root = fill(tmp_path / "p")
+    first = opened(root, tmp_path / "c").fingerprint
+    packs = sorted((tmp_path / "c").glob("image_folder-*/"))
+    moved = root.rename(tmp_path / "q")
+    assert opened(moved, tmp_path / "c").fingerprint == first
+    assert sorted((tmp_path / "c").glob("image_folder-*/")) == packs
+    Image.fromarray(colour(100)).save(moved / "000.png")
+    assert opened(moved, tmp_path / "c").fingerprint != first
+
+
+def test_an_interrupted_packing_goes_on(tmp_path, monkeypatch):
+    root = fill(tmp_path / "p", 600)
+    whole = opened(root, tmp_path / "other").fingerprint
+    decode, calls = folders._decode_rows, []
+
+    def stops(opener, form, folder, rows):
+        calls.append(len(rows))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return decode(opener, form, folder, rows)
+
+    monkeypatch.setattr(folders, "_decode_rows", stops)
+    with pytest.raises(KeyboardInterrupt):
+        opened(root, tmp_path / "c")
+    calls[:] = [0] * 10
+    assert opened(root, tmp_path / "c").fingerprint == whole
+    assert sum(calls) == 600 - folders.ROWS
+
+
+def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):
+    root = fill(tmp_path / "p", 300)
+    one = opened(root, tmp_path / "one").fingerprint
+    monkeypatch.setattr(folders, "IN_PROCESS", 10)
+    assert opened(root, tmp_path / "several").fingerprint == one
+
+
+def _open_elsewhere(root, cache, queue):
+    queue.put(opened(root, cache).fingerprint)
+
+
+def test_two_processes_pack_one_source_at_once(tmp_path):
+    root = fill(tmp_path / "p", 300)
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    both = [context.Process(target=_open_elsewhere, args=(root, tmp_path / "c", queue)) for _ in range(2)]
+    for process in both:
+        process.start()
+    found = {queue.get(timeout=60) for _ in both}
+    for process in both:
+        process.join()
+    assert len(found) == 1
+    assert [path.name for path in Path(tmp_path / "c").glob("*.partial")] == []
+
+
+def test_a_cache_that_cannot_be_written(tmp_path):
+    root = fill(tmp_path / "p")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=r"paths\.cache_dir"):
+        opened(root, tmp_path / "file" / "c")
