@@ -33,6 +33,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "train": Command("[group=option …] [key=value …]", "train a model", "train:train"),
     "sample": Command("run=RUN [n=16] [seed=0] [out=FILE] [prompt=…]", "draw from a run", "sample:sample"),
+    "export": Command("run=RUN format=hf out=FOLDER", "hand a run to other libraries", "export:export"),
     "families": Command("", "list the families and what they can do", "show:families"),
     "data": Command("[data=NAME]", "list the datasets, or look into one", "show:data"),
     "runs": Command("[run=RUN]", "list the runs, or look into one", "show:runs"),
@@ -46,6 +47,7 @@ STABLE_WORDS = """\
   name=                                      the run's folder (default: model, data, time, random suffix)
   paths.runs_dir= paths.data_dir=            where runs and data are (GENKIT_RUNS_DIR, GENKIT_DATA_DIR)
   resume=RUN init_from=RUN                   go on with a run; begin with the weights of one
+  pretrained=FOLDER | NAME                   begin with a Hugging Face GPT-2 and its tokeniser
   debug=fast                                 three steps, to see whether it runs
   -m key=a,b                                 one run after another
   --cfg job                                  print the configuration and train nothing"""

@@ -24,6 +24,7 @@ from genkit.core.options import Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import Spec, TokenSpec
 from genkit.decoding import Drawn, Unfolding, decode
+from genkit.nn.lora import adapt
 from genkit.nn.stepping import PRECISIONS
 from genkit.nn.transformer import Transformer, TransformerConfig
 
@@ -53,18 +54,22 @@ class GPT(GenerativeModule, Likelihood, Conditional):
     )
     units = {"nll": "nats/token"}
 
-    def __init__(self, spec: Spec, *, block_size: int | None = None, **blocks: Any) -> None:
+    def __init__(
+        self, spec: Spec, *, block_size: int | None = None, lora_rank: int | None = None, **blocks: Any
+    ) -> None:
         super().__init__(spec)
         if not isinstance(spec, TokenSpec):
             raise ConfigError("family gpt reads tokens; open the data with the view tokens.")
         self.network = Transformer(
             TransformerConfig(vocab_size=spec.vocab_size, block_size=block_size or spec.context, **blocks)
         )
+        if lora_rank is not None:
+            adapt(self.network, lora_rank)
 
     # ------------------------------------------------------------------ training
 
     def phases(self) -> tuple[Phase, ...]:
-        matrices = tuple(p for p in self.network.blocks.parameters() if p.ndim == 2)
+        matrices = tuple(p for p in self.network.blocks.parameters() if p.ndim == 2 and p.requires_grad)
         return (Phase("likelihood", (self.network,), self._loss, ema=True, matrices=matrices),)
 
     def _loss(self, batch: Batch, noise: StepNoise) -> LossTerms:

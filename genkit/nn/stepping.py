@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genkit.nn.lora import dense
 from genkit.nn.transformer import Block, KVCache, Transformer, activate, rotate
 
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -120,12 +121,13 @@ def _norm(norm: nn.Module) -> Map:
     return norm
 
 
-def _product(layer: nn.Linear, rows: int, precision: str) -> Map:
+def _product(layer: nn.Module, rows: int, precision: str) -> Map:
     """The linear layer for inputs of `rows` rows; in and out are bfloat16 unless the precision is float32.
 
     int8 has a scale for each output (symmetric, rounded to the nearest), and sums in float32.
     """
-    weight, bias = layer.weight.float(), layer.bias
+    weight, bias = dense(layer)
+    weight = weight.float()
     if precision == "int8":
         scale = (weight.abs().amax(1) / 127).clamp(min=1e-12)
         integers = (weight / scale[:, None]).round().to(torch.int8)
