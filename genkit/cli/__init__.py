@@ -33,6 +33,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "train": Command("[group=option …] [key=value …]", "train a model", "train:train"),
     "sample": Command("run=RUN [n=16] [seed=0] [out=FILE] [prompt=…]", "draw from a run", "sample:sample"),
+    "score": Command("run=RUN text=… | file=FILE | split=NAME", "how likely given data is", "score:score"),
     "export": Command("run=RUN format=hf out=FOLDER", "hand a run to other libraries", "export:export"),
     "families": Command("", "list the families and what they can do", "show:families"),
     "data": Command("[data=NAME]", "list the datasets, or look into one", "show:data"),
@@ -61,6 +62,14 @@ SAMPLE_WORDS = """\
   prompt= prompt_file=FILE  texts to continue, n samples of each; a file with one a line; prompt=- reads stdin
   stream=true               print one sample token by token
   and the options of the family: genkit families"""
+
+SCORE_WORDS = """\
+  text=… file=FILE          texts, whose every token is scored (text= may be repeated)
+  split=validation          train | validation | test of the run's own data, for any family with a likelihood
+  stride=                   tokens that a window scores, 1 to the context (default: half of it)
+  out=FILE.jsonl            an object each: nats, perplexity, bits, of a text every token's log-probability
+  checkpoint= weights= batch_size= device=   as in sampling"""
+MORE = {"sample": SAMPLE_WORDS, "score": SCORE_WORDS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,8 +139,8 @@ def print_help(command: str | None) -> int:
     if command == "train":
         print(STABLE_WORDS)
         _print_groups()
-    elif command == "sample":
-        print(SAMPLE_WORDS)
+    elif command in MORE:
+        print(MORE[command])
     return 0
 
 

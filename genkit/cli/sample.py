@@ -37,14 +37,14 @@ CHOICES = {
 
 
 def sample(words: list[str]) -> int:
-    given = _read(words)
+    given = read_words(words)
     runs_dir = config.paths(words)["runs_dir"]
     if "run" not in given:
         known = ", ".join(record["name"] for record in runs.list_runs(runs_dir)[-5:]) or "none yet"
         typo = next((f" ({key}=?)" for key in given if difflib.get_close_matches(key, ["run"])), "")
         raise ConfigError(f"sample needs run=RUN{typo}; in {runs_dir} there is {known}.")
     folder = runs.find(given.pop("run"), runs_dir)
-    spec = _spec(folder)
+    spec = run_spec(folder)
     record = runs.read(folder)
     try:
         declared = [Option(**option) for option in record.get("options", [])]
@@ -53,7 +53,7 @@ def sample(words: list[str]) -> int:
     prompts.read(given)
     settings, options = _sorted(given, declared, str(record.get("family")))
     check_device("device", settings["device"], "device=auto")
-    _check_checkpoint(folder, settings["checkpoint"])
+    check_checkpoint(folder, settings["checkpoint"])
     suffix = _suffix(settings["out"], spec)
     name = f"sample-seed{settings['seed']}-n{settings['n']}{suffix}"
     out = Path(settings["out"] or folder / "samples" / name).expanduser()
@@ -68,7 +68,7 @@ def sample(words: list[str]) -> int:
     return _draw(folder, settings, options, out)
 
 
-def _read(words: Sequence[str]) -> dict[str, Any]:
+def read_words(words: Sequence[str]) -> dict[str, Any]:
     """Values by key, as typed; `null` switches an option off."""
     texts, rest = config.split_free_text(words)
     given: dict[str, Any] = {key: value for key, value in texts.items() if not key.startswith("paths.")}
@@ -101,17 +101,22 @@ def _sorted(
     for option in WORDS:
         if settings[option.name] is None:
             settings[option.name] = option.default
-    for key, pattern in CHOICES.items():
-        if not re.fullmatch(pattern, settings[key]):
-            allowed = next(option.help for option in WORDS if option.name == key)
-            words = re.findall(r"[\w-]+", allowed)
-            raise ConfigError(f"{key}={settings[key]} is none of {allowed}.{nearest(settings[key], words)}")
+    check_choices(settings)
     chosen = {k: v for k, v in given.items() if k in theirs}
     checked = resolve_options(declared, chosen, family)
     return settings, {key: checked[key] for key in chosen}
 
 
-def _spec(folder: Path) -> Spec:
+def check_choices(settings: Mapping[str, Any]) -> None:
+    """Refuse a word that is none of those that a setting takes."""
+    for key, pattern in CHOICES.items():
+        if key in settings and not re.fullmatch(pattern, settings[key]):
+            allowed = next(option.help for option in WORDS if option.name == key)
+            words = re.findall(r"[\w-]+", allowed)
+            raise ConfigError(f"{key}={settings[key]} is none of {allowed}.{nearest(settings[key], words)}")
+
+
+def run_spec(folder: Path) -> Spec:
     try:
         return spec_from_dict(json.loads((folder / runs.SPEC).read_text(encoding="utf-8")))
     except OSError:
@@ -120,7 +125,7 @@ def _spec(folder: Path) -> Spec:
         raise CheckpointError(f"{folder / runs.SPEC} is damaged: {error}. Restore it from a copy.") from None
 
 
-def _check_checkpoint(folder: Path, name: str) -> None:
+def check_checkpoint(folder: Path, name: str) -> None:
     """Refuse a checkpoint that is not there; loading checks the rest."""
     place = folder / "checkpoints"
     if not (place / name).exists():
@@ -150,7 +155,7 @@ def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any],
         settings["n"],
         seed=settings["seed"],
         batch_size=settings["batch_size"],
-        device=_device(settings["device"]),
+        device=torch_device(settings["device"]),
         weights=settings["weights"],
         **options,
     )
@@ -171,13 +176,13 @@ def _stream(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any
 
     module: Any = load(folder, settings["checkpoint"])
     chosen = {key: settings[key] for key in ("seed", "weights")}
-    for piece in module.stream(**chosen, device=_device(settings["device"]), **options):
+    for piece in module.stream(**chosen, device=torch_device(settings["device"]), **options):
         print(printable(piece), end="", flush=True)
     print()
     return 0
 
 
-def _device(word: str) -> str:
+def torch_device(word: str) -> str:
     """torch's name of a device.
 
     Raises:

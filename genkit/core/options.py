@@ -57,6 +57,7 @@ class Option:
                 raise ConfigError(f"{self.name}={value!r} is not a text.")
             if self.choices and value not in self.choices:
                 hint = nearest(value, self.choices)
+                hint = hint if hint.startswith(" Did") else ""
                 raise ConfigError(f"{self.name}={value} is none of {', '.join(self.choices)}.{hint}")
             return value
         return self._number(value)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import Conditional, Likelihood, LikelihoodKind
+from genkit.core.capabilities import Conditional, Likelihood, LikelihoodKind, TokenLikelihood
 from genkit.core.errors import ConfigError
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
@@ -33,7 +33,7 @@ UNIFORMS = 256  # random numbers of a row drawn at once
 OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
 
-class GPT(GenerativeModule, Likelihood, Conditional):
+class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
     """GPT-2's decoder, or a modern one by its knobs: see `TransformerConfig`."""
 
     options = (
@@ -96,6 +96,13 @@ class GPT(GenerativeModule, Likelihood, Conditional):
 
     def log_likelihood(self, batch: Batch, noise: Noise) -> Tensor:
         return -self._token_nll(batch.data, reduction="none").sum(1)
+
+    @property
+    def context(self) -> int:
+        return self.network.config.block_size
+
+    def token_log_likelihood(self, tokens: Tensor) -> Tensor:
+        return -self._token_nll(tokens, reduction="none")
 
     # ------------------------------------------------------------------ samples
 

@@ -19,10 +19,11 @@ ALLOWED = {
     "runs": {"core"},
     "checkpoints": {"core", "runs"},
     "sampling": {"core", "config", "runs", "checkpoints"},
+    "scoring": {"core", "data", "decoding"},
     "callbacks": {"core", "runs", "checkpoints"},
     "training": {"core", "config", "data", "runs", "checkpoints", "callbacks", "sampling", "export"},
     "testing": {"core", "checkpoints"},
-    "cli": {"core", "config", "data", "runs", "sampling", "training", "export"},
+    "cli": {"core", "config", "data", "runs", "sampling", "training", "export", "scoring"},
     "__init__": {"core", "cli", "training", "sampling"},
     "__main__": {"cli"},
 }
