@@ -44,6 +44,22 @@ class Likelihood(ABC):
         """
 
 
+class TokenLikelihood(ABC):
+    """Scores each token of a sequence given those before it."""
+
+    @property
+    @abstractmethod
+    def context(self) -> int:
+        """Tokens that it reads at most."""
+
+    @abstractmethod
+    def token_log_likelihood(self, tokens: Tensor) -> Tensor:
+        """Natural log-probability of every token but the first, (B, T) of int64 (B, T + 1).
+
+        T is at most `context`.  -1 stands beyond the end of a row, and its log-probability is 0.
+        """
+
+
 class LatentSpace(ABC):
     """Draws by decoding a latent vector with a known prior."""
 
@@ -90,4 +106,11 @@ class Conditional(ABC):
         """
 
 
-CAPABILITIES: tuple[type, ...] = (Likelihood, LatentSpace, Encoder, Reconstruction, Conditional)
+CAPABILITIES: tuple[type, ...] = (
+    Likelihood,
+    TokenLikelihood,
+    LatentSpace,
+    Encoder,
+    Reconstruction,
+    Conditional,
+)
