@@ -33,6 +33,11 @@ class Command(NamedTuple):
 COMMANDS = {
     "train": Command("[group=option …] [key=value …]", "train a model", "train:train"),
     "sample": Command("run=RUN [n=16] [seed=0] [out=FILE] [prompt=…]", "draw from a run", "sample:sample"),
+    "interpolate": Command("run=RUN [path=spherical]", "images between two latents", "images:interpolate"),
+    "reconstruct": Command("run=RUN", "images through a model and back", "images:reconstruct"),
+    "complete": Command("run=RUN [mask=lower]", "images of which a part is hidden", "images:complete"),
+    "denoise": Command("run=RUN [scale=0.3]", "images with noise on every pixel", "images:denoise"),
+    "upscale": Command("run=RUN [factor=2]", "images of which means are known", "images:upscale"),
     "families": Command("", "list the families and what they can do", "show:families"),
     "data": Command("[data=NAME]", "list the datasets, or look into one", "show:data"),
     "runs": Command("[run=RUN]", "list the runs, or look into one", "show:runs"),

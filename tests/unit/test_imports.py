@@ -20,8 +20,9 @@ ALLOWED = {
     "sampling": {"core", "config", "runs", "checkpoints"},
     "callbacks": {"core", "runs", "checkpoints"},
     "training": {"core", "config", "data", "runs", "checkpoints", "callbacks", "sampling"},
+    "verbs": {"core"},
     "testing": {"core", "checkpoints"},
-    "cli": {"core", "config", "data", "runs", "sampling", "training"},
+    "cli": {"core", "config", "data", "runs", "sampling", "training", "verbs"},
     "__init__": {"core", "cli", "training", "sampling"},
     "__main__": {"cli"},
 }
