@@ -35,6 +35,11 @@ COMMANDS = {
     "sample": Command("run=RUN [n=16] [seed=0] [out=FILE] [prompt=…]", "draw from a run", "sample:sample"),
     "score": Command("run=RUN text=… | file=FILE | split=NAME", "how likely given data is", "score:score"),
     "export": Command("run=RUN format=hf out=FOLDER", "hand a run to other libraries", "export:export"),
+    "interpolate": Command("run=RUN [path=spherical]", "images between two latents", "images:interpolate"),
+    "reconstruct": Command("run=RUN", "images through a model and back", "images:reconstruct"),
+    "complete": Command("run=RUN [mask=lower]", "images of which a part is hidden", "images:complete"),
+    "denoise": Command("run=RUN [scale=0.3]", "images with noise on every pixel", "images:denoise"),
+    "upscale": Command("run=RUN [factor=2]", "images of which means are known", "images:upscale"),
     "families": Command("", "list the families and what they can do", "show:families"),
     "data": Command(
         "[look|check|pack|show] [data=NAME]", "list, inspect, check, pack, show datasets", "data:data"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genkit.core.batch import Batch
 from genkit.core.noise import Noise
+from genkit.core.observation import Observation
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,24 @@ class Reconstruction(ABC):
         """Data (B, C, H, W) in [0, 1] to its reconstruction, same shape and range."""
 
 
+class Completion(ABC):
+    """Draws images that agree with an observation, from the model's own distribution.
+
+    (A family with a latent space needs no method for it: `genkit.verbs` finds latents that explain what is
+    known.)
+    """
+
+    @abstractmethod
+    def refusal(self, observation: Observation) -> str | None:
+        """Why observations of this kind cannot be answered; None where they can."""
+
+    @abstractmethod
+    def complete(
+        self, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
+    ) -> Tensor:
+        """One image (B, C, H, W) in [0, 1] for each row, drawn from p(image | measured)."""
+
+
 class Conditional(ABC):
     """Draws given something: a prompt, a label."""
 
@@ -112,5 +131,6 @@ CAPABILITIES: tuple[type, ...] = (
     LatentSpace,
     Encoder,
     Reconstruction,
+    Completion,
     Conditional,
 )

@@ -22,8 +22,9 @@ ALLOWED = {
     "scoring": {"core", "data", "decoding"},
     "callbacks": {"core", "runs", "checkpoints"},
     "training": {"core", "config", "data", "runs", "checkpoints", "callbacks", "sampling", "export"},
+    "verbs": {"core"},
     "testing": {"core", "checkpoints"},
-    "cli": {"core", "config", "data", "runs", "sampling", "training", "export", "scoring"},
+    "cli": {"core", "config", "data", "runs", "sampling", "training", "export", "scoring", "verbs"},
     "__init__": {"core", "cli", "training", "sampling"},
     "__main__": {"cli"},
 }
