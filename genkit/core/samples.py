@@ -123,7 +123,9 @@ class Samples:
         if self.spec.is_text:
             shown = map(without_controls, self.texts)
             return ("\n" + "-" * 20 + "\n").join(shown)
-        shape = "×".join(map(str, self.images.shape[1:]))
+        image = self.spec.image
+        assert image is not None
+        shape = "×".join(map(str, image.shape))
         return f"{len(self)} images of {shape}, seed {self.seed}"
 
     def _repr_html_(self) -> str | None:

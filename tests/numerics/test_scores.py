@@ -109,10 +109,12 @@ def test_bytes_of_a_split_are_those_of_its_text():
 
 
 def test_every_family_with_a_likelihood_scores_a_split():
+    from genkit import config
     from genkit.core.spec import View
     from genkit.data import open_dataset
 
-    digits = open_dataset({"name": "digits", "size": None, "levels": None}, {}, View("arrays"))
+    cfg = config.compose("train", ["model=vae", "data=digits"])
+    digits = open_dataset(cfg["data"], cfg["paths"], View("arrays"))
     spec = digits.spec
     assert isinstance(spec, ArraySpec)
     vae = VAE(spec, network="mlp", latent_size=2, hidden=8).eval()
