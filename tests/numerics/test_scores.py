@@ -117,7 +117,7 @@ def test_every_family_with_a_likelihood_scores_a_split():
     digits = open_dataset(cfg["data"], cfg["paths"], View("arrays"))
     spec = digits.spec
     assert isinstance(spec, ArraySpec)
-    vae = VAE(spec, network="mlp", latent_size=2, hidden=8).eval()
+    vae = VAE(spec, network="mlp", latent_size=2, hidden=8, likelihood="categorical").eval()
     scores = score_split(vae, digits.split("test"))
     assert len(scores.values) == len(digits.split("test"))
     assert scores.kind == vae.likelihood_kind().kind
