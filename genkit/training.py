@@ -233,6 +233,10 @@ def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule) -> C
         other = Run(runs.find(cfg["init_from"], cfg["paths"]["runs_dir"]))
         place = checkpoints.locate(other.checkpoints, "last")
         checkpoints.restore_module(module, checkpoints.load(place).weights, place)
+    if cfg.get("pretrained"):
+        from genkit import export
+
+        export.read(module, Path(cfg["pretrained"]))
     return None
 
 

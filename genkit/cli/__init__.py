@@ -33,8 +33,17 @@ class Command(NamedTuple):
 COMMANDS = {
     "train": Command("[group=option …] [key=value …]", "train a model", "train:train"),
     "sample": Command("run=RUN [n=16] [seed=0] [out=FILE] [prompt=…]", "draw from a run", "sample:sample"),
+    "score": Command("run=RUN text=… | file=FILE | split=NAME", "how likely given data is", "score:score"),
+    "export": Command("run=RUN format=hf out=FOLDER", "hand a run to other libraries", "export:export"),
+    "interpolate": Command("run=RUN [path=spherical]", "images between two latents", "images:interpolate"),
+    "reconstruct": Command("run=RUN", "images through a model and back", "images:reconstruct"),
+    "complete": Command("run=RUN [mask=lower]", "images of which a part is hidden", "images:complete"),
+    "denoise": Command("run=RUN [scale=0.3]", "images with noise on every pixel", "images:denoise"),
+    "upscale": Command("run=RUN [factor=2]", "images of which means are known", "images:upscale"),
     "families": Command("", "list the families and what they can do", "show:families"),
-    "data": Command("[data=NAME]", "list the datasets, or look into one", "show:data"),
+    "data": Command(
+        "[look|check|pack|show] [data=NAME]", "list, inspect, check, pack, show datasets", "data:data"
+    ),
     "runs": Command("[run=RUN]", "list the runs, or look into one", "show:runs"),
 }
 HIDDEN = {"worker": Command("FOLDER", "one of several processes of a training", "train:worker")}
@@ -46,6 +55,7 @@ STABLE_WORDS = """\
   name=                                      the run's folder (default: model, data, time, random suffix)
   paths.runs_dir= paths.data_dir=            where runs and data are (GENKIT_RUNS_DIR, GENKIT_DATA_DIR)
   resume=RUN init_from=RUN                   go on with a run; begin with the weights of one
+  pretrained=FOLDER | NAME                   begin with a Hugging Face GPT-2 and its tokeniser
   debug=fast                                 three steps, to see whether it runs
   -m key=a,b                                 one run after another
   --cfg job                                  print the configuration and train nothing"""
@@ -56,7 +66,17 @@ SAMPLE_WORDS = """\
   checkpoint=last           last | best | step-N
   weights=ema               ema (the averaged weights, where the run has them) | raw
   batch_size= device=auto   samples drawn at once; auto | cpu | gpu | mps
+  prompt= prompt_file=FILE  texts to continue, n samples of each; a file with one a line; prompt=- reads stdin
+  stream=true               print one sample token by token
   and the options of the family: genkit families"""
+
+SCORE_WORDS = """\
+  text=… file=FILE          texts, whose every token is scored (text= may be repeated)
+  split=validation          train | validation | test of the run's own data, for any family with a likelihood
+  stride=                   tokens that a window scores, 1 to the context (default: half of it)
+  out=FILE.jsonl            an object each: nats, perplexity, bits, of a text every token's log-probability
+  checkpoint= weights= batch_size= device=   as in sampling"""
+MORE = {"sample": SAMPLE_WORDS, "score": SCORE_WORDS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,8 +150,8 @@ def print_help(command: str | None) -> int:
     if command == "train":
         print(STABLE_WORDS)
         _print_groups()
-    elif command == "sample":
-        print(SAMPLE_WORDS)
+    elif command in MORE:
+        print(MORE[command])
     return 0
 
 

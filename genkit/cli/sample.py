@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit import config, runs
+from genkit.cli import prompts
 from genkit.cli.devices import check_device
 from genkit.cli.train import check_writable
 from genkit.core.errors import CheckpointError, ConfigError, nearest
@@ -25,17 +26,19 @@ WORDS = (
     Option("device", "text", "auto", "auto, cpu, gpu or mps"),
     Option("allow_nonfinite", "text", "false", "true or false"),
     Option("out", "text", None, "a file or a folder"),
+    Option("stream", "text", "false", "true or false"),
 )
 CHOICES = {
     "weights": r"ema|raw",
     "checkpoint": r"last|best|step-\d+",
     "allow_nonfinite": r"true|false",
+    "stream": r"true|false",
     "device": r"auto|cpu|mps|(gpu|cuda)(:\d+)?",
 }
 
 
 def sample(words: list[str]) -> int:
-    given = _read(words)
+    given = read_words(words)
     runs_dir = config.paths(words)["runs_dir"]
     if "run" not in given:
         known = ", ".join(record["name"] for record in runs.list_runs(runs_dir)[-5:]) or "none yet"
@@ -48,21 +51,25 @@ def sample(words: list[str]) -> int:
         declared = [Option(**option) for option in record.get("options", [])]
     except (AttributeError, TypeError) as error:
         raise CheckpointError(f"{folder / runs.RECORD} is not of this version: {error}.") from None
+    prompts.read(given)
     settings, options = _sorted(given, declared, str(record.get("family")))
     check_device("device", settings["device"], "device=auto")
-    _check_checkpoint(folder, settings["checkpoint"])
+    check_checkpoint(folder, settings["checkpoint"])
     suffix = _suffix(settings["out"], spec)
     name = f"sample-seed{settings['seed']}-n{settings['n']}{suffix}"
     out = Path(settings["out"] or folder / "samples" / name).expanduser()
     check_writable(out.parent)
     if isinstance(spec, TokenSpec):
-        prompts = options.get("prompt") or []
-        for prompt in [prompts] if isinstance(prompts, str) else prompts:
-            spec.codec.encode(prompt)
+        texts = options.get("prompt") or []
+        for text in [texts] if isinstance(texts, str) else texts:
+            spec.codec.encode(text)
+    if settings["stream"] == "true":
+        prompts.check_stream(given, options, declared)
+        return _stream(folder, settings, options)
     return _draw(folder, settings, options, out)
 
 
-def _read(words: Sequence[str]) -> dict[str, Any]:
+def read_words(words: Sequence[str]) -> dict[str, Any]:
     """Values by key, as typed; `null` switches an option off."""
     texts, rest = config.split_free_text(words)
     given: dict[str, Any] = {key: value for key, value in texts.items() if not key.startswith("paths.")}
@@ -95,18 +102,23 @@ def _sorted(
     for option in WORDS:
         if settings[option.name] is None:
             settings[option.name] = option.default
-    for key, pattern in CHOICES.items():
-        if not re.fullmatch(pattern, settings[key]):
-            allowed = next(option.help for option in WORDS if option.name == key)
-            hint = nearest(settings[key], re.findall(r"[\w-]{3,}", allowed))
-            hint = hint if hint.startswith(" Did") else ""
-            raise ConfigError(f"{key}={settings[key]} is none of {allowed}.{hint}")
+    check_choices(settings)
     chosen = {k: v for k, v in given.items() if k in theirs}
     checked = resolve_options(declared, chosen, family)
     return settings, {key: checked[key] for key in chosen}
 
 
-def _check_checkpoint(folder: Path, name: str) -> None:
+def check_choices(settings: Mapping[str, Any]) -> None:
+    """Refuse a word that is none of those that a setting takes."""
+    for key, pattern in CHOICES.items():
+        if key in settings and not re.fullmatch(pattern, settings[key]):
+            allowed = next(option.help for option in WORDS if option.name == key)
+            hint = nearest(settings[key], re.findall(r"[\w-]{3,}", allowed))
+            hint = hint if hint.startswith(" Did") else ""
+            raise ConfigError(f"{key}={settings[key]} is none of {allowed}.{hint}")
+
+
+def check_checkpoint(folder: Path, name: str) -> None:
     """Refuse a checkpoint that is not there; loading checks the rest."""
     place = folder / "checkpoints"
     if not (place / name).exists():
@@ -136,7 +148,7 @@ def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any],
         settings["n"],
         seed=settings["seed"],
         batch_size=settings["batch_size"],
-        device=_device(settings["device"]),
+        device=torch_device(settings["device"]),
         weights=settings["weights"],
         **options,
     )
@@ -150,7 +162,20 @@ def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any],
     return 0
 
 
-def _device(word: str) -> str:
+def _stream(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any]) -> int:
+    """Print one sample as it is drawn."""
+    from genkit.core.terminal import without_controls
+    from genkit.sampling import load
+
+    module: Any = load(folder, settings["checkpoint"])
+    chosen = {key: settings[key] for key in ("seed", "weights")}
+    for piece in module.stream(**chosen, device=torch_device(settings["device"]), **options):
+        print(without_controls(piece), end="", flush=True)
+    print()
+    return 0
+
+
+def torch_device(word: str) -> str:
     """torch's name of a device.
 
     Raises:

@@ -1,8 +1,7 @@
-"""What there is: `genkit families`, `genkit data`, `genkit runs`."""
+"""What there is: `genkit families`, `genkit runs`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,38 +41,6 @@ def _phases(model: dict[str, Any]) -> list[str]:
     side = min(model.get("sizes") or [32])
     spec = ArraySpec(1, side, side) if model["view"] == "arrays" else TokenSpec(ByteCodec())
     return [phase.name for phase in build_module(model, spec).phases()]
-
-
-def data(words: list[str]) -> int:
-    """Without words the datasets; with `data=NAME` what is in one."""
-    if not words:
-        for name, file in config.groups()["data"].items():
-            print(f"{name:<14} {config.about(file)}")
-        print("\ngenkit data data=NAME looks into one; genkit train data=NAME trains on it.")
-        return 0
-    from genkit.core.spec import TokenSpec, View
-    from genkit.data import open_dataset
-
-    cfg = config.compose("train", words)
-    view = config.view(cfg)
-    if not any(word.startswith("model=") for word in words):  # as it is, not as some model wants it
-        view = View("arrays")
-    try:
-        opened = open_dataset(cfg["data"], cfg["paths"], view)
-    except ConfigError:
-        opened = open_dataset(cfg["data"], cfg["paths"], View("tokens", block_size=view.block_size or 64))
-    spec = opened.spec.to_dict()
-    print(f"{opened.name}: {opened.protocol}")
-    if isinstance(opened.spec, TokenSpec):
-        spec["codec"] = f"{spec['codec']['name']}, vocabulary {opened.spec.vocab_size:,}"
-    for key, value in spec.items():
-        print(f"  {key:<12} {value if key == 'codec' else json.dumps(value, ensure_ascii=False)}")
-    for split, count in opened.counts.items():
-        print(f"  {split:<12} {count:,} examples")
-    print(f"  fingerprint  {opened.fingerprint}")
-    for notice in opened.notices:
-        print(f"note: {notice}")
-    return 0
 
 
 def runs(words: list[str]) -> int:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from genkit.config import pretrained
 from genkit.config.rules import check_rules, check_types, copied, leaves, put, refuse_targets
 from genkit.config.words import FREE_GROUP, Word, nearest_key, parse, parse_sweep, split_free_text
 from genkit.core.budget import UNITS
@@ -17,7 +18,7 @@ from genkit.core.errors import ConfigError, nearest
 OPTIONAL_GROUPS = ("experiment", "debug")
 # A run that goes on is watched and placed anew, and keeps all that decides its numbers.
 RESUMED_GROUPS = ("trainer", "callbacks", "logger")
-RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name")
+RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name", "pretrained")
 MAX_JOBS = 1_000
 
 
@@ -90,6 +91,7 @@ def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
     cfg = _hydra_compose(command, [*choices, *values, *_other_units(values)])
     _attach(texts, cfg)
     _keep_family(defaults, cfg)
+    pretrained.apply(cfg, [*texts, *(word.key for word in values)])
     return _checked(defaults, cfg, values)
 
 

@@ -12,9 +12,21 @@ from typing import Any
 from genkit.core.errors import ConfigError, nearest
 
 # Taken as typed, before Hydra's grammar sees them: it rejects commas, Chinese and `=`, and resolves `${…}`.
-FREE_TEXT = ("prompt", "stop", "out", "run", "resume", "init_from", "name", "data.path", "real", "fake")
+FREE_TEXT = (
+    "prompt",
+    "stop",
+    "bad_tokens",
+    "out",
+    "run",
+    "resume",
+    "init_from",
+    "name",
+    "data.path",
+    "real",
+    "fake",
+)
 FREE_GROUP = "paths."
-REPEATABLE = ("prompt", "stop", "real", "fake")
+REPEATABLE = ("prompt", "stop", "bad_tokens", "text", "real", "fake")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genkit.core.batch import Batch
 from genkit.core.noise import Noise
+from genkit.core.observation import Observation
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,22 @@ class Likelihood(ABC):
 
         Args:
             importance_samples: where the number is a bound, more of them make it tighter.
+        """
+
+
+class TokenLikelihood(ABC):
+    """Scores each token of a sequence given those before it."""
+
+    @property
+    @abstractmethod
+    def context(self) -> int:
+        """Tokens that it reads at most."""
+
+    @abstractmethod
+    def token_log_likelihood(self, tokens: Tensor) -> Tensor:
+        """Natural log-probability of every token but the first, (B, T) of int64 (B, T + 1).
+
+        T is at most `context`.  -1 stands beyond the end of a row, and its log-probability is 0.
         """
 
 
@@ -78,6 +95,24 @@ class Reconstruction(ABC):
         """Data (B, C, H, W) in [0, 1] to its reconstruction, same shape and range."""
 
 
+class Completion(ABC):
+    """Draws images that agree with an observation, from the model's own distribution.
+
+    (A family with a latent space needs no method for it: `genkit.verbs` finds latents that explain what is
+    known.)
+    """
+
+    @abstractmethod
+    def refusal(self, observation: Observation) -> str | None:
+        """Why observations of this kind cannot be answered; None where they can."""
+
+    @abstractmethod
+    def complete(
+        self, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
+    ) -> Tensor:
+        """One image (B, C, H, W) in [0, 1] for each row, drawn from p(image | measured)."""
+
+
 class Conditional(ABC):
     """Draws given something: a prompt, a label."""
 
@@ -90,4 +125,12 @@ class Conditional(ABC):
         """
 
 
-CAPABILITIES: tuple[type, ...] = (Likelihood, LatentSpace, Encoder, Reconstruction, Conditional)
+CAPABILITIES: tuple[type, ...] = (
+    Likelihood,
+    TokenLikelihood,
+    LatentSpace,
+    Encoder,
+    Reconstruction,
+    Completion,
+    Conditional,
+)

@@ -144,6 +144,22 @@ class GenerativeModule(LightningModule):
         return batch
 
     @final
+    def as_images(self, batch: Batch) -> Batch:
+        """A batch of this model's data as images in [0, 1], (B, C, H, W), on the model's device.
+
+        Raises:
+            ConfigError: the data is text.
+        """
+        batch = self.prepare(batch.to(self.device))
+        image = self.spec.image
+        if image is None:
+            raise ConfigError(f"{type(self).__name__} was trained on texts; this needs images.")
+        if isinstance(self.spec, ArraySpec):
+            return batch
+        levels = batch.data[:, 1:].view(-1, image.height, image.width, image.channels)  # after the start
+        return Batch(levels.permute(0, 3, 1, 2) / (image.levels - 1), batch.rows, batch.labels)
+
+    @final
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         return self.prepare(batch.to(device))
 

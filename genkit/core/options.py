@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ class Option:
         low, high: the inclusive range of numbers.
         above: an exclusive lower bound instead of `low`.
         many: whether a list of values is taken too.
+        choices: the texts that are taken; empty for any.
         help: half a line for a person.
     """
 
@@ -36,6 +37,7 @@ class Option:
     high: float | None = None
     above: float | None = None
     many: bool = False
+    choices: Sequence[str] = ()
 
     def check(self, value: Any) -> Any:
         """The value in the option's type.
@@ -56,6 +58,10 @@ class Option:
         if self.kind in ("text", "name"):
             if not isinstance(value, str):
                 raise ConfigError(f"{self.name}={value!r} is not a text.")
+            if self.choices and value not in self.choices:
+                hint = nearest(value, self.choices)
+                hint = hint if hint.startswith(" Did") else ""
+                raise ConfigError(f"{self.name}={value} is none of {', '.join(self.choices)}.{hint}")
             return value
         return self._number(value)
 

@@ -57,7 +57,8 @@ class Phase:
 
     Attributes:
         name: also the key under `optim` that may hold settings of its own.
-        modules: their parameters are trained; those of other phases are frozen meanwhile.
+        modules: their parameters are trained, but for those that need no gradient; those of other phases
+            are frozen meanwhile.
         loss: `(batch, noise) -> LossTerms`.
         every: the phase is due at steps divisible by this; the first phase of a family has 1.
         matrices: of the parameters, those between hidden layers, for an optimiser that treats them apart.
@@ -74,7 +75,7 @@ class Phase:
     parameters: tuple[nn.Parameter, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        unique = dict.fromkeys(p for module in self.modules for p in module.parameters())
+        unique = dict.fromkeys(p for module in self.modules for p in module.parameters() if p.requires_grad)
         object.__setattr__(self, "parameters", tuple(unique))
 
 

@@ -1,9 +1,11 @@
-"""Families by name: the built-in ones, and those that other distributions offer by entry point.
+"""Families and datasets by name: the built-in ones, and those that other distributions offer by entry point.
 
-Nothing is imported until it is named.  A distribution adds a family with
+Nothing is imported until it is named.  A distribution adds a family and a dataset with
 
     [project.entry-points."genkit.families"]
     flow = "my_package.flow:Flow"
+    [project.entry-points."genkit.datasets"]
+    shapes = "my_package.shapes:shapes"
 
 and its configurations with an entry point in the group `genkit.conf` whose value names a package that holds
 a folder `conf` (so `my_package/conf/model/flow.yaml` becomes `model=flow`).
@@ -12,10 +14,11 @@ a folder `conf` (so `my_package/conf/model/flow.yaml` becomes `model=flow`).
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from genkit.core.errors import ConfigError, nearest
 
@@ -56,13 +59,38 @@ def family(name: str) -> type[GenerativeModule]:
         ConfigError: no such family, or it cannot be imported.
     """
     check_name(name)
-    target = BUILT_IN.get(name) or _outside()[name].value
+    return _imported("family", name, BUILT_IN.get(name) or _outside()[name].value)
+
+
+def dataset_names(built_in: Mapping[str, str]) -> list[str]:
+    """Every dataset that can be named, built in first."""
+    outside = {point.name for point in entry_points(group="genkit.datasets")}
+    return [*built_in, *sorted(outside - set(built_in))]
+
+
+def dataset(name: str, built_in: Mapping[str, str]) -> Callable[..., Any]:
+    """Import and return the function behind a dataset: of the groups `data` and `paths`, it returns a source.
+
+    Args:
+        built_in: `module:function` of each dataset that comes with us.
+
+    Raises:
+        ConfigError: no such dataset, or it cannot be imported.
+    """
+    outside = {point.name: point.value for point in entry_points(group="genkit.datasets")}
+    known = {**outside, **built_in}
+    if name not in known:
+        raise ConfigError(f"data.name={name} is no dataset.{nearest(str(name), known)}")
+    return _imported("dataset", name, known[name])
+
+
+def _imported(kind: str, name: str, target: str) -> Any:
     module, _, attribute = target.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
-            f"family {name!r} is declared as {target}, but that cannot be imported: {error}"
+            f"{kind} {name!r} is declared as {target}, but that cannot be imported: {error}"
         ) from error
 
 

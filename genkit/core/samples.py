@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import io
 import json
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +16,10 @@ from PIL import Image
 from torch import Tensor
 
 from genkit.core.errors import ConfigError
+from genkit.core.grid import grid, picture
 from genkit.core.spec import ArraySpec, Spec, TokenSpec
+from genkit.core.terminal import without_controls
 from genkit.core.tokens import PixelCodec
-
-# C0 and C1 controls but tab and newline, and the bidirectional overrides: what could steer a terminal.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -77,20 +74,7 @@ class Samples:
 
     def grid(self, columns: int | None = None, border: int = 1) -> Image.Image:
         """All pictures in one, in reading order; small ones are enlarged by a whole factor."""
-        images = self.images
-        n, height, width, channels = images.shape
-        columns = columns or max(1, math.ceil(math.sqrt(n)))
-        rows = max(1, math.ceil(n / columns))
-        canvas = np.full(
-            (rows * (height + border) + border, columns * (width + border) + border, channels), 128
-        )
-        for i, image in enumerate(images):
-            top = border + (i // columns) * (height + border)
-            left = border + (i % columns) * (width + border)
-            canvas[top : top + height, left : left + width] = image
-        picture = _picture(canvas.astype(np.uint8))
-        scale = max(1, 32 // height)
-        return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+        return grid(self.images, columns, border)
 
     def save(self, out: str | Path) -> Path:
         """Write the samples and return the path.
@@ -124,7 +108,7 @@ class Samples:
                 if is_text:
                     (path / f"{i:05d}.txt").write_text(self.texts[i], encoding="utf-8")
                 else:
-                    _picture(self.images[i]).save(path / f"{i:05d}.png")
+                    picture(self.images[i]).save(path / f"{i:05d}.png")
         else:
             fits = ".txt, .jsonl, .npz" if is_text else ".png, .npz"
             kind = "texts" if is_text else "images"
@@ -137,16 +121,18 @@ class Samples:
 
     def __str__(self) -> str:
         if self.spec.is_text:
-            shown = (_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text) for text in self.texts)
+            shown = map(without_controls, self.texts)
             return ("\n" + "-" * 20 + "\n").join(shown)
-        shape = "×".join(map(str, self.images.shape[1:]))
+        image = self.spec.image
+        assert image is not None
+        shape = "×".join(map(str, image.shape))
         return f"{len(self)} images of {shape}, seed {self.seed}"
 
     def _repr_html_(self) -> str | None:
         """Texts in a notebook, escaped."""
         if not self.spec.is_text:
             return None
-        return "".join(f"<pre>{html.escape(_CONTROLS.sub('', text))}</pre>" for text in self.texts)
+        return "".join(f"<pre>{html.escape(without_controls(text, ''))}</pre>" for text in self.texts)
 
     def _repr_png_(self) -> bytes | None:
         """The grid in a notebook."""
@@ -155,8 +141,3 @@ class Samples:
         buffer = io.BytesIO()
         self.grid().save(buffer, format="PNG")
         return buffer.getvalue()
-
-
-def _picture(pixels: np.ndarray) -> Image.Image:
-    """uint8 (H, W, 1 or 3) to a picture."""
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

@@ -58,6 +58,11 @@ class ArraySpec:
         """Whether a sample is shown as a text."""
         return False
 
+    @property
+    def image(self) -> ArraySpec | None:
+        """What a sample is as an image."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "kind": "arrays",
@@ -97,6 +102,15 @@ class TokenSpec:
     def is_text(self) -> bool:
         """Whether a sample is shown as a text; else its tokens are the pixels of an image."""
         return not isinstance(self.codec, PixelCodec)
+
+    @property
+    def image(self) -> ArraySpec | None:
+        """What a sample is as an image, where its tokens are pixels; None for texts."""
+        if not isinstance(self.codec, PixelCodec):
+            return None
+        return ArraySpec(
+            self.codec.channels, self.codec.height, self.codec.width, self.codec.levels, self.classes
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {

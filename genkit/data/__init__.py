@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genkit.core.errors import ConfigError, nearest
+from genkit.core import registry
 from genkit.core.spec import View
 from genkit.data.dataset import Dataset
-from genkit.data.sources import SOURCES
+from genkit.data.sources import BUILT_IN
 from genkit.data.views import as_view
 
 
 def names() -> list[str]:
-    """Every dataset that can be named."""
-    return list(SOURCES)
+    """Every dataset that can be named, built in first."""
+    return registry.dataset_names(BUILT_IN)
 
 
 def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) -> Dataset:
@@ -29,7 +29,14 @@ def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) 
         DataError: the data is missing, unreadable or too short.
         ConfigError: no such dataset, or it cannot offer this view.
     """
-    name = data["name"]
-    if name not in SOURCES:
-        raise ConfigError(f"data.name={name} is no dataset.{nearest(name, SOURCES)}")
-    return as_view(name, SOURCES[name](data, paths), data, paths, view)
+    return as_view(data["name"], open_source(data, paths), data, paths, view)
+
+
+def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Any:
+    """What the configured data is read from, before any view.
+
+    Raises:
+        DataError: it is missing.
+        ConfigError: no such dataset.
+    """
+    return registry.dataset(data["name"], BUILT_IN)(data, paths)

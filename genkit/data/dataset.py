@@ -6,13 +6,14 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from genkit.core.errors import DataError
 from genkit.core.spec import Spec
 from genkit.core.tokens import PixelCodec
+from genkit.data.treatments import Augmentation, Levels
 
 Gathered = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
@@ -32,51 +33,6 @@ class Examples(ABC):
         """
 
 
-@dataclass(frozen=True)
-class Levels:
-    """From the levels of a source to those of a view.
-
-    Attributes:
-        have, levels: how many values before and after.
-        binarize: for two levels: "threshold" at the middle, or drawn with the grey value as probability,
-            "static" (once for ever) or "dynamic" (anew in each epoch of training).
-        trains: whether this is the training part; the others are drawn once.
-    """
-
-    have: int
-    levels: int
-    binarize: str = "threshold"
-    trains: bool = False
-
-    def moving(self, trains: bool) -> Levels:
-        return replace(self, trains=trains)
-
-    def __str__(self) -> str:
-        return f"{self.have}>{self.levels} {self.binarize}"
-
-    def _steps(self) -> np.ndarray:
-        """The new level of each old one: equal shares of the range."""
-        return (np.arange(256) * self.levels // self.have).astype(np.uint8)
-
-    def apply(self, images: np.ndarray, places: np.ndarray, epoch: int, seed: int) -> np.ndarray:
-        """Levels (B, C, H, W) of the examples at these places of the whole array."""
-        if self.binarize == "threshold":
-            return images if self.have == self.levels else self._steps()[images]
-        key = (seed, epoch) if self.binarize == "dynamic" and self.trains else (0, 0)
-        drawn = np.empty(images.shape, np.uint8)
-        for i, place in enumerate(places):
-            generator = example_generator(*key, int(place), "binarize")
-            drawn[i] = generator.random(images.shape[1:], np.float32) * (self.have - 1) < images[i]
-        return drawn
-
-
-def example_generator(seed: int, epoch: int, index: int, purpose: str) -> np.random.Generator:
-    """Random numbers of one example in one epoch, whatever else is drawn."""
-    word = int.from_bytes(purpose.encode()[:8].ljust(8), "little")
-    counter = np.array([0, index, epoch, word], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(counter=counter, key=np.array([seed, 0], dtype=np.uint64)))
-
-
 class ArrayExamples(Examples):
     """Images as levels, uint8 (C, H, W) each, with their labels.
 
@@ -85,19 +41,30 @@ class ArrayExamples(Examples):
         labels: of all parts, int64 (N,), or None.
         rows: those of this part.
         levels: what becomes of the values.
+        augmentation: what is done in training; None elsewhere.
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray | None, rows: np.ndarray, levels: Levels
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None,
+        rows: np.ndarray,
+        levels: Levels,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.images, self.labels, self.rows, self.levels = images, labels, rows, levels
+        self.augmentation = augmentation
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def gather(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Gathered:
         places = self.rows[indices]
-        images = self.levels.apply(self.images[places], places, epoch, seed)
+        images = self.images[places]
+        if self.augmentation:
+            images = self.augmentation.apply(images, places, epoch, seed)
+        trains = self.augmentation is not None
+        images = self.levels.apply(images, places, epoch, seed, trains=trains)
         return images, None if self.labels is None else self.labels[places], None
 
 

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
-import gzip
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genkit.core.errors import DataError
-from genkit.data.folders import Pictures, image_folder
-from genkit.data.splits import divide
-from genkit.data.texts import TextFiles, read_text, text_file, text_folder
+from genkit.data.folders import Pictures
+from genkit.data.packing import digest
+from genkit.data.texts import Texts, read_text
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images of one shape, and how they are divided.
+    """Images of one shape.
 
     Attributes:
         images: uint8 levels (N, C, H, W), in memory or mapped.
         labels: int64 (N,), or None.
-        parts: rows of each part; two names may share one.
         levels: how many values an entry can take.
+        classes: names of the labels, () without.
+        part: the part that each belongs to in the source; None where it has no parts.
+        protocol: how the source made its parts, in words; "" leaves them to `data.split`.
+        rows: those that can be used, increasing; None: all.
+        names: of each, for messages; None: their numbers.
+        hashes: as `genkit.data.pictures.hashes`, where they are known.
         digest: of all contents, where it is known; else it is computed.
         notices: what a user should know.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
-    parts: Mapping[str, np.ndarray]
-    levels: int
-    classes: tuple[str, ...]
-    protocol: str
+    levels: int = 256
+    classes: tuple[str, ...] = ()
+    part: Sequence[str] | None = None
+    protocol: str = ""
+    rows: np.ndarray | None = None
+    names: Sequence[str] | None = None
+    hashes: np.ndarray | None = None
     digest: str | None = None
     notices: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> np.ndarray:
+        """The rows that can be used."""
+        return np.arange(len(self.images)) if self.rows is None else self.rows
+
+    def contents(self) -> str:
+        """A digest of the images."""
+        return self.digest or digest([self.images])
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class Text:
     separator: str | None = None
 
 
-Source = Callable[[Mapping[str, Any], Mapping[str, str]], Images | Text | Pictures | TextFiles]
+Source = Callable[[Mapping[str, Any], Mapping[str, str]], Images | Text | Pictures | Texts]
 DIGITS = tuple("0123456789")
 
 
@@ -62,42 +76,11 @@ def digits(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     bunch = load_digits()
     images = bunch.images.astype(np.uint8)[:, None]
     order = np.arange(len(images))
-    train, rest = train_test_split(order, test_size=360, stratify=bunch.target, random_state=0)
+    rest = train_test_split(order, test_size=360, stratify=bunch.target, random_state=0)[1]
     validation, test = train_test_split(rest, test_size=180, stratify=bunch.target[rest], random_state=0)
-    parts = {
-        name: np.sort(rows) for name, rows in (("train", train), ("validation", validation), ("test", test))
-    }
-    protocol = "train 1,437 / validation 180 / test 180, fixed and stratified"
-    return Images(images, bunch.target.astype(np.int64), parts, 17, DIGITS, protocol)
-
-
-def mnist(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
-    """MNIST in torchvision's layout, MNIST/raw/*-ubyte, plain or gzipped."""
-    root = Path(paths["data_dir"]).expanduser() / "MNIST" / "raw"
-    train = _idx(root, "train-images-idx3-ubyte")[:, None], _idx(root, "train-labels-idx1-ubyte")
-    test = _idx(root, "t10k-images-idx3-ubyte")[:, None], _idx(root, "t10k-labels-idx1-ubyte")
-    images, labels = (np.concatenate(pair) for pair in zip(train, test, strict=True))
-    part = ["train"] * len(train[0]) + ["test"] * len(test[0])
-    parts, protocol = divide(np.arange(len(images)), part, labels, data["split"], data["validation"])
-    return Images(images, labels.astype(np.int64), parts, 256, DIGITS, protocol)
-
-
-def _idx(root: Path, name: str) -> np.ndarray:
-    """One file in LeCun's IDX format."""
-    for path, opener in ((root / name, open), (root / f"{name}.gz", gzip.open)):
-        if path.is_file():
-            with opener(path, "rb") as file:
-                content = file.read()
-            dimensions = content[3] if len(content) > 3 else 0
-            shape = struct.unpack_from(f">{dimensions}I", content, 4)
-            start = 4 + 4 * dimensions
-            if content[:3] != b"\0\0\x08" or len(content) - start != np.prod(shape):
-                raise DataError(f"{path} is no whole IDX file; fetch it again.")
-            return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-    raise DataError(
-        f"{root / name} is missing. Put torchvision's MNIST folder there, or set paths.data_dir or"
-        " GENKIT_DATA_DIR to the folder that holds MNIST/."
-    )
+    part = np.full(len(images), "train", dtype="<U10")
+    part[validation], part[test] = "validation", "test"
+    return Images(images, bunch.target.astype(np.int64), 17, DIGITS, part.tolist(), "fixed and stratified")
 
 
 def pydocs(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:
@@ -134,13 +117,20 @@ def three_parts(whole: str, separator: str | None = None) -> Text:
     return Text(parts, whole, "train 90 % / validation 5 % / test 5 % of the text, in order", separator)
 
 
-SOURCES: dict[str, Source] = {
-    "digits": digits,
-    "mnist": mnist,
-    "image_folder": image_folder,
-    "pydocs": pydocs,
-    "colors": colors,
-    "shakespeare": shakespeare,
-    "text_file": text_file,
-    "text_folder": text_folder,
+# `module:function` of each; a module is imported when one of its datasets is named.
+BUILT_IN = {
+    "digits": "genkit.data.sources:digits",
+    "mnist": "genkit.data.published:mnist",
+    "fashion_mnist": "genkit.data.published:fashion_mnist",
+    "kmnist": "genkit.data.published:kmnist",
+    "cifar10": "genkit.data.published:cifar10",
+    "svhn": "genkit.data.published:svhn",
+    "celeba": "genkit.data.published:celeba",
+    "image_folder": "genkit.data.folders:image_folder",
+    "arrays": "genkit.data.arrays:arrays",
+    "pydocs": "genkit.data.sources:pydocs",
+    "colors": "genkit.data.sources:colors",
+    "shakespeare": "genkit.data.sources:shakespeare",
+    "text_file": "genkit.data.texts:text_file",
+    "text_folder": "genkit.data.texts:text_folder",
 }

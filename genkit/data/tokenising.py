@@ -93,7 +93,7 @@ def _build(
     within_ceiling(scan.refused, total, data, "documents")
     if not scan.characters:
         raise DataError(f"data={name} is empty; give a text.")
-    streams, files, protocol = _divided(texts, data, scan)
+    streams, files, protocol = streams_of(texts, data, scan)
     codec = make_codec(scan, streams["train"])
     check_space(folder, scan.characters * np.dtype(narrow(codec)).itemsize)
     with progress("encoding", scan.characters, 20_000_000) as advance:
@@ -199,7 +199,7 @@ def treated(document: Document, data: Mapping[str, Any]) -> Iterator[str]:
 # ---------------------------------------------------------------------- parts
 
 
-def _divided(
+def streams_of(
     texts: Texts, data: Mapping[str, Any], scan: Scan
 ) -> tuple[dict[str, Stream], dict[str, str], str]:
     """A stream for each part, the stream that each name stands for, and the protocol in words."""

@@ -62,7 +62,8 @@ class KVCache:
 
     def __init__(self, config: TransformerConfig, batch: int, like: Tensor) -> None:
         shape = (config.n_layer, batch, config.kv_heads, config.block_size, config.head_width)
-        self.keys, self.values = like.new_zeros(shape), like.new_zeros(shape)
+        # Unfilled places are never looked at, so memory is taken up only as they fill.
+        self.keys, self.values = like.new_empty(shape), like.new_empty(shape)
         self.length = 0
         self.padding: Tensor | None = None
 
@@ -94,6 +95,16 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding: the two halves of each head are the real and imaginary parts (RoFormer, eq. 34)."""
     real, imaginary = x.chunk(2, dim=-1)
     return torch.cat((real * cos - imaginary * sin, real * sin + imaginary * cos), dim=-1)
+
+
+def activate(h: Tensor, activation: str) -> Tensor:
+    """The activation by its name; "swiglu" halves the width."""
+    if activation == "swiglu":
+        gate, value = h.chunk(2, dim=-1)
+        return F.silu(gate) * value
+    if activation == "relu2":
+        return F.relu(h).square()
+    return F.gelu(h, approximate="tanh" if activation == "gelu_tanh" else "none")
 
 
 class Attention(nn.Module):
@@ -152,15 +163,7 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(hidden, config.n_embd, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.up(x)
-        if self.activation == "swiglu":
-            gate, value = h.chunk(2, dim=-1)
-            h = F.silu(gate) * value
-        elif self.activation == "relu2":
-            h = F.relu(h).square()
-        else:
-            h = F.gelu(h, approximate="tanh" if self.activation == "gelu_tanh" else "none")
-        return self.down(h)
+        return self.down(activate(self.up(x), self.activation))
 
 
 class Block(nn.Module):

@@ -4,7 +4,8 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from genkit.decoding import decode
+from genkit.decoding import decode, read_prompts
+from genkit.nn.stepping import Stepper
 from genkit.nn.transformer import KVCache, Transformer, TransformerConfig
 
 SIZES = {"vocab_size": 37, "block_size": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
@@ -70,6 +71,45 @@ def test_cache_equals_reading_anew(blocks):
     torch.testing.assert_close(torch.cat(pieces, dim=1), network(tokens), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "blocks", [{}, {"bias": True, "activation": "relu2"}, MODERN], ids=["gpt2", "bias", "modern"]
+)
+@pytest.mark.parametrize("lengths", [(5,), (5, 5, 5), (2, 7, 1)], ids=["one", "equal", "unequal"])
+@torch.no_grad()
+def test_steps_equal_reading_anew(blocks, lengths):
+    """One row, several, and several of unequal length take ways of their own through the stepper."""
+    torch.manual_seed(0)
+    network = Transformer(TransformerConfig(**SIZES, **blocks)).eval()
+    for parameter in network.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))
+    rows = [torch.randint(0, 37, (n + 5,)) for n in lengths]
+    cache = KVCache(network.config, len(rows), network.tokens.weight)
+    read_prompts(network, cache, [row[:n] for row, n in zip(rows, lengths, strict=True)])
+    step = Stepper(network, cache)
+    for i in range(5):
+        logits = step(torch.stack([row[n + i] for row, n in zip(rows, lengths, strict=True)]))
+        for b, (row, n) in enumerate(zip(rows, lengths, strict=True)):
+            expected = network(row[None, : n + i + 1])[0, -1]
+            torch.testing.assert_close(logits[b], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.02), ("int8", 0.02)])
+@pytest.mark.parametrize("rows", [1, 3])
+@torch.no_grad()
+def test_narrow_weights_stay_close(precision, tolerance, rows):
+    """And are narrow: exactly equal logits would mean that the option does nothing."""
+    torch.manual_seed(0)
+    network = Transformer(TransformerConfig(**SIZES, bias=True)).eval()
+    for parameter in network.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))
+    tokens = torch.randint(0, 37, (rows, 6))
+    cache = KVCache(network.config, rows, network.tokens.weight)
+    network(tokens[:, :5], cache)
+    logits, exact = Stepper(network, cache, precision)(tokens[:, 5]), network(tokens)[:, -1]
+    error = (logits - exact).norm() / exact.norm()
+    assert 1e-6 < float(error) < tolerance
+
+
 @pytest.mark.parametrize("blocks", [{}, MODERN], ids=["gpt2", "modern"])
 @torch.no_grad()
 def test_prompts_of_unequal_length_decode_as_if_alone(blocks):
@@ -79,9 +119,9 @@ def test_prompts_of_unequal_length_decode_as_if_alone(blocks):
     prompts = [torch.randint(0, 37, (n,)) for n in (1, 7, 16, 20)]
     uniform = torch.rand(4, 40)
     options = {**GREEDY, "temperature": 1.0}
-    together = torch.stack(list(decode(network, prompts, uniform, options)), dim=1)
+    together = torch.stack(list(decode(network, prompts, uniform.unbind(1), options)), dim=1)
     for b, prompt in enumerate(prompts):
-        alone = torch.stack(list(decode(network, [prompt], uniform[b : b + 1], options)), dim=1)
+        alone = torch.stack(list(decode(network, [prompt], uniform[b : b + 1].unbind(1), options)), dim=1)
         assert torch.equal(alone[0], together[b])
 
 
@@ -90,7 +130,7 @@ def test_greedy_decoding_equals_the_definition():
     torch.manual_seed(0)
     network = Transformer(TransformerConfig(**SIZES)).eval()
     prompt = torch.randint(0, 37, (4,))
-    drawn = torch.cat(list(decode(network, [prompt], torch.zeros(1, 12), GREEDY)))
+    drawn = torch.cat(list(decode(network, [prompt], torch.zeros(12, 1), GREEDY)))
     expected = prompt
     for _ in range(12):
         expected = torch.cat((expected, network(expected[None])[0, -1].argmax()[None]))

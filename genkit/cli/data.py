@@ -1,0 +1,152 @@
+"""`genkit data`: the datasets, and what is in one; nothing here imports torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genkit import config
+from genkit.cli.train import check_writable
+from genkit.core.errors import ConfigError, DataError, nearest
+from genkit.core.options import Option
+from genkit.core.spec import TokenSpec, View
+from genkit.data import open_dataset, open_source
+from genkit.data.dataset import Dataset
+from genkit.data.views import native_view
+
+HELP = """\
+  genkit data                          the datasets
+  genkit data look data=NAME           its shape, its parts, its fingerprint (as a model sees it with model=)
+  genkit data check data=NAME          unreadable files, sizes, duplicates, overlap, classes, blank content
+  genkit data pack data=NAME           read it once into paths.cache_dir, as the first training would
+  genkit data show data=NAME n=64 out=FILE.png part=train   a grid of images, or texts"""
+PARTS = ("train", "validation", "test")
+
+
+def data(words: list[str]) -> int:
+    """A first word without `=` says what to do; without words the datasets are listed."""
+    if not words:
+        for name, file in config.groups()["data"].items():
+            print(f"{name:<14} {config.about(file)}")
+        print(f"\n{HELP}")
+        return 0
+    action = words[0] if "=" not in words[0] else "look"
+    if action not in ACTIONS:
+        raise ConfigError(f"data {action}: no such word.{nearest(action, ACTIONS)} See genkit data.")
+    return ACTIONS[action](words[1:] if words[0] == action else words)
+
+
+def look(words: list[str]) -> int:
+    opened = _opened(words)[1]
+    spec = opened.spec.to_dict()
+    print(f"{opened.name}: {opened.protocol}")
+    if isinstance(opened.spec, TokenSpec):
+        codec = opened.spec.codec
+        spec["codec"] = f"{codec.name}, vocabulary {codec.vocab_size:,}, sha256 {codec.sha256()[:16]}…"
+    for key, value in spec.items():
+        print(f"  {key:<12} {value if key == 'codec' else json.dumps(value, ensure_ascii=False)}")
+    for split in PARTS:
+        print(f"  {split:<12} {opened.counts[split]:,} examples")
+    print(f"  fingerprint  {opened.fingerprint}")
+    for notice in opened.notices:
+        print(f"note: {notice}")
+    return 0
+
+
+def pack(words: list[str]) -> int:
+    cfg, opened = _opened(words)
+    counted = ", ".join(f"{part} {opened.counts[part]:,}" for part in PARTS)
+    print(f"{opened.name} is packed in {cfg['paths']['cache_dir']}: {counted}")
+    for notice in opened.notices:
+        print(f"note: {notice}")
+    return 0
+
+
+def check(words: list[str]) -> int:
+    """The report; the exit code says whether a training would take the data as it is."""
+    from genkit.data.checking import check as report_on
+
+    cfg = config.compose("train", words)
+    source = open_source(cfg["data"], cfg["paths"])
+    report = report_on(cfg["data"]["name"], source, cfg["data"], cfg["paths"])
+    width = max(len(topic) for topic, _ in report)
+    for topic, finding in report:
+        print(f"{topic:<{width}}  {finding}")
+    try:
+        open_dataset(cfg["data"], cfg["paths"], View(native_view(source).kind, block_size=1))
+    except DataError as error:
+        raise DataError(f"a training would refuse this data: {error}") from None
+    return 0
+
+
+def show(words: list[str]) -> int:
+    n = Option("n", "int", 64, "examples", low=1, high=100_000).check(_taken(words, "n", 64))
+    part = _taken(words, "part", "train")
+    if part not in PARTS:
+        raise ConfigError(f"part={part} is none of {', '.join(PARTS)}.{nearest(part, PARTS)}")
+    out = _taken(words, "out", None)
+    opened = _opened(words)[1]
+    examples = opened.split(part)
+    data, _, _ = examples.gather(np.arange(min(n, len(examples))))
+    if opened.spec.is_text:
+        return _show_texts(opened, data, out)
+    target = Path(out or f"{opened.name}-{part}.png").expanduser()
+    if target.suffix.lower() != ".png":
+        raise ConfigError(f"out={out}: images are shown as one .png.")
+    check_writable(target.parent)
+    _grid(opened, data).save(target)
+    print(f"{len(data)} examples of {opened.name}, {part}: {target}")
+    return 0
+
+
+def _show_texts(opened: Dataset, windows: np.ndarray, out: str | None) -> int:
+    assert isinstance(opened.spec, TokenSpec)
+    texts = [opened.spec.codec.decode(window[window >= 0]) for window in windows]
+    if out is None:
+        from genkit.core.terminal import without_controls
+
+        print(("\n" + "-" * 20 + "\n").join(map(without_controls, texts)))
+        return 0
+    check_writable(Path(out).expanduser().parent)
+    Path(out).expanduser().write_text("\n".join(texts) + "\n", encoding="utf-8")
+    print(f"{len(texts)} examples of {opened.name}: {out}")
+    return 0
+
+
+def _grid(opened: Dataset, data: np.ndarray) -> Any:
+    """All images in one picture."""
+    from genkit.core.grid import grid
+
+    spec: Any = opened.spec
+    if isinstance(spec, TokenSpec):
+        codec: Any = spec.codec
+        data, levels = np.stack([codec.to_image(window[1:]) for window in data]), codec.levels
+    else:
+        levels = spec.levels
+    return grid(np.round(data * (255 / (levels - 1))).astype(np.uint8).transpose(0, 2, 3, 1))
+
+
+def _taken(words: list[str], key: str, default: Any) -> Any:
+    """The value of a word that is no part of a configuration; the word is taken out."""
+    found = [word for word in words if word.startswith(f"{key}=")]
+    if len(found) > 1:
+        raise ConfigError(f"{key}= is given twice; give it once.")
+    for word in found:
+        words.remove(word)
+    return found[0].partition("=")[2] if found else default
+
+
+def _opened(words: Sequence[str]) -> tuple[Mapping[str, Any], Dataset]:
+    """The configured data as it is, or as a model that is named wants it."""
+    cfg = config.compose("train", words)
+    view = config.view(cfg)
+    if not any(word.startswith("model=") for word in words):
+        view = native_view(open_source(cfg["data"], cfg["paths"]))
+    return cfg, open_dataset(cfg["data"], cfg["paths"], view)
+
+
+ACTIONS: dict[str, Callable[[list[str]], int]] = {"look": look, "check": check, "pack": pack, "show": show}

@@ -1,0 +1,187 @@
+"""`genkit interpolate | reconstruct | complete | denoise | upscale`: what a run makes of images.
+
+Each writes one picture with a column an example: what went in, what came out, the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit import config, runs
+from genkit.cli.train import check_writable
+from genkit.core.errors import CheckpointError, ConfigError
+from genkit.core.options import Option, resolve_options
+from genkit.core.spec import ArraySpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genkit.core.batch import Batch
+    from genkit.core.module import GenerativeModule
+    from genkit.core.observation import Observation
+
+COMMON = (
+    Option("n", "int", 8, "examples", low=1, high=1000),
+    Option("seed", "int", 0, "of the noise", low=0, high=2**32 - 1),
+    Option("checkpoint", "text", "last", "last, best or step-N"),
+    Option("weights", "text", "ema", "ema or raw"),
+    Option("out", "text", None, "a .png file"),
+)
+FROM_DATA = (*COMMON, Option("split", "text", "test", "train, validation or test"))
+DRAWS = Option("draws", "int", 3, "answers for each example", low=1, high=100)
+
+
+def interpolate(words: list[str]) -> int:
+    """From one latent to another, a row each."""
+    own = (
+        Option("steps", "int", 9, "images in a row", low=2, high=100),
+        Option("path", "text", "spherical", "linear or spherical"),
+        Option("label", "int", None, "class of a conditional model", low=0, high=10_000),
+    )
+    run = _Opened(words, "interpolate", (*COMMON, *own))
+    import torch
+
+    from genkit import verbs
+
+    given = run.given
+    labels = None if given["label"] is None else torch.full((given["n"],), given["label"])
+    with run.module.weights(given["weights"]):
+        images = verbs.interpolate(
+            run.module,
+            given["n"],
+            steps=given["steps"],
+            path=given["path"],
+            seed=given["seed"],
+            labels=labels,
+        )
+    run.save(images.flatten(0, 1), columns=given["steps"])
+    return 0
+
+
+def reconstruct(words: list[str]) -> int:
+    """Examples of the data through the model and back."""
+    run = _Opened(words, "reconstruct", FROM_DATA)
+    from genkit import verbs
+
+    batch = run.batch()
+    with run.module.weights(run.given["weights"]):
+        result = verbs.reconstruct(run.module, batch)
+    run.save_rows([batch.data, result])
+    print(f"rows: input, result; mean squared error {float((result - batch.data).square().mean()):.4f}")
+    return 0
+
+
+def complete(words: list[str]) -> int:
+    """Examples with a part hidden."""
+    own = Option("mask", "text", "lower", "lower, upper, left, right, box or random: what is hidden")
+    run = _Opened(words, "complete", (*FROM_DATA, DRAWS, own))
+    from genkit.core.observation import mask
+
+    spec = run.image
+    return _answer(run, mask(run.given["mask"], spec.height, spec.width, run.given["seed"]))
+
+
+def denoise(words: list[str]) -> int:
+    """Examples with Gaussian noise on every pixel."""
+    own = Option("scale", "float", 0.3, "standard deviation of the noise, of a range of 1", above=0, high=10)
+    run = _Opened(words, "denoise", (*FROM_DATA, DRAWS, own))
+    from genkit.core.observation import WhiteNoise
+
+    return _answer(run, WhiteNoise(scale=run.given["scale"]))
+
+
+def upscale(words: list[str]) -> int:
+    """Examples of which the means of blocks are known."""
+    own = Option("factor", "int", 2, "side of a block", low=2, high=64)
+    run = _Opened(words, "upscale", (*FROM_DATA, DRAWS, own))
+    from genkit.core.observation import AveragePool
+
+    factor, spec = run.given["factor"], run.image
+    if spec.height % factor or spec.width % factor:
+        raise ConfigError(f"factor={factor} does not divide the sides {spec.height}×{spec.width}.")
+    return _answer(run, AveragePool(factor=factor))
+
+
+def _answer(run: _Opened, observation: Observation) -> int:
+    """Draw several answers to an observation of examples, and show them between it and the truth."""
+    import torch
+
+    from genkit import verbs
+    from genkit.core.noise import Noise
+
+    batch, given = run.batch(), run.given
+    noise = Noise(given["seed"], batch.rows, purpose="observation")
+    measured = observation.observe(batch.data, noise)
+    with run.module.weights(given["weights"]):
+        draws = [
+            verbs.complete(run.module, observation, measured, batch, seed=given["seed"] + i)
+            for i in range(given["draws"])
+        ]
+    run.save_rows([observation.picture(measured), *draws, batch.data])
+    error = float((torch.stack(draws).mean(0) - batch.data).square().mean())
+    print(f"rows: input, {len(draws)} answers, truth; mean squared error of their mean {error:.4f}")
+    return 0
+
+
+class _Opened:
+    """A run and the checked words of a command on it."""
+
+    def __init__(self, words: Sequence[str], command: str, options: Sequence[Option]) -> None:
+        texts, rest = config.split_free_text(words)
+        given: dict[str, Any] = {k: v for k, v in texts.items() if not k.startswith("paths.")}
+        given |= dict(config.key_and_value(word) for word in rest)
+        self.paths = config.paths([w for w in words if w.startswith("paths.")])
+        if "run" not in given:
+            raise ConfigError(f"{command} needs run=RUN; genkit runs lists them.")
+        self.folder = runs.find(given.pop("run"), self.paths["runs_dir"])
+        self.given: Mapping[str, Any] = resolve_options(options, given, f"genkit {command}")
+        self.out = Path(
+            self.given["out"] or self.folder / "samples" / f"{command}-seed{self.given['seed']}.png"
+        )
+        if self.out.suffix.lower() != ".png":
+            raise ConfigError(f"out={self.out}: {command} writes a .png.")
+        check_writable(self.out.parent)
+        from genkit.sampling import load
+
+        self.module: GenerativeModule = load(self.folder, self.given["checkpoint"])
+        if self.module.spec.image is None:
+            raise ConfigError(f"{command} works on images, and {self.folder.name} models texts.")
+        self.image: ArraySpec = self.module.spec.image
+
+    def batch(self) -> Batch:
+        """The first examples of a split of the run's own data.
+
+        Raises:
+            CheckpointError: the data is not what the run was trained on.
+        """
+        import numpy as np
+
+        from genkit.data import open_dataset
+        from genkit.data.loading import make_batch
+
+        cfg = config.load_frozen(self.folder / runs.CONFIG)
+        dataset = open_dataset(cfg["data"], self.paths, config.view(cfg))
+        if dataset.fingerprint != runs.read(self.folder).get("fingerprint"):
+            raise CheckpointError(
+                f"the data is not what {self.folder.name} was trained on (its fingerprint is another):"
+                " restore it, or set paths.data_dir."
+            )
+        examples = dataset.split(self.given["split"])
+        n = min(self.given["n"], len(examples))
+        return self.module.as_images(make_batch(examples, np.arange(n), range(n)))
+
+    def save_rows(self, rows: Sequence[Tensor]) -> None:
+        """A picture with these images (n, C, H, W) as rows."""
+        import torch
+
+        self.save(torch.cat(list(rows)), columns=len(rows[0]))
+
+    def save(self, images: Tensor, columns: int) -> None:
+        """A picture of images (N, C, H, W) in reading order."""
+        from genkit.core.samples import Samples
+
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        Samples(images, self.image, self.given["seed"]).grid(columns=columns).save(self.out)
+        print(self.out)

@@ -1,0 +1,52 @@
+"""Prompts from elsewhere than the command line, and those that can be streamed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genkit.core.errors import ConfigError, DataError
+from genkit.core.options import Option
+
+
+def read(given: dict[str, Any]) -> None:
+    """Replace `prompt_file=FILE` (a prompt a line, empty lines left out) and `prompt=-` (standard input, one
+    prompt, without its last newline) by the prompts themselves.
+
+    Raises:
+        ConfigError: both are given, or there is no prompt.
+        DataError: the file cannot be read.
+    """
+    if given.get("prompt") == "-":
+        given["prompt"] = sys.stdin.read().removesuffix("\n")
+    file = given.pop("prompt_file", None)
+    if file is None:
+        return
+    if "prompt" in given:
+        raise ConfigError("prompt= and prompt_file= are both given; give one of them.")
+    try:
+        lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"prompt_file={file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"prompt_file={file} is no UTF-8 at byte {error.start}; write it in UTF-8.") from None
+    given["prompt"] = [line for line in lines if line]
+    if not given["prompt"]:
+        raise ConfigError(f"prompt_file={file} has no prompt; write one a line.")
+
+
+def check_stream(given: Mapping[str, Any], options: Mapping[str, Any], declared: Sequence[Option]) -> None:
+    """Refuse to stream what is not one text.
+
+    Raises:
+        ConfigError: several samples or prompts, a file, or a family without prompts.
+    """
+    if "prompt" not in [option.name for option in declared]:
+        raise ConfigError("stream=true: this run draws no texts; leave it out.")
+    if str(given.get("n", 1)) != "1" or isinstance(options.get("prompt"), list):
+        raise ConfigError("stream=true prints one sample; set n=1 and give one prompt.")
+    for key in ("out", "batch_size"):
+        if given.get(key) is not None:
+            raise ConfigError(f"stream=true prints and saves nothing; leave {key}= out.")

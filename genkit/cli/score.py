@@ -1,0 +1,144 @@
+"""`genkit score`: log-likelihood, perplexity and bits per byte of texts, or of a split of the run's data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit import config, runs
+from genkit.cli.devices import check_device
+from genkit.cli.sample import check_checkpoint, check_choices, read_words, torch_device
+from genkit.cli.train import check_writable
+from genkit.core.errors import ConfigError, DataError, nearest
+from genkit.core.options import Option, resolve_options
+from genkit.core.spec import TokenSpec
+
+if TYPE_CHECKING:
+    from genkit.core.module import GenerativeModule
+    from genkit.scoring import Scores
+
+SPLITS = ("train", "validation", "test")
+WORDS = (
+    Option("text", "text", None, "to score", many=True),
+    Option("file", "text", None, "a text file to score"),
+    Option("split", "text", None, "of the run's data", choices=SPLITS),
+    Option("stride", "int", None, "tokens that a window scores", low=1),
+    Option("batch_size", "int", 32, "windows or examples at once", low=1, high=1_000_000),
+    Option("weights", "text", "ema", "ema or raw"),
+    Option("checkpoint", "text", "last", "last, best or step-N"),
+    Option("device", "text", "auto", "auto, cpu, gpu or mps"),
+    Option("out", "text", None, "a .jsonl file"),
+)
+
+
+def score(words: list[str]) -> int:
+    given = read_words(words)
+    paths = config.paths(words)
+    if "run" not in given:
+        raise ConfigError("score needs run=RUN, and text=, file= or split=.")
+    folder = runs.find(given.pop("run"), paths["runs_dir"])
+    names = [option.name for option in WORDS]
+    for key in given:
+        if key not in names:
+            raise ConfigError(f"score takes no {key}=.{nearest(key, ['run', *names])}")
+    settings = resolve_options(WORDS, given, "genkit score")
+    check_choices(settings)
+    texts = _texts(settings)
+    check_device("device", settings["device"], "device=auto")
+    check_checkpoint(folder, settings["checkpoint"])
+    if (out := settings["out"]) is not None:
+        if Path(out).suffix.lower() != ".jsonl":
+            raise ConfigError(f"out={out}: scores are written as .jsonl.")
+        check_writable(Path(out).expanduser().parent)
+    spec = runs.spec(folder)
+    for text in texts:
+        if not isinstance(spec, TokenSpec) or not spec.is_text:
+            raise ConfigError(f"{folder.name} reads no texts; give split=validation.")
+        spec.codec.encode(text)
+    return _score(folder, paths, settings, texts)
+
+
+def _texts(settings: Mapping[str, Any]) -> list[str]:
+    """The texts to score, none where a split is.
+
+    Raises:
+        ConfigError: nothing, or more than one kind of thing, is to be scored.
+        DataError: the file cannot be read.
+    """
+    chosen = [key for key in ("text", "file", "split") if settings[key] is not None]
+    if len(chosen) != 1:
+        said = " and ".join(f"{key}=" for key in chosen) or "nothing"
+        raise ConfigError(f"score takes one of text=, file= and split=, not {said}.")
+    if settings["file"] is not None:
+        try:
+            return [Path(settings["file"]).expanduser().read_bytes().decode("utf-8")]
+        except OSError as error:
+            raise DataError(f"file={settings['file']} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError as error:
+            raise DataError(f"file={settings['file']} is no UTF-8 at byte {error.start}.") from None
+    text = settings["text"]
+    texts = text if isinstance(text, list) else [] if text is None else [text]
+    if "" in texts:
+        raise ConfigError("text= is empty, which has no likelihood; give at least one character.")
+    return texts
+
+
+def _score(folder: Path, paths: Mapping[str, str], settings: Mapping[str, Any], texts: list[str]) -> int:
+    from genkit.sampling import load
+    from genkit.scoring import score_split, score_text
+
+    module = load(folder, settings["checkpoint"]).to(torch_device(settings["device"]))
+    how = {"stride": settings["stride"], "batch_size": settings["batch_size"]}
+    with module.weights(settings["weights"]):
+        if texts:
+            rows = {text: score_text(module, text, **how) for text in texts}
+        else:
+            examples = _dataset(folder, paths, settings["split"])
+            rows = {settings["split"]: score_split(module, examples, **how)}
+    for name, scores in rows.items():
+        print(f"{_short(name)}  {_line(scores)}")
+    if settings["out"] is not None:
+        lines = [_row(module, name, scores, bool(texts)) for name, scores in rows.items()]
+        Path(settings["out"]).expanduser().write_text("".join(lines), encoding="utf-8")
+    return 0
+
+
+def _dataset(folder: Path, paths: Mapping[str, str], split: str) -> Any:
+    """A split of the data that the run was trained on.
+
+    Raises:
+        DataError: the data is another by now.
+    """
+    from genkit.data import open_dataset
+
+    cfg = config.load_frozen(folder / runs.CONFIG)
+    dataset = open_dataset(cfg["data"], paths, config.view(cfg))
+    if dataset.fingerprint != runs.read(folder).get("fingerprint"):
+        raise DataError(f"the data has changed since {folder.name} was trained; restore it.")
+    return dataset.split(split)
+
+
+def _line(scores: Scores) -> str:
+    count, unit = len(scores.values), scores.unit
+    shown = [f"{scores.nats:.4f} nats", f"{count:,} {unit}s", f"{scores.nats / count:.4f} nats/{unit}"]
+    if unit == "token":
+        shown.append(f"perplexity {scores.perplexity:.4f}")
+    return "  ".join([*shown, f"{scores.bits:.4f} bits/{scores.per} ({scores.kind})"])
+
+
+def _row(module: GenerativeModule, name: str, scores: Scores, is_text: bool) -> str:
+    """A line of JSON."""
+    row: dict[str, Any] = {"text" if is_text else "split": name, **scores.to_dict()}
+    if is_text:
+        assert isinstance(module.spec, TokenSpec)
+        codec = module.spec.codec
+        row["tokens"] = [codec.decode([token]) for token in codec.encode(name)]
+        row["log_probabilities"] = scores.values.tolist()
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 40 else f"{line[:39]}…"

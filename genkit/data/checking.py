@@ -1,0 +1,162 @@
+"""`genkit data check`: what is wrong or odd in a dataset, as a report in words; nothing is changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from genkit.data.duplicates import across, as_8_bits, distinct, exact_pairs, near_pairs
+from genkit.data.folders import Pictures, look_at
+from genkit.data.images import by_precedence, divided, known_hashes, packed_images
+from genkit.data.packing import printable
+from genkit.data.sources import Images, Text
+from genkit.data.texts import BLANKS, CONTROLS, Texts
+from genkit.data.tokenising import Scan, read, scan_texts, streams_of
+
+SHOWN = 5  # examples of each kind
+LINE = 20  # characters of a line that is worth comparing
+Report = list[tuple[str, str]]
+
+
+def check(
+    name: str, source: Images | Pictures | Text | Texts, data: Mapping[str, Any], paths: Mapping[str, str]
+) -> Report:
+    """(topic, finding) in the order of reading."""
+    lenient = {**data, "on_bad": "skip", "max_bad": 1.0, "dedupe": "off"}
+    if isinstance(source, Texts):
+        return _check_texts(source, {**lenient, "separator": None})
+    if isinstance(source, Text):
+        return _check_parts(source.parts)
+    report: Report = []
+    if isinstance(source, Pictures):
+        report += _check_files(source, paths["cache_dir"])
+        square = {**lenient, "fit": data["fit"] or "stretch"}  # a policy is needed to compare them
+        source = packed_images(name, source, square, paths["cache_dir"], ())
+        bad = [line for line in source.notices if "cannot be read" in line]
+        report += [("unreadable", line) for line in bad] or [("unreadable", "none")]
+    return report + _check_images(source, lenient, paths["cache_dir"])
+
+
+# ---------------------------------------------------------------------- images
+
+
+def _check_files(pictures: Pictures, cache_dir: str) -> Report:
+    look = look_at(pictures, cache_dir)
+    modes = ", ".join(f"{mode} {count:,}" for mode, count in Counter(look.modes).most_common())
+    return [("files", f"{len(pictures):,}"), ("sizes", look.histogram()), ("modes", modes)]
+
+
+def _check_images(images: Images, data: Mapping[str, Any], cache_dir: str) -> Report:
+    numbers, order = known_hashes(images, cache_dir), by_precedence(images)
+    exact = exact_pairs(numbers, order)
+    near = near_pairs(images.images, numbers, order, images.levels)
+    near = near[numbers[near[:, 0], 0] != numbers[near[:, 1], 0]]
+    parts, protocol = divided(images, data, cache_dir)
+    shape = "×".join(map(str, images.images.shape[1:]))
+    report = [("images", f"{len(order):,} of {shape}"), ("split", protocol)]
+    for what, pairs in (("exact", exact), ("near", near)):
+        shown = ", ".join(f"{_name(images, a)} = {_name(images, b)}" for a, b in pairs[:SHOWN].tolist())
+        report.append(
+            (f"{what} duplicates", f"{len(np.unique(pairs[:, 0])):,}" + (f": {shown}" if shown else ""))
+        )
+        for (first, second), shared in across(pairs, parts).items():
+            report.append((f"{what} overlap", f"{shared:,} images of {second} repeat one of {first}"))
+    if images.labels is not None:
+        for part, rows in distinct(parts).items():
+            counts = np.bincount(images.labels[rows], minlength=len(images.classes))
+            listed = ", ".join(f"{c} {n:,}" for c, n in zip(images.classes, counts, strict=False))
+            report.append((f"classes, {part}", listed))
+    return report + _check_blank(images, order)
+
+
+def _name(images: Images, row: int) -> str:
+    return str(row) if images.names is None else printable(images.names[row])
+
+
+def _check_blank(images: Images, rows: np.ndarray) -> Report:
+    """Images of one value, and places that never vary."""
+    blank: list[int] = []
+    low = np.full(images.images.shape[1:], 255, np.uint8)
+    high = np.zeros(images.images.shape[1:], np.uint8)
+    for start in range(0, len(rows), 1000):
+        part = rows[start : start + 1000]
+        values = as_8_bits(images.images[part], images.levels)
+        flat = values.reshape(len(values), -1)
+        blank += part[flat.min(1) == flat.max(1)].tolist()
+        low, high = np.minimum(low, values.min(0)), np.maximum(high, values.max(0))
+    shown = ", ".join(_name(images, row) for row in blank[:SHOWN])
+    report = [("blank images", f"{len(blank):,}" + (f": {shown}" if shown else ""))]
+    if (low == high).all():
+        report.append(("content", "variance 0: all images are the same"))
+    elif (share := float((low == high).mean())) > 0:
+        report.append(("content", f"{share:.0%} of the entries are the same in all images"))
+    return report
+
+
+# ---------------------------------------------------------------------- texts
+
+
+def _check_texts(texts: Texts, data: Mapping[str, Any]) -> Report:
+    scan = scan_texts(texts, {**data, "dedupe": "exact"})
+    near = scan_texts(texts, {**data, "dedupe": "near"})
+    report = [
+        ("documents", f"{scan.documents + len(scan.repeated):,} with {scan.characters:,} characters"),
+        ("unreadable", _listed(list(scan.refused.values()))),
+        ("exact duplicates", _listed(scan.repeated)),
+        ("near duplicates", _listed([name for name in near.repeated if name not in scan.repeated])),
+    ]
+    if not scan.characters:
+        return [*report, ("content", "empty")]
+    everything = Scan(scan.documents, scan.characters + _length(texts, data, scan), scan.points, scan.refused)
+    streams, _, protocol = streams_of(texts, data, everything)
+    report.append(("split", protocol))
+    return report + _check_streams(streams)
+
+
+def _length(texts: Texts, data: Mapping[str, Any], scan: Scan) -> int:
+    """Characters of the repeated documents, which the check leaves in."""
+    if not scan.repeated:
+        return 0
+    return sum(map(len, read(texts, data, set(scan.refused)))) - scan.characters
+
+
+def _check_parts(parts: Mapping[str, str]) -> Report:
+    distinct = {name: text for name, text in parts.items() if name != "test" or text != parts["validation"]}
+    report = [("characters", ", ".join(f"{name} {len(text):,}" for name, text in distinct.items()))]
+    return report + _check_streams({name: (lambda text=text: [text]) for name, text in distinct.items()})
+
+
+def _check_streams(streams: Mapping[str, Any]) -> Report:
+    """What each part holds that training does not, that repeats training, or that nobody sees."""
+    characters: dict[str, set[str]] = {}
+    lines: dict[str, np.ndarray] = {}
+    odd: Counter[str] = Counter()
+    for part, stream in streams.items():
+        characters[part], hashed = set(), []
+        for text in stream():
+            characters[part].update(text)
+            odd["control or invisible"] += len(CONTROLS.findall(text))
+            odd["unusual blanks"] += len(BLANKS.findall(text))
+            odd["\\r\\n"] += text.count("\r\n")
+            hashed += [hash(line) for line in text.splitlines() if len(line) >= LINE]
+        lines[part] = np.array(hashed, np.int64)
+    report: Report = []
+    for part in [name for name in streams if name != "train"]:
+        unknown = sorted(characters[part] - characters["train"])
+        shown = " ".join(map(ascii, unknown[:20]))
+        report.append((f"unseen in {part}", f"{len(unknown):,} characters" + (f": {shown}" if shown else "")))
+        common = int(np.isin(lines[part], lines["train"]).sum())
+        share = common / max(1, len(lines[part]))
+        report.append((f"{part} in train", f"{common:,} of {len(lines[part]):,} longer lines ({share:.1%})"))
+    report.append(("odd characters", ", ".join(f"{what} {n:,}" for what, n in odd.items() if n) or "none"))
+    return report
+
+
+def _listed(items: Sequence[str]) -> str:
+    if not items:
+        return "none"
+    more = f"; and {len(items) - SHOWN:,} more" if len(items) > SHOWN else ""
+    return f"{len(items):,}: " + "; ".join(printable(item) for item in items[:SHOWN]) + more

@@ -1,0 +1,132 @@
+"""Images between source and view: packed, without repetitions, divided, sized, of fewer levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from genkit.core.errors import ConfigError
+from genkit.data.duplicates import as_8_bits, hashes_of, repeated
+from genkit.data.folders import Pictures, form_of, look_at, pack_pictures
+from genkit.data.packing import digest, open_array, packed
+from genkit.data.sources import Images
+from genkit.data.splits import divide
+from genkit.data.treatments import Levels
+
+PAD_UP_TO = 1.25  # pad to the size that a model takes when it is at most this much larger, else resize
+
+
+def packed_images(
+    name: str, pictures: Pictures, data: Mapping[str, Any], cache_dir: str, sizes: Sequence[int]
+) -> Images:
+    """Pictures in one form.
+
+    Args:
+        sizes: the square sizes that the model takes; empty: any.
+    """
+    look = look_at(pictures, cache_dir)
+    form = form_of(pictures, look, data, sizes)
+    done = pack_pictures(name, pictures, look, form, data, cache_dir)
+    return Images(
+        done.images,
+        pictures.label,
+        classes=pictures.classes,
+        part=pictures.part,
+        rows=done.good,
+        names=pictures.names,
+        hashes=done.hashes,
+        digest=done.digest,
+        notices=tuple(done.notices),
+    )
+
+
+def divided(images: Images, data: Mapping[str, Any], cache_dir: str) -> tuple[dict[str, np.ndarray], str]:
+    """Rows of each part and the protocol in words; repetitions are left out before, if so configured."""
+    rows, kind, said = images.usable, data["dedupe"], ""
+    if kind != "off":
+        out = _left_out(images, kind, cache_dir)
+        rows = rows[~np.isin(rows, out)]
+        said = f"; {len(out):,} that repeat others ({kind}) are left out"
+    parts, protocol = divide(rows, images.part, images.labels, data["split"], data["validation"])
+    return parts, ((images.protocol and f"{protocol} ({images.protocol})") or protocol) + said
+
+
+def _left_out(images: Images, kind: str, cache_dir: str) -> np.ndarray:
+    """Rows that repeat others, found once."""
+    order = by_precedence(images)
+
+    def build(folder: Path) -> dict[str, Any]:
+        numbers = known_hashes(images, cache_dir)
+        np.save(folder / "rows.npy", repeated(images.images, numbers, order, images.levels, kind))
+        return {"name": "repeated", "kind": kind}
+
+    key = {"contents": images.contents(), "order": digest([order]), "kind": kind}
+    folder, _ = packed(cache_dir, "repeated", key, build)
+    return np.asarray(open_array(folder / "rows.npy"))
+
+
+def known_hashes(images: Images, cache_dir: str) -> np.ndarray:
+    """Both hashes of every image; of packed pictures they are known."""
+    if images.hashes is not None:
+        return images.hashes
+    return hashes_of(images.images, images.contents(), images.levels, cache_dir)
+
+
+def by_precedence(images: Images) -> np.ndarray:
+    """The usable rows, those that judge a model first: training loses what it shares with them."""
+    rows = images.usable
+    if images.part is None:
+        return rows
+    order = {"test": 0, "validation": 1, "train": 2}
+    return rows[np.argsort([order[images.part[row]] for row in rows], kind="stable")]
+
+
+def sized(name: str, source: Images, size: int | None, sizes: Sequence[int]) -> tuple[Images, list[str]]:
+    """Images of the size that is configured, else of one that the model takes; and what was done."""
+    height, width = source.images.shape[2:]
+    notices = list(source.notices)
+    if size is None and sizes and (height != width or height not in sizes):
+        larger = [s for s in sizes if s >= max(height, width)]
+        size = min(larger) if larger else max(sizes)
+        how = "padded" if size <= PAD_UP_TO * max(height, width) and larger else "resized"
+        taken = ", ".join(map(str, sizes))
+        notices.append(f"{name} {height}×{width} is {how} to {size}×{size}: the model takes {taken}.")
+    if size is not None and sizes and size not in sizes:
+        raise ConfigError(f"data.size={size}: the model takes {', '.join(map(str, sizes))}.")
+    if size is None or (size, size) == (height, width):
+        return source, notices
+    levels = source.levels if size <= PAD_UP_TO * width else 256
+    fitted = _fit(source.images, size, source.levels)
+    return replace(source, images=fitted, levels=levels, digest=source.contents(), hashes=None), notices
+
+
+def _fit(images: np.ndarray, size: int, levels: int) -> np.ndarray:
+    """Images (N, C, H, W) as squares of a size: padded with 0 where little is missing, else resized."""
+    height, width = images.shape[2:]
+    down, across = size - height, size - width
+    if down >= 0 and across >= 0 and size <= PAD_UP_TO * min(height, width):
+        pads = ((0, 0), (0, 0), (down // 2, down - down // 2), (across // 2, across - across // 2))
+        return np.pad(images, pads)
+    scaled = as_8_bits(images, levels)
+    resized = [
+        np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR))
+        for plane in scaled.reshape(-1, height, width)
+    ]
+    return np.stack(resized).reshape(*images.shape[:2], size, size)
+
+
+def fewer_levels(name: str, images: Images, data: Mapping[str, Any]) -> Levels:
+    """What becomes of the values.
+
+    Raises:
+        ConfigError: more levels than there are.
+    """
+    wanted = data["levels"] or images.levels
+    if wanted > images.levels:
+        raise ConfigError(f"data.levels={wanted}: data={name} has {images.levels} levels; set that or fewer.")
+    return Levels(images.levels, wanted, data["binarize"] if wanted == 2 else "threshold")

@@ -1,0 +1,152 @@
+"""One token a row through a transformer, as fast as its weights can be read.
+
+`Transformer.forward` says what the network computes; a `Stepper` computes the same for a single new token:
+without modules, autograd and masks, from weights laid out once for products with so few rows.  At batch 1 the
+time is that of reading the weights, so narrower weights are faster in proportion.
+
+Legend: B batch, D width, H heads, G key-value heads, E head width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genkit.nn.lora import dense
+from genkit.nn.transformer import Block, KVCache, Transformer, activate, rotate
+
+PRECISIONS = ("float32", "bfloat16", "int8")
+Map = Callable[[Tensor], Tensor]  # (B, in) to (B, out)
+
+
+class Stepper:
+    """The network for one new token a row, over a cache that holds what came before.
+
+    Args:
+        network: its weights are taken as they are now; later changes are not seen.
+        cache: as the network filled it; each step adds a token to every row.
+        precision: of the matrices and of what is multiplied with them, one of `PRECISIONS`.  Sums, norms,
+            the cache and what the network reads at once stay in float32.
+    """
+
+    def __init__(self, network: Transformer, cache: KVCache, precision: str = "float32") -> None:
+        rows = cache.keys.shape[1]
+        self._cache, self._activation = cache, network.config.activation
+        self._attention = _Attention(network, cache)
+        self._inner = torch.float32 if precision == "float32" else torch.bfloat16
+        self._norm, self._head = _norm(network.norm), _product(network.head, rows, precision)
+        self._layers = []
+        for block in network.blocks:
+            assert isinstance(block, Block)
+            attention, feed_forward = block.attention, block.feed_forward
+            matrices = (attention.qkv, attention.proj, feed_forward.up, feed_forward.down)
+            products = (_product(matrix, rows, precision) for matrix in matrices)
+            self._layers.append((_norm(block.norm_1), _norm(block.norm_2), *products))
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """Tokens (B,) to the logits of the next ones (B, V)."""
+        attention, inner, activation = self._attention, self._inner, self._activation
+        x = attention.begin(tokens)  # (B, D)
+        for layer, (norm_1, norm_2, qkv, proj, up, down) in enumerate(self._layers):
+            y = attention(qkv(norm_1(x).to(inner)), layer)
+            x = x + proj(y.to(inner))
+            x = x + down(activate(up(norm_2(x).to(inner)), activation))
+        self._cache.length += 1
+        return self._head(self._norm(x).to(inner)).float()
+
+
+class _Attention:
+    """What the layers of one step share: the place, its rotation, and which keys each row may see."""
+
+    def __init__(self, network: Transformer, cache: KVCache) -> None:
+        config = network.config
+        self._network, self._cache = network, cache
+        self._heads, self._kv_heads, self._width = config.n_head, config.kv_heads, config.head_width
+        self._qk_norm = config.qk_norm
+        self._padding: Tensor | None = None
+        self._hidden: Tensor | None = None  # (B, 1, 1, S): -inf at the padding of each row
+
+    def begin(self, tokens: Tensor) -> Tensor:
+        """Embed the tokens (B,) at their places, (B, D)."""
+        network, cache = self._network, self._cache
+        place: int | Tensor = cache.length
+        self._new = cache.keys[:, :, :, place].unbind(), cache.values[:, :, :, place].unbind()
+        self._seen = cache.keys[:, :, :, : place + 1].unbind(), cache.values[:, :, :, : place + 1].unbind()
+        self._mask: Tensor | None = None
+        if cache.padding is not None:
+            self._mask = self._hide(cache.padding)[..., : cache.length + 1]
+            place = cache.length - cache.padding  # (B,)
+        x = network.tokens.weight[tokens]
+        self._rotary: tuple[Tensor, Tensor] | None = None
+        if network.places is not None:
+            return x + network.places.weight[place]
+        cos, sin = network.cos[place], network.sin[place]  # (E/2,) or (B, E/2)
+        self._rotary = (cos, sin) if cos.ndim == 1 else (cos[:, None], sin[:, None])
+        return x
+
+    def _hide(self, padding: Tensor) -> Tensor:
+        if self._hidden is None or self._padding is not padding:
+            places = torch.arange(self._cache.keys.shape[3], device=padding.device)
+            hidden = places < padding[:, None, None, None]
+            self._hidden = torch.zeros(hidden.shape, device=padding.device).masked_fill_(hidden, -torch.inf)
+            self._padding = padding
+        return self._hidden
+
+    def __call__(self, qkv: Tensor, layer: int) -> Tensor:
+        """Projections (B, (H + 2 G) E) of one layer to the heads' results (B, D)."""
+        H, G, E = self._heads, self._kv_heads, self._width
+        q, k, v = qkv.float().view(-1, H + 2 * G, E).split_with_sizes((H, G, G), dim=1)  # (B, ·, E)
+        if self._qk_norm:
+            q, k = F.rms_norm(q, (E,)), F.rms_norm(k, (E,))
+        if self._rotary is not None:
+            q, k = rotate(q, *self._rotary), rotate(k, *self._rotary)
+        (new_keys, new_values), (keys, values) = self._new, self._seen
+        new_keys[layer].copy_(k)
+        new_values[layer].copy_(v)
+        # The heads of a group are its queries: as many rows, none of which needs a mask of its own.
+        q = q.reshape(-1, G, H // G, E)
+        y = F.scaled_dot_product_attention(q, keys[layer], values[layer], self._mask)
+        return y.reshape(-1, H * E)
+
+
+def _norm(norm: nn.Module) -> Map:
+    """The normalisation as a function."""
+    if isinstance(norm, nn.LayerNorm):
+        shape, weight, bias, eps = norm.normalized_shape, norm.weight, norm.bias, norm.eps
+        return lambda x: torch.layer_norm(x, shape, weight, bias, eps)
+    return norm
+
+
+def _product(layer: nn.Module, rows: int, precision: str) -> Map:
+    """The linear layer for inputs of `rows` rows; in and out are bfloat16 unless the precision is float32.
+
+    int8 has a scale for each output (symmetric, rounded to the nearest), and sums in float32.
+    """
+    weight, bias = dense(layer)
+    weight = weight.float()
+    if precision == "int8":
+        scale = (weight.abs().amax(1) / 127).clamp(min=1e-12)
+        integers = (weight / scale[:, None]).round().to(torch.int8)
+        scales = scale.bfloat16()
+        if bias is None:
+            return lambda x: torch._weight_int8pack_mm(x, integers, scales)
+        narrow = bias.bfloat16()
+        return lambda x: torch._weight_int8pack_mm(x, integers, scales) + narrow
+    if precision == "bfloat16":
+        return _packed(weight.bfloat16(), None if bias is None else bias.bfloat16(), rows)
+    if rows > 1:
+        return _packed(weight, bias, rows)
+    transposed = weight.t().contiguous()  # a row times a matrix reads it in order
+    return partial(torch.mm, mat2=transposed) if bias is None else partial(torch.addmm, bias, mat2=transposed)
+
+
+def _packed(weight: Tensor, bias: Tensor | None, rows: int) -> Map:
+    """In oneDNN's blocked layout, which its matrix products would otherwise make anew at each call."""
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return partial(F.linear, weight=weight, bias=bias)
+    blocked = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, blocked, bias, "none", [], "")

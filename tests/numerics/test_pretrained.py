@@ -1,0 +1,201 @@
+"""GPT-2 in and out of transformers: the same logits and gradients both ways, and what is refused."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaConfig
+
+from genkit import export, load, train
+from genkit.config import compose, pretrained
+from genkit.core.errors import CheckpointError, ConfigError
+from genkit.core.spec import TokenSpec
+from genkit.core.tokens import ByteCodec, CharCodec, SubwordCodec
+from genkit.families.gpt import GPT
+
+TEXT = "To be, or not to be, that is the question:\n" * 40
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A random GPT-2 with a tokeniser of bytes, as transformers saves it."""
+    place = tmp_path_factory.mktemp("models") / "gpt2"
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=256, n_positions=32, n_embd=16, n_layer=2, n_head=2))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    model.save_pretrained(place)
+    (place / "tokenizer.json").write_text(export.tokenizer_json(ByteCodec()), encoding="utf-8")
+    return place
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    file = tmp_path_factory.mktemp("text") / "text.txt"
+    file.write_text(TEXT, encoding="utf-8")
+    return file
+
+
+def built(folder, **knobs) -> GPT:
+    knobs = {**pretrained.knobs_of(folder), **knobs}
+    module = GPT(TokenSpec(SubwordCodec((folder / "tokenizer.json").read_text("utf-8"))), **knobs).eval()
+    export.read(module, folder)
+    return module
+
+
+def test_weights_come_in_exactly(folder):
+    ours, theirs = built(folder), GPT2LMHeadModel.from_pretrained(folder).eval()
+    tokens = torch.randint(0, 256, (2, 32), generator=torch.Generator().manual_seed(0))
+    mine, peers = ours.network(tokens), theirs(tokens).logits
+    torch.testing.assert_close(mine, peers, rtol=1e-5, atol=1e-5)
+    mine.square().mean().backward()
+    peers.square().mean().backward()
+    torch.testing.assert_close(
+        ours.network.tokens.weight.grad, theirs.transformer.wte.weight.grad, rtol=1e-4, atol=1e-6
+    )
+    torch.testing.assert_close(
+        ours.network.blocks[1].feed_forward.up.weight.grad.T,
+        theirs.transformer.h[1].mlp.c_fc.weight.grad,
+        rtol=1e-4,
+        atol=1e-6,
+    )
+    shorter = built(folder, block_size=8)
+    torch.testing.assert_close(shorter.network(tokens[:, :8]), mine[:, :8], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("codec", "blocks"),
+    [
+        (CharCodec.of("abc é\n颜"), {}),
+        (ByteCodec(), {"bias": True, "activation": "gelu_tanh", "tie": False}),
+        (ByteCodec(), {"activation": "relu2", "lora_rank": 2}),
+    ],
+    ids=["chars", "bytes-bias", "bytes-lora"],
+)
+def test_weights_and_tokens_go_out_exactly(codec, blocks, tmp_path):
+    torch.manual_seed(0)
+    module = GPT(TokenSpec(codec), block_size=16, n_layer=2, n_head=2, n_embd=16, **blocks).eval()
+    with torch.no_grad():
+        for parameter in module.parameters():  # low-rank updates that are not zero, too
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    out = export.write(module, tmp_path / "out")
+    theirs, tokenizer = AutoModelForCausalLM.from_pretrained(out).eval(), AutoTokenizer.from_pretrained(out)
+    ids = codec.encode("ab cé\n颜a")
+    assert tokenizer("ab cé\n颜a")["input_ids"] == ids.tolist()
+    assert tokenizer.decode(ids.tolist()) == "ab cé\n颜a"
+    tokens = torch.as_tensor(ids)[None]
+    torch.testing.assert_close(theirs(tokens).logits, module.network(tokens), rtol=1e-5, atol=1e-5)
+    with pytest.raises(ConfigError, match="exists"):
+        export.write(module, out)
+
+
+def test_other_blocks_do_not_go_out(tmp_path):
+    module = GPT(TokenSpec(ByteCodec()), n_embd=16, n_head=2, n_layer=1, positions="rotary", norm="rms")
+    with pytest.raises(ConfigError, match=r"positions=rotary.*norm=rms"):
+        export.write(module, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+def test_fine_tuning_begins_at_the_pretrained_model(folder, text, tmp_path, rank):
+    """The first validation would be the peer's; after some steps the loss is lower and only updates moved."""
+    words = [
+        *("model=gpt", f"pretrained={folder}", "data=text_file", f"data.path={text}", "batch_size=4"),
+        *("trainer=cpu", "budget.steps=8", "optim.warmup=0", "callbacks.progress=none", "name=fine"),
+        *(f"model.lora_rank={rank or 'null'}", f"paths.runs_dir={tmp_path}", f"paths.cache_dir={tmp_path}/c"),
+    ]
+    record = train(words)
+    tuned, start = load("fine", runs_dir=tmp_path), built(folder)
+    moved = {
+        name: not torch.equal(tensor, dict(start.network.named_parameters())[plain])
+        for name, tensor in tuned.network.named_parameters()
+        if (plain := name.replace("base_layer.", "")) in dict(start.network.named_parameters())
+    }
+    assert any(moved.values()) == (rank is None)
+    assert len(moved) == len(list(start.network.parameters()))
+    if rank:
+        trained = tuned.phases()[0].parameters
+        assert {p.shape[0] for p in trained if p.shape[1] == 16} == {rank}
+        assert len(trained) == 2 * 4 * 2
+    ids = torch.as_tensor(ByteCodec().encode(TEXT[:33]))[None]
+    before, after = (
+        torch.nn.functional.cross_entropy(module.network(ids[:, :-1])[0], ids[0, 1:]).item()
+        for module in (start, tuned)
+    )
+    assert after < before
+    assert record["final"]["val/nll"] < before
+    assert len(tuned.sample(1, prompt="To be", max_new_tokens=5).texts[0]) >= 5
+    theirs = AutoModelForCausalLM.from_pretrained(export.write(tuned, tmp_path / "out")).eval()
+    torch.testing.assert_close(theirs(ids[:, :-1]).logits, tuned.network(ids[:, :-1]), rtol=1e-4, atol=1e-5)
+
+
+# ---------------------------------------------------------------------- what is refused, before torch
+
+
+def refused(folder, text, kind, *words):
+    of_text = ["data=text_file", f"data.path={text}"] * all(not word.startswith("data=") for word in words)
+    with pytest.raises(kind) as caught:
+        compose("train", [f"pretrained={folder}", *of_text, *words])
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def copied(folder, tmp_path, without=()):
+    place = tmp_path / "copy"
+    place.mkdir()
+    for file in folder.iterdir():
+        if file.name not in without:
+            (place / file.name).write_bytes(file.read_bytes())
+    return place
+
+
+def test_another_architecture_is_refused(tmp_path, text):
+    LlamaConfig().save_pretrained(tmp_path / "llama")
+    assert "llama; genkit reads gpt2" in refused(tmp_path / "llama", text, ConfigError)
+
+
+def test_a_setting_that_is_not_computed_is_refused(folder, text, tmp_path):
+    place = copied(folder, tmp_path)
+    plain = json.loads((place / "config.json").read_text())
+    (place / "config.json").write_text(json.dumps({**plain, "scale_attn_by_inverse_layer_idx": True}))
+    assert "scale_attn_by_inverse_layer_idx" in refused(place, text, ConfigError)
+
+
+def test_a_truncated_folder_is_refused(folder, text, tmp_path):
+    place = copied(folder, tmp_path)
+    weights = (place / "model.safetensors").read_bytes()
+    for cut in (0, 5, 100, len(weights) - 1):
+        (place / "model.safetensors").write_bytes(weights[:cut])
+        assert "cut short" in refused(place, text, CheckpointError)
+    (place / "tokenizer.json").unlink()
+    (place / "model.safetensors").write_bytes(weights)
+    assert "tokenizer.json is missing" in refused(place, text, CheckpointError)
+    (place / "config.json").write_text("{")
+    assert "config.json is damaged" in refused(place, text, CheckpointError)
+
+
+def test_a_pickle_is_refused(folder, text, tmp_path):
+    place = copied(folder, tmp_path, without=["model.safetensors"])
+    torch.save({}, place / "pytorch_model.bin")
+    assert "is a pickle" in refused(place, text, CheckpointError)
+
+
+def test_contradictions_are_refused(folder, text):
+    assert "model.n_layer=3" in refused(folder, text, ConfigError, "model.n_layer=3")
+    assert "data.tokenizer=bytes" in refused(folder, text, ConfigError, "data.tokenizer=bytes")
+    assert "block_size=64" in refused(folder, text, ConfigError, "model.block_size=64")
+    assert "choose model=gpt" in refused(folder, text, ConfigError, "model=dcgan", "data=digits")
+    assert "choose data=" in refused(folder, text, ConfigError, "model=gpt", "data=digits")
+    assert "init_from" in refused(folder, text, ConfigError, "init_from=x")
+
+
+def test_a_missing_tensor_is_refused(folder, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    place = copied(folder, tmp_path)
+    tensors = load_file(place / "model.safetensors")
+    tensors.pop("transformer.h.1.ln_2.bias")
+    save_file(tensors, place / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"h\.1\.ln_2\.bias"):
+        built(place)

@@ -1,0 +1,146 @@
+"""Interpolation, reconstruction and completion on models whose answers are known."""
+
+import pytest
+import torch
+from torch import nn
+
+from genkit import verbs
+from genkit.core.batch import Batch
+from genkit.core.errors import ConfigError
+from genkit.core.noise import Noise
+from genkit.core.observation import AveragePool, Mask, WhiteNoise, mask
+from genkit.core.spec import ArraySpec
+from genkit.families.dcgan import DCGAN
+from genkit.families.vae import VAE
+
+
+class Linear(nn.Module):
+    """z -> z W + ½ as images of 4×4."""
+
+    def __init__(self, latent_size):
+        super().__init__()
+        torch.manual_seed(3)
+        self.weight = nn.Parameter(0.08 * torch.randn(latent_size, 16))
+
+    def forward(self, latent, labels=None):
+        return (latent @ self.weight).view(-1, 1, 4, 4)
+
+
+def linear_model(latent_size=3):
+    model = VAE(ArraySpec(1, 4, 4), network="mlp", latent_size=latent_size, likelihood="gaussian").eval()
+    model.decoder = Linear(latent_size)
+    return model
+
+
+def truth(model, n=5):
+    with torch.no_grad():
+        latent = 0.5 * Noise(9, range(n)).normal("truth", model.latent_size)
+        return latent, model.decode(latent)
+
+
+def posterior_mean(model, rows, y, scale):
+    """Of z given y = z A + b + σ ε, in closed form."""
+    weight = model.decoder.weight.detach() @ rows
+    precision = torch.eye(model.latent_size) + weight @ weight.T / scale**2
+    offset = 0.5 * rows.sum(0)
+    return torch.linalg.solve(precision, weight @ (y - offset).T / scale**2).T
+
+
+def rows_of(observation):
+    """The observation as a matrix (16, M)."""
+    basis = torch.eye(16).view(16, 1, 4, 4)
+    return observation.measure(basis).flatten(1)
+
+
+OBSERVATIONS = {
+    "mask": mask("lower", 4, 4),
+    "box": mask("box", 4, 4),
+    "pool": AveragePool(factor=2),
+    "noise": WhiteNoise(scale=0.2),
+}
+
+
+@pytest.mark.parametrize("name", OBSERVATIONS)
+def test_the_latents_found_are_the_posterior_mean_of_a_linear_model(name):
+    observation, model = OBSERVATIONS[name], linear_model()
+    _, images = truth(model)
+    measured = observation.observe(images, Noise(0, range(5)))
+    found = verbs.explain(model, observation, measured, None, Noise(0, range(5)))
+    expected = posterior_mean(model, rows_of(observation), measured.flatten(1), observation.scale)
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", OBSERVATIONS)
+def test_the_log_likelihood_of_an_observation_is_a_normal_density(name):
+    observation = OBSERVATIONS[name]
+    torch.manual_seed(0)
+    images, others = torch.rand(2, 5, 1, 4, 4)
+    measured = observation.measure(others)
+    expected = torch.distributions.Normal(observation.measure(images), observation.scale).log_prob(measured)
+    torch.testing.assert_close(observation.log_likelihood(images, measured), expected.flatten(1).sum(1))
+
+
+def test_what_is_known_stays_and_the_hidden_is_not_looked_at():
+    model, observation = linear_model(), mask("right", 4, 4)
+    _, images = truth(model)
+    spoiled = images.clone()
+    spoiled[..., 2:] = 77.0
+    batch = Batch(torch.zeros(5, 1, 4, 4), range(5))
+    results = [
+        verbs.complete(model, observation, observation.observe(x, Noise(0, range(5))), batch)
+        for x in (images, spoiled)
+    ]
+    assert torch.equal(*results)
+    assert torch.equal(results[0][..., :2], images[..., :2])
+
+
+def test_noise_of_known_scale_is_added_to_every_pixel():
+    images = torch.full((50, 1, 8, 8), 0.5)
+    noisy = WhiteNoise(scale=0.2).observe(images, Noise(0, range(50)))
+    assert float((noisy - images).std()) == pytest.approx(0.2, rel=0.05)
+
+
+def test_masks_hide_what_their_names_say():
+    lower, box, half = mask("lower", 6, 6), mask("box", 8, 8), mask("random", 8, 8, seed=1)
+    assert lower.known[:3].all()
+    assert not lower.known[3:].any()
+    assert int((~box.known).sum()) == 16
+    assert int(half.known.sum()) == 32
+    assert lower.prefix() == 18
+    assert mask("upper", 6, 6).prefix() is None
+    assert not torch.equal(half.known, mask("random", 8, 8, seed=2).known)
+    with pytest.raises(ConfigError, match="lower, upper"):
+        mask("lowre", 6, 6)
+
+
+def test_a_completion_does_not_depend_on_its_neighbours():
+    torch.manual_seed(0)
+    model = DCGAN(ArraySpec(1, 8, 8), latent_size=4, width=4).eval()
+    images = model.sample(3).data
+    observation = Mask(known=mask("lower", 8, 8).known)
+    measured = observation.measure(images)
+    whole = verbs.complete(model, observation, measured, Batch(images, range(3)), seed=2)
+    part = verbs.complete(model, observation, measured[1:2], Batch(images[1:2], range(1, 2)), seed=2)
+    torch.testing.assert_close(whole[1:2], part, atol=1e-3, rtol=0)
+
+
+def test_paths_begin_and_end_where_they_should():
+    torch.manual_seed(0)
+    model = linear_model()
+    first, last = torch.randn(2, 4, 3)
+    for path in ("linear", "spherical"):
+        way = verbs.interpolate(model, 4, steps=5, path=path, ends=(first, last))
+        assert way.shape == (4, 5, 1, 4, 4)
+        with torch.no_grad():
+            torch.testing.assert_close(way[:, 0], model.decode(first))
+            torch.testing.assert_close(way[:, -1], model.decode(last))
+    unit = verbs.spherical(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), 0.5)
+    torch.testing.assert_close(unit, torch.full((1, 2), 0.5**0.5))
+    same = verbs.spherical(first, first, 0.3)
+    torch.testing.assert_close(same, first)
+
+
+def test_a_model_without_the_capability_says_what_it_has():
+    model = DCGAN(ArraySpec(1, 8, 8), latent_size=4, width=4)
+    with pytest.raises(ConfigError, match=r"Reconstruction.*LatentSpace"):
+        verbs.reconstruct(model, Batch(torch.zeros(1, 1, 8, 8), range(1)))
