@@ -57,7 +57,7 @@ KEYS = {
     "model-sweep": (["model=gpt,vae"], 2, "add -m"),
 }
 OPTIONS = {
-    "model": (["model=gptt"], 2, "model=gptt", "Did you mean gpt?", "dcgan, gpt, vae, vae_mlp"),
+    "model": (["model=gptt"], 2, "model=gptt", "Did you mean gpt?", "Known: dcgan, gpt,"),
     "experiment": (["experiment=colours"], 2, "Did you mean colors?"),
     "debug": (["debug=nope"], 2, "fast"),
     "data": (["data=minst"], 2, "Did you mean mnist?"),
@@ -149,7 +149,12 @@ PLACES = {
     "nul-file": (["data=text_file", "data.path=/a\0b"], 2, "data.path", "NUL"),
     "folder-file": (["data=text_file", "data.path=/"], 4, "is a folder"),
     "no-shakespeare": (["data=shakespeare", "paths.data_dir=/nonexistent"], 4, "paths.data_dir"),
-    "no-mnist": (["model=vae", "data=mnist", "paths.data_dir=/nonexistent"], 4, "GENKIT_DATA_DIR"),
+    "no-mnist": (
+        ["model=vae", "data=mnist", "data.download=false", "paths.data_dir=/nonexistent"],
+        4,
+        "GENKIT_DATA_DIR",
+        "data.download=true",
+    ),
     "block": (["model.block_size=100000"], 4, "23212", "100001", "largest that fits is 23211"),
     "runs-file": (["paths.runs_dir=/dev/null"], 6, "/dev/null", "another folder"),
     "runs-proc": (["paths.runs_dir=/proc/x"], 6, "/proc", "another folder"),

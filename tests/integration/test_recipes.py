@@ -52,6 +52,7 @@ def test_recipe_trains(recipe, tmp_path):
     cfg = config.compose("train", [f"experiment={recipe}"])
     words = [f"experiment={recipe}", "debug=fast", "trainer=cpu", "callbacks.progress=none", "logger=none"]
     words += [f"paths.runs_dir={tmp_path}", "name=run", "callbacks.samples.n=0", "trainer.val_batches=1"]
+    words += ["data.download=false"] if "download" in cfg["data"] else []
     try:
         record = train([*words, *SMALL[cfg["model"]["family"]]])
     except DataError as error:

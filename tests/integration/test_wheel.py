@@ -68,6 +68,7 @@ def test_it_composes_from_another_folder(site, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_it_trains_and_samples_from_another_folder(site, tmp_path):
     words = ["model=vae", "data=digits", "debug=fast", "trainer=cpu", "name=a", "callbacks.progress=none"]
     said = python(site, tmp_path, "-m", "genkit", "train", *words)
