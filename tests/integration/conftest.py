@@ -69,6 +69,14 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """Packed data of the tests lie among the tests' files."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GENKIT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """`trained(family)`: the folder of a run of 4 steps with checkpoints at 2 and 4, made once."""

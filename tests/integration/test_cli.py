@@ -185,6 +185,7 @@ def test_a_name_is_taken_as_typed(name, tmp_path, genkit):
     assert code == 0
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_each_and_reports_the_first_failure(tmp_path, genkit):
     typed = [word for word in words("vae", tmp_path, "x", "budget.steps=1") if not word.startswith("name=")]
     code, out, err = genkit("train", "-m", *typed, "seed=0,-1")

@@ -1,0 +1,143 @@
+"""What watches a training: history, budget, the recorder's choice of the best, the layout of moments."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from genkit import checkpoints
+from genkit.callbacks import BudgetStop, CSVHistory, Recorder, lay_out_as_parameters
+from genkit.families.vae import VAE
+from genkit.runs import Run
+from tests.conftest import IMAGES, fit, images
+
+
+def read(path):
+    return [line.split(",") for line in path.read_text().splitlines()]
+
+
+# ---------------------------------------------------------------------- metrics.csv
+
+
+def test_history_has_a_row_a_step_and_a_column_a_term(tmp_path):
+    history = CSVHistory(tmp_path / "metrics.csv")
+    history.log_metrics({"train/nll": 1.0, "epoch": 0}, 1)
+    history.log_metrics({"train/nll": 0.5}, 2)
+    history.log_metrics({"val/nll": 1 / 3}, 2)
+    history.finalize("success")
+    assert read(tmp_path / "metrics.csv") == [
+        ["step", "train/nll", "val/nll"],
+        ["1", "1", ""],
+        ["2", "0.5", "0.33333333"],
+    ]
+
+
+def test_a_resumed_history_goes_on_and_forgets_what_was_lost(tmp_path):
+    file = tmp_path / "metrics.csv"
+    first = CSVHistory(file)
+    for step in (1, 2, 3):
+        first.log_metrics({"a": step}, step)
+    first.save()
+    resumed = CSVHistory(file, start_step=2)  # the process died after step 3, its checkpoint was step 2
+    resumed.log_metrics({"a": 30, "b": 1}, 3)
+    resumed.save()
+    assert read(file) == [["step", "a", "b"], ["1", "1", ""], ["2", "2", ""], ["3", "30", "1"]]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_new_run_forgets_an_old_file(tmp_path):
+    file = tmp_path / "metrics.csv"
+    file.write_text("step,a\n1,2\n")
+    CSVHistory(file).save()
+    assert read(file) == [["step"]]
+
+
+# ---------------------------------------------------------------------- the end
+
+
+@pytest.mark.parametrize(("step", "stops"), [(4, False), (5, True), (6, True)])
+def test_a_budget_in_steps(step, stops):
+    trainer = SimpleNamespace(global_step=step, should_stop=False)
+    BudgetStop(5, None).on_train_batch_end(trainer, None)
+    assert trainer.should_stop is stops
+
+
+@pytest.mark.parametrize(("spent", "stops"), [(0.9, False), (1.0, True)])
+def test_a_budget_in_seconds(spent, stops):
+    strategy = SimpleNamespace(broadcast=lambda value: value)
+    trainer = SimpleNamespace(global_step=9, should_stop=False, strategy=strategy)
+    BudgetStop(None, 1.0).on_train_batch_end(trainer, SimpleNamespace(seconds=spent))
+    assert trainer.should_stop is stops
+
+
+# ---------------------------------------------------------------------- the recorder
+
+
+class Scripted(VAE):
+    """A VAE whose validation term is the next number of a list."""
+
+    values = ()
+
+    def score_batch(self, batch, noise):
+        terms = super().score_batch(batch, noise)
+        if not self.training and noise.purpose == "validation":
+            step = self.global_step // 2 - 1
+            return {**terms, "neg_elbo": torch.full_like(terms["neg_elbo"], self.values[step])}
+        return terms
+
+
+def test_the_lowest_term_is_the_best_and_stays(tmp_path):
+    run = Run.create(tmp_path, "run")
+    module = Scripted(IMAGES, network="mlp", latent_size=2, hidden=8)
+    module.values = [3.0, 1.0, 1.0, 2.0, 5.0]
+    recorder = Recorder(run, every=None, keep=1, select="val/neg_elbo", about={"family": "vae"})
+    batches = [images(4, seed) for seed in range(10)]
+    fit(module, batches, [images(4)], callbacks=[recorder], val_check_interval=2)
+    assert run.record()["best"] == {"step": 4, "metric": "val/neg_elbo", "value": 1.0}
+    assert checkpoints.available(run.checkpoints) == [4, 10]
+    assert checkpoints.locate(run.checkpoints, "best").name == "step-4"
+    assert run.record()["final"]["step"] == 10
+    loaded = checkpoints.load(checkpoints.locate(run.checkpoints, "last"), trainer=True)
+    assert loaded.about["family"] == "vae"
+    assert len(loaded.trainer["optimizers"]) == 1
+
+
+def test_without_a_term_there_is_no_best(tmp_path):
+    run = Run.create(tmp_path, "run")
+    module = VAE(IMAGES, network="mlp", latent_size=2, hidden=8)
+    recorder = Recorder(run, every=3, keep=2, select=None, about={})
+    fit(module, [images(4)] * 8, [images(4)], callbacks=[recorder], val_check_interval=2)
+    assert checkpoints.available(run.checkpoints) == [6, 8]
+    assert not (run.checkpoints / "best").exists()
+    assert "best" not in run.record()
+
+
+# ---------------------------------------------------------------------- resuming
+
+
+def test_loaded_moments_lie_in_memory_as_their_parameters():
+    def step(layer, optimizer):
+        torch.manual_seed(0)
+        layer(torch.randn(2, 3, 8, 8)).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def made():
+        torch.manual_seed(1)
+        layer = nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
+        return layer, torch.optim.Adam(layer.parameters(), fused=True)
+
+    (one, optimizer), (two, other) = made(), made()
+    step(one, optimizer)
+    step(two, other)
+    saved = copy.deepcopy(optimizer.state_dict())
+    for state in saved["state"].values():  # as a file returns them
+        state.update({key: value.contiguous().clone() for key, value in state.items()})
+    other.load_state_dict(saved)
+    lay_out_as_parameters(other)
+    assert other.state[two.weight]["exp_avg"].stride() == two.weight.stride()
+    step(one, optimizer)
+    step(two, other)
+    assert torch.equal(one.weight, two.weight)
