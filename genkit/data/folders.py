@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -35,6 +36,8 @@ SUFFIXES = (*COMMON, ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".jp2", ".a
 ROWS = 256  # pictures that a process takes at once
 IN_PROCESS = 1_000  # fewer pictures are decoded here; starting processes takes a second
 WAITING, DONE, REFUSED = 0, 1, 2
+# Decoders of damaged files raise whatever they stumble over.
+DAMAGE = (OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError, EOFError, struct.error)
 
 
 class Pictures(ABC):
@@ -226,31 +229,33 @@ def look_at(pictures: Pictures, cache_dir: str) -> Look:
 
 
 def _measure_rows(opener: Callable[[int], Image.Image], rows: Sequence[int]) -> list[Any]:
-    return [_attempt(lambda row=row: _measured(opener, row)) for row in rows]  # type: ignore[misc]
+    def one(row: int) -> tuple[int, int, str]:
+        with opener(row) as image:
+            return measure(image)
+
+    return attempts(one, rows)
 
 
-def _measured(opener: Callable[[int], Image.Image], row: int) -> tuple[int, int, str]:
-    with opener(row) as image:
-        return measure(image)
-
-
-def _attempt(work: Callable[[], Any]) -> Any:
-    """What the work returns, or a text that says why a picture cannot be read."""
+def attempts(work: Callable[[int], Any], rows: Sequence[int]) -> list[Any]:
+    """What the work returns for each row, or a text that says why a picture cannot be read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            return work()
-        except Image.UnidentifiedImageError:
-            return "no picture that can be identified"
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
-        except MemoryError:
-            return "too large for the memory"
-        # Decoders of damaged files raise whatever they stumble over.
-        except (OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError, EOFError) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            return " ".join(reason.split())[:150]
+        return [_attempt(work, row) for row in rows]
+
+
+def _attempt(work: Callable[[int], Any], row: int) -> Any:
+    try:
+        return work(row)
+    except Image.UnidentifiedImageError:
+        return "no picture that can be identified"
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    except MemoryError:
+        return "too large for the memory"
+    except DAMAGE as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return " ".join(reason.split())[:150]
 
 
 def spread(work: Callable[[Sequence[int]], Any], rows: Sequence[int]) -> Iterator[tuple[Sequence[int], Any]]:
@@ -409,11 +414,15 @@ def _decode_rows(
 
     def one(row: int) -> None:
         with opener(row) as image:
-            picture = to_array(image, form)
-        images[row] = picture
-        numbers[row] = hashes(picture)
+            images[row] = to_array(image, form)
 
-    return [_attempt(lambda row=row: one(row)) for row in rows]  # type: ignore[misc]
+    refused = attempts(one, rows)
+    good = [row for row, reason in zip(rows, refused, strict=True) if reason is None]
+    step = max(1, 2**24 // int(np.prod(form.shape)))
+    for start in range(0, len(good), step):
+        part = good[start : start + step]
+        numbers[part] = hashes(images[part])
+    return refused
 
 
 def _digest_rows(images: np.ndarray, rows: np.ndarray) -> str:
