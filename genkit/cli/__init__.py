@@ -60,6 +60,13 @@ SAMPLE_WORDS = """\
   batch_size= device=auto   samples drawn at once; auto | cpu | gpu | mps
   and the options of the family: genkit families"""
 
+DATA_WORDS = """\
+  genkit data                          the datasets
+  genkit data look data=NAME           its shape, its parts, its fingerprint (as a model sees it with model=)
+  genkit data check data=NAME          unreadable files, sizes, duplicates, overlap, classes, blank content
+  genkit data pack data=NAME           read it once into paths.cache_dir, as the first training would
+  genkit data show data=NAME n=64 out=FILE.png part=train   a grid of images, or texts"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; a refusal is one line on stderr."""
@@ -130,6 +137,8 @@ def print_help(command: str | None) -> int:
         _print_groups()
     elif command == "sample":
         print(SAMPLE_WORDS)
+    elif command == "data":
+        print(DATA_WORDS)
     return 0
 
 

@@ -34,7 +34,7 @@ from genkit.data.splits import parts_of
 COMMON = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 SUFFIXES = (*COMMON, ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".jp2", ".avif")
 ROWS = 256  # pictures that a process takes at once
-IN_PROCESS = 1_000  # fewer pictures are decoded here; starting processes takes a second
+PICTURES_HERE, HEADERS_HERE = 2_000, 20_000  # not worth starting processes for
 WAITING, DONE, REFUSED = 0, 1, 2
 # Decoders of damaged files raise whatever they stumble over.
 DAMAGE = (OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError, EOFError, struct.error)
@@ -63,8 +63,8 @@ class Pictures(ABC):
         return len(self.names)
 
     @abstractmethod
-    def opener(self) -> Callable[[int], Image.Image]:
-        """A function that other processes can be sent and that opens picture i.
+    def opener(self, rows: Sequence[int]) -> Callable[[int], Image.Image]:
+        """A function that opens one of these pictures by its row, and that other processes can be sent.
 
         It raises OSError or ValueError for a picture that cannot be read.
         """
@@ -82,12 +82,12 @@ class FilePictures(Pictures):
     classes: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
 
-    def opener(self) -> Callable[[int], Image.Image]:
-        return partial(_open, self.root, self.names)
+    def opener(self, rows: Sequence[int]) -> Callable[[int], Image.Image]:
+        return partial(_open, {row: os.path.join(self.root, self.names[row]) for row in rows})
 
 
-def _open(root: Path, names: Sequence[str], i: int) -> Image.Image:
-    return Image.open(os.path.join(root, names[i]))
+def _open(paths: Mapping[int, str], row: int) -> Image.Image:
+    return Image.open(paths[row])
 
 
 # ---------------------------------------------------------------------- listing
@@ -210,9 +210,8 @@ def look_at(pictures: Pictures, cache_dir: str) -> Look:
         sizes = np.zeros((len(pictures), 2), np.int32)
         modes: Counter[str] = Counter()
         refused = dict(pictures.missing)
-        opener = pictures.opener()
         with progress("looking at pictures", len(pictures), 5_000) as advance:
-            for rows, answers in spread(partial(_measure_rows, opener), range(len(pictures))):
+            for rows, answers in spread(_measure_rows, pictures, range(len(pictures)), HEADERS_HERE):
                 for row, answer in zip(rows, answers, strict=True):
                     if isinstance(answer, str):
                         refused[pictures.names[row]] = answer
@@ -258,23 +257,34 @@ def _attempt(work: Callable[[int], Any], row: int) -> Any:
         return " ".join(reason.split())[:150]
 
 
-def spread(work: Callable[[Sequence[int]], Any], rows: Sequence[int]) -> Iterator[tuple[Sequence[int], Any]]:
-    """(rows, work(rows)) for slices of the rows, on every core where it is worth starting processes."""
+Work = Callable[[Callable[[int], Image.Image], Sequence[int]], Any]
+
+
+def spread(
+    work: Work, pictures: Pictures, rows: Sequence[int], alone: int
+) -> Iterator[tuple[Sequence[int], Any]]:
+    """(rows, work(opener, rows)) for slices of the rows, on every core.
+
+    Args:
+        alone: up to so many rows are worked on here, for starting processes takes a second.
+    """
     slices = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
+    tasks = ((work, pictures.opener(part), part) for part in slices)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1 or len(rows) < IN_PROCESS:
-        for part in slices:
-            yield part, work(part)
+    if cores == 1 or len(rows) <= alone:
+        yield from (_with_rows(*task) for task in tasks)
         return
     from joblib import Parallel, delayed
 
     # Processes of joblib's own kind need no guard in the user's script, and share no locks with this one.
     made = Parallel(n_jobs=cores, return_as="generator_unordered", batch_size=1)
-    yield from made(delayed(_with_rows)(work, part) for part in slices)
+    yield from made(delayed(_with_rows)(*task) for task in tasks)
 
 
-def _with_rows(work: Callable[[Sequence[int]], Any], rows: Sequence[int]) -> tuple[Sequence[int], Any]:
-    return rows, work(rows)
+def _with_rows(
+    work: Work, opener: Callable[[int], Image.Image], rows: Sequence[int]
+) -> tuple[Sequence[int], Any]:
+    return rows, work(opener, rows)
 
 
 # ---------------------------------------------------------------------- packing
@@ -388,11 +398,11 @@ def _decode(pictures: Pictures, rows: np.ndarray, form: Form, folder: Path) -> d
     state = np.lib.format.open_memmap(state_file, "r+")
     waiting = rows[np.asarray(state)[rows] != DONE]
     refused: dict[str, str] = {}
-    work = partial(_decode_rows, pictures.opener(), form, folder)
+    work = partial(_decode_rows, form, folder)
     with progress("packing pictures", len(rows), 2_000) as advance:
         advance(len(rows) - len(waiting))
         since = 0
-        for done, answers in spread(work, waiting.tolist()):
+        for done, answers in spread(work, pictures, waiting.tolist(), PICTURES_HERE):
             since += len(done)
             if since >= 20_000:  # what is marked as done is on the disk
                 synchronise(folder / "images.npy")
@@ -407,7 +417,7 @@ def _decode(pictures: Pictures, rows: np.ndarray, form: Form, folder: Path) -> d
 
 
 def _decode_rows(
-    opener: Callable[[int], Image.Image], form: Form, folder: Path, rows: Sequence[int]
+    form: Form, folder: Path, opener: Callable[[int], Image.Image], rows: Sequence[int]
 ) -> list[str | None]:
     images = np.lib.format.open_memmap(folder / "images.npy", "r+")
     numbers = np.lib.format.open_memmap(folder / "hashes.npy", "r+")

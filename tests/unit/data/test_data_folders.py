@@ -148,11 +148,11 @@ def test_an_interrupted_packing_goes_on(tmp_path, monkeypatch):
     whole = opened(root, tmp_path / "other").fingerprint
     decode, calls = folders._decode_rows, []
 
-    def stops(opener, form, folder, rows):
+    def stops(form, folder, opener, rows):
         calls.append(len(rows))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return decode(opener, form, folder, rows)
+        return decode(form, folder, opener, rows)
 
     monkeypatch.setattr(folders, "_decode_rows", stops)
     with pytest.raises(KeyboardInterrupt):
@@ -165,7 +165,8 @@ def test_an_interrupted_packing_goes_on(tmp_path, monkeypatch):
 def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):
     root = fill(tmp_path / "p", 300)
     one = opened(root, tmp_path / "one").fingerprint
-    monkeypatch.setattr(folders, "IN_PROCESS", 10)
+    monkeypatch.setattr(folders, "PICTURES_HERE", 10)
+    monkeypatch.setattr(folders, "HEADERS_HERE", 10)
     assert opened(root, tmp_path / "several").fingerprint == one
 
 

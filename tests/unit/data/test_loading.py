@@ -31,7 +31,7 @@ DATASETS = {
 def same(one, other):
     pairs = [(one.data, other.data), (one.labels, other.labels), (one.weight, other.weight)]
     return one.rows == other.rows and all(
-        a is None and b is None or torch.equal(a.long(), b.long()) for a, b in pairs
+        (a is None and b is None) or torch.equal(a.long(), b.long()) for a, b in pairs
     )
 
 
