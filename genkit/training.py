@@ -184,6 +184,7 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
         seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
     )
     trainer = _trainer(cfg, run, module, data, total_steps, checkpoint, callbacks or [])
+    data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
     if trainer.is_global_zero:
         _describe(run, cfg, module, dataset)
         for notice in dataset.notices:

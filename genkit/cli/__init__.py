@@ -76,7 +76,13 @@ SCORE_WORDS = """\
   stride=                   tokens that a window scores, 1 to the context (default: half of it)
   out=FILE.jsonl            an object each: nats, perplexity, bits, of a text every token's log-probability
   checkpoint= weights= batch_size= device=   as in sampling"""
-MORE = {"sample": SAMPLE_WORDS, "score": SCORE_WORDS}
+DATA_WORDS = """\
+  genkit data                          the datasets
+  genkit data look data=NAME           its shape, its parts, its fingerprint (as a model sees it with model=)
+  genkit data check data=NAME          unreadable files, sizes, duplicates, overlap, classes, blank content
+  genkit data pack data=NAME           read it once into paths.cache_dir, as the first training would
+  genkit data show data=NAME n=64 out=FILE.png part=train   a grid of images, or texts"""
+MORE = {"sample": SAMPLE_WORDS, "score": SCORE_WORDS, "data": DATA_WORDS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

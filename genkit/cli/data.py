@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from genkit import config
+from genkit.cli import DATA_WORDS
 from genkit.cli.train import check_writable
 from genkit.core.errors import ConfigError, DataError, nearest
 from genkit.core.options import Option
@@ -18,12 +19,6 @@ from genkit.data import open_dataset, open_source
 from genkit.data.dataset import Dataset
 from genkit.data.views import native_view
 
-HELP = """\
-  genkit data                          the datasets
-  genkit data look data=NAME           its shape, its parts, its fingerprint (as a model sees it with model=)
-  genkit data check data=NAME          unreadable files, sizes, duplicates, overlap, classes, blank content
-  genkit data pack data=NAME           read it once into paths.cache_dir, as the first training would
-  genkit data show data=NAME n=64 out=FILE.png part=train   a grid of images, or texts"""
 PARTS = ("train", "validation", "test")
 
 
@@ -32,7 +27,7 @@ def data(words: list[str]) -> int:
     if not words:
         for name, file in config.groups()["data"].items():
             print(f"{name:<14} {config.about(file)}")
-        print(f"\n{HELP}")
+        print(f"\n{DATA_WORDS}")
         return 0
     action = words[0] if "=" not in words[0] else "look"
     if action not in ACTIONS:

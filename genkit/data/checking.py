@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from genkit.data.decoding import look_at
 from genkit.data.duplicates import across, as_8_bits, distinct, exact_pairs, near_pairs
-from genkit.data.folders import Pictures, look_at
+from genkit.data.folders import Pictures
 from genkit.data.images import by_precedence, divided, known_hashes, packed_images
 from genkit.data.packing import printable
 from genkit.data.sources import Images, Text

@@ -15,6 +15,7 @@ from genkit.core.spec import Spec
 from genkit.core.tokens import PixelCodec
 from genkit.data.treatments import Augmentation, Levels
 
+OUTSIDE = -1  # in a window, beyond the end of the tokens
 Gathered = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
@@ -31,6 +32,20 @@ class Examples(ABC):
 
         What an index stands for may depend on the epoch and the seed (windows of a text do).
         """
+
+    def table(self) -> np.ndarray | None:
+        """An array whose rows at `places` are the data of `gather`; None where it is no look-up alone."""
+        return None
+
+    def places(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> np.ndarray:
+        """Rows of the table, for some examples."""
+        raise NotImplementedError
+
+    def labels_and_weights(
+        self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """As `gather` has them, where there is a table."""
+        return None, None
 
 
 class ArrayExamples(Examples):
@@ -65,7 +80,20 @@ class ArrayExamples(Examples):
             images = self.augmentation.apply(images, places, epoch, seed)
         trains = self.augmentation is not None
         images = self.levels.apply(images, places, epoch, seed, trains=trains)
-        return images, None if self.labels is None else self.labels[places], None
+        return images, *self.labels_and_weights(indices)
+
+    def table(self) -> np.ndarray | None:
+        if self.augmentation or self.levels.draws:
+            return None
+        return self.levels.apply(self.images[self.rows], self.rows, 0, 0, trains=False)
+
+    def places(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> np.ndarray:
+        return indices
+
+    def labels_and_weights(
+        self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        return None if self.labels is None else self.labels[self.rows[indices]], None
 
 
 class PixelWindows(Examples):
@@ -78,11 +106,27 @@ class PixelWindows(Examples):
         return len(self.images)
 
     def gather(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Gathered:
-        images, labels, _ = self.images.gather(indices, epoch=epoch, seed=seed)
+        images, _, _ = self.images.gather(indices, epoch=epoch, seed=seed)
+        return self._windows(images), *self.labels_and_weights(indices)
+
+    def _windows(self, images: np.ndarray) -> np.ndarray:
         ids = self.codec.to_ids(images)
         windows = np.full((len(ids), ids.shape[1] + 1), self.codec.start, np.int16)
         windows[:, 1:] = ids
-        return windows, labels, np.full(len(ids), ids.shape[1], np.float32)
+        return windows
+
+    def table(self) -> np.ndarray | None:
+        images = self.images.table()
+        return None if images is None else self._windows(images)
+
+    def places(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> np.ndarray:
+        return indices
+
+    def labels_and_weights(
+        self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        labels, _ = self.images.labels_and_weights(indices)
+        return labels, np.full(len(indices), self.codec.length, np.float32)
 
 
 class TokenWindows(Examples):
@@ -91,7 +135,7 @@ class TokenWindows(Examples):
     Training windows start at an offset that changes with the epoch, so that in time every token is
     predicted from every length of context; an epoch reads the split once.  Elsewhere the windows tile the
     split from its beginning, so that every token but the first is predicted once; beyond the end the last
-    one holds -1.
+    one holds `OUTSIDE`.
     """
 
     def __init__(self, tokens: np.ndarray, block_size: int, *, moving: bool) -> None:
@@ -104,17 +148,31 @@ class TokenWindows(Examples):
         return -(-predicted // self.block_size)
 
     def gather(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Gathered:
+        places = self.places(indices, epoch=epoch, seed=seed)
+        inside = places < len(self.tokens)
+        windows = self.tokens[np.where(inside, places, 0)].astype(np.int32)
+        windows[~inside] = OUTSIDE
+        return windows, None, inside[:, 1:].sum(1).astype(np.float32)
+
+    def table(self) -> np.ndarray | None:
+        """The tokens, and what stands beyond their end."""
+        return np.append(self.tokens.astype(np.int32), np.int32(OUTSIDE))
+
+    def places(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> np.ndarray:
+        """(B, T + 1)."""
         offset = 0
         if self.moving:
             room = len(self.tokens) - 1 - len(self) * self.block_size
-            offset = int(
-                np.random.Philox(key=[seed, epoch]).random_raw() % (min(room, self.block_size - 1) + 1)
-            )
+            drawn = np.random.Philox(key=[seed, epoch]).random_raw()
+            offset = int(drawn % (min(room, self.block_size - 1) + 1))
         places = offset + indices[:, None] * self.block_size + np.arange(self.block_size + 1)
-        inside = places < len(self.tokens)
-        windows = self.tokens[np.where(inside, places, 0)].astype(np.int32)
-        windows[~inside] = -1
-        return windows, None, inside[:, 1:].sum(1).astype(np.float32)
+        return np.minimum(places, len(self.tokens))
+
+    def labels_and_weights(
+        self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        places = self.places(indices, epoch=epoch, seed=seed)
+        return None, (places[:, 1:] < len(self.tokens)).sum(1).astype(np.float32)
 
 
 @dataclass

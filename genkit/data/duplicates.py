@@ -17,7 +17,10 @@ import numpy as np
 from genkit.data.packing import open_array, packed, progress
 from genkit.data.pictures import hashes
 
-BITS = 6  # of the 64 that may differ, if one of four bands of 16 bits is equal
+BITS = 6  # of the 64 that may differ
+# Only pictures with one of these bands of bits (first, width) in common are compared.  Six differing bits
+# leave one of the seven narrow bands alone; in a large set the wide ones keep the comparisons apart.
+BANDS = (*((16 * i, 16) for i in range(4)), *((9 * i, 9) for i in range(7)))
 NEIGHBOURS = 50  # compared with each image in a band, in the order of their hashes
 CLOSE = 10.0  # root mean square difference, of 255
 _COUNTS = np.array([bin(i).count("1") for i in range(2**16)], np.uint8)
@@ -29,10 +32,11 @@ def hashes_of(images: np.ndarray, contents: str, levels: int, cache_dir: str) ->
     def build(folder: Path) -> dict[str, Any]:
         numbers = np.empty((len(images), 2), np.uint64)
         with progress("comparing images", len(images), 20_000) as advance:
-            for i, image in enumerate(images):
-                numbers[i] = hashes(as_8_bits(image, levels))
-                if i % 1000 == 999:
-                    advance(1000)
+            step = max(1, 2**24 // int(np.prod(images.shape[1:])))
+            for start in range(0, len(images), step):
+                block = as_8_bits(images[start : start + step], levels)
+                numbers[start : start + step] = hashes(block)
+                advance(len(block))
         np.save(folder / "hashes.npy", numbers)
         return {"name": "hashes", "digest": contents}
 
@@ -56,8 +60,8 @@ def near_pairs(images: np.ndarray, numbers: np.ndarray, rows: np.ndarray, levels
     """Pairs of rows that look the same, (P, 2), each pair once, the later row (in the order given) first."""
     looks = np.asarray(numbers[rows, 1])
     found: list[np.ndarray] = [np.empty((0, 2), np.int64)]
-    for band in range(4):
-        key = (looks >> np.uint64(16 * band)) & np.uint64(0xFFFF)
+    for first, width in BANDS:
+        key = (looks >> np.uint64(first)) & np.uint64(2**width - 1)
         order = np.lexsort((looks, key))
         for offset in range(1, min(NEIGHBOURS, len(rows) - 1) + 1):
             pairs = np.stack((order[offset:], order[:-offset]), axis=1)

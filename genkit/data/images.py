@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from genkit.core.errors import ConfigError
+from genkit.data.decoding import form_of, look_at, pack_pictures
 from genkit.data.duplicates import as_8_bits, hashes_of, repeated
-from genkit.data.folders import Pictures, form_of, look_at, pack_pictures
+from genkit.data.folders import Pictures
 from genkit.data.packing import digest, open_array, packed
 from genkit.data.sources import Images
 from genkit.data.splits import divide

@@ -10,6 +10,7 @@ from itertools import repeat
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
+from torch import Tensor
 
 from genkit.core.batch import Batch
 from genkit.core.errors import ConfigError
@@ -27,15 +28,26 @@ class DataModule(LightningDataModule):
         seed: of the order.
         batch_size: of the global batch in training.
         eval_batch_size: of each process elsewhere.
+        device: where the batches will be used; with a GPU they are made in memory that is copied fast.
+        resident: keep the data on that device, where it is gathered by look-up alone.
 
     Raises:
         ConfigError: the batch is larger than the training split.
     """
 
     def __init__(
-        self, dataset: Dataset, *, seed: int, batch_size: int, eval_batch_size: int | None = None
+        self,
+        dataset: Dataset,
+        *,
+        seed: int,
+        batch_size: int,
+        eval_batch_size: int | None = None,
+        device: torch.device | str = "cpu",
+        resident: bool = False,
     ) -> None:
         super().__init__()
+        self.device, self.resident = torch.device(device), resident
+        self._gatherers: dict[int, Gather] = {}
         self.dataset, self.seed, self.batch_size = dataset, seed, batch_size
         self.eval_batch_size = eval_batch_size or max(batch_size, 128)
         examples = len(dataset.split("train"))
@@ -62,9 +74,16 @@ class DataModule(LightningDataModule):
 
     def eval_loader(self, split: str, rank: int = 0, world_size: int = 1) -> EvalLoader:
         """A split in its order, each process a contiguous share of it."""
+        gather = self.gather(split)
+        bounds = [len(gather) * r // world_size for r in (rank, rank + 1)]
+        return EvalLoader(gather, range(*bounds), self.eval_batch_size)
+
+    def gather(self, split: str) -> Gather:
+        """What makes batches of a split; two names of one split share it."""
         examples = self.dataset.split(split)
-        bounds = [len(examples) * r // world_size for r in (rank, rank + 1)]
-        return EvalLoader(examples, range(*bounds), self.eval_batch_size)
+        if id(examples) not in self._gatherers:
+            self._gatherers[id(examples)] = Gather(examples, self.device, resident=self.resident)
+        return self._gatherers[id(examples)]
 
 
 class TrainStream:
@@ -75,7 +94,7 @@ class TrainStream:
     """
 
     def __init__(self, data: DataModule, start: int, total: int | None, rank: int, world: int) -> None:
-        self._examples = data.dataset.split("train")
+        self._gather = data.gather("train")
         self._seed, self._batch, self._per_epoch = data.seed, data.batch_size, data.steps_per_epoch()
         self.start, self._total, self.endless = start, total, total is None
         self._order: tuple[int, np.ndarray] | None = None
@@ -101,13 +120,13 @@ class TrainStream:
         epoch, place = divmod(step, self._per_epoch)
         first = place * self._batch
         indices = self.order(epoch)[first + self._rows.start : first + self._rows.stop]
-        return make_batch(self._examples, indices, self._rows, epoch=epoch, seed=self._seed)
+        return self._gather(indices, self._rows, epoch=epoch, seed=self._seed)
 
     def order(self, epoch: int) -> np.ndarray:
         """The examples of an epoch in their order."""
         if self._order is None or self._order[0] != epoch:
             generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
-            self._order = epoch, generator.permutation(len(self._examples))
+            self._order = epoch, generator.permutation(len(self._gather))
         return self._order[1]
 
 
@@ -128,29 +147,67 @@ class FirstBatch:
 class EvalLoader:
     """Examples in order; the last batch may be short."""
 
-    def __init__(self, examples: Examples, rows: range, batch_size: int) -> None:
-        self._examples, self._rows, self._batch = examples, rows, batch_size
+    def __init__(self, gather: Gather, rows: range, batch_size: int) -> None:
+        self._gather, self._rows, self._batch = gather, rows, batch_size
 
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch)
 
     def __iter__(self) -> Iterator[Batch]:
+        return read_ahead(self._batches)
+
+    def _batches(self) -> Iterator[Batch]:
         for start in range(0, len(self._rows), self._batch):
             rows = self._rows[start : start + self._batch]
-            yield make_batch(self._examples, np.arange(rows.start, rows.stop), rows)
+            yield self._gather(np.arange(rows.start, rows.stop), rows)
 
 
-def make_batch(
-    examples: Examples, indices: np.ndarray, rows: range, *, epoch: int = 0, seed: int = 0
-) -> Batch:
-    """Gather examples into a batch of CPU tensors."""
-    data, labels, weight = examples.gather(indices, epoch=epoch, seed=seed)
-    return Batch(
-        torch.from_numpy(data),
-        rows,
-        None if labels is None else torch.from_numpy(labels),
-        None if weight is None else torch.from_numpy(weight),
-    )
+class Gather:
+    """Batches of chosen examples: one gather each, integers as stored; a model converts them on its device.
+
+    Args:
+        device: a GPU gets batches from pinned memory.
+        resident: keep the whole split on the device.
+
+    Raises:
+        ConfigError: it has no room there, or what is drawn for each example needs the processor.
+    """
+
+    def __init__(self, examples: Examples, device: torch.device, *, resident: bool = False) -> None:
+        self.examples, self.device = examples, device
+        self._table = self._resident() if resident else None
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def _resident(self) -> Tensor:
+        table = self.examples.table()
+        if table is None:
+            raise ConfigError(
+                "data.on_device=true: what is drawn for each example is drawn on the processor; leave out"
+                " flip, shift, crop and binarize, or on_device."
+            )
+        free = torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else None
+        if free is not None and table.nbytes > free // 2:
+            raise ConfigError(
+                f"data.on_device=true: the data has {table.nbytes / 1e9:.1f} GB and the GPU"
+                f" {free / 1e9:.1f} GB free, of which the model needs its share; leave it out."
+            )
+        return torch.from_numpy(table).to(self.device)
+
+    def __call__(self, indices: np.ndarray, rows: range, *, epoch: int = 0, seed: int = 0) -> Batch:
+        if self._table is not None:
+            places = self.examples.places(indices, epoch=epoch, seed=seed)
+            data = self._table[torch.from_numpy(places).to(self.device)]
+            labels, weight = self.examples.labels_and_weights(indices, epoch=epoch, seed=seed)
+            return Batch(data, rows, _tensor(labels), _tensor(weight))
+        gathered, labels, weight = self.examples.gather(indices, epoch=epoch, seed=seed)
+        batch = Batch(torch.from_numpy(gathered), rows, _tensor(labels), _tensor(weight))
+        return batch.pin_memory() if self.device.type == "cuda" else batch
+
+
+def _tensor(values: np.ndarray | None) -> Tensor | None:
+    return None if values is None else torch.from_numpy(values)
 
 
 def read_ahead(make: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:

@@ -37,6 +37,12 @@ def key_of(plain: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def listing_of(files: Mapping[str, tuple[int, int]]) -> str:
+    """A digest of names, sizes and times, whatever folder the files are in."""
+    lines = (f"{name}\0{size}\0{time}\n" for name, (size, time) in sorted(files.items()))
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def packed(
     cache_dir: str | Path, name: str, key: Mapping[str, Any], build: Callable[[Path], dict[str, Any]]
 ) -> tuple[Path, dict[str, Any]]:

@@ -137,14 +137,27 @@ def measure(image: Image.Image) -> tuple[int, int, str]:
     return width, height, mode
 
 
-def hashes(picture: np.ndarray) -> tuple[int, int]:
-    """Two 64-bit numbers of a picture (C, H, W): of its values, and of how it looks.
+def hashes(pictures: np.ndarray) -> np.ndarray:
+    """Two numbers of each picture, of its values and of how it looks: (N, C, H, W) to uint64 (N, 2).
 
     The second has a bit for each of 8×8 places: whether it is darker than its right neighbour (dHash).
     Pictures that look alike differ in few bits.
     """
-    exact = int.from_bytes(hashlib.blake2b(picture.tobytes(), digest_size=8).digest(), "little")
-    grey = Image.fromarray(picture[0] if len(picture) == 1 else picture.mean(0).astype(np.uint8))
-    small = np.asarray(grey.resize((9, 8), Image.Resampling.BILINEAR)).astype(np.int16)
-    bits = np.packbits((small[:, 1:] > small[:, :-1]).ravel())
-    return exact, int.from_bytes(bits.tobytes(), "little")
+    numbers = np.empty((len(pictures), 2), np.uint64)
+    for i, picture in enumerate(pictures):
+        exact = hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=8).digest()
+        numbers[i, 0] = int.from_bytes(exact, "little")
+    height, width = pictures.shape[2:]
+    grey = pictures.mean(1, dtype=np.float32)
+    small = _shares(8, height) @ grey @ _shares(9, width).T  # (N, 8, 9)
+    darker = np.round(small[..., 1:], 3) > np.round(small[..., :-1], 3)  # beyond rounding
+    numbers[:, 1] = np.packbits(darker.reshape(-1, 64), axis=1).view(np.uint64)[:, 0]
+    return numbers
+
+
+@cache
+def _shares(few: int, many: int) -> np.ndarray:
+    """What share of each of `few` equal stretches each of `many` places has, (few, many)."""
+    edges = np.arange(few + 1)[:, None] * (many / few)
+    inside = np.clip(edges - np.arange(many), 0, 1)  # of each place, how much lies before each edge
+    return (np.diff(inside, axis=0) * (few / many)).astype(np.float32)

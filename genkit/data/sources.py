@@ -128,9 +128,11 @@ BUILT_IN = {
     "celeba": "genkit.data.published:celeba",
     "image_folder": "genkit.data.folders:image_folder",
     "arrays": "genkit.data.arrays:arrays",
+    "hf_images": "genkit.data.hub:hf_images",
     "pydocs": "genkit.data.sources:pydocs",
     "colors": "genkit.data.sources:colors",
     "shakespeare": "genkit.data.sources:shakespeare",
     "text_file": "genkit.data.texts:text_file",
     "text_folder": "genkit.data.texts:text_folder",
+    "hf_text": "genkit.data.hub:hf_text",
 }

@@ -48,7 +48,7 @@ def divide(
         validation: examples kept for selection where the source has no part for it; 0: a share of them.
 
     Raises:
-        ConfigError: more is to be kept than there is.
+        ConfigError: more is to be kept than there is, or the source has a part for it.
         DataError: too few examples for three parts.
     """
     if len(rows) < 10:
@@ -66,6 +66,10 @@ def divide(
     given = np.asarray(part)[rows]
     parts = {name: rows[given == name] for name in ("train", "validation", "test") if (given == name).any()}
     missing = [name for name in ("validation", "test") if name not in parts]
+    if validation and "validation" in parts:
+        raise ConfigError(
+            f"data.validation={validation}: the data has a validation part of its own; leave it out."
+        )
     if not missing:
         return parts, _words(parts, "the source's own parts")
     other = next((name for name in ("test", "validation") if name in parts), None)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.core.errors import ConfigError, DataError
+from genkit.data.packing import listing_of
 from genkit.data.splits import parts_of
 
 BLOCK = 2**21  # bytes read at once
@@ -99,7 +100,7 @@ def text_file(data: Mapping[str, Any], paths: Mapping[str, str]) -> TextFiles:
     except OSError as error:
         raise _unreadable(path, error) from None
     _check_encoding(data["encoding"])
-    listing = [(path.name, about.st_size, about.st_mtime_ns)]
+    listing = listing_of({path.name: (about.st_size, about.st_mtime_ns)})
     return TextFiles(path.parent, [path.name], listing, about.st_size, data["encoding"], single=True)
 
 
@@ -130,9 +131,8 @@ def text_folder(data: Mapping[str, Any], paths: Mapping[str, str]) -> TextFiles:
         kinds = ", ".join(f"{n:,} {suffix or 'without suffix'}" for suffix, n in others.most_common(5))
         raise DataError(f"{root} has no file that matches data.glob={glob}; it has {kinds or 'no files'}.")
     names = sorted(found)
-    listing = [(name, *found[name]) for name in names]
     size = sum(size for size, _ in found.values())
-    return TextFiles(root, names, listing, size, data["encoding"], parts_of(names), missing)
+    return TextFiles(root, names, listing_of(found), size, data["encoding"], parts_of(names), missing)
 
 
 def _check_encoding(encoding: str) -> None:

@@ -81,13 +81,18 @@ class Levels:
     levels: int
     binarize: str = "threshold"
 
+    @property
+    def draws(self) -> bool:
+        """Whether the values are drawn."""
+        return self.levels < self.have and self.binarize != "threshold"
+
     def apply(
         self, images: np.ndarray, places: np.ndarray, epoch: int, seed: int, trains: bool
     ) -> np.ndarray:
         """Levels (B, C, H, W) of the examples at these places of the whole array."""
         if self.have == self.levels:
             return images
-        if self.binarize == "threshold":  # equal shares of the range
+        if not self.draws:  # equal shares of the range
             return (np.arange(256) * self.levels // self.have).astype(np.uint8)[images]
         key = (seed, epoch) if self.binarize == "dynamic" and trains else (0, 0)
         drawn = np.empty(images.shape, np.uint8)

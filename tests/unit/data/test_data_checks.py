@@ -36,7 +36,7 @@ def compressed(pixels):
 
 
 def known(images):
-    return np.array([hashes(image) for image in images], np.uint64)
+    return hashes(np.asarray(images))
 
 
 ORIGINALS = [photograph(i) for i in range(30)]
@@ -172,6 +172,8 @@ def test_protocols(own, split):
 def test_too_little_to_divide():
     with pytest.raises(DataError, match="9 usable"):
         divide(np.arange(9), None, None, "peer")
+    with pytest.raises(ConfigError, match=r"data\.validation=5.*of its own"):
+        divide(np.arange(20), ["train", "validation"] * 10, None, "peer", 5)
     with pytest.raises(ConfigError, match=r"data\.validation=99.*from 1 to 98"):
         divide(np.arange(100), ["train"] * 100, None, "three", 99)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from genkit.core.errors import ConfigError, DataError, StorageError
 from genkit.core.spec import View
-from genkit.data import folders, open_dataset
+from genkit.data import decoding, open_dataset
 
 SETTINGS = {
     "name": "image_folder",
@@ -146,26 +146,27 @@ def test_a_changed_folder_is_noticed_and_a_moved_one_is_the_same(tmp_path):
 def test_an_interrupted_packing_goes_on(tmp_path, monkeypatch):
     root = fill(tmp_path / "p", 600)
     whole = opened(root, tmp_path / "other").fingerprint
-    decode, calls = folders._decode_rows, []
+    decode, calls = decoding._decode_rows, []
 
-    def stops(opener, form, folder, rows):
+    def stops(form, folder, opener, rows):
         calls.append(len(rows))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return decode(opener, form, folder, rows)
+        return decode(form, folder, opener, rows)
 
-    monkeypatch.setattr(folders, "_decode_rows", stops)
+    monkeypatch.setattr(decoding, "_decode_rows", stops)
     with pytest.raises(KeyboardInterrupt):
         opened(root, tmp_path / "c")
     calls[:] = [0] * 10
     assert opened(root, tmp_path / "c").fingerprint == whole
-    assert sum(calls) == 600 - folders.ROWS
+    assert sum(calls) == 600 - decoding.ROWS
 
 
 def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):
     root = fill(tmp_path / "p", 300)
     one = opened(root, tmp_path / "one").fingerprint
-    monkeypatch.setattr(folders, "IN_PROCESS", 10)
+    monkeypatch.setattr(decoding, "PICTURES_HERE", 10)
+    monkeypatch.setattr(decoding, "HEADERS_HERE", 10)
     assert opened(root, tmp_path / "several").fingerprint == one
 
 

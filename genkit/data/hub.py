@@ -1,0 +1,142 @@
+"""Data of the Hugging Face hub, or of a folder in one of its formats, by the library `datasets`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from genkit.core.errors import ConfigError, DataError
+from genkit.data.folders import Pictures
+from genkit.data.splits import PARTS
+from genkit.data.texts import Document, Texts
+
+
+def _load(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of each of our parts.
+
+    Raises:
+        ConfigError: no path, or the library is not installed.
+        DataError: it cannot be had.
+    """
+    if not data["path"]:
+        raise ConfigError(f"data={data['name']} needs data.path=FOLDER or the hub's name of a dataset.")
+    try:
+        import datasets
+    except ImportError:
+        raise ConfigError(f"data={data['name']} needs the library datasets: pip install datasets.") from None
+    datasets.disable_progress_bars()
+    place = Path(data["path"]).expanduser()
+    try:
+        if (place / "dataset_dict.json").is_file() or (place / "dataset_info.json").is_file():
+            loaded = datasets.load_from_disk(str(place))
+        elif place.is_dir():
+            loaded = datasets.load_dataset(str(place))
+        else:
+            loaded = datasets.load_dataset(str(data["path"]), data["subset"])
+    except Exception as error:  # the library raises whatever its formats and its network do
+        reason = " ".join(str(error).split())[:150]
+        raise DataError(f"data.path={data['path']} cannot be loaded by datasets: {reason}") from None
+    tables = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+    by_word = {word: part for part, words in PARTS.items() for word in words}
+    known = {by_word[name]: table for name, table in tables.items() if name in by_word}
+    if "train" not in known:
+        raise DataError(f"data.path={data['path']} has the parts {', '.join(tables)}; one must be train.")
+    column = data["column"]
+    for part, table in known.items():
+        if column not in table.column_names:
+            listed = ", ".join(table.column_names)
+            raise DataError(f"data.column={column}: the {part} part has {listed}; name one of them.")
+    return known
+
+
+def _fingerprints(tables: Mapping[str, Any], column: str) -> list[Any]:
+    return [(part, table._fingerprint, len(table), column) for part, table in sorted(tables.items())]
+
+
+# ---------------------------------------------------------------------- texts
+
+
+@dataclass
+class TableTexts(Texts):
+    """The texts in a column, a document a row."""
+
+    tables: Mapping[str, Any]
+    column: str
+
+    def __post_init__(self) -> None:
+        self.listing = _fingerprints(self.tables, self.column)
+        self.size = sum(int(table.data.nbytes) for table in self.tables.values())
+        self.missing: dict[str, str] = {}
+        self.has_parts = len(self.tables) > 1
+
+    def documents(self) -> Iterator[Document]:
+        for part, table in self.tables.items():
+            for i, row in enumerate(table.select_columns([self.column])):
+                text = row[self.column]
+                if not isinstance(text, str):
+                    raise DataError(f"data.column={self.column} holds {type(text).__name__}, no text.")
+                yield Document(f"{part} {i}", partial(_once, text), part if self.has_parts else "")
+
+
+def _once(text: str) -> Iterator[str]:
+    if text:
+        yield text
+
+
+def hf_text(data: Mapping[str, Any], paths: Mapping[str, str]) -> TableTexts:
+    """Texts of a dataset in the hub's manner."""
+    return TableTexts(_load(data), data["column"])
+
+
+# ---------------------------------------------------------------------- images
+
+
+class TablePictures(Pictures):
+    """The pictures in a column, with the labels of another."""
+
+    def __init__(self, tables: Mapping[str, Any], column: str, label: str | None) -> None:
+        self.tables, self.column = tables, column
+        self.listing = _fingerprints(tables, column)
+        self.names = [f"{part} {i}" for part, table in tables.items() for i in range(len(table))]
+        if len(tables) > 1:
+            self.part = [part for part, table in tables.items() for _ in range(len(table))]
+        first = tables["train"]
+        if label in first.column_names:
+            self.label = np.concatenate([np.asarray(table[label], np.int64) for table in tables.values()])
+            names = getattr(first.features[label], "names", None)
+            self.classes = tuple(names or map(str, range(int(self.label.max()) + 1)))
+
+    def opener(self, rows: Sequence[int]) -> Callable[[int], Image.Image]:
+        """Sends the encoded files themselves, so that no other process needs the library."""
+        import datasets
+
+        files: dict[int, Any] = {}
+        start = 0
+        for table in self.tables.values():
+            own = [row - start for row in rows if start <= row < start + len(table)]
+            if own:
+                plain = table.cast_column(self.column, datasets.Image(decode=False))
+                cells = plain.select(own)[self.column]
+                files.update(zip([start + row for row in own], cells, strict=True))
+            start += len(table)
+        return partial(_open_cell, files)
+
+
+def _open_cell(files: Mapping[int, Any], row: int) -> Image.Image:
+    import io
+
+    cell = files[row]
+    if not isinstance(cell, dict):
+        raise ValueError("no picture")
+    return Image.open(io.BytesIO(cell["bytes"]) if cell.get("bytes") else cell["path"])
+
+
+def hf_images(data: Mapping[str, Any], paths: Mapping[str, str]) -> TablePictures:
+    """Images of a dataset in the hub's manner."""
+    return TablePictures(_load(data), data["column"], data["label"])
