@@ -187,6 +187,7 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
     data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
     if trainer.is_global_zero:
         _describe(run, cfg, module, dataset)
+        console.print(_costs(cfg, module), highlight=False)
         for notice in dataset.notices:
             console.print(f"note: {notice}", highlight=False)
     if total_steps is not None and start >= total_steps:
@@ -201,6 +202,22 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
     batches = FirstBatch(stream) if trainer_cfg["overfit"] else stream
     trainer.fit(module, batches, data.eval_loader("validation", rank, world))
     return module
+
+
+def _costs(cfg: Mapping[str, Any], module: GenerativeModule) -> str:
+    """The size of what is trained, and an estimate of what a step takes."""
+    parameters = sum(p.numel() for p in module.parameters())
+    trained = sum(p.numel() for phase in module.phases() for p in phase.parameters)
+    # Float32: the weights, and of those that are trained a gradient, two moments and the average.
+    copies = 3 + bool(cfg["optim"].get("ema"))
+    said = [f"{parameters:,} parameters" + (f", {trained:,} of them trained" if trained < parameters else "")]
+    costs, micro = module.costs(), cfg["batch_size"] // cfg["trainer"]["accumulate"]
+    if "flops" in costs:
+        said.append(f"{costs['flops'] * cfg['batch_size'] / 1e9:,.1f} GFLOP a step")
+    memory = 4 * (parameters + copies * trained) + costs.get("activations", 0.0) * micro
+    if "activations" in costs:
+        said.append(f"about {memory / 1e6:,.0f} MB in float32")
+    return "; ".join(said)
 
 
 def _quieten_lightning() -> None:

@@ -159,7 +159,7 @@ class _Opened:
         import numpy as np
 
         from genkit.data import open_dataset
-        from genkit.data.loading import make_batch
+        from genkit.data.loading import Gather
 
         cfg = config.load_frozen(self.folder / runs.CONFIG)
         dataset = open_dataset(cfg["data"], self.paths, config.view(cfg))
@@ -170,7 +170,7 @@ class _Opened:
             )
         examples = dataset.split(self.given["split"])
         n = min(self.given["n"], len(examples))
-        return self.module.as_images(make_batch(examples, np.arange(n), range(n)))
+        return self.module.as_images(Gather(examples, self.module.device)(np.arange(n), range(n)))
 
     def save_rows(self, rows: Sequence[Tensor]) -> None:
         """A picture with these images (n, C, H, W) as rows."""

@@ -134,7 +134,7 @@ def _row(module: GenerativeModule, name: str, scores: Scores, is_text: bool) -> 
     if is_text:
         assert isinstance(module.spec, TokenSpec)
         codec = module.spec.codec
-        row["tokens"] = [codec.decode([token]) for token in codec.encode(name)]
+        row["pieces"] = [codec.decode([token]) for token in codec.encode(name)]
         row["log_probabilities"] = scores.values.tolist()
     return json.dumps(row, ensure_ascii=False) + "\n"
 

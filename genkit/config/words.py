@@ -13,17 +13,8 @@ from genkit.core.errors import ConfigError, nearest
 
 # Taken as typed, before Hydra's grammar sees them: it rejects commas, Chinese and `=`, and resolves `${…}`.
 FREE_TEXT = (
-    "prompt",
-    "stop",
-    "bad_tokens",
-    "out",
-    "run",
-    "resume",
-    "init_from",
-    "name",
-    "data.path",
-    "real",
-    "fake",
+    *("prompt", "prompt_file", "stop", "bad_tokens", "text", "file", "out", "run", "resume", "init_from"),
+    *("pretrained", "name", "data.path", "real", "fake"),
 )
 FREE_GROUP = "paths."
 REPEATABLE = ("prompt", "stop", "bad_tokens", "text", "real", "fake")

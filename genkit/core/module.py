@@ -118,6 +118,11 @@ class GenerativeModule(LightningModule):
             options: every declared option with its value.
         """
 
+    def costs(self) -> dict[str, float]:
+        """What training on one example takes, as far as the family can tell: `flops` of the forward and the
+        backward pass, and `activations`, the bytes kept between them in float32."""
+        return {}
+
     # ------------------------------------------------------------------ what it is
 
     @final

@@ -24,6 +24,7 @@ from genkit.core.options import Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import Spec, TokenSpec
 from genkit.decoding import Drawn, Unfolding, decode
+from genkit.nn.costs import activations_per_token, flops_per_token
 from genkit.nn.lora import adapt
 from genkit.nn.stepping import PRECISIONS
 from genkit.nn.transformer import Transformer, TransformerConfig
@@ -84,6 +85,13 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
             logits.flatten(0, 1), targets.flatten(), ignore_index=OUTSIDE, reduction=reduction
         )
         return nll if reduction == "mean" else nll.view_as(targets)
+
+    def costs(self) -> dict[str, float]:
+        """By `genkit.nn.costs.flops_per_token` and `activations_per_token`, at a full context."""
+        return {
+            "flops": self.context * flops_per_token(self.network),
+            "activations": self.context * activations_per_token(self.network),
+        }
 
     # ------------------------------------------------------------------ scores
 

@@ -1,10 +1,14 @@
-"""GPT from its own methods: streaming, forbidden tokens, long samples."""
+"""GPT from its own methods and from the command line: streaming, forbidden tokens, long samples, scores."""
 
+import io
+import json
 import resource
 
 import pytest
 import torch
 
+from genkit import load, train
+from genkit.cli import main
 from genkit.core.errors import ConfigError
 from genkit.core.spec import TokenSpec
 from genkit.core.tokens import ByteCodec, CharCodec
@@ -96,3 +100,97 @@ def test_memory_does_not_grow_with_the_length():
     drawn = module.sample(1, max_new_tokens=20_000)
     assert len(drawn.data[0]) == 20_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8_000  # KiB
+
+
+# ---------------------------------------------------------------------- from the command line
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory):
+    """A folder with a run `r` of a small GPT on sentences about colours."""
+    folder = tmp_path_factory.mktemp("runs")
+    words = ["data=colors", "model=gpt_tiny", "budget.steps=5", "trainer=cpu", "callbacks.progress=none"]
+    train([*words, "name=r", f"paths.runs_dir={folder}"])
+    return folder
+
+
+@pytest.fixture
+def genkit(runs_dir, capsys, monkeypatch):
+    """Run a command; the exit code and what it printed."""
+    monkeypatch.setenv("GENKIT_RUNS_DIR", str(runs_dir))
+
+    def run(*words):
+        capsys.readouterr()
+        code = main(list(words))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_streaming_prints_the_sample(genkit, runs_dir):
+    code, out, _ = genkit("sample", "run=r", "stream=true", "prompt=我", "max_new_tokens=20", "seed=3")
+    sampled = load("r", runs_dir=runs_dir).sample(1, seed=3, prompt="我", max_new_tokens=20).texts[0]
+    assert code == 0
+    assert out == sampled + "\n"
+    for word in ("n=2", "out=x", "batch_size=3"):
+        code, _, said = genkit("sample", "run=r", "stream=true", word)
+        assert code == 2
+        assert word.partition("=")[0] in said
+
+
+def test_prompts_come_from_a_file_or_standard_input(genkit, runs_dir, tmp_path, monkeypatch):
+    module = load("r", runs_dir=runs_dir)
+    (tmp_path / "prompts.txt").write_text("我\n\n你\n", encoding="utf-8")
+    options = ["n=2", "max_new_tokens=5", f"out={tmp_path / 'out.jsonl'}"]
+    assert genkit("sample", "run=r", f"prompt_file={tmp_path / 'prompts.txt'}", *options)[0] == 0
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["text"] for line in lines]
+    assert texts == module.sample(2, prompt=["我", "你"], max_new_tokens=5).texts
+    monkeypatch.setattr("sys.stdin", io.StringIO("我\n"))
+    assert genkit("sample", "run=r", "prompt=-", *options)[0] == 0
+    assert genkit("sample", "run=r", f"prompt_file={tmp_path / 'none.txt'}")[0] == 4
+    assert genkit("sample", "run=r", f"prompt_file={tmp_path / 'prompts.txt'}", "prompt=我")[0] == 2
+
+
+def test_scores_from_the_command_line(genkit, tmp_path):
+    out = tmp_path / "scores.jsonl"
+    assert genkit("score", "run=r", "text=我喜欢", "text=我", f"out={out}")[0] == 0
+    first, second = map(json.loads, out.read_text(encoding="utf-8").splitlines())
+    assert first["tokens"] == 3
+    assert first["pieces"] == ["我", "喜", "欢"]
+    assert first["nats"] == pytest.approx(-sum(first["log_probabilities"]))
+    assert first["log_probabilities"][0] == pytest.approx(second["log_probabilities"][0], abs=1e-5)
+    assert genkit("score", "run=r", "split=validation", f"out={out}", "stride=64")[0] == 0
+    row = json.loads(out.read_text(encoding="utf-8"))
+    shown = genkit("runs", "run=r")[1]
+    assert f"{row['nats_per_token']:.4f}"[:5] in shown  # the last validation's number
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["text=xyz"], "'x' 'y' 'z'"),
+        (["text="], "empty"),
+        (["text=我", "split=test"], "one of text=, file= and split="),
+        (["split=tset"], "Did you mean test?"),
+        (["stirde=3"], "Did you mean stride?"),
+        (["text=我", "out=x.csv"], ".jsonl"),
+        (["text=我", "stride=65"], "stride=65 is not from 1 to the context of 64"),
+    ],
+)
+def test_bad_scores_are_refused(genkit, words, said):
+    code, out, err = genkit("score", "run=r", *words)
+    assert code == 2
+    assert said in err
+    assert err.count("\n") == 1
+    assert not out
+
+
+def test_export_from_the_command_line(genkit, tmp_path):
+    assert genkit("export", "run=r", f"out={tmp_path / 'hf'}")[0] == 0
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
+        p.name for p in (tmp_path / "hf").iterdir()
+    }
+    for words in (["out="], [f"out={tmp_path / 'hf'}"], ["out=x", "format=gguf"], ["out=x", "foo=1"]):
+        assert genkit("export", "run=r", *words)[0] == 2

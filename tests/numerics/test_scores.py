@@ -7,10 +7,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from genkit import export
+from genkit import config, export
+from genkit.core.batch import Batch
 from genkit.core.errors import ConfigError
-from genkit.core.spec import ArraySpec, TokenSpec
+from genkit.core.spec import ArraySpec, TokenSpec, View
 from genkit.core.tokens import ByteCodec, CharCodec
+from genkit.data import open_dataset
 from genkit.data.dataset import TokenWindows
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
@@ -70,8 +72,6 @@ def test_with_the_context_as_stride_a_split_scores_as_validation_does():
     tokens = np.random.default_rng(0).integers(0, 6, 45).astype(np.uint16)
     split = TokenWindows(tokens, 8, moving=False)
     data, _, weight = split.gather(np.arange(len(split)))
-    from genkit.core.batch import Batch
-
     batch = Batch(torch.from_numpy(data).long(), range(len(split)))
     with torch.no_grad():
         nll = (module.score_batch(batch, None)["nll"] * torch.from_numpy(weight)).sum()
@@ -109,10 +109,6 @@ def test_bytes_of_a_split_are_those_of_its_text():
 
 
 def test_every_family_with_a_likelihood_scores_a_split():
-    from genkit import config
-    from genkit.core.spec import View
-    from genkit.data import open_dataset
-
     cfg = config.compose("train", ["model=vae", "data=digits"])
     digits = open_dataset(cfg["data"], cfg["paths"], View("arrays"))
     spec = digits.spec

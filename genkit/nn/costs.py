@@ -1,0 +1,44 @@
+"""What a transformer costs to train, from its sizes: arithmetic and memory."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from genkit.nn.transformer import Block, Transformer
+
+
+def flops_per_token(network: Transformer) -> float:
+    """Floating-point operations of the forward and the backward pass for one token at a full context.
+
+    6 for each weight of a matrix (a multiplication and an addition in the forward pass, in the gradient of
+    the input and in that of the weight; without the last, 4, where the weight is frozen) and 12 L D T for the
+    products of attention, whose causal half is not left out: Chowdhery et al. 2022 (PaLM), appendix B.
+    """
+    config = network.config
+    matrices = [layer.weight for layer in network.modules() if isinstance(layer, nn.Linear)]
+    dense = sum((6 if weight.requires_grad else 4) * weight.numel() for weight in matrices)
+    return dense + 12 * config.n_layer * config.n_embd * config.block_size
+
+
+def activations_per_token(network: Transformer) -> float:
+    """Bytes that the forward pass keeps for the backward pass, in float32, for one token.
+
+    Each block keeps the inputs of its norms and matrices, of attention its queries, keys, values and result,
+    and of the activation its input; the loss keeps its logits and their logarithms.  Dropout is left out.
+    """
+    config, kept = network.config, 2 * network.config.vocab_size
+    for block in network.blocks:
+        assert isinstance(block, Block)
+        hidden = block.feed_forward
+        gated = config.activation == "swiglu"
+        kept += 5 * config.n_embd + (config.n_head + 2 * config.kv_heads) * config.head_width + config.n_embd
+        kept += _outputs(hidden.up) + _inputs(hidden.down) * (2 if gated else 1)
+    return 4.0 * kept
+
+
+def _outputs(layer: nn.Module) -> int:
+    return int(layer.out_features)  # type: ignore[arg-type]
+
+
+def _inputs(layer: nn.Module) -> int:
+    return int(layer.in_features)  # type: ignore[arg-type]
