@@ -94,9 +94,9 @@ def decode(
     rows = [prompt.to(device) for prompt in prompts]
     seen = None
     if options["repetition_penalty"] != 1:
-        seen = torch.zeros(len(rows), network.config.vocab_size, dtype=torch.bool, device=device)
+        seen = torch.zeros(len(rows), network.config.logits, dtype=torch.bool, device=device)
         for b, row in enumerate(rows):
-            seen[b, row] = True
+            seen[b, row[row < network.config.logits]] = True
     history = [row[-S:] for row in rows]  # of a prompt longer than the context, the last S tokens
     cache = KVCache(network.config, len(rows), network.tokens.weight)
     step = Stepper(network, cache, options.get("precision", "float32"))

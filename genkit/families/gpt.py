@@ -16,10 +16,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import Conditional, Likelihood, LikelihoodKind, TokenLikelihood
+from genkit.core.capabilities import (
+    Completion,
+    Conditional,
+    Likelihood,
+    LikelihoodKind,
+    TokenLikelihood,
+)
 from genkit.core.errors import ConfigError
+from genkit.core.labels import LABEL, choose_labels, label_conditions, require_classes
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
+from genkit.core.observation import Mask, Observation
 from genkit.core.options import Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import Spec, TokenSpec
@@ -34,10 +42,20 @@ UNIFORMS = 256  # random numbers of a row drawn at once
 OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
 
-class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
-    """GPT-2's decoder, or a modern one by its knobs: see `TransformerConfig`."""
+class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion):
+    """GPT-2's decoder, or a modern one by its knobs: see `TransformerConfig`.
 
-    options = (
+    On images it models their pixels in raster order, after a start token that can be one of each class.
+
+    Args:
+        spec: of the tokens.
+        block_size: tokens of context; None for as many as the data suggests.
+        lora_rank: train low-rank updates of this rank alone; None trains everything.
+        conditional: on the labels of images.
+        blocks: of `TransformerConfig`.
+    """
+
+    options: tuple[Option, ...] = (
         Option("prompt", "text", "", "what to continue; several give n samples each", many=True),
         Option("max_new_tokens", "int", None, "how many at most (200, or one image)", low=0, high=1_000_000),
         Option("temperature", "float", 1.0, "below 1 sharper, 0 the likeliest token", low=0, high=100),
@@ -52,17 +70,35 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
         ),
         Option("bad_tokens", "text", None, "tokens never to draw", many=True),
         Option("precision", "text", "float32", "of the matrices while drawing", choices=PRECISIONS),
+        LABEL,
     )
     units = {"nll": "nats/token"}
 
     def __init__(
-        self, spec: Spec, *, block_size: int | None = None, lora_rank: int | None = None, **blocks: Any
+        self,
+        spec: Spec,
+        *,
+        block_size: int | None = None,
+        lora_rank: int | None = None,
+        conditional: bool = False,
+        **blocks: Any,
     ) -> None:
         super().__init__(spec)
         if not isinstance(spec, TokenSpec):
             raise ConfigError("family gpt reads tokens; open the data with the view tokens.")
+        if conditional and spec.is_text:
+            raise ConfigError("model.conditional=true: texts have no labels; give a prompt in sampling.")
+        self.classes = require_classes(spec) if conditional else 0
+        if not conditional:
+            self.options = tuple(option for option in self.options if option is not LABEL)
+        # The starts stand after the levels of pixels, and never come next.
         self.network = Transformer(
-            TransformerConfig(vocab_size=spec.vocab_size, block_size=block_size or spec.context, **blocks)
+            TransformerConfig(
+                vocab_size=spec.vocab_size + self.classes,
+                outputs=None if spec.is_text else spec.codec.start,
+                block_size=block_size or spec.context,
+                **blocks,
+            )
         )
         if lora_rank is not None:
             adapt(self.network, lora_rank)
@@ -74,8 +110,19 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
         return (Phase("likelihood", (self.network,), self._loss, ema=True, matrices=matrices),)
 
     def _loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
-        nll = self._token_nll(batch.data, reduction="mean")
+        nll = self._token_nll(self._labelled(batch), reduction="mean")
         return LossTerms(nll, {"nll": nll.detach()})
+
+    def _labelled(self, batch: Batch) -> Tensor:
+        """The tokens, with the start of its class before each image of a conditional model."""
+        if not self.classes:
+            return batch.data
+        assert batch.labels is not None
+        return torch.cat((self._starts(batch.labels)[:, None], batch.data[:, 1:]), dim=1)
+
+    def _starts(self, labels: Tensor) -> Tensor:
+        assert isinstance(self.spec, TokenSpec)
+        return self.spec.vocab_size + labels
 
     def _token_nll(self, tokens: Tensor, reduction: str) -> Tensor:
         """-log p(x_t | x_<t) of tokens (B, T + 1): the mean over all, or (B, T) with 0 outside the data."""
@@ -96,14 +143,14 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
     # ------------------------------------------------------------------ scores
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        nll = self._token_nll(batch.data, reduction="none").sum(1)
+        nll = self._token_nll(self._labelled(batch), reduction="none").sum(1)
         return {"nll": nll / (batch.data[:, 1:] != OUTSIDE).sum(1).clamp(min=1)}
 
     def likelihood_kind(self) -> LikelihoodKind:
         return LikelihoodKind("exact", "of each token given those before it")
 
     def log_likelihood(self, batch: Batch, noise: Noise, *, importance_samples: int = 1) -> Tensor:
-        return -self._token_nll(batch.data, reduction="none").sum(1)
+        return -self._token_nll(self._labelled(batch), reduction="none").sum(1)
 
     @property
     def context(self) -> int:
@@ -114,9 +161,13 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
 
     # ------------------------------------------------------------------ samples
 
-    def conditions(self, options: Mapping[str, Any]) -> Sequence[Tensor]:
-        """The prompts as ids, int64 (T,) each."""
+    def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:
+        """The prompts as ids, int64 (T,) each; of a conditional model, the labels."""
         assert isinstance(self.spec, TokenSpec)
+        if self.classes:
+            if options["prompt"]:
+                raise ConfigError("a model of labelled images takes label=, no prompt=.")
+            return label_conditions(options, self.spec.classes)
         prompts = []
         for text in as_list(options["prompt"]):
             ids = self.spec.codec.encode(text)
@@ -145,15 +196,28 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
             raise ConfigError("bad_tokens leaves no token to draw; leave one out.")
         return torch.tensor(sorted(ids)) if ids else None
 
-    def draw(self, noise: Noise, condition: Sequence[Tensor], options: Mapping[str, Any]) -> list[Tensor]:
+    def draw(self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]) -> list[Tensor]:
         """Continuations with their prompts, each ended before its first stop text."""
         assert isinstance(self.spec, TokenSpec)
-        drawn = self._drawn(len(condition), options)
-        for tokens in self._tokens(noise, condition, options):
+        prompts, begun = self._begun(noise, condition)
+        drawn = self._drawn(len(begun), options)
+        for tokens in self._tokens(noise, begun, options):
             if drawn.add(tokens):
                 break
         whole = self.spec.length
-        return [torch.cat((p, new))[:whole] for p, new in zip(condition, drawn.tokens(), strict=True)]
+        return [torch.cat((p, new))[:whole] for p, new in zip(prompts, drawn.tokens(), strict=True)]
+
+    def _begun(self, noise: Noise, condition: Sequence[Any]) -> tuple[Sequence[Tensor], list[Tensor]]:
+        """Prompts, and what the network reads first: a start and the prompt."""
+        assert isinstance(self.spec, TokenSpec)
+        codec, separator = self.spec.codec, self.spec.separator
+        if self.classes:
+            starts = self._starts(choose_labels(condition, self.classes, noise))
+            return [torch.empty(0, dtype=torch.int64)] * len(starts), list(starts[:, None])
+        # A document begins after a separator; without documents, only an empty prompt needs a beginning.
+        opening = torch.as_tensor(codec.encode(separator) if separator else [codec.start])
+        always = separator or self.spec.length  # of an image; it begins as a document does
+        return condition, [torch.cat((opening, p)) if always or not len(p) else p for p in condition]
 
     def stream(
         self,
@@ -191,7 +255,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
             noise = Noise(seed, range(1), purpose="sample", device=self.device)
             if piece := text.add(condition[0].tolist()):
                 yield piece
-            for tokens in self._tokens(noise, condition, options):
+            for tokens in self._tokens(noise, self._begun(noise, condition)[1], options):
                 closed = drawn.add(tokens)
                 if piece := text.add(drawn.settle(closed)):
                     yield piece
@@ -205,21 +269,45 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional):
         stops = [self.spec.separator or ""] if options["stop"] is None else as_list(options["stop"])
         return Drawn(rows, self.spec.codec, [stop for stop in stops if stop])
 
-    def _tokens(
-        self, noise: Noise, condition: Sequence[Tensor], options: Mapping[str, Any]
-    ) -> Iterator[Tensor]:
+    def _tokens(self, noise: Noise, begun: Sequence[Tensor], options: Mapping[str, Any]) -> Iterator[Tensor]:
         """The next token of every row, (B,), step by step."""
         assert isinstance(self.spec, TokenSpec)
-        codec, separator = self.spec.codec, self.spec.separator
-        # A document begins after a separator; without documents, only an empty prompt needs a beginning.
-        opening = torch.as_tensor(codec.encode(separator) if separator else [codec.start])
-        whole = self.spec.length  # of an image; it begins as a document does
-        begun = [torch.cat((opening, p)) if separator or whole or not len(p) else p for p in condition]
-        steps = options["max_new_tokens"]
+        whole, steps = self.spec.length, options["max_new_tokens"]
         steps = (whole or DRAWN) if steps is None else min(steps, whole or steps)
         return decode(
             self.network, begun, _uniforms(noise, steps), options, self._banned(options["bad_tokens"])
         )
+
+    # ------------------------------------------------------------------ completion
+
+    def refusal(self, observation: Observation) -> str | None:
+        if self.spec.image is None:
+            return "it models texts; give sample a prompt."
+        if not isinstance(observation, Mask) or observation.prefix() is None:
+            return "it draws pixels in raster order, so what is known must come first (mask=lower)."
+        return None
+
+    def complete(
+        self, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
+    ) -> Tensor:
+        """Exact: the rest of each image given its beginning, from the model's own distribution."""
+        image = self.spec.image
+        assert image is not None
+        assert isinstance(observation, Mask)
+        known = (observation.prefix() or 0) * image.channels
+        levels = (measured * (image.levels - 1)).round().long().permute(0, 2, 3, 1).flatten(1)  # (B, H·W·C)
+        conditions = (
+            labels.tolist() if self.classes and labels is not None else [levels.new_zeros(0)] * len(levels)
+        )
+        begun = [
+            torch.cat((s, row[:known]))
+            for s, row in zip(self._begun(noise, conditions)[1], levels, strict=True)
+        ]
+        options = {option.name: option.default for option in self.options}
+        options["max_new_tokens"] = image.size - known
+        rest = torch.stack(list(self._tokens(noise, begun, options)), dim=1)
+        pixels = torch.cat((levels[:, :known], rest), dim=1) / (image.levels - 1)
+        return pixels.view(-1, image.height, image.width, image.channels).permute(0, 3, 1, 2)
 
 
 def _uniforms(noise: Noise, steps: int) -> Iterator[Tensor]:

@@ -26,7 +26,7 @@ def activations_per_token(network: Transformer) -> float:
     Each block keeps the inputs of its norms and matrices, of attention its queries, keys, values and result,
     and of the activation its input; the loss keeps its logits and their logarithms.  Dropout is left out.
     """
-    config, kept = network.config, 2 * network.config.vocab_size
+    config, kept = network.config, 2 * network.config.logits
     for block in network.blocks:
         assert isinstance(block, Block)
         hidden = block.feed_forward

@@ -19,6 +19,7 @@ class TransformerConfig:
 
     Attributes:
         vocab_size, block_size: V and S.
+        outputs: the first of the tokens, which alone can come next; None for all.
         n_layer, n_head, n_embd: depth, H and D; H divides D.
         n_kv_head: G, a divisor of H (grouped-query attention, Ainslie et al. 2023); None for H.
         dropout: on embeddings, attention weights and both residual branches.
@@ -27,7 +28,7 @@ class TransformerConfig:
         activation: "gelu" (exact), "gelu_tanh" (GPT-2's), "relu2" (So et al. 2021), "swiglu" (Shazeer 2020).
         positions: "learned" or "rotary" (Su et al. 2021).
         qk_norm: RMS-normalise queries and keys (Henry et al. 2020).
-        tie: the output matrix is the embedding matrix.
+        tie: the output matrix is the embedding matrix, where every token can come next.
     """
 
     vocab_size: int
@@ -43,6 +44,12 @@ class TransformerConfig:
     positions: str = "learned"
     qk_norm: bool = False
     tie: bool = True
+    outputs: int | None = None
+
+    @property
+    def logits(self) -> int:
+        """How many tokens can come next."""
+        return self.outputs or self.vocab_size
 
     @property
     def head_width(self) -> int:
@@ -208,10 +215,10 @@ class Transformer(nn.Module):
             self.register_buffer("sin", angles.sin(), persistent=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.norm = make_norm(config)
-        self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.head = nn.Linear(config.n_embd, config.logits, bias=False)
         self.dropout = nn.Dropout(config.dropout)
         self._initialise()
-        if config.tie:
+        if config.tie and config.logits == config.vocab_size:
             self.head.weight = self.tokens.weight
 
     def _initialise(self) -> None:

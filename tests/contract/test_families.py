@@ -5,7 +5,7 @@ import torch
 
 from genkit.core.batch import Batch
 from genkit.core.spec import ArraySpec, TokenSpec
-from genkit.core.tokens import CharCodec
+from genkit.core.tokens import CharCodec, PixelCodec
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
@@ -39,11 +39,24 @@ def vae(**knobs: object) -> Case:
     return Case(lambda: VAE(IMAGES, latent_size=3, hidden=16, width=4, **knobs), images)
 
 
+def pixels(**knobs: object) -> Case:
+    spec = TokenSpec(PixelCodec((1, 3, 3), 17), classes=IMAGES.classes)
+
+    def batch(n: int) -> Batch:
+        own = images(n)
+        ids = own.data[:, 0, :3, :3].flatten(1).to(torch.int16)
+        return Batch(torch.cat((torch.full((n, 1), 17, dtype=torch.int16), ids), 1), range(n), own.labels)
+
+    return Case(lambda: GPT(spec, n_layer=2, n_head=2, n_embd=16, **knobs), batch)
+
+
 CASES = {
     "gpt": gpt(),
     "gpt-modern": gpt(norm="rms", activation="swiglu", positions="rotary", qk_norm=True, tie=False),
     "gpt-grouped": gpt(n_kv_head=1, activation="relu2", bias=True, positions="rotary"),
     "gpt-dropout": gpt(dropout=0.2),
+    "gpt-pixels": pixels(),
+    "gpt-pixels-labels": pixels(conditional=True, norm="rms", positions="rotary"),
     "dcgan": dcgan(),
     "dcgan-contiguous": dcgan(channels_last=False),
     "dcgan-hinge": dcgan(loss="hinge", spectral_norm=True, norm="none"),
