@@ -56,7 +56,7 @@ STABLE_WORDS = """\
   paths.runs_dir= paths.data_dir=            where runs and data are (GENKIT_RUNS_DIR, GENKIT_DATA_DIR)
   resume=RUN init_from=RUN                   go on with a run; begin with the weights of one
   pretrained=FOLDER | NAME                   begin with a Hugging Face GPT-2 and its tokeniser
-  debug=fast                                 three steps, to see whether it runs
+  debug=fast | overfit                       three steps, to see whether it runs; one batch 200 times
   -m key=a,b                                 one run after another
   --cfg job                                  print the configuration and train nothing"""
 SAMPLE_WORDS = """\
@@ -82,7 +82,21 @@ DATA_WORDS = """\
   genkit data check data=NAME          unreadable files, sizes, duplicates, overlap, classes, blank content
   genkit data pack data=NAME           read it once into paths.cache_dir, as the first training would
   genkit data show data=NAME n=64 out=FILE.png part=train   a grid of images, or texts"""
-MORE = {"sample": SAMPLE_WORDS, "score": SCORE_WORDS, "data": DATA_WORDS}
+IMAGE_WORDS = """\
+  n=8 seed=0 out=FILE.png checkpoint=last weights=ema
+  split=test                all but interpolate: train | validation | test, of the run's own data
+  draws=3                   complete, denoise, upscale: answers for each example
+  mask=lower                complete: lower | upper | left | right | box | random is hidden
+  scale=0.3                 denoise: of the noise, for a range of 1
+  factor=2                  upscale: side of the blocks whose means are known
+  steps=9 path=spherical label=   interpolate: spherical | linear, of a class"""
+IMAGE_VERBS = ("interpolate", "reconstruct", "complete", "denoise", "upscale")
+MORE = {
+    "sample": SAMPLE_WORDS,
+    "score": SCORE_WORDS,
+    "data": DATA_WORDS,
+    **dict.fromkeys(IMAGE_VERBS, IMAGE_WORDS),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from genkit import config, runs
 from genkit.cli.train import check_writable
 from genkit.core.errors import CheckpointError, ConfigError
-from genkit.core.options import Option, resolve_options
+from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.spec import ArraySpec
 
 if TYPE_CHECKING:
@@ -38,15 +38,13 @@ def interpolate(words: list[str]) -> int:
     own = (
         Option("steps", "int", 9, "images in a row", low=2, high=100),
         Option("path", "text", "spherical", "linear or spherical"),
-        Option("label", "int", None, "class of a conditional model", low=0, high=10_000),
+        LABEL,
     )
     run = _Opened(words, "interpolate", (*COMMON, *own))
-    import torch
-
     from genkit import verbs
 
     given = run.given
-    labels = None if given["label"] is None else torch.full((given["n"],), given["label"])
+    labels = run.labels()
     with run.module.weights(given["weights"]):
         images = verbs.interpolate(
             run.module,
@@ -171,6 +169,25 @@ class _Opened:
         examples = dataset.split(self.given["split"])
         n = min(self.given["n"], len(examples))
         return self.module.as_images(Gather(examples, self.module.device)(np.arange(n), range(n)))
+
+    def labels(self) -> Tensor | None:
+        """A label for each of n rows, as asked or drawn; None for a model without labels.
+
+        Raises:
+            ConfigError: such a model is asked for one, or there is no such class.
+        """
+        from genkit.core.labels import choose_labels, label_conditions
+        from genkit.core.noise import Noise
+
+        n, classes = self.given["n"], self.module.spec.classes
+        if LABEL not in self.module.options:
+            if self.given["label"] is not None:
+                raise ConfigError(
+                    f"label={self.given['label']}: {self.folder.name} was trained without labels."
+                )
+            return None
+        asked = label_conditions(self.given, classes)
+        return choose_labels(asked * n, len(classes), Noise(self.given["seed"], range(n)))
 
     def save_rows(self, rows: Sequence[Tensor]) -> None:
         """A picture with these images (n, C, H, W) as rows."""

@@ -10,10 +10,7 @@ from torch import Tensor
 
 from genkit.core.errors import ConfigError
 from genkit.core.noise import Noise
-from genkit.core.options import Option
 from genkit.core.spec import Spec
-
-LABEL = Option("label", "name", None, "class by name or number; null: any", many=True)
 
 
 def require_classes(spec: Spec) -> int:

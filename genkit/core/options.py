@@ -99,6 +99,10 @@ class Option:
         return asdict(self)
 
 
+# Of every family that is conditional on the labels of its data; see `genkit.core.labels`.
+LABEL = Option("label", "name", None, "class by name or number; null: any", many=True)
+
+
 def resolve_options(declared: Iterable[Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
     """Every declared option with its given or default value.
 

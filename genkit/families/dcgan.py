@@ -17,10 +17,10 @@ from torch import Tensor
 from genkit.core.batch import Batch
 from genkit.core.capabilities import Conditional, LatentSpace
 from genkit.core.errors import ConfigError
-from genkit.core.labels import LABEL, choose_labels, label_conditions, require_classes
+from genkit.core.labels import choose_labels, label_conditions, require_classes
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
-from genkit.core.options import Option
+from genkit.core.options import LABEL, Option
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import ArraySpec, Spec
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty

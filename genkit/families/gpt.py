@@ -24,11 +24,11 @@ from genkit.core.capabilities import (
     TokenLikelihood,
 )
 from genkit.core.errors import ConfigError
-from genkit.core.labels import LABEL, choose_labels, label_conditions, require_classes
+from genkit.core.labels import choose_labels, label_conditions, require_classes
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.observation import Mask, Observation
-from genkit.core.options import Option, resolve_options
+from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import Spec, TokenSpec
 from genkit.decoding import Drawn, Unfolding, decode
