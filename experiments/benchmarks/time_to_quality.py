@@ -1,0 +1,77 @@
+"""Wall time of whole processes to nanoGPT's quality on Shakespeare, beside nanoGPT's own recipe.
+
+    python experiments/benchmarks/time_to_quality.py peer.nanogpt=DIR [rounds=3] [threads=2] [out=FILE.json]
+
+DIR is a checkout of nanoGPT whose data/shakespeare_char is prepared; without it genkit's `shakespeare_fast`
+runs alone.  Both start from nothing: imports, data, training, evaluation.  genkit's loss is that of the whole
+validation split in windows of 64; nanoGPT prints an estimate from 20 random batches (its final checkpoint has
+1.898 over the whole split).  Rounds alternate, so that a machine that slows down slows both; the ratio is
+that of the medians.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+NANOGPT = (
+    "train.py config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20"
+    " --log_interval=100 --block_size=64 --batch_size=12 --n_layer=4 --n_head=4 --n_embd=128 --max_iters=2000"
+    " --lr_decay_iters=2000 --dropout=0.0"
+)
+
+
+def timed(command: list[str], folder: Path, threads: int) -> tuple[float, str]:
+    """Seconds and output of a process."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    begin = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return time.perf_counter() - begin, done.stdout
+
+
+def genkit(threads: int) -> tuple[float, float]:
+    """Seconds, and nats per character over the whole validation split."""
+    with tempfile.TemporaryDirectory() as runs:
+        words = ["train", "experiment=shakespeare_fast", f"paths.runs_dir={runs}"]
+        seconds, said = timed([sys.executable, "-m", "genkit", *words], Path.cwd(), threads)
+    return seconds, float(re.findall(r"val/nll ([\d.]+)", said)[-1])
+
+
+def nanogpt(folder: Path, threads: int) -> tuple[float, float]:
+    """Seconds, and nanoGPT's own estimate."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, *NANOGPT.split(), f"--out_dir={out}"]
+        seconds, said = timed(command, folder, threads)
+    return seconds, float(re.findall(r"val loss ([\d.]+)", said)[-1])
+
+
+def main(words: list[str]) -> None:
+    given = dict(word.split("=", 1) for word in words)
+    threads, rounds = int(given.get("threads", 2)), int(given.get("rounds", 3))
+    contestants = {"genkit": lambda: genkit(threads)}
+    if peer := given.get("peer.nanogpt"):
+        contestants["nanogpt"] = lambda: nanogpt(Path(peer), threads)
+    results: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, run in contestants.items():
+            results[name].append(run())
+            seconds, loss = results[name][-1]
+            print(f"{name:<8} {seconds:6.1f} s   val {loss:.4f}", flush=True)
+    medians = {name: statistics.median(seconds for seconds, _ in runs) for name, runs in results.items()}
+    found: dict[str, object] = {"threads": threads, "seconds": medians, "runs": results}
+    if "nanogpt" in medians:
+        found["ratio"] = medians["nanogpt"] / medians["genkit"]
+        print(f"nanoGPT takes {found['ratio']:.2f} times as long")
+    if "out" in given:
+        Path(given["out"]).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
