@@ -52,7 +52,7 @@ def check_run_name(name: str) -> str:
 def new_name(model: str, data: str) -> str:
     """A name that says what runs and never collides."""
     now = datetime.datetime.now().strftime("%m%d-%H%M%S")
-    return f"{model}-{data}-{now}-{secrets.token_hex(2)}"
+    return f"{model}-{data}-{now}-{secrets.token_hex(4)}"
 
 
 def write_atomically(path: Path, text: str) -> None:

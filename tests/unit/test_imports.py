@@ -15,6 +15,7 @@ ALLOWED = {
     "decoding": {"core", "nn"},
     "families": {"core", "nn", "decoding"},
     "data": {"core"},
+    "metrics": {"core"},
     "export": {"core", "config", "nn"},
     "runs": {"core"},
     "checkpoints": {"core", "runs"},

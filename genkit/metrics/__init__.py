@@ -1,0 +1,1 @@
+"""Metrics: each sees tensors, texts or numbers, and nothing of runs, files or families."""
