@@ -1,4 +1,4 @@
-"""Families and datasets by name: the built-in ones, and those that other distributions offer by entry point.
+"""Families, datasets and extractors by name: built in, or offered by other distributions by entry point.
 
 Nothing is imported until it is named.  A distribution adds a family and a dataset with
 
@@ -7,8 +7,10 @@ Nothing is imported until it is named.  A distribution adds a family and a datas
     [project.entry-points."genkit.datasets"]
     shapes = "my_package.shapes:shapes"
 
-and its configurations with an entry point in the group `genkit.conf` whose value names a package that holds
-a folder `conf` (so `my_package/conf/model/flow.yaml` becomes `model=flow`).
+a network in whose features pictures are compared with an entry point in the group `genkit.extractors` (see
+`genkit.metrics.extractors`), and its configurations with an entry point in the group `genkit.conf`
+whose value names a package that holds a folder `conf` (so `my_package/conf/model/flow.yaml` becomes
+`model=flow`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,11 @@ BUILT_IN = {
     "gpt": "genkit.families.gpt:GPT",
     "dcgan": "genkit.families.dcgan:DCGAN",
     "vae": "genkit.families.vae:VAE",
+}
+EXTRACTORS = {
+    "digits": "genkit.metrics.extractors:digits",
+    "random": "genkit.metrics.extractors:random",
+    "inception": "genkit.metrics.inception:inception",
 }
 
 
@@ -60,6 +67,25 @@ def family(name: str) -> type[GenerativeModule]:
     """
     check_name(name)
     return _imported("family", name, BUILT_IN.get(name) or _outside()[name].value)
+
+
+def extractor_names() -> list[str]:
+    """Every feature extractor that can be named, built in first."""
+    outside = {point.name for point in entry_points(group="genkit.extractors")}
+    return [*EXTRACTORS, *sorted(outside - set(EXTRACTORS))]
+
+
+def extractor(name: str) -> Callable[..., Any]:
+    """Import and return what makes the feature extractor of that name: a function or a module's class.
+
+    Raises:
+        ConfigError: no such extractor, or it cannot be imported.
+    """
+    outside = {point.name: point.value for point in entry_points(group="genkit.extractors")}
+    known = {**outside, **EXTRACTORS}
+    if name not in known:
+        raise ConfigError(f"extractor={name} is no feature extractor.{nearest(str(name), known)}")
+    return _imported("extractor", name, known[name])
 
 
 def dataset_names(built_in: Mapping[str, str]) -> list[str]:

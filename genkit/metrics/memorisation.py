@@ -1,0 +1,107 @@
+"""Whether a network repeats its training pictures: distances to them, calibrated on pictures it never saw.
+
+A sample that was not copied is as near to the training set as a held-out picture is.  So a sample's ratio
+of distances, to its nearest training and to its nearest held-out picture, is set against the ratios that
+held-out pictures have themselves (each without itself).  Compare Meehan et al. 2020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genkit.core.errors import DataError
+from genkit.metrics.distances import nearest
+from genkit.metrics.features import Features, check_enough, check_pair
+from genkit.metrics.intervals import mean_of, normal, proportion
+from genkit.metrics.measure import Direction, Measure
+
+LEAST = 20  # held-out pictures: fewer have no 5 % quantile
+QUANTILE = 0.05
+SHOWN = 16
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The samples that are nearest to a training picture, nearest first.
+
+    Attributes:
+        generated, train: (k,) indices into the two sets.
+        distance: (k,) in feature space.
+        copy: (k,) whether the two are equal in every 8-bit pixel.
+    """
+
+    generated: Tensor
+    train: Tensor
+    distance: Tensor
+    copy: Tensor
+
+
+def memorisation(
+    generated: Features, train: Features, held_out: Features, shown: int = SHOWN
+) -> tuple[list[Measure], Pairs]:
+    """Measures of copying, and the nearest pairs for a picture.
+
+    `exact_copies`: samples that equal a training picture in every 8-bit pixel.
+    `memorised_share`: samples whose ratio lies below the 5 % quantile of the held-out pictures' ratios; 0.05
+    where nothing is memorised.
+    `memorisation`: the chance that a sample's ratio lies below a held-out picture's; 0.5 where nothing is
+    memorised, 1 where everything is.
+    `nearest_train`: the mean distance to the nearest training picture.
+
+    Raises:
+        DataError: too few pictures.
+        ConfigError: features of different extractors.
+    """
+    for other in (train, held_out):
+        check_pair(other, generated)
+    check_enough("memorisation", 2, train, generated)
+    check_enough("memorisation", LEAST, held_out, generated)
+    distance, place = (t[:, 0] for t in nearest(generated.vectors, train.vectors, 1))
+    ratios = _ratio(distance, nearest(generated.vectors, held_out.vectors, 1)[0][:, 0])
+    calibration = _ratio(
+        nearest(held_out.vectors, train.vectors, 1)[0][:, 0],
+        nearest(held_out.vectors, held_out.vectors, 1, same=True)[0][:, 0],
+    )
+    copied = _copies(generated, train)
+    n, m = len(generated), len(train)
+    protocol = {**generated.protocol, "held_out": len(held_out), "quantile": QUANTILE, "version": 1}
+
+    def measure(metric: str, value: float, unit: str, direction: Direction) -> Measure:
+        return Measure(metric, value, unit, direction, "estimate", n, m, protocol=protocol)
+
+    distances, distance_variance = mean_of(distance.sqrt())
+    below = (ratios < calibration.quantile(QUANTILE)).double()
+    wins = _shares_above(ratios, calibration)
+    rank, rank_variance = mean_of(wins)
+    exact = measure("exact_copies", float(copied.sum()), "samples", "lower")
+    measures = [
+        exact,
+        proportion(measure("memorised_share", float(below.mean()), "1", "lower")),
+        normal(measure("memorisation", rank, "1", "lower"), rank_variance),
+        normal(measure("nearest_train", distances, "1", "none"), distance_variance),
+    ]
+    order = distance.argsort(stable=True)[:shown]
+    order = order[copied[order].logical_not().argsort(stable=True)]
+    return measures, Pairs(order, place[order], distance[order].sqrt(), copied[order])
+
+
+def _ratio(train: Tensor, held_out: Tensor) -> Tensor:
+    """Squared distances over squared distances; 1 where both are zero."""
+    return torch.where((train == 0) & (held_out == 0), 1.0, train / held_out.clamp(min=1e-300))
+
+
+def _shares_above(values: Tensor, calibration: Tensor) -> Tensor:
+    """For each value the share of the calibration above it, ties by half: the terms of Mann & Whitney's U."""
+    ordered = calibration.sort().values
+    above = len(ordered) - torch.searchsorted(ordered, values, right=True)
+    equal = len(ordered) - torch.searchsorted(ordered, values) - above
+    return (above + equal / 2).double() / len(ordered)
+
+
+def _copies(generated: Features, train: Features) -> Tensor:
+    if generated.keys is None or train.keys is None:
+        raise DataError("exact copies need the hashes that `collect` keeps; these features have none.")
+    return torch.isin(generated.keys, train.keys)
