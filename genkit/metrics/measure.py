@@ -10,6 +10,7 @@ from typing import Literal
 
 Direction = Literal["lower", "higher", "none"]
 Kind = Literal["exact", "bound", "estimate"]
+Protocol = Mapping[str, str | int | float | bool | None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Measure:
     low: float | None = None
     high: float | None = None
     interval: str = ""
-    protocol: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    protocol: Protocol = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:

@@ -1,0 +1,88 @@
+"""MAUVE (Pillutla et al. 2021), by mauve-text, on features that a caller chooses.
+
+Its value depends on the features: those of `ngram_features` need no network and are the same for every run,
+so that two runs can stand in one column; a run's own features judge it by what it has learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+
+import numpy as np
+
+from genkit.core.errors import ConfigError
+from genkit.metrics import spread
+from genkit.metrics.measure import Measure
+from genkit.metrics.text import need
+
+LEAST = 60  # texts of either kind
+PER_BUCKET = 39  # texts at least, as faiss wants them for a centre
+DRAWS = 10
+FEATURES = 64
+SEED = 25
+OF = "its expected value at this many texts of this network, real texts and clusters' number held fixed"
+
+
+def mauve(generated: np.ndarray, real: np.ndarray, featuriser: str) -> Measure:
+    """The area under the frontier of divergences between two sets of features, (n, d) and (m, d).
+
+    Args:
+        featuriser: what made the features, for the protocol.
+
+    Raises:
+        ConfigError: mauve-text is missing.
+        DataError: fewer than 60 texts of either kind.
+    """
+    if find_spec("mauve") is None:
+        raise ConfigError("mauve needs mauve-text: pip install generator-kit[text].")
+    need("mauve", len(generated), LEAST)
+    need("mauve", len(real), LEAST, "real texts")
+    buckets = (len(generated) // 2 + len(real)) // PER_BUCKET
+
+    def value(rows: np.ndarray) -> float:
+        return compute(generated[rows], real, buckets)
+
+    n = len(generated)
+    found = spread.half_jackknife(value, n, value(np.arange(n)), draws=DRAWS)
+    protocol = {
+        "featuriser": featuriser,
+        "features": generated.shape[1],
+        "buckets": buckets,
+        "scaling": 5,
+        "mauve_text": version("mauve-text"),
+    }
+    low, high = max(0.0, found[1]), min(1.0, found[2])
+    return Measure("mauve", found[0], "1", "higher", "estimate", n, len(real), low, high, OF, protocol)
+
+
+def compute(generated: np.ndarray, real: np.ndarray, buckets: int) -> float:
+    """mauve-text's number; it clusters with a generator of its own, from a fixed seed."""
+    from mauve import compute_mauve
+
+    found = compute_mauve(
+        p_features=np.ascontiguousarray(real, dtype=np.float32),
+        q_features=np.ascontiguousarray(generated, dtype=np.float32),
+        num_buckets=buckets,
+        seed=SEED,
+        verbose=False,
+    )
+    return float(found.mauve)
+
+
+def ngram_features(texts: Sequence[str]) -> np.ndarray:
+    """Counts of runs of 1 to 3 characters, hashed and projected by fixed random numbers, (n, 64).
+
+    The square roots of the shares, so that their inner product is Bhattacharyya's coefficient.
+    """
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    size = 2**14
+    hashed = HashingVectorizer(
+        analyzer="char", ngram_range=(1, 3), n_features=size, alternate_sign=False, norm="l1", lowercase=False
+    )
+    counts = hashed.transform(texts)
+    generator = np.random.Generator(np.random.Philox(0))
+    projection = generator.standard_normal((size, FEATURES)) / np.sqrt(FEATURES)
+    return np.asarray(counts.sqrt() @ projection, dtype=np.float32)

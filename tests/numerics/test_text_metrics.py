@@ -1,0 +1,260 @@
+"""Measures of texts against sacrebleu, mauve-text, scipy, searches by hand; intervals against simulation."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from genkit.core.errors import DataError
+from genkit.metrics import copying, likelihood, spread, text
+from genkit.metrics.mauve import compute, mauve, ngram_features
+from genkit.metrics.words import known_grams, ngrams, word_pieces, words
+
+LETTERS = list("abcdef   ")
+
+
+def random_texts(n: int, length: int, seed: int) -> list[str]:
+    generator = np.random.default_rng(seed)
+    return ["".join(generator.choice(LETTERS, length)) for _ in range(n)]
+
+
+def by_name(measures):
+    return {measure.metric: measure for measure in measures}
+
+
+# ---------------------------------------------------------------------- words
+
+
+def test_words_are_runs_marks_and_chinese_characters():
+    assert words("It's 42, 我喜欢 naïve_x!") == ["It", "'", "s", "42", ",", "我", "喜", "欢", "naïve_x", "!"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_pieces_of_a_source_give_its_words(size):
+    whole = "to be or not to be, that is the question\n" * 3
+    pieces = [whole[i : i + size] for i in range(0, len(whole), size)]
+    found = [token for part in word_pieces(pieces, 0) for token in part]
+    assert found == words(whole)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_known_grams_are_those_of_a_set(order):
+    source, texts = random_texts(1, 600, 0)[0], [words(t) for t in random_texts(5, 80, 1)]
+    there = set(ngrams(words(source), order))
+    pieces = [source[i : i + 50] for i in range(0, len(source), 50)]
+    for tokens, known in zip(texts, known_grams(texts, pieces, order), strict=True):
+        assert known.tolist() == [gram in there for gram in ngrams(tokens, order)]
+
+
+# ---------------------------------------------------------------------- values
+
+
+def test_distinct_counts_within_groups():
+    texts = random_texts(60, 40, 0)
+    measure = by_name(text.distinct(texts))["distinct_2"]
+    expected = []
+    for start in range(0, 60, 20):
+        grams = [g for t in texts[start : start + 20] for g in ngrams(words(t), 2)]
+        expected.append(len(set(grams)) / len(grams))
+    assert measure.value == pytest.approx(np.mean(expected))
+    low, high = stats.t.interval(0.95, 2, np.mean(expected), stats.sem(expected))
+    assert (measure.low, measure.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_self_bleu_is_sacrebleus_of_each_text_against_the_others():
+    from sacrebleu import sentence_bleu
+
+    texts = random_texts(60, 60, 3)
+    one = texts[:20]
+    scores = [
+        sentence_bleu(
+            " ".join(words(t)), [" ".join(words(o)) for o in one if o is not t], tokenize="none"
+        ).score
+        for t in one
+    ]
+    same = text.self_bleu(one * 3)
+    assert same.value == pytest.approx(np.mean(scores), rel=1e-5)
+
+
+def test_mauve_is_mauve_texts():
+    from mauve import compute_mauve
+
+    generator = np.random.default_rng(0)
+    p, q = (generator.standard_normal((80, 4)).astype(np.float32) + shift for shift in (0, 0.5))
+    found = mauve(q, p, "numbers")
+    theirs = compute_mauve(
+        p_features=p, q_features=q, num_buckets=found.protocol["buckets"], verbose=False, seed=25
+    )
+    assert found.value == pytest.approx(theirs.mauve, rel=1e-5)
+    assert found.low <= found.value <= found.high
+    assert compute(p, p, 3) == pytest.approx(1.0)
+
+
+def longest(one: str, source: str) -> int:
+    return max(
+        (j - i for i in range(len(one)) for j in range(i + 1, len(one) + 1) if one[i:j] in source), default=0
+    )
+
+
+@pytest.mark.parametrize("piece", [1, 7, 5000])
+def test_the_longest_copied_span_is_the_longest_common_substring(piece, monkeypatch):
+    monkeypatch.setattr(copying, "PIECE", 64)
+    source = "".join(random_texts(40, 60, 0))
+    texts = [*random_texts(10, 30, 1), source[100:140], "", "zzz", "x" + source[500:520] + "yz"]
+    pieces = [source[i : i + piece] for i in range(0, len(source), piece)]
+    found = copying.longest_spans(texts, lambda: pieces)
+    assert found.tolist() == [longest(t, source) for t in texts]
+
+
+def test_copying_notices_a_memoriser_and_not_held_out_text():
+    source = " ".join(random_texts(100, 60, 0))
+    held_out, fresh = random_texts(40, 60, 1), random_texts(40, 60, 2)
+    copies = [source[i * 50 : i * 50 + 60] for i in range(40)]
+    honest = by_name(copying.copied_spans(fresh, held_out, lambda: [source]))
+    copied = by_name(copying.copied_spans(copies, held_out, lambda: [source]))
+    assert copied["copied_whole"].value == 1
+    assert copied["copied_span_above"].value == 1
+    assert honest["copied_whole"].value == 0
+    assert honest["copied_span_above"].low < 0.05 < honest["copied_span_above"].high
+    assert honest["copied_span_excess"].low < 0 < honest["copied_span_excess"].high
+    assert copied["copied_span_excess"].low > 40
+    assert by_name(copying.novelty(copies, lambda: [source]))["copied_8grams"].value > 0.9
+    assert by_name(copying.novelty(fresh, lambda: [source]))["novel_4grams"].value > 0.5
+
+
+@pytest.mark.parametrize(
+    ("said", "is_loop"),
+    [
+        ("a b c d " * 3, True),
+        ("so it began no no no no no no no no no no no no", True),
+        ("no no no", False),
+        ("a b c d e f g h i j k l m n o p q r s t", False),
+        ("a b c d " * 3 + "and then it went on in quite another way", False),
+    ],
+)
+def test_loops(said, is_loop):
+    assert text.loops(words(said)) is is_loop
+
+
+def test_collapse_repetition_and_noise_stand_in_the_right_order():
+    generator = np.random.default_rng(0)
+    vocabulary = [f"w{i}" for i in range(400)]
+    chances = 1 / np.arange(1, 401)
+
+    def drawn(n: int) -> list[str]:
+        return [" ".join(generator.choice(vocabulary, 30, p=chances / chances.sum())) for _ in range(n)]
+
+    real, other = drawn(80), drawn(80)
+    collapsed = [real[i % 2] for i in range(80)]
+    looping = [" ".join(t.split()[:5] * 6) for t in other]
+
+    def value(measures, name):
+        return by_name(measures)[name].value
+
+    assert value(text.distinct(collapsed), "distinct_2") < 0.2 < value(text.distinct(other), "distinct_2")
+    assert text.self_bleu(collapsed).value > 90 > text.self_bleu(other).value
+    assert value(text.repetition(looping), "repeated_4grams") > 0.7
+    assert value(text.repetition(looping), "loops") == 1
+    assert value(text.repetition(other), "loops") == 0
+    overlap = [text.vocabulary_overlap(texts, real).value for texts in (other, collapsed, ["zz"] * 80)]
+    assert overlap[0] > overlap[1] > overlap[2] == 0
+    features = [ngram_features(texts) for texts in (real, other, collapsed, ["zz zz"] * 80)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        similar, twice, noise = (compute(f, features[0], 3) for f in features[1:])
+    assert similar > 0.8 > twice > noise
+
+
+# ---------------------------------------------------------------------- likelihood
+
+
+def test_likelihoods_in_every_unit():
+    values = -np.random.default_rng(0).gamma(4, 2, 500)
+    nats, bits = likelihood.example_measures(values, "bound", 64, 5)
+    low, high = stats.t.interval(0.95, 499, -values.mean(), stats.sem(values))
+    assert (nats.low, nats.value, nats.high) == pytest.approx((low, -values.mean(), high))
+    assert bits.value == pytest.approx(nats.value / 64 / np.log(2))
+    assert nats.protocol["k"] == bits.protocol["k"] == 5
+    per_token, perplexity, per_byte = likelihood.token_measures(values, 1000, 8)
+    assert perplexity.value == pytest.approx(np.exp(per_token.value))
+    assert per_byte.value == pytest.approx(-values.sum() / np.log(2) / 1000)
+    assert likelihood.uniform_measures(64, 256)[1].value == 8
+
+
+def test_unigrams_are_frequencies():
+    train, tokens = np.array([0, 0, 1]), np.array([0, 1, 2])
+    found = likelihood.unigram_log_likelihoods(train, tokens, 3)
+    assert np.exp(found) == pytest.approx([3 / 6, 2 / 6, 1 / 6])
+
+
+# ---------------------------------------------------------------------- too few
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: text.distinct(["a"] * 59), "distinct needs at least 60 texts; there are 59"),
+        (lambda: text.self_bleu(["a"] * 59), "self_bleu needs at least 60"),
+        (lambda: text.repetition(["a"] * 19), "at least 20"),
+        (lambda: text.vocabulary_overlap(["a"] * 60, ["a"] * 59), "at least 60"),
+        (lambda: copying.copied_spans(["a"] * 20, ["a"] * 19, lambda: ["a"]), "20 held-out texts"),
+        (lambda: mauve(np.zeros((59, 2)), np.zeros((60, 2)), "x"), "mauve needs at least 60"),
+        (lambda: likelihood.example_measures(np.zeros(9), "exact", 1, None), "at least 10"),
+        (lambda: likelihood.token_measures(np.zeros(499), 1, 1), "at least 500"),
+    ],
+)
+def test_too_few_are_refused_with_the_least_number(call, said):
+    with pytest.raises(DataError, match=said):
+        call()
+
+
+# ---------------------------------------------------------------------- coverage
+
+
+def covered(draw, truth: float, times: int = 1000) -> float:
+    """How often the 95 % interval of `draw(generator)` holds the truth."""
+    generator = np.random.default_rng(0)
+    return float(np.mean([low <= truth <= high for _, low, high in (draw(generator) for _ in range(times))]))
+
+
+def test_intervals_cover_what_they_name():
+    """Means, ratios, shares and differences at the numbers of texts that a panel has."""
+
+    def ratio(generator):
+        wholes = generator.integers(20, 60, 200)
+        return spread.ratio(generator.binomial(wholes, 0.3), wholes)
+
+    assert 0.92 < covered(lambda g: spread.mean(g.gamma(3, 1, 100)), 3.0) < 0.98
+    assert 0.92 < covered(ratio, 0.3) < 0.98
+    assert 0.92 < covered(lambda g: spread.share(g.binomial(500, 0.04), 500), 0.04) < 0.98
+    assert 0.92 < covered(lambda g: spread.difference(g.gamma(3, 1, 100), g.gamma(2, 1, 60)), 1.0) < 0.98
+
+
+def test_intervals_of_grouped_measures_cover_their_expectation():
+    """Distinct n-grams of 20 texts, at 200 texts of a known source."""
+    chances = 1 / np.arange(1, 61)
+    chances = chances / chances.sum()
+
+    def draw(generator, n):
+        return [" ".join(map(str, row)) for row in generator.choice(60, (n, 8), p=chances)]
+
+    def interval(generator):
+        measure = text.distinct(draw(generator, 200), orders=(1,))[0]
+        return measure.value, measure.low, measure.high
+
+    # Of 160 words drawn independently, Σ 1 - (1 - p)^160 are expected to be distinct.
+    truth = float((1 - (1 - chances) ** 160).sum() / 160)
+    assert 0.92 < covered(interval, truth, 400) < 0.98
+
+
+def test_intervals_of_a_running_text_cover_in_spite_of_dependence():
+    """A stationary sequence whose neighbours are correlated, as tokens are."""
+
+    def interval(generator):
+        noise = generator.standard_normal(5200)
+        values = np.convolve(noise, np.full(10, 0.3), "valid")[:5000] - 2
+        measure = likelihood.token_measures(values, 5000, 1)[0]
+        return measure.value, measure.low, measure.high
+
+    assert 0.92 < covered(interval, 2.0, 400) < 0.98
