@@ -16,6 +16,7 @@ ALLOWED = {
     "families": {"core", "nn", "decoding"},
     "data": {"core"},
     "metrics": {"core"},
+    "statistics": set(),
     "export": {"core", "config", "nn"},
     "runs": {"core"},
     "checkpoints": {"core", "runs"},
