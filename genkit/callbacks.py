@@ -30,6 +30,11 @@ def plain_terms(terms: Mapping[str, Tensor | float]) -> dict[str, float]:
     return {name: float(value) for name, value in terms.items()}
 
 
+def validated(trainer: pl.Trainer) -> dict[str, float]:
+    """What the last validation found: scores (`val/`) and measurements (`health/`)."""
+    return {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith(("val/", "health/"))}
+
+
 class Interrupted(BaseException):
     """SIGINT or SIGTERM arrived; the run is saved.  `exit_code` is the shell's for that signal."""
 
@@ -290,8 +295,7 @@ class Progress(RichProgressBar):
         return f"Epoch {1 + self.trainer.global_step // self.steps_per_epoch}"
 
     def get_metrics(self, trainer: pl.Trainer, module: GenerativeModule) -> dict[str, Any]:  # type: ignore[override]
-        shown = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
-        return {k: f"{v:.4g}" for k, v in {**plain_terms(module.terms), **shown}.items()}
+        return {k: f"{v:.4g}" for k, v in {**plain_terms(module.terms), **validated(trainer)}.items()}
 
 
 class Lines(Callback):
@@ -302,8 +306,8 @@ class Lines(Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
         if trainer.is_global_zero:
-            terms = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
-            shown = "  ".join(f"{k} {v:.4f}" for k, v in {**plain_terms(module.terms), **terms}.items())
+            terms = {**plain_terms(module.terms), **validated(trainer)}
+            shown = "  ".join(f"{k} {v:.4f}" for k, v in terms.items())
             of = f"/{self.total_steps}" if self.total_steps else ""
             self.console.print(
                 f"step {trainer.global_step}{of}  {shown}  ({module.seconds:.1f} s)", highlight=False

@@ -96,14 +96,27 @@ def score_text(
 
 
 def score_split(
-    module: GenerativeModule, examples: Examples, *, stride: int | None = None, batch_size: int = 32
+    module: GenerativeModule,
+    examples: Examples,
+    *,
+    stride: int | None = None,
+    batch_size: int = 32,
+    importance_samples: int = 1,
 ) -> Scores:
     """A whole split: every token but the first of a text, or every example.
 
+    Args:
+        importance_samples: of a model whose likelihood is a bound, to make it tighter.
+
     Raises:
-        ConfigError: the model has no likelihood of this data; why is said.
+        ConfigError: the model has no likelihood of this data, or an exact one is to be tightened.
     """
     spec = module.spec
+    if importance_samples > 1 and isinstance(module, Likelihood) and module.likelihood_kind().kind == "exact":
+        raise ConfigError(
+            f"importance_samples={importance_samples} tighten a bound, and the likelihood of"
+            f" {type(module).__name__} is exact; leave them out."
+        )
     if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows):
         assert isinstance(spec, TokenSpec)
         values = score_tokens(module, examples.tokens, stride=stride, batch_size=batch_size)
@@ -116,7 +129,7 @@ def score_split(
     if kind.kind == "none":
         raise ConfigError(f"{type(module).__name__} has no likelihood of this data: {kind.note}.")
     numbers = spec.size if isinstance(spec, ArraySpec) else int(spec.length or 1)
-    values = _examples(module, examples, batch_size)
+    values = _examples(module, examples, batch_size, importance_samples)
     return Scores(values, "example", kind.kind, numbers * len(examples), "dimension")
 
 
@@ -156,7 +169,9 @@ def windows(count: int, context: int, stride: int) -> Iterator[tuple[int, int, i
 
 
 @torch.no_grad()
-def _examples(module: GenerativeModule, examples: Examples, batch_size: int) -> np.ndarray:
+def _examples(
+    module: GenerativeModule, examples: Examples, batch_size: int, importance_samples: int
+) -> np.ndarray:
     """Log-likelihoods of whole examples, float64 (N,)."""
     assert isinstance(module, Likelihood)
     parts: list[Tensor] = []
@@ -166,7 +181,9 @@ def _examples(module: GenerativeModule, examples: Examples, batch_size: int) -> 
         batch = Batch(torch.from_numpy(data), rows, None if labels is None else torch.from_numpy(labels))
         noise = Noise(0, rows, purpose="score", device=module.device)
         batch = module.prepare(batch.to(module.device))
-        parts.append(module.log_likelihood(batch, noise).double().cpu())
+        parts.append(
+            module.log_likelihood(batch, noise, importance_samples=importance_samples).double().cpu()
+        )
     return torch.cat(parts).numpy()
 
 

@@ -34,6 +34,7 @@ from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import mix
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
+from genkit.health import Health
 from genkit.runs import Run
 from genkit.sampling import build_module
 
@@ -328,6 +329,7 @@ def _callbacks(
         watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
         watch.History(cfg["trainer"]["log_every"], cfg["batch_size"]),
         watch.SampleWriter(run, own["samples"]["n"], own["samples"]["every"]),
+        Health(run, checkpoint.step if checkpoint else 0, console),
         watch.Recorder(
             run,
             every=own["checkpoint"]["every"],

@@ -25,6 +25,7 @@ WORDS = (
     Option("file", "text", None, "a text file to score"),
     Option("split", "text", None, "of the run's data", choices=SPLITS),
     Option("stride", "int", None, "tokens that a window scores", low=1),
+    Option("importance_samples", "int", 1, "of a bound, more of them make it tighter", low=1, high=100_000),
     Option("batch_size", "int", 32, "windows or examples at once", low=1, high=1_000_000),
     Option("weights", "text", "ema", "ema or raw"),
     Option("checkpoint", "text", "last", "last, best or step-N"),
@@ -96,6 +97,7 @@ def _score(folder: Path, paths: Mapping[str, str], settings: Mapping[str, Any], 
             rows = {text: score_text(module, text, **how) for text in texts}
         else:
             examples = _dataset(folder, paths, settings["split"])
+            how["importance_samples"] = settings["importance_samples"]
             rows = {settings["split"]: score_split(module, examples, **how)}
     for name, scores in rows.items():
         print(f"{_short(name)}  {_line(scores)}")

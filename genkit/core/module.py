@@ -123,6 +123,13 @@ class GenerativeModule(LightningModule):
         backward pass, and `activations`, the bytes kept between them in float32."""
         return {}
 
+    def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
+        """Numbers that tell a training that goes wrong, by name, of the present weights on real examples.
+
+        `genkit.findings` has the rules that read them.  Called at each validation, so it should be cheap.
+        """
+        return {}
+
     # ------------------------------------------------------------------ what it is
 
     @final

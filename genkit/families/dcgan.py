@@ -119,6 +119,8 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         fake = self._judged(fakes, batch, noise, "fake")
         total = loss = self.game.discriminator(real, fake)
         terms = {"loss": loss, "real": self.game.opinion(real).mean(), "fake": self.game.opinion(fake).mean()}
+        if (accuracy := self.game.accuracy(real, fake)) is not None:
+            terms["accuracy"] = accuracy
 
         def critic(images: Tensor) -> Tensor:
             return self.discriminator(images, batch.labels)

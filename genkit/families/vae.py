@@ -37,6 +37,7 @@ from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
 
 TEMPERATURE = Option("temperature", "float", 1.0, "standard deviation of the latents drawn", low=0, high=100)
 PIXELS = Option("pixels", "text", "mean", "mean: the mean of p(x|z); drawn: pixels drawn from it")
+ACTIVE = 0.01  # variance of a latent's posterior mean over the data, above which it is in use
 AT_ONCE = 16  # importance samples in memory
 
 
@@ -132,6 +133,18 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
             "neg_elbo": reconstruction + kl.sum(1),
             "reconstruction": reconstruction,
             "kl": kl.sum(1),
+        }
+
+    def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
+        """Latents whose mean moves with the image (Burda et al. 2016, section 5.2) and what each costs."""
+        mean, log_variance = self._posterior(batch.data, batch.labels)
+        active = float((mean.var(0) > ACTIVE).sum()) if len(mean) > 1 else float(self.latent_size)
+        kl = gaussian_kl(mean, log_variance).mean(0)  # (L,)
+        return {
+            "active_units": active,
+            "active_share": active / self.latent_size,
+            "kl_per_latent": kl.tolist(),
+            "kl_largest": float(kl.max()),
         }
 
     def likelihood_kind(self) -> LikelihoodKind:

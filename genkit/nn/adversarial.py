@@ -20,12 +20,21 @@ class Game:
         generator: fake logits -> scalar.
         opinion: a logit as a number to show: a probability of being real, or the critic's score itself.
         unit: of that number.
+        boundary: logits above it say "real"; None where only differences count.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
     opinion: Callable[[Tensor], Tensor]
     unit: str
+    boundary: float | None = 0.0
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> Tensor | None:
+        """Share of the examples that the discriminator takes for what they are, a scalar."""
+        if self.boundary is None:
+            return None
+        right = (real > self.boundary).float().mean() + (fake < self.boundary).float().mean()
+        return 0.5 * right
 
 
 def _non_saturating_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -69,9 +78,9 @@ GAMES = {
     ),
     "hinge": Game(_hinge_discriminator, _minus_mean, torch.Tensor.detach, "score"),
     "least_squares": Game(
-        _least_squares_discriminator, _least_squares_generator, torch.Tensor.detach, "score"
+        _least_squares_discriminator, _least_squares_generator, torch.Tensor.detach, "score", 0.5
     ),
-    "wasserstein": Game(_wasserstein_discriminator, _minus_mean, torch.Tensor.detach, "score"),
+    "wasserstein": Game(_wasserstein_discriminator, _minus_mean, torch.Tensor.detach, "score", None),
 }
 
 Critic = Callable[[Tensor], Tensor]

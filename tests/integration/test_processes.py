@@ -1,5 +1,7 @@
 """One process and two on the same global batch end within rounding of each other, for every family."""
 
+import json
+
 import pytest
 from safetensors.torch import load_file
 
@@ -31,4 +33,6 @@ def test_two_processes_equal_one(family, tmp_path):
         assert float(difference) < 2e-4, name
     for name, value in records["cpu"]["final"].items():
         assert read(tmp_path / "ddp_cpu")["final"][name] == pytest.approx(value, rel=1e-3)
+    measured = [json.loads((tmp_path / name / "findings.json").read_text())["history"] for name in records]
+    assert [row["step"] for row in measured[1]] == [row["step"] for row in measured[0]] != []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cpu", "ddp_cpu"]

@@ -124,6 +124,20 @@ def test_every_family_with_a_likelihood_scores_a_split():
         score_text(vae, "a")
 
 
+def test_importance_samples_tighten_a_bound_and_nothing_else():
+    cfg = config.compose("train", ["model=vae", "data=digits", "data.levels=2"])
+    digits = open_dataset(cfg["data"], cfg["paths"], View("arrays"))
+    torch.manual_seed(0)
+    vae = VAE(digits.spec, network="mlp", latent_size=4, hidden=8).eval()
+    with torch.no_grad():
+        vae.encoder.head[2].weight.mul_(20)  # far from the true posterior, so that the bound has a gap
+    test = digits.split("test")
+    nats = [score_split(vae, test, importance_samples=k).nats / len(test) for k in (1, 20, 400)]
+    assert nats[0] > nats[1] + 0.1 > nats[2] + 0.2
+    with pytest.raises(ConfigError, match="exact; leave them out"):
+        score_split(model(), TokenWindows(np.zeros(20, np.uint16), 8, moving=False), importance_samples=2)
+
+
 def test_what_cannot_be_scored_is_refused():
     for text, options, said in (
         ("", {}, "empty"),

@@ -1,0 +1,86 @@
+"""Whether completions know more than the mean image and the nearest neighbour do.
+
+    python experiments/010_images/completions.py OUT.png RUN [RUN …] [limit=N] [draws=8] [mask=lower]
+
+Each run completes test images of which the lower half is hidden; the error is the mean square over hidden
+pixels, of a range of 1.  Beside it: the mean of the training images, and the training image whose visible
+half is nearest.  The runs must share their images (data, size and levels).  The picture has a column an
+image: what is known, an answer of each run in the order given, the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import torch
+from images import Opened, threads
+from torch import Tensor
+
+from genkit import verbs
+from genkit.core.batch import Batch
+from genkit.core.noise import Noise
+from genkit.core.observation import Mask, mask
+from genkit.core.samples import Samples
+from genkit.core.spec import ArraySpec
+
+COLUMNS = 16
+AT_ONCE = 200
+
+
+def error(images: Tensor, truth: Tensor, hidden: Tensor) -> dict[str, float]:
+    """Mean squared error over hidden pixels, with its standard error over images."""
+    each = (images - truth).square()[..., hidden].flatten(1).mean(1)
+    return {"mse": round(float(each.mean()), 5), "se": round(float(each.std() / len(each) ** 0.5), 5)}
+
+
+def nearest(train: Tensor, test: Tensor, known: Tensor) -> Tensor:
+    """For each test image the training image whose visible pixels are nearest."""
+    ours, theirs = test[..., known].flatten(1), train[..., known].flatten(1)
+    return train[torch.cdist(ours, theirs).argmin(1)]
+
+
+def answers(opened: Opened, observation: Mask, test: Batch, draws: int) -> Tensor:
+    """(draws, N, C, H, W)."""
+    found = []
+    with opened.module.weights("ema"):
+        for seed in range(draws):
+            parts = []
+            for start in range(0, len(test), AT_ONCE):
+                part = test[start : start + AT_ONCE]
+                measured = observation.observe(part.data, Noise(0, part.rows))
+                parts.append(verbs.complete(opened.module, observation, measured, part, seed=seed))
+            found.append(torch.cat(parts))
+    return torch.stack(found)
+
+
+def main(words: list[str]) -> None:
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    out, *runs = [word for word in words if "=" not in word]
+    opened = [Opened(run) for run in runs]
+    limit = int(given["limit"]) if "limit" in given else None
+    train, test = opened[0].batch("train"), opened[0].batch("test", limit)
+    # Labels stay out of it: what is hidden must not be told.
+    test = Batch(test.data, test.rows)
+    observation = mask(given.get("mask", "lower"), *test.data.shape[2:])
+    hidden = ~observation.known
+    print(json.dumps({"mean image": error(train.data.mean(0).expand_as(test.data), test.data, hidden)}))
+    print(
+        json.dumps({"nearest": error(nearest(train.data, test.data, observation.known), test.data, hidden)})
+    )
+    rows = [observation.picture(observation.measure(test.data[:COLUMNS]))]
+    for one in opened:
+        assert one.module.spec.image is not None
+        found = answers(one, observation, test, int(given.get("draws", 8)))
+        told = {"one answer": error(found[0], test.data, hidden)}
+        told["mean of answers"] = error(found.mean(0), test.data, hidden)
+        print(json.dumps({one.name: told, "images": len(test)}), flush=True)
+        rows.append(found[0, :COLUMNS])
+    rows.append(test.data[:COLUMNS])
+    spec = ArraySpec(*test.data.shape[1:])
+    Samples(torch.cat(rows), spec, 0).grid(columns=COLUMNS).save(out)
+
+
+if __name__ == "__main__":
+    threads()
+    main(sys.argv[1:])

@@ -1,0 +1,162 @@
+"""Trainings that were made to fail, trainings that were not, and what is said of either."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from genkit import health
+from genkit.core.batch import Batch
+from genkit.core.noise import Noise
+from genkit.families.dcgan import DCGAN
+from genkit.families.gpt import GPT
+from genkit.families.vae import VAE
+from genkit.health import Health, diversity
+from genkit.nn.adversarial import GAMES
+from genkit.runs import Run
+from genkit.testing import OPTIM
+from tests.conftest import IMAGES, TEXT, fit, tokens
+
+STEPS, EVERY = 60, 10
+
+
+def digits(start, count):
+    levels = load_digits().images[start : start + count].astype(np.uint8)[:, None]
+    return Batch(torch.from_numpy(levels), range(start, start + count))
+
+
+def findings_of(tmp_path, module, steps=STEPS, plan=None, every=EVERY):
+    """Train on digits and return findings.json."""
+    run = Run.create(tmp_path, "run")
+    batches = [digits(32 * (i % 40), 32) for i in range(steps)]
+    fit(module, batches, [digits(1300, 64)], plan, [Health(run)], val_check_interval=every)
+    return json.loads((run.path / "findings.json").read_text())
+
+
+def errors(found):
+    return {f["code"] for f in found["findings"] if f["severity"] == "error" and f["until"] is None}
+
+
+def dcgan(**knobs):
+    torch.manual_seed(0)
+    return DCGAN(IMAGES, latent_size=8, width=8, **knobs)
+
+
+def vae(**knobs):
+    torch.manual_seed(0)
+    return VAE(IMAGES, network="mlp", latent_size=8, hidden=64, **knobs)
+
+
+# ---------------------------------------------------------------------- seeded failures
+
+
+def test_a_saturated_discriminator(tmp_path):
+    module = dcgan()  # whose generator makes coarse noise and stands still
+    with torch.no_grad():
+        module.generator.to_image.weight.mul_(50)
+    plan = {"optim": {**OPTIM, "lr": 2e-3, "generator": {"lr": 1e-9}}}
+    found = findings_of(tmp_path, module, plan=plan)
+    assert "discriminator_saturated" in errors(found)
+    (said,) = [f for f in found["findings"] if f["code"] == "discriminator_saturated"]
+    assert set(said) >= {"code", "severity", "step", "value", "threshold", "advice"}
+    assert said["value"] > said["threshold"]
+
+
+def test_a_collapsed_generator(tmp_path):
+    module = dcgan()
+    torch.nn.init.zeros_(module.generator.kernels[0].weight)  # deaf to its latents
+    found = findings_of(tmp_path, module, plan={"optim": {**OPTIM, "lr": 1e-9}})
+    assert "collapsed" in errors(found)
+    assert found["history"][-1]["diversity"] < 0.01
+
+
+def test_a_collapsed_posterior(tmp_path):
+    found = findings_of(tmp_path, vae(beta=1000.0), plan={"optim": {**OPTIM, "lr": 1e-2}})
+    assert {"posterior_collapse", "collapsed"} <= errors(found)
+    assert max(found["history"][-1]["kl_per_latent"]) < 0.01
+
+
+# ---------------------------------------------------------------------- sound trainings
+
+
+def test_a_sound_vae_has_no_errors(tmp_path):
+    found = findings_of(tmp_path, vae(), steps=160, every=32, plan={"optim": {**OPTIM, "lr": 3e-3}})
+    assert not errors(found)
+    assert found["history"][-1]["active_units"] >= 4
+
+
+@pytest.mark.parametrize("loss", ["non_saturating", "wasserstein"])
+def test_a_sound_gan_has_no_errors(tmp_path, loss):
+    norm = {"norm": "layer", "gradient_penalty": 1.0} if loss == "wasserstein" else {}
+    plan = {"optim": {**OPTIM, "lr": 2e-3, "betas": [0.5, 0.999]}}
+    found = findings_of(tmp_path, dcgan(loss=loss, **norm), steps=160, every=32, plan=plan)
+    assert not errors(found)
+    assert ("discriminator/accuracy" in found["history"][-1]) == (loss != "wasserstein")
+
+
+# ---------------------------------------------------------------------- the numbers
+
+
+def test_active_units_and_divergence_of_each_latent():
+    module = vae()
+    wanted = torch.zeros(4, 16)  # means and log-variances of four images
+    wanted[:, 0] = torch.tensor([-1.0, 1.0, -1.0, 1.0])  # in use: KL ½ · 1² each
+    wanted[:, 1] = 2.0  # off its prior, yet the same for every image: not in use, KL ½ · 2²
+    module.encoder.forward = lambda data, labels=None: wanted
+    told = module.health(digits(0, 4), Noise(0, range(4)))
+    assert told["active_units"] == 1
+    assert told["active_share"] == 1 / 8
+    assert told["kl_per_latent"] == pytest.approx([0.5, 2.0, 0, 0, 0, 0, 0, 0])
+    assert told["kl_largest"] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "accuracy"),
+    [("non_saturating", 0.75), ("hinge", 0.75), ("least_squares", 0.5), ("wasserstein", None)],
+)
+def test_the_share_that_a_discriminator_gets_right(loss, accuracy):
+    found = GAMES[loss].accuracy(torch.tensor([0.4, -1.0]), torch.tensor([-1.0, -2.0]))
+    assert (found is None) if accuracy is None else float(found) == pytest.approx(accuracy)
+
+
+def test_diversity_is_a_ratio_of_mean_distances():
+    real = torch.tensor([[0.0], [1.0], [3.0]])  # distances 1, 3, 2
+    assert diversity(torch.tensor([[0.0], [0.5], [1.0]]), real) == pytest.approx((0.5 + 1 + 0.5) / 6)
+    assert diversity(torch.ones(3, 1), real) == 0
+
+
+# ---------------------------------------------------------------------- what it must not disturb
+
+
+def test_a_training_is_the_same_with_and_without(tmp_path):
+    first = dcgan()
+    second = copy.deepcopy(first)
+    batches = [digits(32 * i, 32) for i in range(6)]
+    plan = {"optim": {**OPTIM, "ema": 0.9}}
+    fit(first, batches, [digits(1300, 32)], plan, val_check_interval=2)
+    fit(second, batches, [digits(1300, 32)], plan, [Health(Run.create(tmp_path, "r"))], val_check_interval=2)
+    for (name, one), two in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(one, two), name
+    assert all(torch.equal(first.average.shadow[n], second.average.shadow[n]) for n in first.average.shadow)
+
+
+def test_a_resumed_training_forgets_what_was_measured_after_its_checkpoint(tmp_path):
+    run = Run.create(tmp_path, "run")
+    rows = [{"step": step, "progress": 0.5, "diversity": 1.0} for step in (10, 20, 30)]
+    (run.path / health.FILE).write_text(json.dumps({"findings": [], "history": rows}))
+    assert [row["step"] for row in Health(run, start=20).history] == [10, 20]
+    assert Health(run, start=0).history == []
+    (run.path / health.FILE).write_text("[")
+    assert Health(run, start=20).history == []
+
+
+def test_a_model_of_texts_reports_its_terms_alone(tmp_path):
+    run = Run.create(tmp_path, "run")
+    module = GPT(TEXT, block_size=8, n_layer=1, n_head=1, n_embd=8)
+    fit(module, [tokens(4)] * 4, [tokens(4)], callbacks=[Health(run)], val_check_interval=2)
+    found = json.loads((run.path / "findings.json").read_text())
+    assert [set(row) for row in found["history"]] == [{"step", "progress", "nll"}] * 2
+    assert found["findings"] == []

@@ -1,0 +1,77 @@
+"""What counts as a failure of training: rules on hand-made histories."""
+
+import json
+
+import pytest
+
+from genkit import findings
+from genkit.findings import RULES, Rule, judge
+
+HIGH = Rule("high", "error", "x", above=True, threshold=1.0, advice="lower it.", patience=2, after=0.2)
+
+
+def history(*values, measure="x", start=0.2):
+    return [
+        {"step": 10 * (i + 1), "progress": start + 0.1 * i, measure: value} for i, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "step", "until"),
+    [
+        ((0.5, 0.9, 1.0), None, None),  # the threshold itself is allowed
+        ((2.0, 0.5, 2.0, 0.5), None, None),  # never twice in a row
+        ((0.5, 2.0, 3.0), 30, None),
+        ((2.0, 3.0, 4.0), 20, None),  # settled once
+        ((2.0, 3.0, 0.5), 20, 30),
+        ((2.0, 3.0, 0.5, 2.0, 2.5), 50, None),  # it came again
+    ],
+)
+def test_a_rule_is_broken_by_a_stretch_of_measurements(values, step, until):
+    found = judge(history(*values), [HIGH])
+    assert [f.step for f in found] == ([] if step is None else [step])
+    assert all(f.until == until for f in found)
+
+
+def test_a_finding_says_what_where_and_what_to_do():
+    (found,) = judge(history(2.0, 3.0), [HIGH])
+    assert (found.code, found.severity, found.value, found.threshold) == ("high", "error", 3.0, 1.0)
+    assert str(found) == "error: high at step 20: x is 3, above 1. lower it."
+
+
+def test_the_beginning_of_a_training_is_not_judged():
+    assert not judge(history(9.0, 9.0, start=0.0), [HIGH])
+    assert judge(history(9.0, 9.0, start=0.2), [HIGH])
+
+
+def test_what_a_model_does_not_report_is_not_judged():
+    assert judge([{"step": 1, "progress": 1.0}] * 3) == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_rule_of_the_table_fires_on_its_side_alone(rule):
+    wrong, right = (1e6, -1e6) if rule.above else (-1e6, 1e6)
+
+    def codes(value):
+        return [f.code for f in judge(history(*[value] * 3, measure=rule.measure))]
+
+    said = findings.IMPLIED.get(rule.code)
+    assert rule.code in codes(wrong) or said in codes(wrong)
+    assert codes(right) == []
+    assert rule.advice.endswith(".")
+
+
+def test_what_is_said_more_severely_is_not_said_twice():
+    low = history(0.1, 0.1, measure="diversity")
+    middle = history(0.5, 0.5, measure="diversity")
+    assert [f.code for f in judge(low)] == ["collapsed"]
+    assert [f.code for f in judge(middle)] == ["little_diversity"]
+
+
+def test_the_file_is_plain_json():
+    rows = history(2.0, float("nan"), 3.0)
+    rows[0]["parts"] = [1.0, float("inf")]
+    plain = findings.to_plain(rows, judge(rows, [HIGH]))
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["history"][0]["parts"] == [1.0, None]
+    assert plain["history"][1]["x"] is None
