@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import signal
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, RichProgressBar
-from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from torch import Tensor
@@ -22,7 +18,7 @@ from torch.optim import Optimizer
 from genkit import checkpoints
 from genkit.checkpoints import Checkpoint
 from genkit.core.module import GenerativeModule
-from genkit.runs import Run, write_atomically
+from genkit.runs import Run
 
 
 def plain_terms(terms: Mapping[str, Tensor | float]) -> dict[str, float]:
@@ -232,56 +228,6 @@ class History(Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._since = None  # the rate is that of training alone
-
-
-class CSVHistory(Logger):
-    """`metrics.csv` of a run: a row a step, a column a term; a resumed run goes on in the same file.
-
-    (Lightning's CSVLogger starts its file anew.)
-    """
-
-    def __init__(self, path: Path, start_step: int = 0) -> None:
-        super().__init__()
-        self.path = path
-        self._rows: dict[int, dict[str, str]] = {}
-        if path.is_file() and start_step:
-            with open(path, newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    if int(row["step"]) <= start_step:
-                        self._rows[int(row["step"])] = {k: v for k, v in row.items() if k != "step" and v}
-        self._written = time.monotonic()
-
-    @property
-    def name(self) -> str:
-        return "csv"
-
-    @property
-    def version(self) -> str:
-        return ""
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """The configuration stands in config.yaml."""
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        row = self._rows.setdefault(step or 0, {})
-        row.update({k: f"{float(v):.8g}" for k, v in metrics.items() if k != "epoch"})
-        if time.monotonic() - self._written > 5:
-            self.save()
-
-    @rank_zero_only
-    def save(self) -> None:
-        columns = sorted({name for row in self._rows.values() for name in row})
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, ["step", *columns], restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({"step": step, **row} for step, row in sorted(self._rows.items()))
-        write_atomically(self.path, buffer.getvalue())
-        self._written = time.monotonic()
-
-    @rank_zero_only
-    def finalize(self, status: str) -> None:
-        self.save()
 
 
 class Progress(RichProgressBar):

@@ -23,14 +23,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from filelock import FileLock, Timeout
 
 from genkit.core.errors import CheckpointError, ConfigError, Locked, StorageError, nearest
 from genkit.core.spec import Spec, spec_from_dict
 
-RECORD, CONFIG, SPEC = "run.json", "config.yaml", "spec.json"
+RECORD, CONFIG, SPEC, LOCK = "run.json", "config.yaml", "spec.json", ".lock"
 
 
 def check_run_name(name: str) -> str:
@@ -93,9 +93,7 @@ class Run:
         try:
             path.mkdir(parents=True)
         except FileExistsError:
-            raise ConfigError(
-                f"a run named {name} exists in {runs_dir}: choose another name=, or go on with resume={name}."
-            ) from None
+            refuse_taken(path)
         except OSError as error:
             raise StorageError(f"cannot make {path}: {error.strerror}. Set paths.runs_dir.") from error
         return cls(path)
@@ -114,7 +112,7 @@ class Run:
         Raises:
             Locked: another process holds it.
         """
-        lock = FileLock(self.path / ".lock")
+        lock = FileLock(self.path / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -123,6 +121,29 @@ class Run:
                 " wait for it, or stop it."
             ) from None
         return lock
+
+    def left_behind(self, step: int) -> str | None:
+        """What to say of a trainer that died without a word; None where none did.  Ask under the lock.
+
+        Args:
+            step: of the last checkpoint.
+        """
+        record = self.record()
+        if record.get("status") != "running":
+            return None
+        lost = self._last_logged() - step
+        again = f"; {lost} or more steps after it are lost and trained again" if lost > 0 else ""
+        return (
+            f"{self.path.name} was left by process {record.get('pid', '?')}, which is no more;"
+            f" its last checkpoint is of step {step}{again}."
+        )
+
+    def _last_logged(self) -> int:
+        try:
+            with open(self.path / "metrics.csv", encoding="utf-8") as file:
+                return max((int(line.split(",")[0]) for line in list(file)[1:]), default=0)
+        except (OSError, ValueError):
+            return 0
 
     def discard(self) -> None:
         """Remove a run that never trained."""
@@ -150,6 +171,38 @@ class Run:
         """Set entries of run.json."""
         record = {**self.record(), **entries}
         write_atomically(self.path / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def refuse_taken(path: Path) -> NoReturn:
+    """Say that a run has the name of a new one.
+
+    Raises:
+        Locked: it is being trained.
+        ConfigError: it is not.
+    """
+    if (path / LOCK).exists():
+        Run(path).lock().release()
+    raise ConfigError(
+        f"a run named {path.name} exists in {path.parent}: choose another name=, or go on with"
+        f" resume={path.name}."
+    )
+
+
+def check_room(folder: Path, size: int) -> None:
+    """See that a disk takes two checkpoints: a new one is whole before an old one goes.
+
+    Args:
+        size: bytes of a checkpoint.
+
+    Raises:
+        StorageError: it does not; both numbers are named.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < 2 * size:
+        raise StorageError(
+            f"{folder.parent} has {free / 1e6:,.0f} MB free, and two checkpoints of this model need"
+            f" {2 * size / 1e6:,.0f} MB: free some, or set paths.runs_dir to another disk."
+        )
 
 
 def find(run: str, runs_dir: str | Path) -> Path:

@@ -29,12 +29,21 @@ from genkit import checkpoints, config, runs
 from genkit.callbacks import Interrupted
 from genkit.checkpoints import Checkpoint
 from genkit.core.budget import UNITS, Budget
-from genkit.core.errors import CheckpointError, ConfigError, DataError, Diverged, GenkitError, nearest
+from genkit.core.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    Diverged,
+    GenkitError,
+    StorageError,
+    nearest,
+)
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import mix
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
 from genkit.health import Health
+from genkit.histories import BoardHistory, CSVHistory
 from genkit.runs import Run
 from genkit.sampling import build_module
 
@@ -68,6 +77,8 @@ def launch(cfg: dict[str, Any], *, callbacks: list[Callback] | None = None) -> d
     resumed = cfg.get("resume")
     run = Run(runs.find(resumed, cfg["paths"]["runs_dir"])) if resumed else _new_run(cfg)
     with run.lock():
+        if left := run.left_behind(max(checkpoints.available(run.checkpoints), default=0)):
+            console.print(f"note: {left}", highlight=False)
         runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
         run.update(status="running", pid=os.getpid(), **({} if resumed else {"created": _now()}))
         try:
@@ -84,7 +95,7 @@ def launch(cfg: dict[str, Any], *, callbacks: list[Callback] | None = None) -> d
         except BaseException as error:
             status = "diverged" if isinstance(error, Diverged) else "failed"
             run.update(status=status, reason=f"{type(error).__name__}: {error}"[:500], ended=_now())
-            refused = isinstance(error, ConfigError | DataError | CheckpointError)
+            refused = isinstance(error, ConfigError | DataError | CheckpointError | StorageError)
             if refused and not resumed and not checkpoints.available(run.checkpoints):
                 run.discard()
             raise
@@ -173,6 +184,7 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
     module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
     budget = _budget(cfg["budget"])
     total_steps = budget.steps(cfg["batch_size"], len(dataset.split("train")))
+    runs.check_room(run.path, _bytes_of(module, cfg["optim"]))
     checkpoint = _checkpoint(cfg, run, module)
     start = checkpoint.step if checkpoint else 0
     module.plan = Plan(
@@ -185,6 +197,7 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
         seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
     )
     trainer = _trainer(cfg, run, module, data, total_steps, checkpoint, callbacks or [])
+    _check_arithmetic(trainer_cfg, trainer.strategy.root_device)
     data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
     if trainer.is_global_zero:
         _describe(run, cfg, module, dataset)
@@ -207,24 +220,50 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
 
 def _costs(cfg: Mapping[str, Any], module: GenerativeModule) -> str:
     """The size of what is trained, and an estimate of what a step takes."""
-    parameters = sum(p.numel() for p in module.parameters())
-    trained = sum(p.numel() for phase in module.phases() for p in phase.parameters)
-    # Float32: the weights, and of those that are trained a gradient, two moments and the average.
-    copies = 3 + bool(cfg["optim"].get("ema"))
+    parameters, trained = _sizes(module)
     said = [f"{parameters:,} parameters" + (f", {trained:,} of them trained" if trained < parameters else "")]
     costs, micro = module.costs(), cfg["batch_size"] // cfg["trainer"]["accumulate"]
     if "flops" in costs:
         said.append(f"{costs['flops'] * cfg['batch_size'] / 1e9:,.1f} GFLOP a step")
-    memory = 4 * (parameters + copies * trained) + costs.get("activations", 0.0) * micro
+    memory = _bytes_of(module, cfg["optim"]) + 4 * trained + costs.get("activations", 0.0) * micro
     if "activations" in costs:
         said.append(f"about {memory / 1e6:,.0f} MB in float32")
     return "; ".join(said)
 
 
+def _sizes(module: GenerativeModule) -> tuple[int, int]:
+    """Parameters, and how many of them are trained."""
+    trained = sum(p.numel() for phase in module.phases() for p in phase.parameters)
+    return sum(p.numel() for p in module.parameters()), trained
+
+
+def _bytes_of(module: GenerativeModule, optim: Mapping[str, Any]) -> int:
+    """Of a module's weights, and of the moments and the average of those that are trained, in float32."""
+    parameters, trained = _sizes(module)
+    return 4 * (parameters + (2 + bool(optim.get("ema"))) * trained)
+
+
+def _check_arithmetic(trainer: Mapping[str, Any], device: torch.device) -> None:
+    """Refuse what a GPU would only emulate.
+
+    Raises:
+        ConfigError: bfloat16 on a GPU without it.
+    """
+    asked = device.type == "cuda" and trainer["precision"] == "bf16-mixed"
+    if asked and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ConfigError(
+            f"trainer.precision=bf16-mixed: {torch.cuda.get_device_name(device)} has no bfloat16;"
+            " choose 16-mixed or 32-true."
+        )
+
+
 def _quieten_lightning() -> None:
     """Lightning's hints speak of its own options; what a user of ours must know, we say."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric")
+    # Of kernels with a side of 1, whose strides are a matter of taste.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides", UserWarning)
 
 
 def _set_threads(trainer: Mapping[str, Any]) -> None:
@@ -232,6 +271,10 @@ def _set_threads(trainer: Mapping[str, Any]) -> None:
     threads = trainer["threads"]
     if threads is None and trainer["accelerator"] == "cpu" and trainer["devices"] > 1:
         threads = max(1, (os.cpu_count() or 1) // int(trainer["devices"]))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads and threads > cores:  # more would wait for one another
+        console.print(f"note: trainer.threads={threads}: this machine has {cores} cores, so {cores} it is.")
+        threads = cores
     if threads:
         torch.set_num_threads(int(threads))
 
@@ -352,15 +395,13 @@ def _callbacks(
 
 
 def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
-    """Loggers by name; each is imported when it is named."""
+    """Loggers by name; other libraries are imported when they are named."""
     made: list[Logger] = []
     for name in cfg["names"]:
         if name == "csv":
-            made.append(watch.CSVHistory(run.path / "metrics.csv", start))
+            made.append(CSVHistory(run.path / "metrics.csv", start))
         elif name == "tensorboard":
-            from pytorch_lightning.loggers import TensorBoardLogger
-
-            made.append(TensorBoardLogger(run.path, name="", version="tensorboard"))
+            made.append(BoardHistory(run.path))
         elif name == "wandb":
             from pytorch_lightning.loggers import WandbLogger
 

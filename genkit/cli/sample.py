@@ -62,7 +62,7 @@ def sample(words: list[str]) -> int:
     if isinstance(spec, TokenSpec):
         texts = options.get("prompt") or []
         for text in [texts] if isinstance(texts, str) else texts:
-            spec.codec.encode(text)
+            spec.codec.encode(spec.codec.known(text) if options.get("unk") == "skip" else text)
     if settings["stream"] == "true":
         prompts.check_stream(given, options, declared)
         return _stream(folder, settings, options)

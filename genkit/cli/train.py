@@ -112,15 +112,14 @@ def _check_place(root: Path, name: str) -> None:
 
     Raises:
         ConfigError: there is one; names that differ in case alone are one name on some disks.
+        Locked: there is one, and it is being trained.
         StorageError: the folder cannot be written.
     """
     if len(os.fsencode(name)) > 200:
         raise ConfigError(f"name={name[:20]}… has {len(os.fsencode(name))} bytes; a name has at most 200.")
     present = [path.name for path in root.iterdir()] if root.is_dir() else []
     if taken := [other for other in present if other.casefold() == name.casefold()]:
-        raise ConfigError(
-            f"a run named {taken[0]} exists in {root}: choose another name=, or go on with resume={taken[0]}."
-        )
+        runs.refuse_taken(root / taken[0])
     check_writable(root)
 
 

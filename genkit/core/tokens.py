@@ -46,6 +46,10 @@ class Codec(ABC):
             ConfigError: the text holds characters outside the vocabulary; they are listed.
         """
 
+    def known(self, text: str) -> str:
+        """`text` without the characters outside the vocabulary."""
+        return text
+
     @abstractmethod
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of `ids`; ids that form no valid text become U+FFFD."""
@@ -94,16 +98,24 @@ class CharCodec(Codec):
         table[self._points] = np.arange(self.vocab_size)
         return table
 
-    def encode(self, text: str) -> np.ndarray:
+    def _look_up(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Code points and ids, below 0 outside the vocabulary."""
         # UTF-32 lays a text out as one uint32 per code point, so the look-up is one vectorised gather.
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-        ids = self._ids[np.minimum(points, len(self._ids) - 1)]
+        return points, self._ids[np.minimum(points, len(self._ids) - 1)]
+
+    def known(self, text: str) -> str:
+        points, ids = self._look_up(text)
+        return points[ids >= 0].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+    def encode(self, text: str) -> np.ndarray:
+        points, ids = self._look_up(text)
         unknown = ids < 0
         if unknown.any():
             listed = " ".join(repr(chr(p)) for p in dict.fromkeys(points[unknown][:1000].tolist()))
             raise ConfigError(
                 f"characters outside the vocabulary of {self.vocab_size}: {listed[:200]}."
-                " Leave them out, or train on a text that has them."
+                " Leave them out (in sampling unk=skip does so), or train on a text that has them."
             )
         return ids.astype(np.int64)
 

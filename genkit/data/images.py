@@ -12,9 +12,9 @@ from PIL import Image
 
 from genkit.core.errors import ConfigError
 from genkit.data.decoding import form_of, look_at, pack_pictures
-from genkit.data.duplicates import as_8_bits, hashes_of, repeated
+from genkit.data.duplicates import across, as_8_bits, exact_pairs, hashes_of, repeated
 from genkit.data.folders import Pictures
-from genkit.data.packing import digest, open_array, packed
+from genkit.data.packing import check_space, digest, open_array, packed, progress
 from genkit.data.sources import Images
 from genkit.data.splits import divide
 from genkit.data.treatments import Levels
@@ -57,6 +57,20 @@ def divided(images: Images, data: Mapping[str, Any], cache_dir: str) -> tuple[di
     return parts, ((images.protocol and f"{protocol} ({images.protocol})") or protocol) + said
 
 
+def oddities(images: Images, parts: Mapping[str, np.ndarray]) -> list[str]:
+    """What a training on packed pictures should know: copies, in other parts too, and nothing to learn."""
+    if images.hashes is None:
+        return []
+    rows = np.unique(np.concatenate(list(parts.values())))
+    pairs = exact_pairs(images.hashes, by_precedence(replace(images, rows=rows)))
+    if not len(pairs):
+        return []
+    if len(pairs) == len(rows) - 1:
+        return ["all images are the same (variance 0)."]
+    shared = "".join(f", {n:,} of {b} one of {a}" for (a, b), n in across(pairs, parts).items())
+    return [f"{len(pairs):,} images repeat others{shared}; data.dedupe=exact leaves them out."]
+
+
 def _left_out(images: Images, kind: str, cache_dir: str) -> np.ndarray:
     """Rows that repeat others, found once."""
     order = by_precedence(images)
@@ -87,7 +101,9 @@ def by_precedence(images: Images) -> np.ndarray:
     return rows[np.argsort([order[images.part[row]] for row in rows], kind="stable")]
 
 
-def sized(name: str, source: Images, size: int | None, sizes: Sequence[int]) -> tuple[Images, list[str]]:
+def sized(
+    name: str, source: Images, size: int | None, sizes: Sequence[int], cache_dir: str
+) -> tuple[Images, list[str]]:
     """Images of the size that is configured, else of one that the model takes; and what was done."""
     height, width = source.images.shape[2:]
     notices = list(source.notices)
@@ -102,8 +118,30 @@ def sized(name: str, source: Images, size: int | None, sizes: Sequence[int]) -> 
     if size is None or (size, size) == (height, width):
         return source, notices
     levels = source.levels if size <= PAD_UP_TO * width else 256
-    fitted = _fit(source.images, size, source.levels)
+    fitted = _fitted(source, size, cache_dir)
     return replace(source, images=fitted, levels=levels, digest=source.contents(), hashes=None), notices
+
+
+def _fitted(source: Images, size: int, cache_dir: str) -> np.ndarray:
+    """Images as squares of a size; of mapped ones the result is mapped too, for it may be large."""
+    if not isinstance(source.images, np.memmap):
+        return _fit(source.images, size, source.levels)
+
+    def build(folder: Path) -> dict[str, Any]:
+        count, channels, height, width = source.images.shape
+        check_space(folder, count * channels * size**2)
+        made = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (count, channels, size, size))
+        step = max(1, 2**24 // (channels * height * width))
+        with progress("resizing images", count, 20_000) as advance:
+            for start in range(0, count, step):
+                part = source.images[start : start + step]
+                made[start : start + step] = _fit(part, size, source.levels)
+                advance(len(part))
+        made.flush()
+        return {"name": "sized", "contents": source.contents(), "size": size}
+
+    folder, _ = packed(cache_dir, "sized", {"contents": source.contents(), "size": size}, build)
+    return open_array(folder / "images.npy")
 
 
 def _fit(images: np.ndarray, size: int, levels: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import struct
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ import numpy as np
 from genkit.core.errors import DataError
 from genkit.data.arrays import Block, pack_blocks
 from genkit.data.folders import FilePictures
+from genkit.data.packing import listing_of
 from genkit.data.sources import Images
 
 DIGITS = tuple("0123456789")
@@ -93,7 +95,8 @@ def cifar10(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
             opened = _torchvision("CIFAR10", root.parent, data, root, train=part == "train")
             yield Block(part, opened.data.transpose(0, 3, 1, 2), np.asarray(opened.targets))
 
-    return _packed("cifar10", [root / f"data_batch_{i}" for i in range(1, 6)], blocks, CIFAR10, data, paths)
+    files = [root / name for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")]
+    return _packed("cifar10", files, blocks, CIFAR10, data, paths)
 
 
 def svhn(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
@@ -162,15 +165,20 @@ def fetch(name: str, root: Path, data: Mapping[str, Any], file: Path, **which: A
 
 def celeba(data: Mapping[str, Any], paths: Mapping[str, str]) -> FilePictures:
     """The aligned faces, img_align_celeba/*.jpg, divided as list_eval_partition.txt has it."""
-    root = Path(paths["data_dir"]).expanduser() / "celeba"
+    root, folder = Path(paths["data_dir"]).expanduser() / "celeba", "img_align_celeba"
     table = root / "list_eval_partition.txt"
     if not table.is_file():
         fetch("CelebA", root.parent, data, table)
     try:
         lines = [line.split() for line in table.read_text().splitlines() if line.strip()]
-        names = [f"img_align_celeba/{name}" for name, _ in lines]
+        files = [name for name, _ in lines]
         parts = [CELEBA_PARTS[part] for _, part in lines]
     except (ValueError, KeyError):
         raise DataError(f"{table} is damaged: a line is a file name and 0, 1 or 2; fetch it again.") from None
+    names = [f"{folder}/{file}" for file in files]
+    entries = os.scandir(root / folder) if (root / folder).is_dir() else ()
+    found = {entry.name: entry.stat() for entry in entries if entry.is_file()}
+    known = {file: (found[file].st_size, found[file].st_mtime_ns) for file in files if file in found}
     about = table.stat()
-    return FilePictures(root, names, [about.st_size, about.st_mtime_ns, len(names)], parts)
+    listing = [listing_of(known), [about.st_size, about.st_mtime_ns]]
+    return FilePictures(root, names, listing, parts)

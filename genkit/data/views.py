@@ -13,7 +13,7 @@ from genkit.core.tokens import PixelCodec
 from genkit.data.codecs import identity, make_codec
 from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows, fingerprint
 from genkit.data.folders import Pictures
-from genkit.data.images import divided, fewer_levels, packed_images, sized
+from genkit.data.images import divided, fewer_levels, oddities, packed_images, sized
 from genkit.data.packing import digest
 from genkit.data.sources import Images, Text
 from genkit.data.texts import Texts
@@ -100,7 +100,8 @@ def _examples(
     if isinstance(source, Pictures):
         source = packed_images(name, source, data, cache_dir, sizes)
     parts, protocol = divided(source, data, cache_dir)
-    images, notices = sized(name, source, data["size"], sizes)
+    images, notices = sized(name, source, data["size"], sizes, cache_dir)
+    notices += [f"{name}: {line}" for line in oddities(source, parts)]
     levels = fewer_levels(name, images, data)
     channels, height, width = images.images.shape[1:]
     arrays = ArraySpec(channels, height, width, levels.levels, images.classes)

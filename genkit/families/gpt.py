@@ -57,6 +57,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
 
     options: tuple[Option, ...] = (
         Option("prompt", "text", "", "what to continue; several give n samples each", many=True),
+        Option("unk", "text", "refuse", "or skip: a prompt's unknown characters", choices=("refuse", "skip")),
         Option("max_new_tokens", "int", None, "how many at most (200, or one image)", low=0, high=1_000_000),
         Option("temperature", "float", 1.0, "below 1 sharper, 0 the likeliest token", low=0, high=100),
         Option("top_k", "int", None, "keep the k likeliest tokens", low=1),
@@ -170,7 +171,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
             return label_conditions(options, self.spec.classes)
         prompts = []
         for text in as_list(options["prompt"]):
-            ids = self.spec.codec.encode(text)
+            ids = self.spec.codec.encode(self.spec.codec.known(text) if options["unk"] == "skip" else text)
             if len(ids) > self.network.config.block_size:
                 raise ConfigError(
                     f"the prompt has {len(ids)} tokens, the model reads at most"

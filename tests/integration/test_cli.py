@@ -223,6 +223,19 @@ def test_several_prompts_give_n_each_in_order(trained, tmp_path, genkit):
     assert [line["sample"] for line in lines] == [0, 1, 2, 3]
 
 
+def test_unknown_characters_of_a_prompt_can_be_left_out(trained, tmp_path, genkit):
+    out, typed = tmp_path / "out.jsonl", ["n=1", "max_new_tokens=0"]
+    for prompt, known in (("红Q色§", "红色"), ("Q", "")):
+        code, _, err = genkit("sample", f"run={trained('gpt')}", f"prompt={prompt}", *typed, f"out={out}")
+        assert code == 2
+        assert "unk=skip" in err
+        typed.append("unk=skip")
+        code, _, err = genkit("sample", f"run={trained('gpt')}", f"prompt={prompt}", *typed, f"out={out}")
+        assert code == 0, err
+        assert json.loads(out.read_text(encoding="utf-8"))["text"] == known
+        typed.pop()
+
+
 def test_a_prompt_longer_than_the_context_says_both_numbers(trained, tmp_path, genkit):
     code, _, err = genkit(
         "sample", f"run={trained('gpt')}", "prompt=" + "我" * 40, f"out={tmp_path / 'a.txt'}"

@@ -76,13 +76,17 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(number, code, running, tmp
     assert len(library.load(run).sample(2)) == 2
 
 
-def test_a_killed_run_goes_on_exactly(running, tmp_path):
+def test_a_killed_run_goes_on_exactly(running, tmp_path, capsys):
     run = tmp_path / "run"
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=60)
     assert running.returncode == -signal.SIGKILL
     assert len(library.load(run).sample(2)) == 2
+    last = checkpoints.available(run / "checkpoints")[-1]
     goes_on_exactly(run)
+    said = capsys.readouterr().err
+    assert f"run was left by process {running.pid}, which is no more" in said
+    assert f"its last checkpoint is of step {last}" in said
 
 
 def test_one_name_has_one_trainer(running, tmp_path, genkit):
@@ -90,8 +94,8 @@ def test_one_name_has_one_trainer(running, tmp_path, genkit):
     assert code == 7
     assert f"process {running.pid}" in err
     code, _, err = genkit("train", *words("dcgan", tmp_path, "run"))
-    assert code == 2
-    assert "a run named run exists" in err
+    assert code == 7
+    assert f"process {running.pid}" in err
     assert running.poll() is None  # the one that holds it goes on
     assert len(library.load(tmp_path / "run").sample(1)) == 1  # whoever only reads needs no lock
 

@@ -1,4 +1,4 @@
-"""What watches a training: history, budget, the recorder's choice of the best, the layout of moments."""
+"""What watches a training: budget, the recorder's choice of the best, the layout of moments."""
 
 import copy
 from types import SimpleNamespace
@@ -8,53 +8,10 @@ import torch
 from torch import nn
 
 from genkit import checkpoints
-from genkit.callbacks import BudgetStop, CSVHistory, Recorder, lay_out_as_parameters
+from genkit.callbacks import BudgetStop, Recorder, lay_out_as_parameters
 from genkit.families.vae import VAE
 from genkit.runs import Run
 from tests.conftest import IMAGES, fit, images
-
-
-def read(path):
-    return [line.split(",") for line in path.read_text().splitlines()]
-
-
-# ---------------------------------------------------------------------- metrics.csv
-
-
-def test_history_has_a_row_a_step_and_a_column_a_term(tmp_path):
-    history = CSVHistory(tmp_path / "metrics.csv")
-    history.log_metrics({"train/nll": 1.0, "epoch": 0}, 1)
-    history.log_metrics({"train/nll": 0.5}, 2)
-    history.log_metrics({"val/nll": 1 / 3}, 2)
-    history.finalize("success")
-    assert read(tmp_path / "metrics.csv") == [
-        ["step", "train/nll", "val/nll"],
-        ["1", "1", ""],
-        ["2", "0.5", "0.33333333"],
-    ]
-
-
-def test_a_resumed_history_goes_on_and_forgets_what_was_lost(tmp_path):
-    file = tmp_path / "metrics.csv"
-    first = CSVHistory(file)
-    for step in (1, 2, 3):
-        first.log_metrics({"a": step}, step)
-    first.save()
-    resumed = CSVHistory(file, start_step=2)  # the process died after step 3, its checkpoint was step 2
-    resumed.log_metrics({"a": 30, "b": 1}, 3)
-    resumed.save()
-    assert read(file) == [["step", "a", "b"], ["1", "1", ""], ["2", "2", ""], ["3", "30", "1"]]
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_new_run_forgets_an_old_file(tmp_path):
-    file = tmp_path / "metrics.csv"
-    file.write_text("step,a\n1,2\n")
-    CSVHistory(file).save()
-    assert read(file) == [["step"]]
-
-
-# ---------------------------------------------------------------------- the end
 
 
 @pytest.mark.parametrize(("step", "stops"), [(4, False), (5, True), (6, True)])

@@ -25,6 +25,7 @@ ALLOWED = {
     "callbacks": {"core", "runs", "checkpoints"},
     "findings": set(),
     "health": {"core", "runs", "findings"},
+    "histories": {"core", "runs"},
     "training": {
         "core",
         "config",
@@ -33,6 +34,7 @@ ALLOWED = {
         "checkpoints",
         "callbacks",
         "health",
+        "histories",
         "sampling",
         "export",
     },

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -134,6 +135,41 @@ def test_a_lock_file_left_behind_locks_nothing(tmp_path):
     run = made(tmp_path, "a", pid=4711, status="running")
     (run.path / ".lock").write_text("4711")
     run.lock().release()
+
+
+def test_a_name_in_use_says_who_uses_it(tmp_path):
+    run = made(tmp_path, "a", pid=4711)
+    with run.lock(), pytest.raises(Locked, match="process 4711"):
+        Run.create(tmp_path, "a")
+    with pytest.raises(ConfigError, match="resume=a"):
+        Run.create(tmp_path, "a")
+
+
+@pytest.mark.parametrize(
+    ("logged", "said"),
+    [
+        ("step,a\n1,2\n7,3\n", "; 3 or more steps after it are lost and trained again."),
+        ("step,a\n4,3\n", "is of step 4."),
+        ("step,a\n4,3\n7\0", "is of step 4."),
+        (None, "is of step 4."),
+    ],
+)
+def test_a_trainer_that_died_is_spoken_of(logged, said, tmp_path):
+    run = made(tmp_path, "a", pid=4711, status="running")
+    if logged is not None:
+        (run.path / "metrics.csv").write_text(logged)
+    assert run.left_behind(4).startswith("a was left by process 4711, which is no more; its last checkpoint")
+    assert run.left_behind(4).endswith(said)
+    for status in ("finished", "interrupted", "failed", "diverged"):
+        run.update(status=status)
+        assert run.left_behind(4) is None
+
+
+def test_a_disk_without_room_for_two_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs.shutil, "disk_usage", lambda place: SimpleNamespace(free=50_000_000))
+    runs.check_room(tmp_path, 25_000_000)
+    with pytest.raises(StorageError, match=r"has 50 MB free, and two checkpoints .* need 60 MB.*runs_dir"):
+        runs.check_room(tmp_path / "run", 30_000_000)
 
 
 # ---------------------------------------------------------------------- finding
