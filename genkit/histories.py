@@ -95,7 +95,7 @@ class BoardHistory(TensorBoardLogger):
         super().__init__(folder, name="", version="tensorboard")
         self._trouble = Trouble(folder / "tensorboard")
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # type: ignore[override]
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if self._trouble.told:
             return
         try:

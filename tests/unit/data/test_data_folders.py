@@ -11,7 +11,7 @@ from PIL import Image
 
 from genkit.core.errors import ConfigError, DataError, StorageError
 from genkit.core.spec import View
-from genkit.data import decoding, open_dataset
+from genkit.data import decoding, open_dataset, packing
 
 SETTINGS = {
     "name": "image_folder",
@@ -162,12 +162,46 @@ def test_an_interrupted_packing_goes_on(tmp_path, monkeypatch):
     assert sum(calls) == 600 - decoding.ROWS
 
 
+def test_a_digest_is_of_contents_wherever_they_lie(tmp_path, monkeypatch):
+    values = np.arange(3000, dtype=np.uint16).reshape(30, 100)
+    np.save(tmp_path / "x.npy", values)
+    mapped = packing.open_array(tmp_path / "x.npy")
+    monkeypatch.setattr(packing, "BLOCK", 1000)
+    for part in (slice(None), slice(7, 20), slice(None, None, 2)):
+        assert packing.digest([mapped[part]]) == packing.digest([values[part]])
+    assert packing.digest([values]) != packing.digest([values.reshape(-1)])
+
+
 def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):
     root = fill(tmp_path / "p", 300)
     one = opened(root, tmp_path / "one").fingerprint
     monkeypatch.setattr(decoding, "PICTURES_HERE", 10)
     monkeypatch.setattr(decoding, "HEADERS_HERE", 10)
     assert opened(root, tmp_path / "several").fingerprint == one
+
+
+def test_pictures_that_vanish_are_named_and_a_training_does_not_need_them(tmp_path):
+    root = fill(tmp_path / "p", 30)
+    dataset = opened(root, tmp_path / "c")
+    (root / "007.png").unlink()
+    assert len(dataset.split("train").gather(np.arange(len(dataset.split("train"))))[0]) > 0
+    assert opened(root, tmp_path / "c").fingerprint != dataset.fingerprint
+
+
+def test_copies_and_nothing_to_learn_are_spoken_of(tmp_path):
+    for part, first in (("train", 0), ("test", 30)):
+        (tmp_path / "p" / part).mkdir(parents=True)
+        for i in range(first, first + 30):
+            Image.fromarray(colour(0 if i == 45 else i)).save(tmp_path / "p" / part / f"{i}.png")
+    said = opened(tmp_path / "p", tmp_path / "c").notices
+    assert said == [
+        "image_folder: 1 images repeat others, 1 of test one of train; data.dedupe=exact leaves them out."
+    ]
+    assert opened(tmp_path / "p", tmp_path / "c", dedupe="exact").notices == []
+    (tmp_path / "same").mkdir()
+    for i in range(30):
+        Image.fromarray(colour(0)).save(tmp_path / "same" / f"{i}.png")
+    assert "variance 0" in opened(tmp_path / "same", tmp_path / "c").notices[0]
 
 
 def _open_elsewhere(root, cache, queue):

@@ -114,6 +114,18 @@ def test_files_that_are_no_arrays(tmp_path):
         opened(tmp_path, "arrays", path=str(tmp_path / "cut.npy"))
 
 
+def test_resized_arrays_are_mapped_too(tmp_path):
+    from genkit.data import images
+
+    np.savez(tmp_path / "x.npz", images=COLOUR)
+    view = View("arrays", (32,))
+    data = {**IMAGES, "name": "arrays", "path": str(tmp_path / "x.npz")}
+    mapped = open_dataset(data, {"cache_dir": str(tmp_path / "c")}, view).split("train")
+    assert isinstance(mapped.images, np.memmap)
+    whole = images._fit(COLOUR.transpose(0, 3, 1, 2), 32, 256)
+    assert (mapped.gather(np.arange(len(mapped)))[0] == whole[mapped.rows]).all()
+
+
 # ---------------------------------------------------------------------- published sets
 
 
@@ -165,6 +177,29 @@ def test_cifar10_is_read_by_torchvision(tmp_path, monkeypatch):
     assert dataset.split("test").gather(np.arange(3))[1].tolist() == [0, 1, 2]
 
 
+def test_svhn_is_read_by_torchvision(tmp_path, monkeypatch):
+    from scipy.io import savemat
+    from torchvision.datasets import SVHN
+
+    parts = {}
+    for part, rows in (("train", slice(0, 40)), ("test", slice(40, 60))):
+        file, images = (
+            tmp_path / f"{part}_32x32.mat",
+            RANDOM.integers(0, 256, (60, 32, 32, 3), np.uint8)[rows],
+        )
+        labels = np.arange(60)[rows] % 10
+        savemat(file, {"X": images.transpose(1, 2, 3, 0), "y": np.where(labels, labels, 10)[:, None]})
+        digest = hashlib.md5(file.read_bytes()).hexdigest()
+        monkeypatch.setitem(SVHN.split_list, part, ["", file.name, digest])
+        parts[part] = images.transpose(0, 3, 1, 2), labels
+    dataset = opened(tmp_path, "svhn")
+    assert dataset.counts == {"train": 40, "validation": 20, "test": 20}
+    for part, (images, labels) in parts.items():
+        data, found, _ = dataset.split(part).gather(np.arange(len(images)))
+        assert (data == images).all()
+        assert found.tolist() == labels.tolist()
+
+
 def test_celeba_is_divided_as_published(tmp_path):
     folder = tmp_path / "celeba" / "img_align_celeba"
     folder.mkdir(parents=True)
@@ -176,6 +211,12 @@ def test_celeba_is_divided_as_published(tmp_path):
     dataset = opened(tmp_path, "celeba", **{**PICTURES, "size": 16, "fit": "crop"})
     assert dataset.counts == {"train": 20, "validation": 5, "test": 5}
     assert dataset.spec.shape == (3, 16, 16)
+    Image.fromarray(COLOUR[9].repeat(4, 0).repeat(4, 1)).save(folder / "000003.jpg", quality=50)
+    changed = opened(tmp_path, "celeba", **{**PICTURES, "size": 16, "fit": "crop"})
+    assert changed.fingerprint != dataset.fingerprint
+    (folder / "000004.jpg").unlink()
+    with pytest.raises(DataError, match=r"1 of 30 pictures.*000004\.jpg"):
+        opened(tmp_path, "celeba", **{**PICTURES, "size": 16, "fit": "crop"})
 
 
 @pytest.mark.parametrize("name", ["mnist", "kmnist", "cifar10", "svhn", "celeba"])
