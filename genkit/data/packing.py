@@ -166,7 +166,7 @@ def _blocks(array: np.ndarray) -> Iterator[Any]:
     """The bytes of an array in C order, some megabytes at a time."""
     if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.flags.c_contiguous:
         # What is read through a mapping counts as this process's memory, what is read from a file does not.
-        with open(array.filename, "rb") as file:  # type: ignore[arg-type]
+        with open(array.filename, "rb") as file:
             file.seek(array.offset)
             for start in range(0, array.nbytes, BLOCK):
                 yield file.read(min(BLOCK, array.nbytes - start))

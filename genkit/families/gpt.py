@@ -57,7 +57,6 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
 
     options: tuple[Option, ...] = (
         Option("prompt", "text", "", "what to continue; several give n samples each", many=True),
-        Option("unk", "text", "refuse", "or skip: a prompt's unknown characters", choices=("refuse", "skip")),
         Option("max_new_tokens", "int", None, "how many at most (200, or one image)", low=0, high=1_000_000),
         Option("temperature", "float", 1.0, "below 1 sharper, 0 the likeliest token", low=0, high=100),
         Option("top_k", "int", None, "keep the k likeliest tokens", low=1),
@@ -69,6 +68,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         Option(
             "stop", "text", None, "end a sample before this text (default: the data's separator)", many=True
         ),
+        Option("unk", "text", "refuse", "or skip: a prompt's unknown characters", choices=("refuse", "skip")),
         Option("bad_tokens", "text", None, "tokens never to draw", many=True),
         Option("precision", "text", "float32", "of the matrices while drawing", choices=PRECISIONS),
         LABEL,
