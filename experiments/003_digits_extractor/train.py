@@ -1,6 +1,6 @@
 """Train the compact network that genkit ships for the features of small grey pictures.
 
-    python experiments/003_digits_extractor/train.py [out=FILE.safetensors] [epochs=6] [seed=0]
+    python experiments/003_digits_extractor/train.py [out=FILE.safetensors] [epochs=4] [seed=0]
 
 reads MNIST below $GENKIT_DATA_DIR, trains on its 60,000 pictures, and prints the accuracy on its 10,000 test
 pictures as they are, padded to 32×32, and shrunk to 8×8: the sizes in which genkit's data comes.  Training
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genkit import config
@@ -91,19 +91,29 @@ def main(words: list[str]) -> None:
     seed = int(given.get("seed", 0))
     torch.manual_seed(seed)
     network = DigitsNetwork()
-    train(network, int(given.get("epochs", 6)), seed)
-    network.eval()
-    weights = {name: t.contiguous() for name, t in network.state_dict().items() if t.is_floating_point()}
-    save_file(weights, str(out))
+    train(network, int(given.get("epochs", 4)), seed)
+    save(network, out)
+    print(json.dumps(tested(out), indent=2))
+
+
+def save(network: DigitsNetwork, out: Path) -> None:
+    """As half-precision numbers: 0.5 MB."""
+    tensors = network.state_dict().items()
+    save_file({name: t.half().contiguous() for name, t in tensors if t.is_floating_point()}, str(out))
+
+
+def tested(out: Path) -> dict[str, float | int | str]:
+    """What the saved weights reach on the test pictures."""
+    network = DigitsNetwork().eval()
+    network.load_state_dict(load_file(out), strict=False)
     images, labels = split("test")
-    found = {
+    return {
         "accuracy_28": accuracy(network, images, labels),
         "accuracy_padded_to_32": accuracy(network, F.pad(images, (2, 2, 2, 2)), labels),
         "accuracy_at_8": accuracy(network, resized(images, 8), labels),
         "bytes": out.stat().st_size,
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
     }
-    print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

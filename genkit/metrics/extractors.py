@@ -28,7 +28,7 @@ from genkit.metrics.networks import DigitsNetwork, RandomNetwork
 
 VERSION = "1"  # of what is done to pictures around the network
 DIGITS_WEIGHTS = "digits.safetensors"
-DIGITS_SHA256 = "@@"
+DIGITS_SHA256 = "650ab7fb75ab20d2e0f5cd9d3c0e60538eea37b71cd9a13d043382e42a0b9600"
 PROBE = 32  # side of the picture with which a module is asked how many features it has
 
 

@@ -8,17 +8,16 @@ proportion Wilson's, a smooth function of moments its influence values; others a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from genkit.metrics.measure import Measure
 
 Z = 1.959963984540054  # the normal distribution's 97.5 % point
 EXPECTED = "the expected value at this many samples of this network, real examples held fixed"
-PARTITIONS = {2: 96, 4: 32, 8: 12}  # how often all samples are dealt into so many parts
 
 
 def normal(measure: Measure, variance: float, of: str = EXPECTED) -> Measure:
@@ -61,7 +60,11 @@ def pair_variance(rows: Tensor, squares: float) -> float:
 
 
 def part_variance(
-    statistic: Callable[[Tensor], float], n: int, partitions: dict[int, int] | None = None, seed: int = 0
+    statistic: Callable[[np.ndarray, int], list[float]],
+    n: int,
+    deals: Mapping[int, int],
+    slopes: tuple[float, float],
+    seed: int = 0,
 ) -> float:
     """Variance of a statistic of n samples, from its values on disjoint parts of them.
 
@@ -71,22 +74,20 @@ def part_variance(
     several times too wide for the coverage of cells that hold few samples.
 
     Args:
-        statistic: its value on the samples where a mask (n,) is true.
-        partitions: how often all n are dealt into 2, 4 (and 8) parts.
+        statistic: from the part (n,) uint8 that each sample is dealt into, and the number of parts, its value
+            on each part.
+        deals: how often all n are dealt into 2, 4 (and 8) parts.
+        slopes: the least and the largest slope that the statistic can have at n.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = np.random.default_rng(seed)
     logs = []
-    for parts, times in (partitions or PARTITIONS).items():
-        total = 0.0
-        for _ in range(times):
-            place = torch.empty(n, dtype=torch.long)
-            place[torch.randperm(n, generator=generator)] = torch.arange(n) % parts
-            values = torch.tensor([statistic(place == part) for part in range(parts)], dtype=torch.float64)
-            total += float(values.var())
-        logs.append(math.log2(total / times) if total > 0 else -math.inf)
+    for parts, times in deals.items():
+        even = (np.arange(n) % parts).astype(np.uint8)
+        each = [np.var(statistic(generator.permutation(even), parts), ddof=1) for _ in range(times)]
+        logs.append(math.log2(mean) if (mean := float(np.mean(each))) > 0 else -math.inf)
     if not all(map(math.isfinite, logs)):
         return 0.0 if logs[0] == -math.inf else 2 ** logs[0] / 2
     slope = logs[0] - logs[1]
     if len(logs) == 3:
         slope += logs[0] - 2 * logs[1] + logs[2]
-    return 2 ** (logs[0] + min(max(slope, -4.0), 0.5))
+    return 2 ** (logs[0] + min(max(slope, slopes[0]), slopes[1]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,8 @@ from genkit.metrics.measure import Direction, Measure
 
 MANIFOLD, DENSITY = 3, 5  # k of precision and recall, and of density and coverage
 DEALT = 8  # parts of the generated samples of which the smallest still needs k neighbours
+DEALS = {2: 400, 4: 150, 8: 40}  # see `part_variance`
+SLOPES = (-4.0, 0.5)  # cells that fill up lose their variance faster than 1/n
 CANDIDATES = 64  # generated samples kept for a real one: in any eighth of so many there is one
 REACH = 80  # neighbours kept of a generated sample: k of them are in any eighth
 
@@ -31,7 +34,7 @@ class Neighbours:
         balls: (n,) in how many real ones' balls, k = 5.
         covered: (m,) whether a real one's ball, k = 5, holds any generated one.
         recalled: (m,) whether a real one lies in any generated one's ball, k = 3.
-        in_ball: (m, K) indices of the generated ones nearest to a real one, -1 beyond its ball.
+        in_ball: (m, K) indices of the generated ones nearest to a real one, n beyond its ball.
         around: (m, K) indices of the generated ones in whose balls a real one is, or nearly is, deepest.
         distance: (m, K) squared distances to those.
         reach: (n, R) squared distances of a generated one to its own nearest, nearest first.
@@ -48,16 +51,39 @@ class Neighbours:
     reach: Tensor
     reached: Tensor
 
-    def coverage(self, part: Tensor) -> float:
-        """Coverage by the generated ones where a mask (n,) is true."""
-        return float((part[self.in_ball] & (self.in_ball >= 0)).any(1).double().mean())
 
-    def recall(self, part: Tensor) -> float:
-        """Recall by the generated ones where a mask (n,) is true, with the neighbours they have there."""
-        rank = part[self.reached].cumsum(1)
-        place = (rank < MANIFOLD).sum(1, keepdim=True).clamp(max=self.reach.shape[1] - 1)
-        radii = self.reach.gather(1, place)[:, 0]
-        return float((part[self.around] & (self.distance < radii[self.around])).any(1).double().mean())
+class CoverageOfParts:
+    """Coverage by each part that the generated pictures are dealt into; one bit a part."""
+
+    def __init__(self, found: Neighbours) -> None:
+        self.in_ball = found.in_ball.T.contiguous().numpy()  # (K, m): reductions run along the long axis
+
+    def __call__(self, place: np.ndarray, parts: int) -> list[float]:
+        bits = np.append(np.left_shift(1, place), 0).astype(np.uint8)  # index n: beyond the ball
+        return _shares(bits[self.in_ball], parts)
+
+
+class RecallOfParts:
+    """Recall by each part that the generated pictures are dealt into, with the neighbours they have there."""
+
+    def __init__(self, found: Neighbours) -> None:
+        self.reached = found.reached.T.contiguous().numpy()  # (R, n)
+        self.reach = found.reach.numpy()
+        self.around = found.around.T.contiguous().numpy()  # (K, m)
+        self.distance = found.distance.T.contiguous().numpy()
+
+    def __call__(self, place: np.ndarray, parts: int) -> list[float]:
+        rank = (place[self.reached] == place).cumsum(0, dtype=np.uint8)
+        nearest_own = (rank < MANIFOLD).sum(0).clip(max=len(rank) - 1)
+        radii = self.reach[np.arange(len(self.reach)), nearest_own]
+        bits = np.left_shift(1, place).astype(np.uint8)[self.around]
+        return _shares(bits * (self.distance < radii[self.around]), parts)
+
+
+def _shares(bits: np.ndarray, parts: int) -> list[float]:
+    """Of (K, m) bits: the share of the m that have bit 0, 1, … in any of their K."""
+    some = np.bitwise_or.reduce(bits, axis=0)
+    return [float(np.mean(some >> part & 1)) for part in range(parts)]
 
 
 def neighbour_measures(real: Features, generated: Features) -> list[Measure]:
@@ -82,9 +108,9 @@ def neighbour_measures(real: Features, generated: Features) -> list[Measure]:
     coverage = measure("coverage", found.covered.double().mean(), DENSITY)
     return [
         proportion(measure("precision", found.within_manifold.double().mean(), MANIFOLD)),
-        normal(recall, part_variance(found.recall, n)),
+        normal(recall, part_variance(RecallOfParts(found), n, DEALS, SLOPES)),
         normal(measure("density", density, DENSITY), density_variance),
-        normal(coverage, part_variance(found.coverage, n)),
+        normal(coverage, part_variance(CoverageOfParts(found), n, DEALS, SLOPES)),
     ]
 
 
@@ -126,7 +152,7 @@ def neighbours(real: Tensor, generated: Tensor) -> Neighbours:
         covered.append(inside.any(1))
         recalled.append((squared < radii).any(1))
         values, indices = squared.topk(kept, largest=False)
-        in_ball.append(indices.masked_fill(values >= ball[where, None], -1))
+        in_ball.append(indices.masked_fill(values >= ball[where, None], n))
         # Balls of radius zero hold nothing: they come last.
         depth = torch.where(radii > 0, squared / radii.clamp(min=1e-300), torch.inf)
         indices = depth.topk(kept, largest=False).indices
