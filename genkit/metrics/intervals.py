@@ -20,10 +20,17 @@ Z = 1.959963984540054  # the normal distribution's 97.5 % point
 EXPECTED = "the expected value at this many samples of this network, real examples held fixed"
 
 
-def normal(measure: Measure, variance: float, of: str = EXPECTED) -> Measure:
-    """The measure with the interval value ± 1.96 standard errors."""
+def normal(
+    measure: Measure,
+    variance: float,
+    of: str = EXPECTED,
+    least: float = -math.inf,
+    largest: float = math.inf,
+) -> Measure:
+    """The measure with the interval value ± 1.96 standard errors, within what it can be at all."""
     half = Z * math.sqrt(max(variance, 0.0))
-    return replace(measure, low=measure.value - half, high=measure.value + half, interval=of)
+    low, high = max(measure.value - half, least), min(measure.value + half, largest)
+    return replace(measure, low=low, high=high, interval=of)
 
 
 def mean_of(values: Tensor) -> tuple[float, float]:

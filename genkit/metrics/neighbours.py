@@ -108,9 +108,9 @@ def neighbour_measures(real: Features, generated: Features) -> list[Measure]:
     coverage = measure("coverage", found.covered.double().mean(), DENSITY)
     return [
         proportion(measure("precision", found.within_manifold.double().mean(), MANIFOLD)),
-        normal(recall, part_variance(RecallOfParts(found), n, DEALS, SLOPES)),
+        normal(recall, part_variance(RecallOfParts(found), n, DEALS, SLOPES), least=0, largest=1),
         normal(measure("density", density, DENSITY), density_variance),
-        normal(coverage, part_variance(CoverageOfParts(found), n, DEALS, SLOPES)),
+        normal(coverage, part_variance(CoverageOfParts(found), n, DEALS, SLOPES), least=0, largest=1),
     ]
 
 
