@@ -104,6 +104,33 @@ def test_no_runs_yet(tmp_path, genkit):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize(
+    ("typed", "among", "without"),
+    [
+        ("genkit ", {"train", "sample", "data"}, {"worker"}),
+        ("genkit train model=v", {"model=vae", "model=vae_mlp"}, {"model=gpt"}),
+        ("genkit train name='a b' optim.l", {"optim.lr="}, {"optim.ema="}),
+        ("genkit data data=pyd", {"data=pydocs"}, {"data=mnist"}),
+        ("genkit sample ", {"run=vae", "n=", "prompt="}, {"model="}),
+        ("genkit reconstruct ", {"run=vae"}, {"prompt="}),
+        ("genkit nothing ", set(), {"model="}),
+    ],
+)
+def test_tab_completes(typed, among, without, trained, genkit, monkeypatch):
+    monkeypatch.setenv("COMP_LINE", typed)
+    monkeypatch.setenv("GENKIT_RUNS_DIR", str(trained("vae").parent))
+    code, out, _ = genkit("--shell-completion", "query=bash")
+    assert code == 0
+    assert among <= set(out.split())
+    assert not without & set(out.split())
+
+
+def test_completion_installs_itself(genkit):
+    code, out, _ = genkit("--shell-completion", "install=bash")
+    assert code == 0
+    assert "complete " in out
+
+
 # ---------------------------------------------------------------------- configuration
 
 

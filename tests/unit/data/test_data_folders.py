@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +203,17 @@ def test_copies_and_nothing_to_learn_are_spoken_of(tmp_path):
     for i in range(30):
         Image.fromarray(colour(0)).save(tmp_path / "same" / f"{i}.png")
     assert "variance 0" in opened(tmp_path / "same", tmp_path / "c").notices[0]
+
+
+def test_memory_does_not_grow_with_the_pictures(tmp_path):
+    root = fill(tmp_path / "p", 1500, side=96, suffix=".bmp")
+    tracemalloc.start()
+    dataset = opened(root, tmp_path / "c")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(dataset.split("train").images, np.memmap)
+    assert dataset.split("train").images.nbytes > 40e6
+    assert peak < 24e6  # what 256 pictures take
 
 
 def _open_elsewhere(root, cache, queue):
