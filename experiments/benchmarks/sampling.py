@@ -1,10 +1,10 @@
 """Tokens per second of sampling, against transformers' `generate` on a GPT-2 of the same size.
 
     python experiments/benchmarks/sampling.py [batch=1,64] [precision=float32,int8] [rounds=5] [threads=2]
-                                              [tokens=200] [out=FILE.json]
+                                              [tokens=200] [peer.nanogpt=DIR] [out=FILE.json]
 
 Each round times every contestant once, one after another, so that a machine that slows down slows them all;
-the ratio is that of the medians over the rounds.  What is timed is a whole call: reading a prompt of one
+the ratio is the median of those of the rounds.  What is timed is a whole call: reading a prompt of one
 token, then drawing.  Both draw from the 50 likeliest tokens; 6 layers of width 384, 6 heads, context 256, 65
 characters, random weights.
 """
@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import nanogpt
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -39,6 +40,12 @@ def peer(batch: int, tokens: int) -> Callable[[], object]:
     )
 
 
+def of_nanogpt(folder: str, batch: int, tokens: int) -> Callable[[], object]:
+    model = nanogpt.network(folder, VOCABULARY, CONTEXT, SIZES).eval()
+    prompt = torch.zeros(batch, 1, dtype=torch.long)
+    return lambda: model.generate(prompt, tokens, top_k=TOP_K)
+
+
 def ours(batch: int, tokens: int, precision: str) -> Callable[[], object]:
     spec = TokenSpec(CharCodec([chr(32 + i) for i in range(VOCABULARY)]))
     model = GPT(spec, block_size=CONTEXT, **SIZES).eval()
@@ -58,6 +65,11 @@ def measure(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[s
     return seconds
 
 
+def paired(base: list[float], times: list[float]) -> float | None:
+    """How many times as fast, the median over the rounds; None without a base."""
+    return statistics.median(b / t for b, t in zip(base, times, strict=True)) if base else None
+
+
 def main(words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words)
     threads, rounds = int(given.get("threads", 2)), int(given.get("rounds", 5))
@@ -66,9 +78,10 @@ def main(words: list[str]) -> None:
     rows = []
     for batch in map(int, given.get("batch", "1,64").split(",")):
         contestants = {"transformers": peer(batch, tokens)}
+        if folder := given.get("peer.nanogpt"):
+            contestants["nanoGPT"] = of_nanogpt(folder, batch, tokens)
         contestants |= {f"genkit {p}": ours(batch, tokens, p) for p in precisions}
         seconds = measure(contestants, rounds)
-        base = statistics.median(seconds["transformers"])
         for name, times in seconds.items():
             median = statistics.median(times)
             row = {
@@ -76,13 +89,15 @@ def main(words: list[str]) -> None:
                 "batch": batch,
                 "tokens_per_second": batch * tokens / median,
                 "best": batch * tokens / min(times),
-                "ratio": base / median,
-                "ratio_of_best": min(seconds["transformers"]) / min(times),
+                "to_transformers": paired(seconds["transformers"], times),
+                "to_nanogpt": paired(seconds.get("nanoGPT", []), times),
                 "seconds": times,
             }
             rows.append(row)
             speed = f"{row['tokens_per_second']:8.0f} tokens/s (best {row['best']:8.0f})"
-            print(f"batch {batch:<3} {name:<16} {speed}  {row['ratio']:5.2f} x", flush=True)
+            shown = {"transformers": row["to_transformers"], "nanoGPT": row["to_nanogpt"]}
+            ratios = ", ".join(f"{ratio:.2f} x {peer}" for peer, ratio in shown.items() if ratio)
+            print(f"batch {batch:<3} {name:<16} {speed}  {ratios}", flush=True)
     if "out" in given:
         about = {"threads": threads, "tokens": tokens, "torch": torch.__version__, **SIZES}
         Path(given["out"]).write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from genkit.cli.startup import postpone_metrics
 from genkit.core.errors import ConfigError, GenkitError, nearest
 
 HELP_WORDS = ("help", "--help", "-h")
@@ -102,6 +103,8 @@ MORE = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; a refusal is one line on stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        postpone_metrics()
     try:
         code = _dispatch(words)
         sys.stdout.flush()

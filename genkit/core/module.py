@@ -34,6 +34,7 @@ from genkit.core.phase import LossTerms, Phase, StepNoise, training_only
 from genkit.core.samples import Samples
 from genkit.core.spec import ArraySpec, Spec
 
+_SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms"})
 MAX_SCALER_SKIPS = 25  # consecutive; a fresh scaler at 2^16 needs at most 16 halvings to reach 1
 
 
@@ -89,6 +90,8 @@ class GenerativeModule(LightningModule):
         self.origin: dict[str, Any] = {}
         self.terms: dict[str, Tensor | float] = {}
         self._phases: tuple[Phase, ...] = ()
+        self._parameters_of_all: tuple[nn.Parameter, ...] = ()
+        self._settings: dict[str, dict[str, Any]] = {}  # of each phase
         self._optimizers: list[Optimizer] = []
         self._current: tuple[Phase, dict[str, Any]] | None = None
         self._skips = 0
@@ -96,6 +99,15 @@ class GenerativeModule(LightningModule):
         self._late = _LateCheck()
         self._sums: dict[str, list[float]] = {}
         self._swapped: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+
+    @final
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As torch's, which sees for every value whether it is a module or a parameter; not so for what
+        Lightning and the step set some forty times a step."""
+        if name in _SET_OFTEN:
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
 
     # ------------------------------------------------------------------ what a family writes
 
@@ -182,7 +194,9 @@ class GenerativeModule(LightningModule):
         self._phases = self.phases()
         if not self._phases or self._phases[0].every != 1:
             raise ValueError(f"{type(self).__name__}: the first phase is due at every step (every=1)")
-        self._optimizers = [build_optimizer(phase, self.plan.settings(phase.name)) for phase in self._phases]
+        self._parameters_of_all = tuple(p for phase in self._phases for p in phase.parameters)
+        self._settings = {phase.name: self.plan.settings(phase.name) for phase in self._phases}
+        self._optimizers = [build_optimizer(phase, self._settings[phase.name]) for phase in self._phases]
         decay = self.plan.optim.get("ema")
         averaged = [module for phase in self._phases if phase.ema for module in phase.modules]
         if decay and averaged and self.average is None:
@@ -227,12 +241,11 @@ class GenerativeModule(LightningModule):
                 f"trainer.accumulate={pieces} does not divide the {len(batch)} examples of a batch."
             )
         size = len(batch) // pieces
-        parameters = tuple(p for phase in self._phases for p in phase.parameters)
         micro = []
         for start in range(0, len(batch), size):
             part = batch[start : start + size] if pieces > 1 else batch
             noise = StepNoise(self.plan.seed, part.rows, step=step, device=self.device)
-            noise.parameters = parameters
+            noise.parameters = self._parameters_of_all
             micro.append((part, noise))
         return micro
 
@@ -244,8 +257,7 @@ class GenerativeModule(LightningModule):
         step: int,
         progress: float,
     ) -> None:
-        settings = self.plan.settings(phase.name)
-        optimizer = self._optimizers[index]
+        settings, optimizer = self._settings[phase.name], self._optimizers[index]
         factor = schedule_factor(settings, step, self.plan.total_steps, progress)
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor

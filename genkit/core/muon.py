@@ -5,13 +5,14 @@ Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"
 
 Momentum is replaced by the nearest semi-orthogonal matrix before it is applied.  `torch.optim.Muon` does so
 one matrix at a time in bfloat16, which CPUs are slow at; here all matrices of one shape are orthogonalised
-together, in bfloat16 on a GPU and in float32 elsewhere.
+together, in bfloat16 on a GPU or a CPU with matrix units for it (AMX), and in float32 elsewhere.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -22,12 +23,19 @@ from torch import Tensor, nn
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
+@lru_cache
+def _fast_dtype(device: str) -> torch.dtype:
+    """In which matrix products are fast enough and exact enough for an orthogonalisation."""
+    narrow = device == "cuda" or (device == "cpu" and torch.cpu._is_amx_tile_supported())
+    return torch.bfloat16 if narrow else torch.float32
+
+
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     """U Vᵀ of the singular value decomposition U S Vᵀ of each matrix, roughly: (N, rows, columns)."""
     a, b, c = NEWTON_SCHULZ
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
-    x = x.bfloat16() if x.device.type == "cuda" else x.float()
+    x = x.to(_fast_dtype(x.device.type))
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT

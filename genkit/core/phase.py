@@ -82,8 +82,9 @@ class Phase:
 @contextmanager
 def training_only(phase: Phase, phases: Iterable[Phase]) -> Iterator[None]:
     """Freeze the parameters of all other phases, whose gradients would be thrown away."""
-    own = set(phase.parameters)
-    others = [p for other in phases for p in other.parameters if p not in own and p.requires_grad]
+    rest = [other for other in phases if other is not phase]
+    own = set(phase.parameters) if rest else set()
+    others = [p for other in rest for p in other.parameters if p not in own and p.requires_grad]
     for parameter in others:
         parameter.requires_grad_(False)
     try:

@@ -99,11 +99,12 @@ class _Attention:
     def __call__(self, qkv: Tensor, layer: int) -> Tensor:
         """Projections (B, (H + 2 G) E) of one layer to the heads' results (B, D)."""
         H, G, E = self._heads, self._kv_heads, self._width
-        q, k, v = qkv.float().view(-1, H + 2 * G, E).split_with_sizes((H, G, G), dim=1)  # (B, ·, E)
+        qk, v = qkv.float().view(-1, H + 2 * G, E).split_with_sizes((H + G, G), dim=1)  # (B, ·, E)
         if self._qk_norm:
-            q, k = F.rms_norm(q, (E,)), F.rms_norm(k, (E,))
+            qk = F.rms_norm(qk, (E,))
         if self._rotary is not None:
-            q, k = rotate(q, *self._rotary), rotate(k, *self._rotary)
+            qk = rotate(qk, *self._rotary)
+        q, k = qk.split_with_sizes((H, G), dim=1)
         (new_keys, new_values), (keys, values) = self._new, self._seen
         new_keys[layer].copy_(k)
         new_values[layer].copy_(v)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -100,8 +101,30 @@ def make_norm(config: TransformerConfig) -> nn.Module:
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding: the two halves of each head are the real and imaginary parts (RoFormer, eq. 34)."""
+    return _Rotation.apply(x, cos, sin)  # type: ignore[no-any-return]
+
+
+class _Rotation(torch.autograd.Function):
+    """A rotation, whose gradient is rotated back: four passes over the memory each way."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _rotated(x, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        cos, sin = ctx.saved_tensors
+        return _rotated(gradient, cos, -sin), None, None
+
+
+def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     real, imaginary = x.chunk(2, dim=-1)
-    return torch.cat((real * cos - imaginary * sin, real * sin + imaginary * cos), dim=-1)
+    turned = torch.empty_like(x)
+    first, second = turned.chunk(2, dim=-1)
+    torch.mul(real, cos, out=first).addcmul_(imaginary, sin, value=-1)
+    torch.mul(real, sin, out=second).addcmul_(imaginary, cos)
+    return turned
 
 
 def activate(h: Tensor, activation: str) -> Tensor:
@@ -134,11 +157,13 @@ class Attention(nn.Module):
     ) -> Tensor:
         B, T, D = x.shape
         H, G, E = self.heads, self.kv_heads, self.width
-        q, k, v = self.qkv(x).view(B, T, H + 2 * G, E).transpose(1, 2).split((H, G, G), dim=1)  # (B, ·, T, E)
+        # What queries and keys have in common is done to both at once.
+        qk, v = self.qkv(x).view(B, T, H + 2 * G, E).transpose(1, 2).split((H + G, G), dim=1)  # (B, ·, T, E)
         if self.qk_norm:
-            q, k = F.rms_norm(q, (E,)), F.rms_norm(k, (E,))
+            qk = F.rms_norm(qk, (E,))
         if rotary is not None:
-            q, k = rotate(q, *rotary), rotate(k, *rotary)
+            qk = rotate(qk, *rotary)
+        q, k = qk.split((H, G), dim=1)
         causal = True
         if cache is not None:
             end = cache.length + T

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from genkit.core.muon import Muon, orthogonalise
+from genkit.core.muon import Muon, _fast_dtype, orthogonalise
 
 SETTINGS = {"adam_lr": 1e-2, "betas": (0.9, 0.95), "eps": 1e-8, "fused": True}
 
@@ -23,7 +23,7 @@ def test_orthogonalised_matrices_have_singular_values_near_one(shape):
     # The same singular vectors: Uᵀ X V is diagonal.
     rotated = u.mT @ result @ vt.mT
     off = rotated - torch.diag_embed(rotated.diagonal(dim1=-2, dim2=-1))
-    assert float(off.abs().max()) < 1e-3
+    assert float(off.abs().max()) < max(1e-3, 4 * torch.finfo(_fast_dtype("cpu")).eps)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (32, 8), (8, 32)])

@@ -6,7 +6,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from genkit.decoding import decode, read_prompts
 from genkit.nn.stepping import Stepper
-from genkit.nn.transformer import KVCache, Transformer, TransformerConfig
+from genkit.nn.transformer import KVCache, Transformer, TransformerConfig, rotate
 
 SIZES = {"vocab_size": 37, "block_size": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
 GREEDY = {"temperature": 0.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
@@ -135,6 +135,18 @@ def test_greedy_decoding_equals_the_definition():
     for _ in range(12):
         expected = torch.cat((expected, network(expected[None])[0, -1].argmax()[None]))
     assert torch.equal(drawn, expected[4:])
+
+
+def test_rotation_is_the_product_with_a_complex_number():
+    x = torch.randn(2, 3, 5, 8, dtype=torch.float64, requires_grad=True)
+    angles = torch.rand(5, 4, dtype=torch.float64)
+    turned = torch.complex(*x.chunk(2, dim=-1)) * torch.polar(torch.ones_like(angles), angles)
+    expected = torch.cat((turned.real, turned.imag), dim=-1)
+    found = rotate(x, angles.cos(), angles.sin())
+    torch.testing.assert_close(found, expected)
+    weight = torch.randn_like(expected)
+    ours, theirs = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (found, expected))
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_rotary_scores_depend_on_distance_alone():

@@ -1,0 +1,67 @@
+"""A quicker start of commands: Lightning needs two classes of torchmetrics, whose own import costs seconds.
+
+`import torchmetrics` loads every metric, and with them transformers, torchvision and scipy where these are
+installed.  In a process that a command has to itself, the package is opened without its __init__; that runs
+as soon as anything but those classes is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import logging
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+PACKAGE = "torchmetrics"
+CLASSES = {"Metric": "torchmetrics.metric", "MetricCollection": "torchmetrics.collections"}
+
+
+def postpone_metrics() -> None:
+    """Open torchmetrics, should anybody import it, without importing its metrics."""
+    if PACKAGE not in sys.modules and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != PACKAGE:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Postponing(spec.loader)
+        return spec
+
+
+class _Postponing(importlib.abc.Loader):
+    """Runs a package's __init__ when more is asked of it than `CLASSES` and modules that are imported."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)  # type: ignore[no-any-return]
+
+    def exec_module(self, module: ModuleType) -> None:
+        def ask(name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            if name == "_logger":
+                return logging.getLogger(PACKAGE)
+            if name in CLASSES:
+                with contextlib.suppress(ImportError):  # another version may need its __init__ first
+                    importlib.import_module(f"{PACKAGE}.utilities")  # before: the two import one another
+                    return getattr(importlib.import_module(CLASSES[name]), name)
+                for loaded in [known for known in sys.modules if known.startswith(f"{PACKAGE}.")]:
+                    del sys.modules[loaded]
+            module.__dict__.pop("__getattr__", None)
+            self._loader.exec_module(module)
+            return getattr(module, name)
+
+        module.__getattr__ = ask  # type: ignore[method-assign]
