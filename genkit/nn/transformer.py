@@ -101,7 +101,7 @@ def make_norm(config: TransformerConfig) -> nn.Module:
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding: the two halves of each head are the real and imaginary parts (RoFormer, eq. 34)."""
-    return _Rotation.apply(x, cos, sin)  # type: ignore[no-any-return]
+    return _Rotation.apply(x, cos, sin)
 
 
 class _Rotation(torch.autograd.Function):
@@ -113,7 +113,7 @@ class _Rotation(torch.autograd.Function):
         return _rotated(x, cos, sin)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
         return _rotated(gradient, cos, -sin), None, None
 

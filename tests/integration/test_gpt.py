@@ -12,7 +12,10 @@ from genkit.cli import main
 from genkit.core.errors import ConfigError
 from genkit.core.spec import TokenSpec
 from genkit.core.tokens import ByteCodec, CharCodec
+from genkit.data.colors import sentences
 from genkit.families.gpt import GPT
+from genkit.nn.stepping import Stepper
+from genkit.nn.transformer import KVCache
 
 SIZES = {"block_size": 16, "n_layer": 2, "n_head": 2, "n_embd": 16}
 
@@ -194,3 +197,24 @@ def test_export_from_the_command_line(genkit, tmp_path):
     }
     for words in (["out="], [f"out={tmp_path / 'hf'}"], ["out=x", "format=gguf"], ["out=x", "foo=1"]):
         assert genkit("export", "run=r", *words)[0] == 2
+
+
+def test_narrow_weights_cost_a_trained_model_at_most_a_hundredth(tmp_path):
+    words = ["data=colors", "model=gpt_tiny", "budget.steps=60", "optim.lr=1e-2", "optim.warmup=5"]
+    run = train([*words, "trainer=cpu", "callbacks.progress=none", f"paths.runs_dir={tmp_path}", "name=n"])
+    module = load("n", runs_dir=tmp_path)
+    ids = torch.from_numpy(module.spec.codec.encode("\n" + "\n".join(sentences()[:20])))
+    tokens = ids[: len(ids) // 65 * 65].view(-1, 65)
+    nats = {}
+    for precision in ("float32", "bfloat16", "int8"):
+        cache = KVCache(module.network.config, len(tokens), module.network.tokens.weight)
+        with torch.inference_mode():
+            step = Stepper(module.network, cache, precision)
+            logits = torch.stack([step(tokens[:, place]) for place in range(64)], dim=1)
+        nats[precision] = float(
+            torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        )
+    assert nats["float32"] < 3.0, run  # it has learned something: a uniform choice has more than 4
+    for narrow in ("bfloat16", "int8"):
+        assert nats[narrow] != nats["float32"]
+        assert nats[narrow] / nats["float32"] == pytest.approx(1, abs=0.01)
