@@ -1,7 +1,7 @@
 """Tokens per second of sampling, against transformers' `generate` on a GPT-2 of the same size.
 
     python experiments/benchmarks/sampling.py [batch=1,64] [precision=float32,int8] [rounds=5] [threads=2]
-                                              [tokens=200] [peer.nanogpt=DIR] [out=FILE.json]
+                                              [tokens=200] [clock=wall|cpu] [peer.nanogpt=DIR] [out=FILE.json]
 
 Each round times every contestant once, one after another, so that a machine that slows down slows them all;
 the ratio is the median of those of the rounds.  What is timed is a whole call: reading a prompt of one
@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+import clocks
 import nanogpt
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -53,15 +53,17 @@ def ours(batch: int, tokens: int, precision: str) -> Callable[[], object]:
     return lambda: model.sample(batch, prompt=" ", **settings)
 
 
-def measure(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def measure(
+    contestants: dict[str, Callable[[], object]], rounds: int, now: Callable[[], float]
+) -> dict[str, list[float]]:
     """Seconds of each call, after one call to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for round_ in range(rounds + 1):
         for name, call in contestants.items():
-            begin = time.perf_counter()
+            begin = now()
             call()
             if round_:
-                seconds[name].append(time.perf_counter() - begin)
+                seconds[name].append(now() - begin)
     return seconds
 
 
@@ -74,6 +76,7 @@ def main(words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words)
     threads, rounds = int(given.get("threads", 2)), int(given.get("rounds", 5))
     tokens, precisions = int(given.get("tokens", 200)), given.get("precision", "float32,int8").split(",")
+    clock = given.get("clock", "wall")
     torch.set_num_threads(threads)
     rows = []
     for batch in map(int, given.get("batch", "1,64").split(",")):
@@ -81,7 +84,7 @@ def main(words: list[str]) -> None:
         if folder := given.get("peer.nanogpt"):
             contestants["nanoGPT"] = of_nanogpt(folder, batch, tokens)
         contestants |= {f"genkit {p}": ours(batch, tokens, p) for p in precisions}
-        seconds = measure(contestants, rounds)
+        seconds = measure(contestants, rounds, clocks.CLOCKS[clock])
         for name, times in seconds.items():
             median = statistics.median(times)
             row = {
@@ -99,7 +102,7 @@ def main(words: list[str]) -> None:
             ratios = ", ".join(f"{ratio:.2f} x {peer}" for peer, ratio in shown.items() if ratio)
             print(f"batch {batch:<3} {name:<16} {speed}  {ratios}", flush=True)
     if "out" in given:
-        about = {"threads": threads, "tokens": tokens, "torch": torch.__version__, **SIZES}
+        about = {"clock": clock, "threads": threads, "tokens": tokens, "torch": torch.__version__, **SIZES}
         Path(given["out"]).write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
 
 

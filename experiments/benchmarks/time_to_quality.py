@@ -1,6 +1,7 @@
 """Wall time of whole processes to nanoGPT's quality on Shakespeare, beside nanoGPT's own recipe.
 
-    python experiments/benchmarks/time_to_quality.py peer.nanogpt=DIR [rounds=3] [threads=2] [out=FILE.json]
+    python experiments/benchmarks/time_to_quality.py peer.nanogpt=DIR [rounds=3] [threads=2] [clock=wall|cpu]
+                                                     [out=FILE.json]
 
 DIR is a checkout of nanoGPT whose data/shakespeare_char is prepared; without it genkit's `shakespeare_fast`
 runs alone.  Both start from nothing: imports, data, training, evaluation.  genkit's loss is that of the whole
@@ -18,8 +19,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+import clocks
 
 NANOGPT = (
     "train.py config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20"
@@ -28,36 +30,41 @@ NANOGPT = (
 )
 
 
-def timed(command: list[str], folder: Path, threads: int) -> tuple[float, str]:
+Where = tuple[int, str]  # threads, and which clock counts
+
+
+def timed(command: list[str], folder: Path, where: Where) -> tuple[float, str]:
     """Seconds and output of a process."""
+    threads, clock = where
+    now = clocks.of_children if clock == "cpu" else clocks.CLOCKS[clock]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    begin = time.perf_counter()
+    begin = now()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return time.perf_counter() - begin, done.stdout
+    return now() - begin, done.stdout
 
 
-def genkit(threads: int) -> tuple[float, float]:
+def genkit(where: Where) -> tuple[float, float]:
     """Seconds, and nats per character over the whole validation split."""
     with tempfile.TemporaryDirectory() as runs:
         words = ["train", "experiment=shakespeare_fast", f"paths.runs_dir={runs}"]
-        seconds, said = timed([sys.executable, "-m", "genkit", *words], Path.cwd(), threads)
+        seconds, said = timed([sys.executable, "-m", "genkit", *words], Path.cwd(), where)
     return seconds, float(re.findall(r"val/nll ([\d.]+)", said)[-1])
 
 
-def nanogpt(folder: Path, threads: int) -> tuple[float, float]:
+def nanogpt(folder: Path, where: Where) -> tuple[float, float]:
     """Seconds, and nanoGPT's own estimate."""
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, *NANOGPT.split(), f"--out_dir={out}"]
-        seconds, said = timed(command, folder, threads)
+        seconds, said = timed(command, folder, where)
     return seconds, float(re.findall(r"val loss ([\d.]+)", said)[-1])
 
 
 def main(words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words)
-    threads, rounds = int(given.get("threads", 2)), int(given.get("rounds", 3))
-    contestants = {"genkit": lambda: genkit(threads)}
+    rounds, where = int(given.get("rounds", 3)), (int(given.get("threads", 2)), given.get("clock", "wall"))
+    contestants = {"genkit": lambda: genkit(where)}
     if peer := given.get("peer.nanogpt"):
-        contestants["nanogpt"] = lambda: nanogpt(Path(peer), threads)
+        contestants["nanogpt"] = lambda: nanogpt(Path(peer), where)
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, run in contestants.items():
@@ -65,7 +72,7 @@ def main(words: list[str]) -> None:
             seconds, loss = results[name][-1]
             print(f"{name:<8} {seconds:6.1f} s   val {loss:.4f}", flush=True)
     medians = {name: statistics.median(seconds for seconds, _ in runs) for name, runs in results.items()}
-    found: dict[str, object] = {"threads": threads, "seconds": medians, "runs": results}
+    found: dict[str, object] = {"threads": where[0], "clock": where[1], "seconds": medians, "runs": results}
     if "nanogpt" in medians:
         found["ratio"] = medians["nanogpt"] / medians["genkit"]
         print(f"nanoGPT takes {found['ratio']:.2f} times as long")
