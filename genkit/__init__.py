@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Samples", "errors", "load", "train"]
+__all__ = ["Samples", "errors", "evaluate", "load", "train"]
 
 if TYPE_CHECKING:
     from genkit.core import errors
     from genkit.core.samples import Samples
+    from genkit.evaluation import evaluate
     from genkit.sampling import load
 
 
@@ -43,6 +44,10 @@ def __getattr__(name: str) -> Any:
         from genkit.sampling import load
 
         return load
+    if name == "evaluate":
+        from genkit.evaluation import evaluate
+
+        return evaluate
     if name == "Samples":
         from genkit.core.samples import Samples
 

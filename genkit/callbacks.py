@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -92,6 +93,18 @@ def lay_out_as_parameters(optimizer: Optimizer) -> None:
         for name, value in state.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Bytes that this process has taken at most: of a GPU's memory by tensors, else of the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    # Linux counts in units of 1024 bytes, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 class Recorder(Callback):
@@ -185,7 +198,8 @@ class Recorder(Callback):
             )
             checkpoints.save(self.run.checkpoints, checkpoint)
             checkpoints.prune(self.run.checkpoints, self.keep)
-            self.run.update(step=trainer.global_step, seconds=round(module.seconds, 3))
+            memory = peak_memory(trainer.strategy.root_device)
+            self.run.update(step=trainer.global_step, seconds=round(module.seconds, 3), peak_memory=memory)
         trainer.strategy.barrier()
 
     def on_train_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]

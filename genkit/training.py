@@ -46,6 +46,7 @@ from genkit.health import Health
 from genkit.histories import BoardHistory, CSVHistory
 from genkit.runs import Run
 from genkit.sampling import build_module
+from genkit.selecting import SampledMetric, sampled_metric
 
 console = Console(stderr=True, soft_wrap=True)
 
@@ -368,7 +369,12 @@ def _callbacks(
     own = cfg["callbacks"]
     record = run.record()
     about = {"family": cfg["model"]["family"], "data": data.dataset.fingerprint, "run": record.get("name")}
-    made: list[Callback] = [
+    made: list[Callback] = []
+    known = [f"val/{name}" for name in units]
+    if (metric := sampled_metric(cfg["model"].get("select"))) and own["metrics"]["n"]:
+        made.append(SampledMetric(metric, data.dataset, own["metrics"]["n"], own["metrics"]["extractor"]))
+        known.append(f"val/{metric}")
+    made += [
         watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
         watch.History(cfg["trainer"]["log_every"], cfg["batch_size"]),
         watch.SampleWriter(run, own["samples"]["n"], own["samples"]["every"]),
@@ -382,7 +388,6 @@ def _callbacks(
         ),
     ]
     if (stop := own["early_stopping"])["metric"]:
-        known = [f"val/{name}" for name in units]
         if stop["metric"] not in known:
             hint = nearest(stop["metric"], known)
             raise ConfigError(f"callbacks.early_stopping.metric={stop['metric']} is not validated.{hint}")

@@ -35,6 +35,9 @@ COMMANDS = {
     "train": Command("[group=option …] [key=value …]", "train a model", "train:train"),
     "sample": Command("run=RUN [n=16] [seed=0] [out=FILE] [prompt=…]", "draw from a run", "sample:sample"),
     "score": Command("run=RUN text=… | file=FILE | split=NAME", "how likely given data is", "score:score"),
+    "evaluate": Command(
+        "run=RUN | real=DIR fake=DIR", "measure a run, or two folders, by every metric", "evaluate:evaluate"
+    ),
     "export": Command("run=RUN format=hf out=FOLDER", "hand a run to other libraries", "export:export"),
     "interpolate": Command("run=RUN [path=spherical]", "images between two latents", "images:interpolate"),
     "reconstruct": Command("run=RUN", "images through a model and back", "images:reconstruct"),
@@ -77,6 +80,17 @@ SCORE_WORDS = """\
   stride=                   tokens that a window scores, 1 to the context (default: half of it)
   out=FILE.jsonl            an object each: nats, perplexity, bits, of a text every token's log-probability
   checkpoint= weights= batch_size= device=   as in sampling"""
+EVALUATE_WORDS = """\
+  run=RUN                   a run, or several (run=A run=B), whose numbers are then set side by side
+  real=DIR fake=DIR         pictures that genkit need not have made; or real=a.txt fake=b.txt (or .jsonl)
+  checkpoint=best,last      last | best | step-N, or several (default: best and last, where there are both)
+  n= seed=0                 samples (default: 1,000 images, 500 texts)
+  split=test                what they are compared with: train | validation | test
+  metrics=                  of likelihood, images, texts, memorisation, cost (default: all that there can be)
+  extractor=                of the features of images: digits | random | inception (default: what fits)
+  importance_samples=1      of a likelihood that is a bound
+  out=FILE.jsonl            rows go there instead of the run's evaluation.jsonl
+  stride= weights=ema batch_size=64 device=auto   as in scoring and sampling"""
 DATA_WORDS = """\
   genkit data                          the datasets
   genkit data look data=NAME           its shape, its parts, its fingerprint (as a model sees it with model=)
@@ -95,6 +109,7 @@ IMAGE_VERBS = ("interpolate", "reconstruct", "complete", "denoise", "upscale")
 MORE = {
     "sample": SAMPLE_WORDS,
     "score": SCORE_WORDS,
+    "evaluate": EVALUATE_WORDS,
     "data": DATA_WORDS,
     **dict.fromkeys(IMAGE_VERBS, IMAGE_WORDS),
 }

@@ -113,13 +113,10 @@ def _dataset(folder: Path, paths: Mapping[str, str], split: str) -> Any:
     Raises:
         DataError: the data is another by now.
     """
-    from genkit.data import open_dataset
+    from genkit.data import reopen
 
     cfg = config.load_frozen(folder / runs.CONFIG)
-    dataset = open_dataset(cfg["data"], paths, config.view(cfg))
-    if dataset.fingerprint != runs.read(folder).get("fingerprint"):
-        raise DataError(f"the data has changed since {folder.name} was trained; restore it.")
-    return dataset.split(split)
+    return reopen(cfg["data"], paths, config.view(cfg), runs.read(folder)).split(split)
 
 
 def _line(scores: Scores) -> str:

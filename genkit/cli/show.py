@@ -28,7 +28,7 @@ def families(words: list[str]) -> int:
         options = [option.name for option in family.options]
         cells = (models.get(name, {}), held, phases, options)
         rows.append([name, *(", ".join(cell) or "–" for cell in cells)])
-    _table(("family", "models", "capabilities", "phases of a step", "sampling options"), rows)
+    table(("family", "models", "capabilities", "phases of a step", "sampling options"), rows)
     return 0
 
 
@@ -59,7 +59,7 @@ def runs(words: list[str]) -> int:
         return 0
     keys = ("name", "status", "model", "data", "step")
     rows = [[*(str(r.get(key, "–")) for key in keys), _terms(r.get("final", {}))] for r in found]
-    _table(("run", *keys[1:], "last validation"), rows)
+    table(("run", *keys[1:], "last validation"), rows)
     return 0
 
 
@@ -82,7 +82,7 @@ def _only(words: Sequence[str], allowed: Sequence[str]) -> None:
             raise ConfigError(f"{word}: no such word here.{nearest(key, allowed)} See genkit --help.")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table as wide as it needs to be, so that a pipe gets whole lines."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, ["-" * width for width in widths], *rows):

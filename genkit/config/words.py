@@ -17,7 +17,7 @@ FREE_TEXT = (
     *("pretrained", "name", "data.path", "real", "fake"),
 )
 FREE_GROUP = "paths."
-REPEATABLE = ("prompt", "stop", "bad_tokens", "text", "real", "fake")
+REPEATABLE = ("prompt", "stop", "bad_tokens", "text")
 
 
 @dataclass(frozen=True)

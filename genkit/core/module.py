@@ -398,6 +398,7 @@ class GenerativeModule(LightningModule):
         n: int,
         *,
         seed: int = 0,
+        first: int = 0,
         batch_size: int | None = None,
         device: torch.device | str | None = None,
         weights: str = "ema",
@@ -410,6 +411,7 @@ class GenerativeModule(LightningModule):
 
         Args:
             n: how many, 0 or more.
+            first: the number of the first of them: many samples can be drawn a part at a time.
             batch_size: samples drawn at once; memory is bounded by it.
             device: where to draw; the module's own by default.
             weights: "ema" (the averaged weights where there are any) or "raw".
@@ -424,13 +426,14 @@ class GenerativeModule(LightningModule):
             raise ConfigError(f"batch_size takes an integer from 1, not {batch_size}.")
         resolved = resolve_options(self.options, options, type(self).__name__)
         conditions = self.conditions(resolved) if isinstance(self, Conditional) else [None]
-        rows = [condition for condition in conditions for _ in range(n)]
+        asked = [condition for condition in conditions for _ in range(n)]
         size = batch_size or 64
         drawn: list[Tensor] = []
         with self._drawing(device, weights):
-            for start in range(0, len(rows), size):
-                part = rows[start : start + size]
-                noise = Noise(seed, range(start, start + len(part)), purpose="sample", device=self.device)
+            for start in range(0, len(asked), size):
+                part = asked[start : start + size]
+                rows = range(first + start, first + start + len(part))
+                noise = Noise(seed, rows, purpose="sample", device=self.device)
                 drawn.extend(self.draw(noise, part, resolved))
         origin = {**self.origin, "weights": "ema" if weights == "ema" and self.average else "raw"}
         data: Tensor | list[Tensor] = [sample.cpu() for sample in drawn]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genkit.core import registry
+from genkit.core.errors import DataError
 from genkit.core.spec import View
 from genkit.data.dataset import Dataset
 from genkit.data.sources import BUILT_IN
@@ -30,6 +31,26 @@ def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) 
         ConfigError: no such dataset, or it cannot offer this view.
     """
     return as_view(data["name"], open_source(data, paths), data, paths, view)
+
+
+def reopen(
+    data: Mapping[str, Any], paths: Mapping[str, str], view: View, record: Mapping[str, Any]
+) -> Dataset:
+    """The data that a run was trained on.
+
+    Args:
+        record: of the run, with its name and the fingerprint of its data.
+
+    Raises:
+        DataError: as `open_dataset`, or the data is another by now.
+    """
+    dataset = open_dataset(data, paths, view)
+    if dataset.fingerprint != record.get("fingerprint"):
+        raise DataError(
+            f"the data has changed since {record.get('name')} was trained (its fingerprint is another);"
+            " restore it."
+        )
+    return dataset
 
 
 def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Any:

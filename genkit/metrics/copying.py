@@ -42,7 +42,7 @@ def novelty(texts: Sequence[str], source: Source) -> list[Measure]:
             fresh = [count - hit for count, hit in zip(counts, hits, strict=True)]
             name, interval = f"novel_{order}grams", spread.ratio(fresh, counts)
         if interval[0] == interval[0]:  # texts of fewer words have no such n-grams
-            about: Protocol = {"tokens": RULE, "order": order}
+            about: Protocol = {"tokens": RULE}
             found.append(
                 Measure(
                     name, interval[0], "1", "none", "estimate", len(texts), None, *interval[1:], OF, about

@@ -7,6 +7,7 @@ so that two runs can stand in one column; a run's own features judge it by what 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 
@@ -25,11 +26,12 @@ SEED = 25
 OF = "its expected value at this many texts of this network, real texts and clusters' number held fixed"
 
 
-def mauve(generated: np.ndarray, real: np.ndarray, featuriser: str) -> Measure:
+def mauve(generated: np.ndarray, real: np.ndarray, featuriser: str, *, draws: int = DRAWS) -> Measure:
     """The area under the frontier of divergences between two sets of features, (n, d) and (m, d).
 
     Args:
         featuriser: what made the features, for the protocol.
+        draws: halves that the interval rests on; 0: no interval.
 
     Raises:
         ConfigError: mauve-text is missing.
@@ -45,7 +47,7 @@ def mauve(generated: np.ndarray, real: np.ndarray, featuriser: str) -> Measure:
         return compute(generated[rows], real, buckets)
 
     n = len(generated)
-    found = spread.half_jackknife(value, n, value(np.arange(n)), draws=DRAWS)
+    found = value(np.arange(n))
     protocol = {
         "featuriser": featuriser,
         "features": generated.shape[1],
@@ -53,8 +55,11 @@ def mauve(generated: np.ndarray, real: np.ndarray, featuriser: str) -> Measure:
         "scaling": 5,
         "mauve_text": version("mauve-text"),
     }
-    low, high = max(0.0, found[1]), min(1.0, found[2])
-    return Measure("mauve", found[0], "1", "higher", "estimate", n, len(real), low, high, OF, protocol)
+    measure = Measure("mauve", found, "1", "higher", "estimate", n, len(real), protocol=protocol)
+    if not draws:
+        return measure
+    _, low, high = spread.within(spread.half_jackknife(value, n, found, draws=draws))
+    return replace(measure, low=low, high=high, interval=OF)
 
 
 def compute(generated: np.ndarray, real: np.ndarray, buckets: int) -> float:

@@ -36,7 +36,13 @@ def ratio(parts: Sequence[float] | np.ndarray, wholes: Sequence[float] | np.ndar
         return math.nan, math.nan, math.nan
     value = math.fsum(parts) / total
     _, low, high = mean((parts - value * wholes) * (len(wholes) / total))
-    return value, max(0.0, value + low), min(1.0, value + high)
+    return within((value, value + low, value + high))
+
+
+def within(interval: Interval, least: float = 0.0, most: float = 1.0) -> Interval:
+    """An interval of something that cannot leave a range."""
+    value, low, high = interval
+    return value, max(least, low), min(most, high)
 
 
 def share(successes: int, trials: int) -> Interval:

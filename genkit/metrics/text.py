@@ -108,7 +108,8 @@ def _grouped(
     n_real: int | None = None,
 ) -> Measure:
     finite = [value for value in values if value == value]
-    value, low, high = spread.mean(finite)
+    most = 100.0 if unit == "0-100" else 1.0
+    value, low, high = spread.within(spread.mean(finite), most=most)
     protocol = {"tokens": RULE, "group": GROUP, **(about or {})}
     return Measure(metric, value, unit, direction, "estimate", n, n_real, low, high, OF_GROUPS, protocol)
 
@@ -127,7 +128,7 @@ def repetition(texts: Sequence[str]) -> list[Measure]:
     repeated = [1 - len(set(grams)) / len(grams) for text in tokens if (grams := ngrams(text, 4))]
     looping = spread.share(sum(map(loops, tokens)), len(texts))
     return [
-        _plain("repeated_4grams", spread.mean(repeated), len(texts), "lower"),
+        _plain("repeated_4grams", spread.within(spread.mean(repeated)), len(texts), "lower"),
         _plain("loops", looping, len(texts), "lower", {"words": LOOP, "times": 3}),
     ]
 

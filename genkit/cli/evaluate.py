@@ -1,0 +1,169 @@
+"""`genkit evaluate`: the numbers of runs, or of two sets of files, in tables with their protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genkit import config, runs
+from genkit.cli.devices import check_device
+from genkit.cli.sample import check_checkpoint, check_choices, torch_device
+from genkit.cli.show import table
+from genkit.cli.train import check_writable
+from genkit.core.errors import ConfigError, DataError, nearest
+from genkit.core.options import Option, resolve_options
+from genkit.rows import FILE, GROUPS, Panel, Row, comparison, panel, refusal
+
+WORDS = (
+    Option("checkpoint", "text", None, "last, best or step-N, or several with commas"),
+    Option("n", "int", None, "samples", low=1, high=1_000_000),
+    Option("seed", "int", 0, "of the noise", low=0, high=2**32 - 1),
+    Option("split", "text", "test", "of the run's data", choices=("train", "validation", "test")),
+    Option("extractor", "text", None, "of the features of images"),
+    Option("metrics", "text", None, "groups of metrics"),
+    Option("weights", "text", "ema", "ema or raw"),
+    Option("batch_size", "int", 64, "samples drawn at once", low=1, high=1_000_000),
+    Option("importance_samples", "int", 1, "of a likelihood that is a bound", low=1, high=100_000),
+    Option("stride", "int", None, "tokens that a window scores", low=1),
+    Option("device", "text", "auto", "auto, cpu, gpu or mps"),
+    Option("out", "text", None, "a .jsonl file"),
+)
+PAIR: tuple[str, ...] = ("real", "fake")
+OF_FILES = ("extractor", "out")
+
+
+def evaluate(words: list[str]) -> int:
+    given = _read(words)
+    paths = config.paths(words)
+    asked, files = given.pop("run", []), {key: given.pop(key) for key in PAIR if key in given}
+    if bool(asked) == bool(files) or len(files) == 1:
+        raise ConfigError("evaluate needs run=RUN, or real=DIR and fake=DIR (or two .txt files).")
+    names = [option.name for option in WORDS]
+    for key in given:
+        if key not in names or (files and key not in OF_FILES):
+            known = OF_FILES if files else ["run", *names]
+            raise ConfigError(f"evaluate takes no {key}= here.{nearest(key, known)}")
+    settings = resolve_options(WORDS, given, "genkit evaluate")
+    if settings["extractor"] is not None:
+        extractor_known(settings["extractor"])
+    if (out := settings["out"]) is not None:
+        if Path(out).suffix.lower() != ".jsonl":
+            raise ConfigError(f"out={out}: rows are written as .jsonl.")
+        check_writable(Path(out).expanduser().parent)
+    if files:
+        return _files(files, settings)
+    return _runs([runs.find(run, paths["runs_dir"]) for run in asked], settings, paths)
+
+
+def _read(words: Sequence[str]) -> dict[str, Any]:
+    """Values by key as typed; `run` is a list of all that are given."""
+    given: dict[str, Any] = {}
+    for word in words:
+        if word.startswith("paths."):
+            continue
+        key, value = config.key_and_value(word)
+        if "\0" in value:
+            raise ConfigError(f"{key}= holds a NUL byte; leave it out.")
+        if key == "run":
+            given.setdefault("run", []).append(value)
+        elif key in given:
+            raise ConfigError(f"{key}= is given twice; give it once.")
+        else:
+            given[key] = None if value == "null" else value
+    return given
+
+
+def extractor_known(name: str) -> None:
+    """Refuse an extractor that does not exist.
+
+    Raises:
+        ConfigError: those that do are listed.
+    """
+    from genkit.core.registry import extractor_names
+
+    if name not in extractor_names():
+        raise ConfigError(f"extractor={name} is no feature extractor.{nearest(name, extractor_names())}")
+
+
+# ---------------------------------------------------------------------- two sets of files
+
+
+def _files(files: Mapping[str, str], settings: Mapping[str, Any]) -> int:
+    for word, path in files.items():
+        if not Path(path).expanduser().exists():
+            raise DataError(f"{word}={path} is missing; give a folder of pictures, or a .txt or .jsonl file.")
+    from genkit.evaluation import evaluate_files
+
+    rows = evaluate_files(files["real"], files["fake"], name=settings["extractor"], out=settings["out"])
+    _print(panel(rows))
+    return 0
+
+
+# ---------------------------------------------------------------------- runs
+
+
+def _runs(folders: Sequence[Path], settings: dict[str, Any], paths: Mapping[str, str]) -> int:
+    checkpoints = settings.pop("checkpoint")
+    asked = checkpoints.split(",") if checkpoints else None
+    metrics = settings["metrics"].split(",") if settings["metrics"] else None
+    check_choices({key: settings[key] for key in ("weights", "device")})
+    check_device("device", settings["device"], "device=auto")
+    if len(folders) > 1 and len({folder.name for folder in folders}) < len(folders):
+        raise ConfigError("run= names one run twice; give each once.")
+    for folder in folders:
+        _check(folder, asked, metrics, settings, paths)
+    out = settings.pop("out")
+    settings["metrics"] = None if metrics is None else tuple(metrics)
+    from genkit.evaluation import evaluate as measure
+    from genkit.rows import write
+
+    settings["device"] = torch_device(settings["device"])
+    rows: list[Row] = []
+    for folder in folders:
+        found = measure(folder, asked, paths=paths, out=out, **settings)
+        rows += found
+        for names in dict.fromkeys(row["checkpoint"] for row in found):
+            print(f"{folder.name}, checkpoint {names}\n")
+            _print(panel([row for row in found if row["checkpoint"] == names]))
+            print()
+        print(f"rows: {out or folder / FILE}")
+    if out is not None:
+        write(Path(out).expanduser(), rows, append=False)
+    if len(folders) > 1:
+        print("\nside by side\n")
+        _print(comparison([row for row in rows if "last" in row["checkpoint"].split(",") or asked]))
+    return 0
+
+
+def _check(
+    folder: Path,
+    checkpoints: Sequence[str] | None,
+    metrics: Sequence[str] | None,
+    settings: Mapping[str, Any],
+    paths: Mapping[str, str],
+) -> None:
+    """Everything that can be refused before torch is imported."""
+    from genkit.data import reopen
+
+    spec, record = runs.spec(folder), runs.read(folder)
+    for name in checkpoints or ["last"]:
+        check_choices({"checkpoint": name})
+        check_checkpoint(folder, name)
+    for name in metrics or ():
+        if name not in GROUPS:
+            raise ConfigError(f"metrics={name} is no group of metrics.{nearest(name, GROUPS)}")
+        if reason := refusal(name, spec):
+            raise ConfigError(f"metrics={name}: {reason}.")
+    if spec.is_text and settings["extractor"] is not None:
+        raise ConfigError(f"extractor= is for images, and {folder.name} draws texts; leave it out.")
+    cfg = config.load_frozen(folder / runs.CONFIG)
+    reopen(cfg["data"], paths, config.view(cfg), record).split(settings["split"])
+    check_writable(folder)
+
+
+def _print(made: Panel) -> None:
+    table(made.head, made.cells)
+    print()
+    for note in made.notes:
+        print(f"  {note}")

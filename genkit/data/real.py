@@ -1,0 +1,64 @@
+"""Real examples in the form of samples, so that both pass through the same code."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genkit.core.samples import Samples
+from genkit.core.spec import Spec, TokenSpec
+from genkit.data.dataset import ArrayExamples, Examples, PixelWindows, TokenWindows
+
+BATCH = 250
+
+
+def pictures(samples: Samples) -> Tensor:
+    """Samples as 8-bit pictures, uint8 (n, C, H, W): what would be saved is what is judged."""
+    return torch.from_numpy(samples.images).permute(0, 3, 1, 2)
+
+
+def as_samples(spec: Spec, examples: Examples, rows: np.ndarray) -> Samples:
+    """Real images in the form of samples."""
+    data, _, _ = examples.gather(rows)
+    if isinstance(spec, TokenSpec):
+        return Samples([torch.from_numpy(row[1:].astype(np.int64)) for row in data], spec, 0)  # no start
+    return Samples(torch.from_numpy(data).float() / (spec.levels - 1), spec, 0)
+
+
+def real_pictures(spec: Spec, examples: Examples, rows: np.ndarray) -> Iterator[Tensor]:
+    """Real images as pictures, a batch at a time."""
+    for start in range(0, len(rows), BATCH):
+        yield pictures(as_samples(spec, examples, rows[start : start + BATCH]))
+
+
+def unchanged(examples: Examples) -> Examples:
+    """The examples as the data has them, without what training does to them."""
+    plain = copy.copy(examples)
+    if isinstance(plain, PixelWindows):
+        plain.images = copy.copy(plain.images)
+        plain.images.augmentation = None
+    elif isinstance(plain, ArrayExamples):
+        plain.augmentation = None
+    return plain
+
+
+def spaced(count: int, most: int) -> np.ndarray:
+    """At most so many of `count` rows, evenly spaced: data may be sorted by class."""
+    return np.arange(count) if count <= most else np.arange(most) * count // most
+
+
+def same(one: Examples, other: Examples) -> bool:
+    """Whether two names stand for one part of the data."""
+    if one is other:
+        return True
+    if isinstance(one, PixelWindows) and isinstance(other, PixelWindows):
+        one, other = one.images, other.images
+    if isinstance(one, ArrayExamples) and isinstance(other, ArrayExamples):
+        return np.array_equal(one.rows, other.rows)
+    if isinstance(one, TokenWindows) and isinstance(other, TokenWindows):
+        return one.tokens is other.tokens
+    return False

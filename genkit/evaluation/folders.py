@@ -1,0 +1,184 @@
+"""Two sets of files against one another: pictures or texts that genkit need not have made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genkit.core.errors import ConfigError, DataError
+from genkit.core.spec import ArraySpec
+from genkit.data.folders import FilePictures, image_folder
+from genkit.data.packing import printable
+from genkit.data.pictures import Form, measure, to_array
+from genkit.evaluation.measuring import to_rows
+from genkit.evaluation.pictures import noise_pictures
+from genkit.evaluation.subject import Found, reasons
+from genkit.evaluation.texts import style
+from genkit.metrics.extractors import extractor, suggested
+from genkit.metrics.features import collect
+from genkit.metrics.images import image_measures
+from genkit.rows import Place, Row, write
+
+BATCH = 250
+SUFFIXES = (".txt", ".jsonl")
+
+
+def evaluate_files(
+    real: str | Path, fake: str | Path, *, name: str | None = None, out: str | Path | None = None
+) -> list[Row]:
+    """Measure two folders of pictures, or two files of texts (an empty line between two, or a .jsonl).
+
+    Args:
+        name: of the extractor of pictures; None: the one that fits them.
+        out: a file for the rows.
+
+    Raises:
+        ConfigError: one is pictures and the other texts.
+        DataError: a folder is missing or empty, a picture cannot be read, sizes are mixed, too few of them.
+    """
+    kinds = [is_text(path) for path in (real, fake)]
+    if kinds[0] != kinds[1]:
+        raise ConfigError(f"real={real}, fake={fake}: give two folders of pictures, or two files of texts.")
+    found, digest = _texts(real, fake) if kinds[0] else _pictures(real, fake, name)
+    place = Place(Path(fake).name, "", 0, "", _digest_of(fake), 0, Path(real).name, digest)
+    rows = to_rows([found], place)
+    if out is not None:
+        write(Path(out).expanduser(), rows, append=False)
+    return rows
+
+
+def is_text(path: str | Path) -> bool:
+    """Whether a path is a file of texts, by its suffix."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def _digest_of(path: str | Path) -> str:
+    return hashlib.sha256(str(Path(path).name).encode()).hexdigest()
+
+
+# ---------------------------------------------------------------------- pictures
+
+
+def _pictures(real: str | Path, fake: str | Path, name: str | None) -> tuple[Found, str]:
+    sources = {word: listed(word, path) for word, path in (("real", real), ("fake", fake))}
+    form = common_form(sources)
+    spec = ArraySpec(*form.shape)
+    chosen = extractor(name or suggested(spec))
+    sets = {word: collect(chosen, opened(word, source, form)) for word, source in sources.items()}
+    refused: list[str] = []
+    model = image_measures(sets["real"], sets["fake"], None, refused)
+    if not model:
+        raise DataError(refused[0])
+    halves = sets["real"][::2], sets["real"][1::2]
+    floor = image_measures(halves[1], halves[0], None, [])
+    noise = collect(chosen, noise_pictures(spec, len(sets["fake"])))
+    found = Found(model, floor, image_measures(sets["real"], noise, None, []), reasons(refused))
+    keys = sets["real"].keys
+    assert keys is not None
+    return found, f"sha256:{hashlib.sha256(np.sort(keys.numpy()).tobytes()).hexdigest()}"
+
+
+def listed(word: str, path: str | Path) -> FilePictures:
+    """The pictures below a folder.
+
+    Raises:
+        DataError: there are none.
+    """
+    try:
+        return image_folder({"path": str(path)}, {})
+    except DataError as error:
+        raise DataError(f"{word}= {error}") from None
+
+
+def common_form(sources: Mapping[str, FilePictures]) -> Form:
+    """The one size of all pictures; one channel where all are grey.
+
+    Raises:
+        DataError: sizes are mixed, or a picture cannot be read.
+    """
+    first: tuple[str, int, int] | None = None
+    channels = 1
+    for word, source in sources.items():
+        rows = range(len(source))
+        opener = source.opener(rows)
+        for row in rows:
+            said = f"{word}={printable(source.names[row])}"
+            try:
+                with opener(row) as picture:
+                    width, height, mode = measure(picture)
+            except (OSError, ValueError) as error:
+                raise DataError(f"{said} is no picture that can be read: {error}.") from None
+            if first is not None and (width, height) != first[1:]:
+                raise DataError(
+                    f"{said} is {width}×{height}, {first[0]} is {first[1]}×{first[2]}:"
+                    " pictures of mixed sizes; bring them to one size first."
+                )
+            first = first or (said, width, height)
+            grey = mode.rstrip("Aa") in ("1", "L", "I", "I;16", "I;16B", "F")
+            channels = channels if grey else 3
+    assert first is not None
+    return Form(channels, first[2], first[1])
+
+
+def opened(word: str, source: FilePictures, form: Form) -> Iterator[Tensor]:
+    """The pictures in batches, uint8 (B, C, H, W)."""
+    opener = source.opener(range(len(source)))
+    for start in range(0, len(source), BATCH):
+        part = []
+        for row in range(start, min(start + BATCH, len(source))):
+            try:
+                with opener(row) as picture:
+                    part.append(to_array(picture, form))
+            except (OSError, ValueError) as error:
+                name = printable(source.names[row])
+                raise DataError(f"{word}={name} is no picture that can be read: {error}.") from None
+        yield torch.from_numpy(np.stack(part))
+
+
+# ---------------------------------------------------------------------- texts
+
+
+def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str]:
+    given, made = read_texts("real", real), read_texts("fake", fake)
+    refused: list[str] = []
+    model = style(made, given, refused)
+    if not model:
+        raise DataError(refused[0])
+    words = [text.split() for text in given]
+    bag = [word for text in words for word in text]
+    generator = np.random.Generator(np.random.Philox(0))
+    lengths = [len(text.split()) for text in made]
+    noise = [" ".join(generator.choice(bag, length)) for length in lengths] if bag else []
+    found = Found(model, style(given[::2], given[1::2]), style(noise, given), reasons(refused))
+    digest = hashlib.sha256("\0".join(given).encode()).hexdigest()
+    return found, f"sha256:{digest}"
+
+
+def read_texts(word: str, path: str | Path) -> list[str]:
+    """Texts of a file: of a .jsonl the field `text` of each line, else what stands between empty lines.
+
+    Raises:
+        DataError: it cannot be read, or holds no text.
+    """
+    import json
+
+    try:
+        whole = Path(path).expanduser().read_text(encoding="utf-8")
+        if Path(path).suffix.lower() == ".jsonl":
+            plain: list[Any] = [json.loads(line) for line in whole.splitlines() if line.strip()]
+            texts = [str(row["text"]) for row in plain]
+        else:
+            texts = [part.strip() for part in whole.split("\n\n")]
+    except OSError as error:
+        raise DataError(f"{word}={path} cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{word}={path} holds no texts in UTF-8: {error}.") from None
+    if not any(texts):
+        raise DataError(f"{word}={path} holds no text.")
+    return [text for text in texts if text]

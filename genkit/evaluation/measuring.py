@@ -1,0 +1,145 @@
+"""A run's checkpoints become rows, by every metric that the model's capabilities and its data allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from genkit import checkpoints, config, runs, sampling
+from genkit.core.errors import ConfigError, nearest
+from genkit.core.spec import Spec
+from genkit.data import reopen
+from genkit.evaluation.costs import costs
+from genkit.evaluation.pictures import Pictures
+from genkit.evaluation.scores import likelihood
+from genkit.evaluation.subject import Found, Settings, Subject
+from genkit.evaluation.texts import Texts
+from genkit.rows import FILE, GROUPS, Place, Row, refusal, write
+from genkit.runs import Run
+
+POINTERS = ("best", "last")
+
+
+def evaluate(
+    run: str | Path,
+    checkpoint: str | Sequence[str] | None = None,
+    *,
+    paths: Mapping[str, str] | None = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> list[Row]:
+    """Measure a run and append the rows to its `evaluation.jsonl`.
+
+    Args:
+        run: a run folder, or its name below `paths["runs_dir"]`.
+        checkpoint: "last", "best", "step-N" or several; None: best and last, where there are both.
+        paths: the group `paths`; None: from the environment.
+        out: another file for the rows, which it then holds alone.
+        settings: of `Settings`.
+
+    Raises:
+        ConfigError: no such run, or a metric that this model and its data do not allow.
+        CheckpointError: no such checkpoint, or one that is damaged.
+        DataError: the data is another by now, or too little for any metric of a group.
+    """
+    paths = paths or config.paths([])
+    folder = Run(runs.find(str(run), paths["runs_dir"]))
+    chosen = Settings(**settings)
+    rows: list[Row] = []
+    for place, names in _places(folder, checkpoint).items():
+        rows += _evaluate(folder, place, names, chosen, paths)
+    if out is None:
+        write(folder.path / FILE, rows, append=True)
+    else:
+        write(Path(out).expanduser(), rows, append=False)
+    return rows
+
+
+def _places(folder: Run, checkpoint: str | Sequence[str] | None) -> dict[Path, str]:
+    """The checkpoints to evaluate, with the names that were asked for; two names of one are one."""
+    if checkpoint is None:
+        asked = [name for name in POINTERS if name == "last" or (folder.checkpoints / name).is_file()]
+    else:
+        asked = [checkpoint] if isinstance(checkpoint, str) else list(checkpoint)
+    found: dict[Path, str] = {}
+    for name in asked:
+        place = checkpoints.locate(folder.checkpoints, name)
+        found[place] = f"{found[place]},{name}" if place in found else name
+    return found
+
+
+def _evaluate(
+    folder: Run, checkpoint: Path, names: str, settings: Settings, paths: Mapping[str, str]
+) -> list[Row]:
+    subject = _subject(folder, checkpoint, settings, paths)
+    with_average = settings.weights == "ema" and subject.module.average is not None
+    place = Place(
+        run=folder.path.name,
+        checkpoint=names,
+        step=int(checkpoint.name[5:]),
+        weights="ema" if with_average else "raw",
+        digest=str(subject.module.origin["digest"]),
+        seed=settings.seed,
+        split=settings.split,
+        data=subject.dataset.fingerprint,
+    )
+    found = _measure(subject, groups(subject.dataset.spec, settings.metrics), folder.path, checkpoint)
+    return to_rows(found, place)
+
+
+def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[str, str]) -> Subject:
+    module = sampling.load(folder.path, checkpoint.name).to(settings.device)
+    cfg = config.load_frozen(folder.path / runs.CONFIG)
+    record = folder.record()
+    dataset = reopen(cfg["data"], paths, config.view(cfg), record)
+    dataset.split(settings.split)
+    return Subject(module, dataset, settings, cfg, record, paths["cache_dir"])
+
+
+def groups(spec: Spec, asked: Sequence[str] | None) -> list[str]:
+    """The groups of metrics to measure.
+
+    Raises:
+        ConfigError: no such group, or one that this data does not allow.
+    """
+    for name in asked or ():
+        if name not in GROUPS:
+            raise ConfigError(f"metrics={name} is no group of metrics.{nearest(name, GROUPS)}")
+        if reason := refusal(name, spec):
+            raise ConfigError(f"metrics={name}: {reason}.")
+    return [name for name in GROUPS if (name in asked if asked else not refusal(name, spec))]
+
+
+def _measure(subject: Subject, chosen: Sequence[str], folder: Path, checkpoint: Path) -> list[Found]:
+    found: list[Found] = []
+    samples: Pictures | Texts | None = None
+    for name in chosen:
+        if name == "likelihood":
+            found.append(likelihood(subject))
+        elif name == "cost":
+            found.append(costs(subject, checkpoint))
+        else:
+            if samples is None:
+                samples = Texts.of(subject) if subject.dataset.spec.is_text else Pictures.of(subject)
+            if name != "memorisation":
+                found.append(samples.quality())
+            elif isinstance(samples, Pictures):
+                found.append(samples.memory(folder / "evaluation" / checkpoint.name))
+            else:
+                found.append(samples.memory())
+    return found
+
+
+def to_rows(found: Sequence[Found], place: Place) -> list[Row]:
+    """Rows of all roles, the model's first within a group."""
+    rows: list[Row] = []
+    for group in found:
+        for role in ("model", "floor", "ceiling"):
+            where = asdict(replace(place, role=role))
+            for measure in getattr(group, role):
+                about = {**asdict(measure), "protocol": dict(measure.protocol), "note": ""}
+                rows.append({**about, "fingerprint": measure.fingerprint, **where})
+        rows += [{**row, **asdict(place)} for row in group.missing]
+    return rows

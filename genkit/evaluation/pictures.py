@@ -1,0 +1,139 @@
+"""Samples that are pictures, against real ones: quality, coverage, memorisation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genkit.core.errors import DataError
+from genkit.core.grid import grid
+from genkit.core.spec import ArraySpec
+from genkit.data.real import BATCH, as_samples, pictures, real_pictures, spaced, unchanged
+from genkit.evaluation.subject import Found, Subject, reasons
+from genkit.metrics.extractors import Extractor, extractor, suggested
+from genkit.metrics.features import Features, collect
+from genkit.metrics.images import METRICS, image_measures
+from genkit.metrics.memorisation import Pairs, memorisation
+
+N = 1_000
+REAL_MOST, TRAIN_MOST = 10_000, 60_000
+CACHE = "1"  # raise it where features or their layout change
+
+
+@dataclass
+class Pictures:
+    """The pictures of a subject as features: its samples, the real ones, the training set.
+
+    Noise is drawn pixel by pixel, every level as likely: what a generator is worst at being.
+    """
+
+    subject: Subject
+    extractor: Extractor
+    n: int
+    generated: Features
+
+    @classmethod
+    def of(cls, subject: Subject) -> Pictures:
+        """Draw the samples and keep their features."""
+        image = subject.dataset.spec.image
+        assert image is not None
+        found = extractor(subject.settings.extractor or suggested(image))
+        n = N if subject.settings.n is None else subject.settings.n
+        generated = collect(found, map(pictures, subject.samples(n)))
+        return cls(subject, found, n, generated)
+
+    def real(self, split: str, most: int) -> Features:
+        """Features of the real pictures of a split, from the cache where they are in it."""
+        dataset = self.subject.dataset
+        examples = unchanged(dataset.split(split))
+        rows = spaced(len(examples), most)
+        key = json.dumps([CACHE, dataset.fingerprint, split, len(rows), self.extractor.digest])
+        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        file = Path(self.subject.cache_dir) / "features" / f"{name}.safetensors"
+        return cached(file, lambda: collect(self.extractor, real_pictures(dataset.spec, examples, rows)))
+
+    def quality(self) -> Found:
+        """The panel of `image_measures`; the floor is other real pictures in the place of samples."""
+        spec = self.subject.dataset.spec.image
+        assert spec is not None
+        real = self.real(self.subject.settings.split, REAL_MOST)
+        names = tuple(m for m in METRICS if m != "inception_score" or self.extractor.fits(spec.classes))
+        refused: list[str] = []
+        model = image_measures(real, self.generated, names, refused)
+        if not model:
+            raise DataError(refused[0])
+        floor = image_measures(real, self._others(), names, [])
+        noise = image_measures(real, collect(self.extractor, noise_pictures(spec, self.n)), names, [])
+        return Found(model, floor, noise, reasons(refused))
+
+    def _others(self) -> Features:
+        """As many real pictures as there are samples, which the real set does not hold."""
+        other = self.subject.another()
+        if other is not None and len(self.subject.dataset.split(other)) >= self.n:
+            return self.real(other, REAL_MOST)[: self.n]
+        train = self.real("train", TRAIN_MOST)
+        return train[torch.from_numpy(spaced(len(train), self.n))]
+
+    def memory(self, folder: Path | None) -> Found:
+        """Measures of copying; the floor is one half of the held-out pictures, set against the other half.
+
+        Args:
+            folder: of the picture of the nearest pairs; None for none.
+        """
+        train, held_out = self.real("train", TRAIN_MOST), self.real(self.subject.settings.split, REAL_MOST)
+        try:
+            model, pairs = memorisation(self.generated, train, held_out)
+        except DataError as error:
+            return Found(missing=reasons([str(error)]))
+        try:
+            floor = memorisation(held_out[::2], train, held_out[1::2])[0]
+        except DataError:  # too few for two halves
+            floor = []
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._show(pairs, len(train), folder / "nearest.png")
+        return Found(model, floor)
+
+    def _show(self, pairs: Pairs, trained: int, file: Path) -> None:
+        """The samples nearest to a training picture, above those."""
+        dataset = self.subject.dataset
+        examples = unchanged(dataset.split("train"))
+        rows = spaced(len(examples), TRAIN_MOST)[pairs.train.numpy()]
+        made = [self.subject.sample(1, int(i)).images for i in pairs.generated]
+        given = [as_samples(dataset.spec, examples, rows).images]
+        grid(np.concatenate(made + given), columns=len(made)).save(file)
+
+
+def noise_pictures(spec: ArraySpec, n: int) -> Iterator[Tensor]:
+    generator = np.random.Generator(np.random.Philox(0))
+    for start in range(0, n, BATCH):
+        levels = generator.integers(0, spec.levels, (min(BATCH, n - start), *spec.shape))
+        yield torch.from_numpy(np.round(levels * (255 / (spec.levels - 1))).astype(np.uint8))
+
+
+def cached(file: Path, make: Callable[[], Features]) -> Features:
+    """Features from a file, or made and kept there."""
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import save_file
+
+    try:
+        with safe_open(file, "pt") as held:
+            protocol = json.loads(held.metadata()["protocol"])
+            return Features.of({name: held.get_tensor(name) for name in held.keys()}, protocol)  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        pass  # not there, or damaged: made anew
+    features = make()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    tensors = {name: tensor.contiguous() for name, tensor in features.tensors().items()}
+    save_file(tensors, temporary, {"protocol": json.dumps(dict(features.protocol))})
+    os.replace(temporary, file)
+    return features

@@ -1,0 +1,100 @@
+"""What is evaluated: a run's model with its data, and how."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from genkit.core.module import GenerativeModule
+from genkit.core.samples import Samples
+from genkit.data.dataset import Dataset, Examples
+from genkit.data.real import same
+from genkit.metrics.measure import Measure
+from genkit.rows import Row, missing
+
+CHUNK = 500  # samples in memory at once
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to evaluate.
+
+    Attributes:
+        n: samples; None: 1,000 images or 500 texts.
+        split: what they are compared with.
+        extractor: of the features of images; None: the one that fits the data.
+        metrics: the groups to measure; None: all that the model and its data allow.
+        importance_samples: k of a likelihood that is a bound.
+        stride: tokens that a window of a text scores.
+    """
+
+    n: int | None = None
+    split: str = "test"
+    seed: int = 0
+    extractor: str | None = None
+    metrics: tuple[str, ...] | None = None
+    weights: str = "ema"
+    device: str = "cpu"
+    batch_size: int = 64
+    importance_samples: int = 1
+    stride: int | None = None
+
+
+@dataclass
+class Found:
+    """What a group of metrics gave: measures by role, and rows for what there is not."""
+
+    model: list[Measure] = field(default_factory=list)
+    floor: list[Measure] = field(default_factory=list)
+    ceiling: list[Measure] = field(default_factory=list)
+    missing: list[Row] = field(default_factory=list)
+
+
+@dataclass
+class Subject:
+    """A model in evaluation mode on its device, its data, and the clock of what it has drawn."""
+
+    module: GenerativeModule
+    dataset: Dataset
+    settings: Settings
+    cfg: Mapping[str, Any]
+    record: Mapping[str, Any]
+    cache_dir: str
+    seconds: float = 0.0
+    drawn: int = 0
+
+    @property
+    def examples(self) -> Examples:
+        """The split that judges."""
+        return self.dataset.split(self.settings.split)
+
+    def another(self) -> str | None:
+        """A held-out split that shares nothing with the one that judges; None where there is none."""
+        for name in ("validation", "test"):
+            other = self.dataset.splits.get(name)
+            if other is not None and name != self.settings.split and not same(other, self.examples):
+                return name
+        return None
+
+    def samples(self, n: int) -> Iterator[Samples]:
+        """The first n samples of the seed, a part at a time."""
+        for first in range(0, n, CHUNK):
+            begun = time.perf_counter()
+            part = self.sample(min(CHUNK, n - first), first)
+            self.seconds += time.perf_counter() - begun
+            self.drawn += len(part)
+            yield part
+
+    def sample(self, n: int, first: int) -> Samples:
+        """Samples first … first + n - 1 of the seed."""
+        settings = self.settings
+        return self.module.sample(
+            n, seed=settings.seed, first=first, batch_size=settings.batch_size, weights=settings.weights
+        )
+
+
+def reasons(refused: Sequence[str], unit: str = "1") -> list[Row]:
+    """Rows for metrics that could not be measured; a reason begins with the metric's name."""
+    return [missing(reason.split()[0], unit, reason.partition(" ")[2]) for reason in refused]

@@ -1,0 +1,164 @@
+"""Samples that are texts, against held-out ones: diversity, repetition, novelty, copying, MAUVE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genkit.core.errors import ConfigError, DataError
+from genkit.core.spec import TokenSpec
+from genkit.data.dataset import TokenWindows
+from genkit.data.real import spaced
+from genkit.decoding import Unfolding
+from genkit.evaluation.subject import Found, Subject, reasons
+from genkit.metrics import copying, text
+from genkit.metrics.mauve import DRAWS, mauve, ngram_features
+from genkit.metrics.measure import Measure
+
+N = 500
+PIECE = 200_000  # tokens decoded at once
+FEATURISER = "hashed runs of 1 to 3 characters"
+
+
+@dataclass
+class Texts:
+    """The texts of a subject: its samples, the held-out ones, the training text.
+
+    Real texts are documents where the data has them, else stretches as long as the samples; both are cut to
+    the longest sample.  The ceiling is a unigram model: tokens drawn by their frequency in the training text.
+    """
+
+    subject: Subject
+    generated: list[str]
+    length: int  # tokens of the longest sample
+
+    @classmethod
+    def of(cls, subject: Subject) -> Texts:
+        """Draw the samples."""
+        n = N if subject.settings.n is None else subject.settings.n
+        texts: list[str] = []
+        longest = 1
+        for part in subject.samples(n):
+            texts += part.texts
+            longest = max(longest, *(len(ids) for ids in part.data))
+        return cls(subject, texts, longest)
+
+    @property
+    def spec(self) -> TokenSpec:
+        assert isinstance(self.subject.dataset.spec, TokenSpec)
+        return self.subject.dataset.spec
+
+    def tokens(self, split: str) -> np.ndarray:
+        examples = self.subject.dataset.split(split)
+        assert isinstance(examples, TokenWindows)
+        return examples.tokens
+
+    def real(self, split: str) -> list[str]:
+        """Texts of a split, at most as many as there are samples, evenly spaced."""
+        tokens = self.tokens(split)
+        cuts = documents(tokens, self.spec) if self.spec.separator else stretches(tokens, self.length)
+        chosen = spaced(len(cuts), len(self.generated))
+        decode = self.spec.codec.decode
+        return [decode(cuts[i][: self.length]) for i in chosen]
+
+    def source(self) -> Iterator[str]:
+        """The training text, in pieces."""
+        tokens, text_ = self.tokens("train"), Unfolding(self.spec.codec)
+        for start in range(0, len(tokens), PIECE):
+            yield text_.add(tokens[start : start + PIECE].tolist())
+        yield text_.rest()
+
+    def unigrams(self) -> list[str]:
+        """As many texts of as many tokens as the samples, drawn by frequency, without the separator."""
+        counts = np.bincount(self.tokens("train"), minlength=self.spec.vocab_size).astype(np.float64)
+        if self.spec.separator:
+            counts[self.spec.codec.encode(self.spec.separator)] = 0
+        generator = np.random.Generator(np.random.Philox(0))
+        encode, decode = self.spec.codec.encode, self.spec.codec.decode
+        sizes = [len(encode(text_)) for text_ in self.generated]
+        drawn = generator.choice(len(counts), sum(sizes), p=counts / counts.sum())
+        return [decode(part) for part in np.split(drawn, np.cumsum(sizes)[:-1])]
+
+    def _roles(self) -> tuple[list[str], list[str], list[str]]:
+        """Real texts, and for the floor: real ones as samples, real ones to compare them with."""
+        split, other = self.subject.settings.split, self.subject.another()
+        real = self.real(split)
+        if other is not None:
+            return real, self.real(other), real
+        return real, real[::2], real[1::2]
+
+    def quality(self) -> Found:
+        real, floor, against = self._roles()
+        refused: list[str] = []
+        model = style(self.generated, real, refused)
+        if not model:
+            raise DataError(refused[0])
+        return Found(model, style(floor, against), style(self.unigrams(), real), reasons(refused))
+
+    def memory(self) -> Found:
+        real, floor, against = self._roles()
+        refused: list[str] = []
+        model = copied(self.generated, real, self.source, refused)
+        noise = copied(self.unigrams(), real, self.source, [])
+        return Found(model, copied(floor, against, self.source, []), noise, reasons(refused))
+
+
+def documents(tokens: np.ndarray, spec: TokenSpec) -> list[np.ndarray]:
+    """The tokens between separators, those of empty documents left out."""
+    assert spec.separator is not None
+    mark = spec.codec.encode(spec.separator)
+    ends = np.flatnonzero(tokens == mark[0])
+    for place in range(1, len(mark)):
+        ends = ends[(ends + place < len(tokens))]
+        ends = ends[tokens[ends + place] == mark[place]]
+    starts = np.concatenate(([0], ends + len(mark)))
+    stops = np.append(ends, len(tokens))
+    return [tokens[a:b] for a, b in zip(starts, stops, strict=True) if b > a]
+
+
+def stretches(tokens: np.ndarray, length: int) -> list[np.ndarray]:
+    """Whole stretches of so many tokens, side by side."""
+    return [tokens[i : i + length] for i in range(0, len(tokens) - length + 1, length)]
+
+
+def style(texts: Sequence[str], real: Sequence[str], refused: list[str] | None = None) -> list[Measure]:
+    """Everything that looks at texts beside real ones.
+
+    Args:
+        refused: where given, the reasons for what cannot be measured are added; without, the texts stand
+            beside a model's, and need no costly interval.
+    """
+    draws = 0 if refused is None else DRAWS
+    parts: list[Callable[[], Measure | list[Measure]]] = [
+        lambda: text.distinct(texts),
+        lambda: text.self_bleu(texts),
+        lambda: text.repetition(texts),
+        lambda: text.lengths(texts),
+        lambda: text.vocabulary_overlap(texts, real),
+        lambda: mauve(ngram_features(texts), ngram_features(real), FEATURISER, draws=draws),
+    ]
+    return measured(parts, [] if refused is None else refused)
+
+
+def copied(
+    texts: Sequence[str], held_out: Sequence[str], source: Callable[[], Iterable[str]], refused: list[str]
+) -> list[Measure]:
+    """Everything that looks at texts beside the training text."""
+    return measured(
+        [lambda: copying.novelty(texts, source), lambda: copying.copied_spans(texts, held_out, source)],
+        refused,
+    )
+
+
+def measured(parts: Sequence[Callable[[], Measure | list[Measure]]], refused: list[str]) -> list[Measure]:
+    """What can be measured; the reasons for what cannot are added to `refused`."""
+    found: list[Measure] = []
+    for part in parts:
+        try:
+            made = part()
+            found += made if isinstance(made, list) else [made]
+        except (ConfigError, DataError) as error:
+            refused.append(str(error))
+    return found

@@ -1,0 +1,265 @@
+"""Rows: one measured number a line of JSON, and the panel that sets them side by side.  No torch here.
+
+A row is a `Measure` with where it was measured: run, checkpoint and its digest, weights, seed, split, the
+fingerprint of the data, and its role: the model, the floor (real examples against real ones) or the ceiling
+(noise).  A model without a number of some kind has a row too, with the value null, the kind "none" and the
+reason as its note.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genkit.core.errors import ConfigError, StorageError
+from genkit.core.spec import Spec
+from genkit.runs import write_atomically
+
+ROLES = ("model", "floor", "ceiling")
+FILE = "evaluation.jsonl"
+GROUPS = ("likelihood", "images", "texts", "memorisation", "cost")
+Row = dict[str, Any]
+
+
+def refusal(group: str, spec: Spec) -> str | None:
+    """Why a group of metrics does not fit such data; None where it does."""
+    if group == "images" and spec.is_text:
+        return "the run draws texts; it has likelihood, texts, memorisation and cost"
+    if group == "texts" and not spec.is_text:
+        return "the run draws images; it has likelihood, images, memorisation and cost"
+    return None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a number was measured."""
+
+    run: str
+    checkpoint: str
+    step: int
+    weights: str
+    digest: str
+    seed: int
+    split: str
+    data: str
+    role: str = "model"
+
+
+def missing(metric: str, unit: str, note: str) -> Row:
+    """What stands for a number that a model cannot have, to be joined with a place."""
+    empty = {"value": None, "low": None, "high": None, "n": 0, "n_real": None, "interval": ""}
+    none = {"kind": "none", "direction": "lower", "protocol": {}, "fingerprint": ""}
+    return {"metric": metric, "unit": unit, "note": note, **empty, **none}
+
+
+def write(path: Path, rows: Sequence[Mapping[str, Any]], *, append: bool) -> None:
+    """Write rows so that a reader finds the old file or the whole new one.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    before = ""
+    try:
+        if append and path.is_file():
+            before = path.read_text(encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}. Give another folder.") from None
+    lines = [json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows]
+    write_atomically(path, before + "".join(lines))
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no file of rows.
+    """
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        if not all(isinstance(row, dict) and "metric" in row for row in rows):
+            raise ValueError("a line is no row")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} holds no rows: {error}.") from None
+    return rows
+
+
+def _plain(row: Mapping[str, Any]) -> Row:
+    """JSON has no infinity: what is not finite is null."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+
+
+# ---------------------------------------------------------------------- panels
+
+
+def column(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of one metric that may stand below one another.
+
+    Raises:
+        ConfigError: they were measured by different protocols, on different data or numbers of examples.
+    """
+    rows = [row for row in rows if row["kind"] != "none"]
+    first = next(iter(rows), None)
+    for row in rows:
+        assert first is not None
+        if (row["fingerprint"], row["data"], row["split"], row["kind"]) != (
+            *(first["fingerprint"], first["data"], first["split"], first["kind"]),
+        ):
+            raise ConfigError(
+                f"{row['metric']} of {row['run']} and of {first['run']} do not belong in one column:"
+                f" {_difference(first, row)}."
+            )
+    return rows
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    flat = [
+        {**row["protocol"], **{key: row[key] for key in ("kind", "n", "n_real", "split", "data")}}
+        for row in (one, other)
+    ]
+    keys = [key for key in {**flat[0], **flat[1]} if flat[0].get(key) != flat[1].get(key)]
+    return "; ".join(f"{key} is {_short(flat[1].get(key))}, not {_short(flat[0].get(key))}" for key in keys)
+
+
+def _short(value: object) -> str:
+    return str(value)[:60]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A table: `head` names the columns, `cells` are texts, `notes` say how the numbers were made."""
+
+    head: tuple[str, ...]
+    cells: list[tuple[str, ...]]
+    notes: list[str]
+
+    def markdown(self) -> str:
+        lines = [self.head, tuple("---" for _ in self.head), *self.cells]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return table + "\n\n" + "\n".join(f"- {note}" for note in self.notes)
+
+
+def panel(rows: Sequence[Mapping[str, Any]]) -> Panel:
+    """One checkpoint's numbers: a line a metric, with its floor and its ceiling beside it.
+
+    Raises:
+        ConfigError: two numbers of one metric and role.
+    """
+    head = ("metric", "value [95 %]", "unit", "better", "kind", "n", "floor", "ceiling")
+    by_role: dict[str, dict[str, Mapping[str, Any]]] = {role: {} for role in ROLES}
+    for row in rows:
+        if row["metric"] in by_role[row["role"]]:
+            column([by_role[row["role"]][row["metric"]], row])
+        by_role[row["role"]][row["metric"]] = row
+    cells = []
+    for metric, row in by_role["model"].items():
+        beside = [_beside(row, by_role[role].get(metric)) for role in ("floor", "ceiling")]
+        better = {"lower": "↓", "higher": "↑"}.get(row["direction"], "")
+        kind = row["kind"] + (f" (k={row['protocol']['k']})" if row["kind"] == "bound" else "")
+        cells.append((metric, valued(row), unit(row), better, kind, counted(row), *beside))
+    return Panel(head, cells, notes(rows))
+
+
+def comparison(rows: Sequence[Mapping[str, Any]]) -> Panel:
+    """Several checkpoints beside one another: a line a metric, a column a checkpoint.
+
+    Raises:
+        ConfigError: numbers of one metric that were measured differently.
+    """
+    models = [row for row in rows if row["role"] == "model"]
+    names = list(dict.fromkeys(_name(row) for row in models))
+    cells = []
+    for metric in dict.fromkeys(row["metric"] for row in models):
+        same = [row for row in models if row["metric"] == metric]
+        column(same)
+        by_name = {_name(row): row for row in same}
+        better = {"lower": "↓", "higher": "↑"}.get(same[0]["direction"], "")
+        cells.append((f"{metric} {better}".strip(), *(valued(by_name.get(name)) for name in names)))
+    return Panel(("metric", *names), cells, notes(models))
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['run']}/{row['checkpoint']}".rstrip("/")
+
+
+def valued(row: Mapping[str, Any] | None) -> str:
+    """A value with its interval, to the digits that the interval leaves meaningful."""
+    if row is None:
+        return "–"
+    if row["value"] is None:
+        return "none"
+    if row["low"] is None or row["high"] is None:
+        return _number(row["value"], None)
+    step = (row["high"] - row["low"]) / 2
+    shown = [_number(row[key], step) for key in ("value", "low", "high")]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def _number(value: float, step: float | None) -> str:
+    """With two digits of its uncertainty, else with four of its own."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if abs(value) >= 1e6:
+        return f"{value:.3e}"
+    if not step:
+        return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
+    digits = min(6, max(0, 1 - math.floor(math.log10(step))))
+    return f"{value:,.{digits}f}"
+
+
+def _beside(row: Mapping[str, Any], other: Mapping[str, Any] | None) -> str:
+    """A floor or a ceiling; its number of examples where that is another than the model's."""
+    if other is None:
+        return "–"
+    number = _number(other["value"], _spread(other) or _spread(row)) if other["value"] is not None else "none"
+    differs = other["n"] and (other["n"], other["n_real"]) != (row["n"], row["n_real"])
+    return f"{number} (n {counted(other)})" if differs else number
+
+
+def _spread(row: Mapping[str, Any]) -> float | None:
+    if row["low"] is None or row["high"] is None:
+        return None
+    return (row["high"] - row["low"]) / 2
+
+
+def unit(row: Mapping[str, Any]) -> str:
+    return "" if row["unit"] == "1" else str(row["unit"])
+
+
+def counted(row: Mapping[str, Any]) -> str:
+    """Generated (or scored) examples, and the real ones that they were compared with."""
+    if not row["n"]:
+        return ""
+    return f"{row['n']:,}" + (f" / {row['n_real']:,}" if row["n_real"] else "")
+
+
+def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The protocol under a table."""
+    said: dict[str, None] = {}
+    for row in rows:
+        if row["role"] == "model":
+            data = row["data"].removeprefix("sha256:")[:12]
+            whose = f"step {row['step']}, {row['weights']} weights, {row['digest'][:12]}, seed {row['seed']}"
+            made = f"{whose}, " if row["checkpoint"] else ""
+            said[f"{_name(row)}: {made}against {row['split']}, data {data}"] = None
+    for row in rows:
+        if row.get("note"):
+            said[f"{row['metric']}: {row['note']}"] = None
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        if row["role"] == "model" and row["protocol"]:
+            line = ", ".join(f"{key} {value}" for key, value in row["protocol"].items())
+            groups.setdefault(line, []).append(row["metric"])
+    for line, metrics in groups.items():
+        said[f"{', '.join(dict.fromkeys(metrics))}: {line}"] = None
+    intervals: dict[str, list[str]] = {}
+    for row in rows:
+        if row["role"] == "model" and row["interval"]:
+            intervals.setdefault(row["interval"], []).append(row["metric"])
+    for of, metrics in intervals.items():
+        said[f"95 % interval of {of}: {', '.join(dict.fromkeys(metrics))}"] = None
+    return list(said)

@@ -1,0 +1,240 @@
+"""`genkit evaluate` on tiny runs of every family, on folders and on files; controls; refusals."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genkit import evaluate, rows
+from genkit.core.errors import CheckpointError, ConfigError
+from genkit.data import open_dataset
+from tests.integration.conftest import words
+
+FIELDS = {
+    *("metric", "value", "low", "high", "unit", "kind", "n", "n_real", "direction", "interval", "protocol"),
+    *("run", "checkpoint", "weights", "digest", "seed", "split", "data", "fingerprint", "role"),
+}
+
+
+@pytest.fixture(scope="session")
+def pixels(tmp_path_factory):
+    """A tiny GPT on the pixels of digits."""
+    from genkit import train
+
+    folder = tmp_path_factory.mktemp("pixels")
+    own = ["model=gpt_tiny", "data=digits", "model.n_embd=8", "model.n_layer=1"]
+    theirs = ("model", "data", "optim")
+    quick = [word for word in words("vae", folder, "pixels") if not word.startswith(theirs)]
+    train([*own, *quick, "budget.steps=2", "trainer.val_every=2"])
+    return folder / "pixels"
+
+
+def by_role(found, role="model"):
+    return {row["metric"]: row for row in found if row["role"] == role}
+
+
+@pytest.mark.parametrize(("family", "kind"), [("dcgan", "none"), ("vae", "none"), ("pixels", "exact")])
+def test_every_family_of_images_gets_its_panel(family, kind, trained, pixels, genkit, tmp_path):
+    run = pixels if family == "pixels" else trained(family)
+    out = tmp_path / "rows.jsonl"
+    code, said, err = genkit("evaluate", f"run={run}", "n=100", "checkpoint=last", f"out={out}")
+    assert code == 0, err
+    found = rows.read(out)
+    assert all(set(row) >= FIELDS for row in found)
+    model = by_role(found)
+    assert model["nll"]["kind"] == kind
+    assert (model["nll"]["value"] is None) == (kind == "none")
+    assert bool(model["nll"].get("note")) == (kind == "none")
+    for metric in ("fid", "kid", "precision", "coverage", "inception_score", "memorisation", "exact_copies"):
+        assert model[metric]["n"] == 100
+        assert metric in said
+    for metric in ("kid", "sliced_wasserstein"):
+        floor, ceiling = (by_role(found, role)[metric]["value"] for role in ("floor", "ceiling"))
+        assert floor < model[metric]["value"]
+        assert floor < ceiling
+    assert model["training_flops"]["value"] > 0
+    assert model["training_memory"]["value"] > 1e6
+    assert model["parameters"]["kind"] == "exact"
+    assert "floor" in said
+    assert "95 % interval of" in said
+
+
+def test_a_run_of_texts_gets_the_panel_of_texts(trained, genkit, tmp_path):
+    out = tmp_path / "rows.jsonl"
+    code, _, err = genkit("evaluate", f"run={trained('gpt')}", "n=60", "checkpoint=last", f"out={out}")
+    assert code == 0, err
+    model, floor, ceiling = (by_role(rows.read(out), role) for role in ("model", "floor", "ceiling"))
+    assert floor["mauve"]["value"] > model["mauve"]["value"]
+    assert floor["novel_2grams"]["value"] < model["novel_2grams"]["value"]
+    assert ceiling["nll"]["value"] < 4.5
+    assert model["bits_per_byte"]["kind"] == "exact"
+    assert {"distinct_4", "self_bleu", "loops", "vocabulary_overlap", "copied_span"} <= set(model)
+
+
+def test_rows_are_appended_to_the_run(trained):
+    run = trained("gpt")
+    for expected in (1, 2):
+        evaluate(run, "last", metrics=("likelihood",))
+        found = [row for row in rows.read(run / "evaluation.jsonl") if row["metric"] == "perplexity"]
+        assert sum(row["role"] == "model" for row in found) == expected
+        assert len({row["fingerprint"] for row in found}) == 1
+
+
+def test_the_library_gives_the_same_rows_twice(trained):
+    made = [evaluate(trained("vae"), "step-2", n=64, metrics=("images",)) for _ in range(2)]
+    assert made[0] == made[1]
+    assert {row["checkpoint"] for row in made[0]} == {"step-2"}
+    assert {row["weights"] for row in made[0]} == {"ema"}
+    assert evaluate(trained("vae"), n=64, metrics=("images",), seed=1) != made[0]
+
+
+def test_too_few_samples_are_said_with_the_least_number(trained, genkit, tmp_path):
+    words = (
+        f"run={trained('vae')}",
+        "n=10",
+        "checkpoint=last",
+        "metrics=images",
+        f"out={tmp_path / 'x.jsonl'}",
+    )
+    code, said, err = genkit("evaluate", *words)
+    assert code == 0, err
+    assert "fid: needs at least" in said
+    assert "there are 10" in said
+    assert by_role(rows.read(tmp_path / "x.jsonl"))["fid"]["value"] is None
+
+
+def test_best_and_last_are_both_measured(trained):
+    found = evaluate(trained("gpt"), metrics=("likelihood",))
+    assert ",".join(dict.fromkeys(row["checkpoint"] for row in found)).split(",")[-1] == "last"
+
+
+def test_two_runs_stand_side_by_side(trained, genkit):
+    runs = [f"run={trained(family)}" for family in ("vae", "dcgan")]
+    code, said, err = genkit("evaluate", *runs, "n=64", "metrics=images", "checkpoint=last")
+    assert code == 0, err
+    assert "side by side" in said
+    assert "vae/last" in said
+    assert "dcgan/last" in said
+
+
+def test_a_gan_selects_by_kid_as_evaluation_measures_it(trained):
+    run = trained("dcgan")
+    record = json.loads((run / "run.json").read_text())
+    history = (run / "metrics.csv").read_text().splitlines()
+    assert record["best"]["metric"] == "val/kid"
+    assert "val/kid" in history[0]
+    found = evaluate(run, "best", n=500, split="validation", metrics=("images",))
+    assert by_role(found)["kid"]["value"] == pytest.approx(record["best"]["value"], rel=1e-4)
+
+
+# ---------------------------------------------------------------------- files that genkit need not have made
+
+
+def save(folder, images):
+    folder.mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{i:04d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """All real digits, uint8 (N, 8, 8)."""
+    from genkit import config
+
+    cfg = config.compose("train", ["model=vae", "data=digits"])
+    examples = open_dataset(cfg["data"], cfg["paths"], config.view(cfg)).split("train")
+    return (examples.gather(np.arange(len(examples)))[0][:, 0] * 15).astype(np.uint8)
+
+
+def test_two_folders_put_controls_in_the_right_order(digits, tmp_path, genkit):
+    real = save(tmp_path / "real", digits[:200])
+    generator = np.random.default_rng(0)
+    fakes = {
+        "others": digits[200:400],
+        "collapsed": digits[200:202].repeat(100, 0),
+        "noise": generator.integers(0, 241, (200, 8, 8)).astype(np.uint8),
+    }
+    found = {}
+    for name, images in fakes.items():
+        out = tmp_path / f"{name}.jsonl"
+        code, _, err = genkit(
+            "evaluate", f"real={real}", f"fake={save(tmp_path / name, images)}", f"out={out}"
+        )
+        assert code == 0, err
+        found[name] = by_role(rows.read(out))
+    for metric in ("kid", "fid", "sliced_wasserstein"):
+        assert found["others"][metric]["value"] < found["collapsed"][metric]["value"]
+        assert found["others"][metric]["value"] < found["noise"][metric]["value"]
+    assert found["others"]["coverage"]["value"] > 0.6 > 0.2 > found["collapsed"]["coverage"]["value"]
+    assert found["others"]["recall"]["value"] > found["collapsed"]["recall"]["value"]
+
+
+def test_two_files_of_texts(tmp_path, genkit):
+    generator = np.random.default_rng(0)
+    texts = [" ".join(generator.choice([f"w{i}" for i in range(50)], 20)) for _ in range(120)]
+    (tmp_path / "a.txt").write_text("\n\n".join(texts[:60]))
+    (tmp_path / "b.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts[60:]))
+    code, said, err = genkit("evaluate", f"real={tmp_path / 'a.txt'}", f"fake={tmp_path / 'b.jsonl'}")
+    assert code == 0, err
+    assert "mauve" in said
+    assert "self_bleu" in said
+
+
+# ---------------------------------------------------------------------- refusals
+
+
+def test_what_cannot_be_evaluated_is_refused_in_one_line(trained, genkit, tmp_path, digits):
+    vae, gpt = trained("vae"), trained("gpt")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    good = save(tmp_path / "good", digits[:5])
+    mixed = save(tmp_path / "mixed", [digits[0], digits[1][:4]])
+    texts = tmp_path / "x.txt"
+    texts.write_text("hello")
+    cases = [
+        ([], 2, "run=RUN"),
+        ([f"run={vae}", f"real={good}"], 2, "run=RUN"),
+        ([f"real={good}"], 2, "real=DIR and fake=DIR"),
+        ([f"run={vae}", "metrics=texts"], 2, "metrics=texts: the run draws images"),
+        ([f"run={gpt}", "metrics=images"], 2, "metrics=images: the run draws texts"),
+        ([f"run={vae}", "metrics=image"], 2, "Did you mean images?"),
+        ([f"run={gpt}", "extractor=digits"], 2, "extractor= is for images"),
+        ([f"run={vae}", "extractor=digit"], 2, "Did you mean digits?"),
+        ([f"run={vae}", "checkpoint=step-3"], 3, "step-4, step-2"),
+        ([f"run={vae}", "n=0"], 2, "n takes an integer from 1"),
+        ([f"run={vae}", "nn=2"], 2, "evaluate takes no nn= here. Did you mean n?"),
+        ([f"run={vae}", "out=x.csv"], 2, ".jsonl"),
+        ([f"run={vae}", f"run={vae}"], 2, "twice"),
+        ([f"real={good}", f"fake={empty}"], 4, "holds no picture"),
+        ([f"real={good}", f"fake={tmp_path / 'absent'}"], 4, "is missing"),
+        ([f"real={good}", f"fake={mixed}"], 4, "mixed sizes"),
+        ([f"real={good}", f"fake={good}"], 4, "needs at least"),
+        ([f"real={good}", f"fake={texts}"], 2, "two folders of pictures, or two files of texts"),
+        ([f"real={texts}", f"fake={texts}"], 4, "distinct needs at least 60 texts; there are 1"),
+        ([f"real={good}", f"fake={good}", "n=5"], 2, "takes no n= here"),
+    ]
+    for typed, code, said in cases:
+        got, _, err = genkit("evaluate", *typed)
+        assert (got, err.count("\n")) == (code, 1), (typed, err)
+        assert said in err, (typed, err)
+
+
+def test_another_dataset_is_refused(trained, genkit, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(trained("vae"), copy)
+    record = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**record, "fingerprint": "sha256:0"}))
+    code, _, err = genkit("evaluate", f"run={copy}")
+    assert code == 4
+    assert "the data has changed since" in err
+
+
+def test_the_library_refuses_too(trained):
+    with pytest.raises(ConfigError, match="metrics=texts"):
+        evaluate(trained("vae"), metrics=("texts",))
+    with pytest.raises(CheckpointError, match="step-4"):
+        evaluate(trained("vae"), "step-9")
