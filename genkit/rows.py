@@ -36,7 +36,13 @@ def refusal(group: str, spec: Spec) -> str | None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a number was measured."""
+    """Where a number was measured.
+
+    Attributes:
+        data: the fingerprint of the dataset as the model reads it.
+        judged: a digest of the split itself, the same for models that read pictures and for those that read
+            their pixels one by one.
+    """
 
     run: str
     checkpoint: str
@@ -46,6 +52,7 @@ class Place:
     seed: int
     split: str
     data: str
+    judged: str
     role: str = "model"
 
 
@@ -106,9 +113,7 @@ def column(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     first = next(iter(rows), None)
     for row in rows:
         assert first is not None
-        if (row["fingerprint"], row["data"], row["split"], row["kind"]) != (
-            *(first["fingerprint"], first["data"], first["split"], first["kind"]),
-        ):
+        if any(row[key] != first[key] for key in ("fingerprint", "judged", "unit", "kind")):
             raise ConfigError(
                 f"{row['metric']} of {row['run']} and of {first['run']} do not belong in one column:"
                 f" {_difference(first, row)}."
@@ -118,7 +123,7 @@ def column(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     flat = [
-        {**row["protocol"], **{key: row[key] for key in ("kind", "n", "n_real", "split", "data")}}
+        {**row["protocol"], **{key: row[key] for key in ("kind", "unit", "n", "n_real", "judged")}}
         for row in (one, other)
     ]
     keys = [key for key in {**flat[0], **flat[1]} if flat[0].get(key) != flat[1].get(key)]
@@ -242,10 +247,9 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     said: dict[str, None] = {}
     for row in rows:
         if row["role"] == "model":
-            data = row["data"].removeprefix("sha256:")[:12]
             whose = f"step {row['step']}, {row['weights']} weights, {row['digest'][:12]}, seed {row['seed']}"
             made = f"{whose}, " if row["checkpoint"] else ""
-            said[f"{_name(row)}: {made}against {row['split']}, data {data}"] = None
+            said[f"{_name(row)}: {made}against {row['split']}, data {row['judged'][:12]}"] = None
     for row in rows:
         if row.get("note"):
             said[f"{row['metric']}: {row['note']}"] = None

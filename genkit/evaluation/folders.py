@@ -46,7 +46,7 @@ def evaluate_files(
     if kinds[0] != kinds[1]:
         raise ConfigError(f"real={real}, fake={fake}: give two folders of pictures, or two files of texts.")
     found, digest = _texts(real, fake) if kinds[0] else _pictures(real, fake, name)
-    place = Place(Path(fake).name, "", 0, "", _digest_of(fake), 0, Path(real).name, digest)
+    place = Place(Path(fake).name, "", 0, "", _digest_of(fake), 0, Path(real).name, digest, digest)
     rows = to_rows([found], place)
     if out is not None:
         write(Path(out).expanduser(), rows, append=False)
@@ -81,7 +81,7 @@ def _pictures(real: str | Path, fake: str | Path, name: str | None) -> tuple[Fou
     found = Found(model, floor, image_measures(sets["real"], noise, None, []), reasons(refused))
     keys = sets["real"].keys
     assert keys is not None
-    return found, f"sha256:{hashlib.sha256(np.sort(keys.numpy()).tobytes()).hexdigest()}"
+    return found, hashlib.sha256(np.sort(keys.numpy()).tobytes()).hexdigest()
 
 
 def listed(word: str, path: str | Path) -> FilePictures:
@@ -157,7 +157,7 @@ def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str]:
     noise = [" ".join(generator.choice(bag, length)) for length in lengths] if bag else []
     found = Found(model, style(given[::2], given[1::2]), style(noise, given), reasons(refused))
     digest = hashlib.sha256("\0".join(given).encode()).hexdigest()
-    return found, f"sha256:{digest}"
+    return found, digest
 
 
 def read_texts(word: str, path: str | Path) -> list[str]:

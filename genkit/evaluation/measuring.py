@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from genkit import checkpoints, config, runs, sampling
 from genkit.core.errors import ConfigError, nearest
-from genkit.core.spec import Spec
+from genkit.core.spec import Spec, TokenSpec
 from genkit.data import reopen
+from genkit.data.dataset import TokenWindows
+from genkit.data.real import real_pictures, unchanged
 from genkit.evaluation.costs import costs
 from genkit.evaluation.pictures import Pictures
 from genkit.evaluation.scores import likelihood
 from genkit.evaluation.subject import Found, Settings, Subject
-from genkit.evaluation.texts import Texts
+from genkit.evaluation.texts import Texts, text_pieces
 from genkit.rows import FILE, GROUPS, Place, Row, refusal, write
 from genkit.runs import Run
 
@@ -84,6 +89,7 @@ def _evaluate(
         seed=settings.seed,
         split=settings.split,
         data=subject.dataset.fingerprint,
+        judged=judged(subject),
     )
     found = _measure(subject, groups(subject.dataset.spec, settings.metrics), folder.path, checkpoint)
     return to_rows(found, place)
@@ -96,6 +102,20 @@ def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[s
     dataset = reopen(cfg["data"], paths, config.view(cfg), record)
     dataset.split(settings.split)
     return Subject(module, dataset, settings, cfg, record, paths["cache_dir"])
+
+
+def judged(subject: Subject) -> str:
+    """SHA-256 of the split that judges, as pictures or as a text, whatever the model reads of it."""
+    spec, examples = subject.dataset.spec, unchanged(subject.examples)
+    digest = hashlib.sha256()
+    if isinstance(spec, TokenSpec) and isinstance(examples, TokenWindows):
+        for piece in text_pieces(spec.codec, examples.tokens):
+            digest.update(piece.encode("utf-8", "replace"))
+    else:
+        for pictures in real_pictures(spec, examples, np.arange(len(examples))):
+            digest.update(f"{tuple(pictures.shape[1:])}".encode())
+            digest.update(pictures.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def groups(spec: Spec, asked: Sequence[str] | None) -> list[str]:

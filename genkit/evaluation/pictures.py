@@ -79,8 +79,7 @@ class Pictures:
         other = self.subject.another()
         if other is not None and len(self.subject.dataset.split(other)) >= self.n:
             return self.real(other, REAL_MOST)[: self.n]
-        train = self.real("train", TRAIN_MOST)
-        return train[torch.from_numpy(spaced(len(train), self.n))]
+        return self.real("train", self.n)
 
     def memory(self, folder: Path | None) -> Found:
         """Measures of copying; the floor is one half of the held-out pictures, set against the other half.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from typing import Any
+
 import numpy as np
 
 from genkit.core.capabilities import Likelihood, TokenLikelihood
@@ -40,14 +44,17 @@ def likelihood(subject: Subject) -> Found:
     spec = subject.dataset.spec
     if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows):
         assert isinstance(spec, TokenSpec)
-        stride = settings.stride or max(1, module.context // 2)
+        stride = settings.stride or "half the context"
         train = subject.dataset.split("train")
         assert isinstance(train, TokenWindows)
         unigram = unigram_log_likelihoods(train.tokens, examples.tokens[1:], spec.vocab_size)
-        return Found(
-            token_measures(scores.values, scores.size, stride),
-            ceiling=token_measures(unigram, scores.size, stride),
-        )
+        digest = hashlib.sha256(json.dumps(spec.codec.to_dict(), sort_keys=True).encode()).hexdigest()
+        how: dict[str, Any] = {
+            "size": scores.size,
+            "stride": stride,
+            "codec": f"{spec.codec.name} {digest[:12]}",
+        }
+        return Found(token_measures(scores.values, **how), ceiling=token_measures(unigram, **how))
     image = spec.image
     assert image is not None
     values = np.asarray(scores.values)

@@ -9,6 +9,7 @@ import numpy as np
 
 from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import TokenSpec
+from genkit.core.tokens import Codec
 from genkit.data.dataset import TokenWindows
 from genkit.data.real import spaced
 from genkit.decoding import Unfolding
@@ -65,10 +66,7 @@ class Texts:
 
     def source(self) -> Iterator[str]:
         """The training text, in pieces."""
-        tokens, text_ = self.tokens("train"), Unfolding(self.spec.codec)
-        for start in range(0, len(tokens), PIECE):
-            yield text_.add(tokens[start : start + PIECE].tolist())
-        yield text_.rest()
+        return text_pieces(self.spec.codec, self.tokens("train"))
 
     def unigrams(self) -> list[str]:
         """As many texts of as many tokens as the samples, drawn by frequency, without the separator."""
@@ -103,6 +101,14 @@ class Texts:
         model = copied(self.generated, real, self.source, refused)
         noise = copied(self.unigrams(), real, self.source, [])
         return Found(model, copied(floor, against, self.source, []), noise, reasons(refused))
+
+
+def text_pieces(codec: Codec, tokens: np.ndarray) -> Iterator[str]:
+    """Tokens as texts that join to the text of them all."""
+    unfolding = Unfolding(codec)
+    for start in range(0, len(tokens), PIECE):
+        yield unfolding.add(tokens[start : start + PIECE].tolist())
+    yield unfolding.rest()
 
 
 def documents(tokens: np.ndarray, spec: TokenSpec) -> list[np.ndarray]:

@@ -52,7 +52,7 @@ def example_measures(
     ]
 
 
-def token_measures(log_likelihoods: np.ndarray, size: int, stride: int) -> list[Measure]:
+def token_measures(log_likelihoods: np.ndarray, size: int, stride: int | str, codec: str) -> list[Measure]:
     """Of the tokens of a running text: nats each, perplexity, bits per byte.
 
     The interval is that of the mean over 50 stretches of the text.
@@ -61,6 +61,7 @@ def token_measures(log_likelihoods: np.ndarray, size: int, stride: int) -> list[
         log_likelihoods: in nats, (N,), in the text's order.
         size: bytes of the text.
         stride: tokens that a window scores.
+        codec: what the tokens are; nats per token belong to it, bits per byte do not.
 
     Raises:
         DataError: fewer than 500 tokens.
@@ -77,14 +78,14 @@ def token_measures(log_likelihoods: np.ndarray, size: int, stride: int) -> list[
     about: Protocol = {"stride": stride, "stretches": PARTS}
     perplexity = tuple(map(math.exp, interval))
     return [
-        _measure("nll", interval, "nats/token", "exact", count, OF_TEXT, about),
-        _measure("perplexity", perplexity, "1", "exact", count, OF_TEXT, about),
+        _measure("nll", interval, "nats/token", "exact", count, OF_TEXT, {**about, "codec": codec}),
+        _measure("perplexity", perplexity, "1", "exact", count, OF_TEXT, {**about, "codec": codec}),
         _measure(
             "bits_per_byte",
             _scaled(interval, count / (size * math.log(2))),
             "bits/byte",
             "exact",
-            count,
+            size,
             OF_TEXT,
             about,
         ),

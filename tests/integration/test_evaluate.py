@@ -13,7 +13,7 @@ from tests.integration.conftest import words
 
 FIELDS = {
     *("metric", "value", "low", "high", "unit", "kind", "n", "n_real", "direction", "interval", "protocol"),
-    *("run", "checkpoint", "weights", "digest", "seed", "split", "data", "fingerprint", "role"),
+    *("run", "checkpoint", "weights", "digest", "seed", "split", "data", "judged", "fingerprint", "role"),
 }
 
 
@@ -109,13 +109,13 @@ def test_best_and_last_are_both_measured(trained):
     assert ",".join(dict.fromkeys(row["checkpoint"] for row in found)).split(",")[-1] == "last"
 
 
-def test_two_runs_stand_side_by_side(trained, genkit):
-    runs = [f"run={trained(family)}" for family in ("vae", "dcgan")]
+def test_pictures_and_pixels_stand_side_by_side(trained, pixels, genkit):
+    runs = [f"run={run}" for run in (trained("vae"), trained("dcgan"), pixels)]
     code, said, err = genkit("evaluate", *runs, "n=64", "metrics=images", "checkpoint=last")
     assert code == 0, err
     assert "side by side" in said
     assert "vae/last" in said
-    assert "dcgan/last" in said
+    assert "pixels/last" in said
 
 
 def test_a_gan_selects_by_kid_as_evaluation_measures_it(trained):

@@ -176,7 +176,7 @@ def test_likelihoods_in_every_unit():
     assert (nats.low, nats.value, nats.high) == pytest.approx((low, -values.mean(), high))
     assert bits.value == pytest.approx(nats.value / 64 / np.log(2))
     assert nats.protocol["k"] == bits.protocol["k"] == 5
-    per_token, perplexity, per_byte = likelihood.token_measures(values, 1000, 8)
+    per_token, perplexity, per_byte = likelihood.token_measures(values, 1000, 8, "chars")
     assert perplexity.value == pytest.approx(np.exp(per_token.value))
     assert per_byte.value == pytest.approx(-values.sum() / np.log(2) / 1000)
     assert likelihood.uniform_measures(64, 256)[1].value == 8
@@ -201,7 +201,7 @@ def test_unigrams_are_frequencies():
         (lambda: copying.copied_spans(["a"] * 20, ["a"] * 19, lambda: ["a"]), "20 held-out texts"),
         (lambda: mauve(np.zeros((59, 2)), np.zeros((60, 2)), "x"), "mauve needs at least 60"),
         (lambda: likelihood.example_measures(np.zeros(9), "exact", 1, None), "at least 10"),
-        (lambda: likelihood.token_measures(np.zeros(499), 1, 1), "at least 500"),
+        (lambda: likelihood.token_measures(np.zeros(499), 1, 1, "chars"), "at least 500"),
     ],
 )
 def test_too_few_are_refused_with_the_least_number(call, said):
@@ -254,7 +254,7 @@ def test_intervals_of_a_running_text_cover_in_spite_of_dependence():
     def interval(generator):
         noise = generator.standard_normal(5200)
         values = np.convolve(noise, np.full(10, 0.3), "valid")[:5000] - 2
-        measure = likelihood.token_measures(values, 5000, 1)[0]
+        measure = likelihood.token_measures(values, 5000, 1, "chars")[0]
         return measure.value, measure.low, measure.high
 
     assert 0.92 < covered(interval, 2.0, 400) < 0.98

@@ -18,7 +18,7 @@ def row(metric="fid", value=1.0, low=0.9, high=1.1, role="model", **changes):
     return {
         **{key: getattr(measure, key) for key in Measure.__dataclass_fields__},
         **{"protocol": about, "note": "", "fingerprint": measure.fingerprint},
-        **{**place, "seed": 0, "split": "test", "data": "sha256:fff", "role": role},
+        **{**place, "seed": 0, "split": "test", "data": "sha256:d", "judged": "fff", "role": role},
         **changes,
     }
 
@@ -47,8 +47,8 @@ def test_what_is_no_file_of_rows_is_refused(tmp_path):
     [
         ({"protocol": {"extractor": "random"}}, "extractor is random, not digits"),
         ({"n": 200}, "n is 200, not 100"),
-        ({"data": "sha256:eee"}, "data is sha256:eee, not sha256:fff"),
-        ({"split": "validation"}, "split is validation, not test"),
+        ({"judged": "eee"}, "judged is eee, not fff"),
+        ({"unit": "nats"}, "unit is nats, not 1"),
         ({"kind": "bound"}, "kind is bound, not estimate"),
     ],
 )
@@ -61,7 +61,7 @@ def test_numbers_of_different_protocols_refuse_one_column(other, said):
 
 def test_numbers_of_one_protocol_stand_side_by_side():
     none = rows.missing("nll", "nats", "a GAN has none")
-    place = {"run": "b", "checkpoint": "last", "role": "model", "data": "x", "split": "test"}
+    place = {"run": "b", "checkpoint": "last", "role": "model", "data": "x", "judged": "fff", "split": "test"}
     place |= {"step": 1, "weights": "raw", "digest": "", "seed": 0}
     made = rows.comparison([row(), row("nll", 7.0, None, None), row(run="b", value=2.0), {**none, **place}])
     assert made.head == ("metric", "a/last", "b/last")
