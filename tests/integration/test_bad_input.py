@@ -215,7 +215,6 @@ SAMPLES = {
     "weights": ("gpt", ["weights=foo"], 2, "weights=foo is none of ema or raw"),
     "checkpoint-word": ("gpt", ["checkpoint=lst"], 2, "Did you mean last?"),
     "checkpoint-absent": ("gpt", ["checkpoint=step-3"], 3, "step-3", "step-4, step-2"),
-    "no-best": ("dcgan", ["checkpoint=best"], 3, "best", "step-4, step-2"),
     "device": ("gpt", ["device=gpu"], 2, "device=gpu", "device=auto"),
     "image-for-text": ("gpt", ["out=x.png"], 2, "x.png", ".txt, .jsonl, .npz"),
     "text-for-image": ("vae", ["out=x.txt"], 2, "x.txt", ".png, .npz"),
