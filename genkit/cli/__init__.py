@@ -38,6 +38,8 @@ COMMANDS = {
     "evaluate": Command(
         "run=RUN | real=DIR fake=DIR", "measure a run, or two folders, by every metric", "evaluate:evaluate"
     ),
+    "study": Command("study=NAME [dry=true] [yes=true]", "arms × seeds under one budget", "study:study"),
+    "report": Command("study=NAME | run=RUN run=RUN … [out=FOLDER]", "one page about runs", "report:report"),
     "export": Command("run=RUN format=hf out=FOLDER", "hand a run to other libraries", "export:export"),
     "interpolate": Command("run=RUN [path=spherical]", "images between two latents", "images:interpolate"),
     "reconstruct": Command("run=RUN", "images through a model and back", "images:reconstruct"),
@@ -48,9 +50,15 @@ COMMANDS = {
     "data": Command(
         "[look|check|pack|show] [data=NAME]", "list, inspect, check, pack, show datasets", "data:data"
     ),
-    "runs": Command("[run=RUN]", "list the runs, or look into one", "show:runs"),
+    "runs": Command(
+        "[run=RUN] [status=…] [sort=KEY]", "list the runs, by filters, or look into one", "show:runs"
+    ),
+    "compare": Command("RUN RUN …", "in what runs differ: configurations and numbers", "compare:compare"),
 }
-HIDDEN = {"worker": Command("FOLDER", "one of several processes of a training", "train:worker")}
+HIDDEN = {
+    "worker": Command("FOLDER", "one of several processes of a training", "train:worker"),
+    "member": Command("FOLDER NUMBER", "one run of a study", "study:member"),
+}
 
 STABLE_WORDS = """\
   model= data= trainer= optim= experiment=   what to train, on what, where, how; or a whole recipe
@@ -97,6 +105,25 @@ DATA_WORDS = """\
   genkit data check data=NAME          unreadable files, sizes, duplicates, overlap, classes, blank content
   genkit data pack data=NAME           read it once into paths.cache_dir, as the first training would
   genkit data show data=NAME n=64 out=FILE.png part=train   a grid of images, or texts"""
+STUDY_WORDS = """\
+  study=NAME | FILE.yaml    of conf/study, or a file: arms, seeds, one budget, a primary metric
+  dry=true                  say what would run, and whether so many seeds can show anything; run nothing
+  seeds=8 | seeds=[0,1,2]   a number, or a list; more may be added later
+  budget.steps= | budget.examples= | budget.seconds= | budget.flops=   of every run
+  evaluate.n= primary=      samples of each evaluation; the metric that decides
+  name=                     of the folder in paths.runs_dir; the same study goes on where it was
+  retry=true                run those again that failed
+  hydra/launcher=joblib hydra.launcher.n_jobs=2   two at a time; submitit_local, submitit_slurm: a cluster"""
+REPORT_WORDS = """\
+  study=NAME                a study's folder, or its name in paths.runs_dir
+  run=RUN run=RUN …         any runs; those that differ in their seed alone are one arm
+  out=FOLDER                report.html, tables/ and figures/ (default: report/ in the study, else here)"""
+RUNS_WORDS = """\
+  run=RUN                   what one run says of itself
+  status=finished family= model= data= seed=   those runs alone; several values with commas
+  sort=created              name, status, model, data, step, created, seconds, or a term such as val/nll
+  order=up                  up | down; runs without the term stand last
+  last=10                   the last so many lines"""
 IMAGE_WORDS = """\
   n=8 seed=0 out=FILE.png checkpoint=last weights=ema
   split=test                all but interpolate: train | validation | test, of the run's own data
@@ -110,6 +137,9 @@ MORE = {
     "sample": SAMPLE_WORDS,
     "score": SCORE_WORDS,
     "evaluate": EVALUATE_WORDS,
+    "study": STUDY_WORDS,
+    "report": REPORT_WORDS,
+    "runs": RUNS_WORDS,
     "data": DATA_WORDS,
     **dict.fromkeys(IMAGE_VERBS, IMAGE_WORDS),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genkit import config
@@ -43,9 +43,13 @@ def _phases(model: dict[str, Any]) -> list[str]:
     return [phase.name for phase in build_module(model, spec).phases()]
 
 
+SORTED = ("name", "status", "model", "data", "step", "created", "seconds")
+FILTERS = ("status", "family", "model", "data", "seed")
+
+
 def runs(words: list[str]) -> int:
-    """Without words the runs; with `run=RUN` what one says of itself."""
-    _only(words, ("run", "paths."))
+    """Without `run=` the runs, by filters and in an order; with it what one says of itself."""
+    _only(words, ("run", *FILTERS, "sort", "order", "last", "paths."))
     texts, _ = config.split_free_text(words)
     runs_dir = config.paths(words)["runs_dir"]
     if "run" in texts:
@@ -57,10 +61,55 @@ def runs(words: list[str]) -> int:
     if not found:
         print(f"no runs in {runs_dir} yet: genkit train makes one.")
         return 0
+    given = dict(config.key_and_value(word) for word in words if not word.startswith("paths."))
+    found = _ordered(_filtered(found, given), given)
     keys = ("name", "status", "model", "data", "step")
     rows = [[*(str(r.get(key, "–")) for key in keys), _terms(r.get("final", {}))] for r in found]
     table(("run", *keys[1:], "last validation"), rows)
     return 0
+
+
+def _filtered(found: list[dict[str, Any]], given: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The runs that agree with every filter.
+
+    Raises:
+        ConfigError: none has one of the values asked for; those that exist are named.
+    """
+    for key in FILTERS:
+        if key not in given:
+            continue
+        known = {str(record.get(key, "–")) for record in found}
+        wanted = given[key].split(",")
+        for value in wanted:
+            if value not in known and len(wanted) == 1:
+                raise ConfigError(f"no run has {key}={value}.{nearest(value, known)}")
+        found = [record for record in found if str(record.get(key, "–")) in wanted]
+    return found
+
+
+def _ordered(found: list[dict[str, Any]], given: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The runs by a key of their records or a validation term; those without it stand last.
+
+    Raises:
+        ConfigError: no run has the key, or a word has another value than it can have.
+    """
+    key, order, last = given.get("sort", "created"), given.get("order", "up"), given.get("last", "")
+    terms = {term for record in found for term in record.get("final", {})}
+    if key not in SORTED and key not in terms:
+        raise ConfigError(f"sort={key}: no run has it.{nearest(key, [*SORTED, *terms])}")
+    if order not in ("up", "down"):
+        raise ConfigError(f"order={order}: write order=up or order=down.")
+    if last and (not last.isdigit() or int(last) < 1):
+        raise ConfigError(f"last={last}: give a number of runs, at least 1.")
+
+    def value(record: dict[str, Any]) -> Any:
+        return record.get(key) if key in SORTED else record.get("final", {}).get(key)
+
+    having = [record for record in found if value(record) is not None]
+    without = [record for record in found if value(record) is None]
+    having.sort(key=value, reverse=order == "down")
+    both = [*having, *without]
+    return both[-int(last) :] if last else both
 
 
 def _terms(final: dict[str, Any]) -> str:

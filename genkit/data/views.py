@@ -117,7 +117,8 @@ def _examples(
     if isinstance(spec, TokenSpec):
         assert isinstance(spec.codec, PixelCodec)
         splits = {part: PixelWindows(own, spec.codec) for part, own in examples.items()}
-    return Dataset(name, spec, splits, protocol, fingerprint(spec, about, parts), notices)
+    # Of the images, whichever way they are read: models of both views are judged by the same examples.
+    return Dataset(name, spec, splits, protocol, fingerprint(arrays, about, parts), notices)
 
 
 def _pixels(name: str, spec: ArraySpec, view: View) -> PixelCodec:

@@ -79,7 +79,7 @@ def confidence_interval(
         half = quantile * float(x.std(ddof=1)) / n**0.5
         return mean - half, mean + half, "Student's t"
     method = "BCa bootstrap"
-    if np.ptp(x) == 0:
+    if np.ptp(x) <= 1e-12 * float(np.abs(x).max()):  # what remains are errors of rounding
         return mean, mean, method
     expanded = float(2 * stats.norm.cdf((n / (n - 1)) ** 0.5 * quantile) - 1)
     found = stats.bootstrap(

@@ -29,7 +29,7 @@ class Comparison:
         difference: mean of first - second.
         low, high: its 95 % interval over training seeds; None with one pair.
         effect: Hedges' g of the differences: their mean in standard deviations, corrected for few pairs; None
-            where they do not vary.
+            where they do not vary, and below three pairs.
         p: of the two-sided test that the differences lie around 0; `test` names it.
         p_adjusted: the same after Holm's correction for all comparisons of one table.
         improvement: probability that a training of `first` is better than one of `second`, ties half.
@@ -163,7 +163,9 @@ def power_seeds(effect: float, comparisons: int, alpha: float = ALPHA, power: fl
 def _hedges(differences: np.ndarray) -> float | None:
     """Mean over standard deviation, times Hedges' correction 1 - 3 / (4 (n - 1) - 1)."""
     n = len(differences)
-    spread = float(differences.std(ddof=1)) if n > 1 else 0.0
+    if n < 3:  # the correction leaves nothing of an effect of two pairs
+        return None
+    spread = float(differences.std(ddof=1))
     # Equal differences leave a spread of rounding errors.
     if spread <= 1e-12 * float(np.abs(differences).max()):
         return None

@@ -54,6 +54,8 @@ def test_a_summary_by_hand():
     alone = statistics.summarise([7.0])
     assert (alone.mean, alone.low, alone.high, alone.spread) == (7.0, None, None, None)
     assert statistics.summarise([2.0] * 20).low == 2.0
+    rounded = statistics.confidence_interval(0.1 * np.arange(1, 25) - 0.1 * np.arange(24))
+    assert rounded[:2] == pytest.approx((0.1, 0.1))
 
 
 @pytest.mark.parametrize("values", [[], [1.0, float("nan")], [float("inf")]])
@@ -97,8 +99,9 @@ def test_a_comparison_by_hand():
     assert (found.n, found.difference, found.better) == (2, -1.5, "a")
     # Of the nine pairs of trainings (1, 2, 4) × (3, 6, 1), a is lower in 2 + 2 + 1 and equal in 1.
     assert found.improvement == pytest.approx(5.5 / 9)
-    # -1.5 / 0.7071 · (1 - 3 / (4·1 - 1)) = 0: with two pairs Hedges' correction leaves nothing.
-    assert found.effect == 0.0
+    assert found.effect is None  # of two pairs
+    three = statistics.compare(("a", {0: 1.0, 1: 2.0, 2: 3.0}), ("b", {0: 0.0, 1: 0.0, 2: 0.0}), "lower")
+    assert three.effect == pytest.approx(2 / 1 * (1 - 3 / (4 * 2 - 1)))
     assert statistics.compare(("a", {0: 1.0}), ("b", {1: 1.0}), "lower") is None
 
 

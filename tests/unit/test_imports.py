@@ -17,6 +17,10 @@ ALLOWED = {
     "data": {"core"},
     "metrics": {"core"},
     "statistics": set(),
+    "report": {"core", "runs", "rows", "statistics"},
+    "study": {
+        *("core", "config", "data", "runs", "rows", "sampling", "training", "evaluation", "statistics"),
+    },
     "export": {"core", "config", "nn"},
     "runs": {"core"},
     "checkpoints": {"core", "runs"},
@@ -40,7 +44,7 @@ ALLOWED = {
     "testing": {"core", "checkpoints"},
     "cli": {
         *("core", "config", "data", "runs", "rows", "sampling", "training", "export", "scoring", "verbs"),
-        "evaluation",
+        *("evaluation", "report", "statistics", "study"),
     },
     "__init__": {"core", "cli", "training", "sampling", "evaluation"},
     "__main__": {"cli"},

@@ -1,0 +1,99 @@
+"""`genkit compare RUN RUN …`: in what runs differ, their configurations and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genkit import config, runs
+from genkit.cli.show import table
+from genkit.config.rules import leaves
+from genkit.core.errors import ConfigError
+from genkit.report.analysis import difference, number
+from genkit.report.reading import Member, read_member
+
+NOT_COMPARED = ("name",)
+
+
+def compare(words: list[str]) -> int:
+    asked = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key == "run" and equals:
+            asked.append(value)
+        elif equals and not key.startswith("paths.") and "/" not in key:
+            raise ConfigError(f"compare takes runs, not {key}=; write genkit compare RUN RUN.")
+        elif not key.startswith("paths."):
+            asked.append(word)
+    if len(asked) < 2:
+        raise ConfigError("compare needs two runs or more: genkit compare RUN RUN.")
+    runs_dir = config.paths([word for word in words if word.startswith("paths.")])["runs_dir"]
+    folders = [runs.find(name, runs_dir) for name in asked]
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ConfigError("compare has one run twice; give each once.")
+    names = _names(folders)
+    _configurations(folders, names)
+    _numbers([read_member(folder, name, 0, {}) for folder, name in zip(folders, names, strict=True)])
+    return 0
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """The names of the folders, with their parents' where two have one name."""
+    names = [folder.name for folder in folders]
+    return [
+        f"{folder.parent.name}/{name}" if names.count(name) > 1 else name
+        for folder, name in zip(folders, names, strict=True)
+    ]
+
+
+def _configurations(folders: Sequence[Path], names: Sequence[str]) -> None:
+    flat = [dict(leaves(config.load_frozen(folder / runs.CONFIG))) for folder in folders]
+    keys = dict.fromkeys(key for values in flat for key in values if key not in NOT_COMPARED)
+    lines = [[key, *(_shown(values.get(key, "–")) for values in flat)] for key in keys]
+    differing = [line for line in lines if len(set(line[1:])) > 1]
+    if differing:
+        table(("configuration", *names), differing)
+    else:
+        print("the configurations are the same")
+
+
+def _shown(value: Any) -> str:
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _numbers(members: Sequence[Member]) -> None:
+    """Metrics, last validation terms and costs; what was measured otherwise says so."""
+    lines, notes = [], []
+    for metric in dict.fromkeys(str(row["metric"]) for member in members for row in _models(member)):
+        found = [next((r for r in _models(member) if r["metric"] == metric), None) for member in members]
+        first = next(row for row in found if row is not None)
+        cells = []
+        for member, row in zip(members, found, strict=True):
+            text = "–" if row is None else "none" if row.get("value") is None else number(row["value"])
+            if row is not None and _key(row) != _key(first) and row.get("value") is not None:
+                text += " *"
+                notes.append(f"* {metric} of {member.arm}: {difference(first, row)}")
+            cells.append(text)
+        arrow = {"lower": "↓", "higher": "↑"}.get(str(first.get("direction")), "")
+        lines.append([f"{metric} {arrow}".strip(), *cells])
+    terms = dict.fromkeys(key for member in members for key in member.record.get("final", {}))
+    for term in terms:
+        values = [member.record.get("final", {}).get(term) for member in members]
+        lines.append([term, *(number(value) if value is not None else "–" for value in values)])
+    if lines:
+        print()
+        table(("number", *(member.arm for member in members)), lines)
+    for note in notes:
+        print(note)
+    if not any(_models(member) for member in members):
+        print("\nno run has been evaluated: genkit evaluate run=RUN.")
+
+
+def _models(member: Member) -> list[Mapping[str, Any]]:
+    return [row for row in member.rows if row.get("role", "model") == "model"]
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("fingerprint", "kind", "split", "judged"))

@@ -1,0 +1,54 @@
+"""`genkit report`: a study, or any runs, as one page with tables and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genkit import config, runs
+from genkit.cli.train import check_writable
+from genkit.core.errors import ConfigError, nearest
+
+
+def report(words: list[str]) -> int:
+    asked = [word for word in words if word.startswith("run=")]
+    rest = [word for word in words if word not in asked]
+    given = dict(config.key_and_value(word) for word in rest if not word.startswith("paths."))
+    for key in given:
+        if key not in ("study", "out"):
+            raise ConfigError(f"report takes no {key}=.{nearest(key, ['study', 'run', 'out'])}")
+    runs_dir = config.paths(words)["runs_dir"]
+    if bool(asked) == ("study" in given):
+        raise ConfigError("report needs study=NAME, or run=RUN (as often as there are runs).")
+    if given.get("out") == "":
+        raise ConfigError("out= is empty; give a folder, or leave it out.")
+    source: Path | list[Path]
+    if asked:
+        source = [runs.find(word.partition("=")[2], runs_dir) for word in asked]
+        out = Path(given.get("out", "report")).expanduser()
+    else:
+        source = find_study(given["study"], runs_dir)
+        out = Path(given["out"]).expanduser() if "out" in given else source / "report"
+    if out.suffix or out.is_file():
+        raise ConfigError(f"out={out}: a report is a folder; leave the suffix out.")
+    check_writable(out)
+    from genkit.report import report as write
+
+    print(f"report: {write(source, out)}")
+    return 0
+
+
+def find_study(name: str, runs_dir: str) -> Path:
+    """The folder of a study, given as a path or as a name below `runs_dir`.
+
+    Raises:
+        ConfigError: there is none; the nearest is named.
+    """
+    from genkit.report import is_study
+
+    for path in (Path(name).expanduser(), Path(runs_dir) / name):
+        if name and "\0" not in name and path.is_dir() and is_study(path):
+            return path
+    root = Path(runs_dir)
+    known = [path.name for path in root.iterdir() if is_study(path)] if root.is_dir() else []
+    hint = nearest(name, known) or " Run one with genkit study study=NAME."
+    raise ConfigError(f"no study {name!r} here or in {runs_dir}.{hint}")

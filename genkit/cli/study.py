@@ -1,0 +1,115 @@
+"""`genkit study`: plan, say what the plan can show, run what is missing, evaluate, report."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from genkit import config
+from genkit.cli.train import check_writable
+from genkit.core.errors import ConfigError, Locked
+from genkit.study import Plan, open_study, read_declaration, run_missing
+from genkit.study.declaring import find
+from genkit.study.running import check_launcher, write_table
+
+FLAGS = ("dry", "yes", "retry")
+
+
+def study(words: list[str]) -> int:
+    launcher = [word for word in words if word.startswith("hydra")]
+    paths = config.paths(words)
+    given = {}
+    for word in words:
+        if word in launcher or word.startswith("paths."):
+            continue
+        key, value = config.key_and_value(word)
+        if key in given:
+            raise ConfigError(f"{key}= is given twice; give it once.")
+        if key in FLAGS and value not in ("true", "false"):
+            raise ConfigError(f"{key}={value}: write {key}=true or {key}=false.")
+        given[key] = value
+    dry, yes, retry = (given.pop(flag, "false") == "true" for flag in FLAGS)
+    if "study" not in given:
+        known = ", ".join(config.groups().get("study", {})) or "none"
+        raise ConfigError(f"study needs study=NAME or study=FILE.yaml. Known: {known}.")
+    name = given.pop("study")
+    find(name)
+    check_launcher(launcher)
+    declaration = read_declaration(name, given)
+    plan = open_study(declaration, paths, yes=yes)
+    print(in_words(plan, retry), flush=True)
+    if dry:
+        return 0
+    check_writable(plan.folder)
+    return _run(plan, paths, launcher, retry)
+
+
+def _run(plan: Plan, paths: Mapping[str, str], launcher: Sequence[str], retry: bool) -> int:
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(plan.folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Locked(f"{plan.folder} is being run by another process; wait for it, or stop it.") from None
+    with lock:
+        if plan.new:
+            plan.write()
+        run_missing(plan, paths, launcher, retry=retry)
+        table = write_table(plan)
+        from genkit.report import report
+
+        page = report(plan.folder, plan.folder / "report")
+    print((page.parent / "verdict.txt").read_text(encoding="utf-8").strip())
+    print(f"table: {table}\nreport: {page}")
+    codes = [plan.outcome(member).get("code", 0) for member in plan.members]
+    if failed := [code for code in codes if code]:
+        print(f"{len(failed)} of {len(codes)} runs failed; the report says why; retry=true tries them again.")
+    return 0 if not all(codes) else next(code for code in codes if code) % 256
+
+
+def in_words(plan: Plan, retry: bool = False) -> str:
+    """What will run, for how long as far as that is known, and what so many seeds can show."""
+    from genkit.statistics import reach_in_words
+
+    declared, missing = plan.declaration, plan.missing(retry)
+    unit, amount = declared.budget
+    lines = [
+        f"study {declared.name} in {plan.folder}: {len(declared.arms)} arms × {len(declared.seeds)} seeds"
+        f" = {declared.size} runs of {amount:,g} {unit}; {len(missing)} of them to run",
+        *(f"  {arm}: {' '.join(words)}" for arm, words in declared.arms.items()),
+    ]
+    if declared.question:
+        lines.insert(1, f"  {declared.question}")
+    return "\n".join([*lines, _time(plan, missing), reach_in_words(len(declared.arms), len(declared.seeds))])
+
+
+def _time(plan: Plan, missing: Sequence[object]) -> str:
+    """The time of the runs that are missing, one after another, by those that have finished."""
+    unit, amount = plan.declaration.budget
+    if not missing:
+        return "nothing is to run"
+    taken: dict[str, list[float]] = {}
+    for member in plan.members:
+        ended = plan.outcome(member)
+        if ended.get("status") == "finished":
+            taken.setdefault(member.arm, []).append(float(ended["seconds"]))
+    arms = [getattr(member, "arm", "") for member in missing]
+    if all(arm in taken for arm in arms):
+        seconds = sum(statistics.mean(taken[arm]) for arm in arms)
+        return f"about {seconds / 60:.1f} minutes, by the runs that have finished"
+    if unit == "seconds":
+        return f"{len(missing) * amount / 60:.1f} minutes of training, and their evaluations"
+    return "time: not known before a run of each arm has finished"
+
+
+def member(words: list[str]) -> int:
+    """One member of a study, in a process of its own."""
+    if len(words) != 2 or not Path(words[0]).is_dir() or not words[1].isdigit():
+        raise ConfigError("member takes a study folder and a number; genkit study starts it.")
+    from genkit.study import run_member
+
+    run_member(Path(words[0]), int(words[1]))
+    return 0

@@ -1,0 +1,157 @@
+"""The figures of a report: learning curves with bands, arms with intervals, quality against cost."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from genkit import statistics
+from genkit.report.analysis import COSTS, Line
+from genkit.report.reading import Member
+
+# Okabe and Ito's colours, which the colour-blind tell apart, without black and yellow.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MARKERS = "os^Dvp"
+INK, INK_ON_DARK = "#1b1f24", "#e8eaed"
+STYLE: Any = {
+    "svg.fonttype": "none",  # text stays text: small, and found by a search
+    "svg.hashsalt": "genkit",
+    "text.parse_math": False,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+}
+
+
+def render(figure: Figure) -> tuple[bytes, bytes]:
+    """The figure as SVG and PNG, the same bytes each time."""
+    svg, png = io.BytesIO(), io.BytesIO()
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a name may hold characters that the measuring font lacks
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(png, format="png", dpi=150, facecolor="white", metadata={"Software": None})
+    return svg.getvalue(), png.getvalue()
+
+
+def on_dark(svg: bytes) -> bytes:
+    """The same figure for a dark page."""
+    return svg.replace(INK.encode(), INK_ON_DARK.encode())
+
+
+def _figure(panels: int, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+    columns = min(2, panels)
+    rows = -(-panels // columns)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.4 * columns + 0.4, height * rows), layout="constrained")
+        axes = [figure.add_subplot(rows, columns, i + 1) for i in range(panels)]
+    return figure, axes
+
+
+def _styles(arms: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {
+        arm: {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+        for i, arm in enumerate(arms)
+    }
+
+
+def curves(members: Sequence[Member], arms: Sequence[str]) -> Figure | None:
+    """A panel for each validation term: the arms' means over seeds, with Student's intervals."""
+    terms: dict[str, dict[str, list[Any]]] = {}
+    for member in members:
+        for term, curve in member.curves.items():
+            if len(curve[0]) > 1:
+                terms.setdefault(term, {}).setdefault(member.arm, []).append(curve)
+    if not terms:
+        return None
+    styles = _styles(arms)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _figure(len(terms))
+        for axis, (term, by_arm) in zip(axes, sorted(terms.items()), strict=True):
+            for arm, found in by_arm.items():
+                b = statistics.band(found)
+                label = f"{arm} ({len(found)})"
+                axis.plot(b.x, b.mean, label=label, color=styles[arm]["color"], linewidth=1.6)
+                known = ~np.isnan(b.low)
+                shade = {"color": styles[arm]["color"], "alpha": 0.18, "linewidth": 0}
+                axis.fill_between(b.x[known], b.low[known], b.high[known], **shade)
+            axis.set_xlabel("step")
+            axis.set_ylabel(term)
+            axis.legend(fontsize=8)
+    return figure
+
+
+def intervals(line: Line) -> Figure | None:
+    """The primary metric: every run a point, every arm's mean with its interval, floor and ceiling."""
+    shown = [(arm, cell) for arm, cell in line.cells.items() if cell.summary]
+    if not shown:
+        return None
+    styles = _styles(list(line.cells))
+    with matplotlib.rc_context(STYLE):
+        figure, (axis,) = _figure(1, 1.2 + 0.45 * len(shown))
+        for place, (arm, cell) in enumerate(reversed(shown)):
+            colour = styles[arm]["color"]
+            axis.plot(list(cell.values.values()), [place] * len(cell.values), "o", color=colour, alpha=0.35)
+            s = cell.summary
+            assert s is not None
+            if s.low is not None and s.high is not None:
+                axis.plot([s.low, s.high], [place, place], color=colour, linewidth=2.5)
+            axis.plot([s.mean], [place], "D", color=colour, markersize=7)
+        for value, name in ((line.floor, "floor"), (line.ceiling, "ceiling")):
+            if value is not None:
+                axis.axvline(value, color=INK, linewidth=1, linestyle=":")
+                axis.annotate(name, (value, 1.0), xycoords=("data", "axes fraction"), fontsize=8, rotation=90)
+        axis.set_yticks(range(len(shown)), [arm for arm, _ in reversed(shown)])
+        axis.set_ylim(-0.6, len(shown) - 0.4)
+        axis.set_xlabel(_axis_name(line))
+    return figure
+
+
+def fronts(primary: Line, lines: Sequence[Line]) -> tuple[Figure | None, dict[str, list[str]]]:
+    """The primary metric against each cost, and the arms on each Pareto front."""
+    costs = [line for name in COSTS for line in lines if line.metric == name]
+    panels: list[tuple[Line, dict[str, tuple[float, float]]]] = []
+    for cost in costs:
+        points = {
+            arm: (cost.cells[arm].summary.mean, cell.summary.mean)  # type: ignore[union-attr]
+            for arm, cell in primary.cells.items()
+            if cell.summary and cost.cells[arm].summary
+        }
+        if points:
+            panels.append((cost, points))
+    if not panels or primary.direction == "none":
+        return None, {}
+    styles, on_front = _styles(list(primary.cells)), {}
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _figure(len(panels))
+        for axis, (cost, points) in zip(axes, panels, strict=True):
+            names = list(points)
+            front = statistics.pareto_front(list(points.values()), ("lower", primary.direction))
+            on_front[cost.metric] = [names[i] for i in front]
+            line = np.array(sorted(points[names[i]] for i in front))
+            axis.step(line[:, 0], line[:, 1], where="post", color=INK, linewidth=1, linestyle="--")
+            for arm, (x, y) in points.items():
+                axis.plot([x], [y], linestyle="", markersize=8, label=arm, **styles[arm])
+            axis.set_xlabel(_axis_name(cost))
+            axis.set_ylabel(_axis_name(primary))
+            axis.legend(fontsize=8)
+    return figure, on_front
+
+
+def _axis_name(line: Line) -> str:
+    unit = "" if line.unit == "1" else f", {line.unit}"
+    arrow: Mapping[str, str] = {"lower": " (lower is better)", "higher": " (higher is better)"}
+    return f"{line.metric}{unit}{arrow.get(line.direction, '')}"

@@ -1,0 +1,201 @@
+"""report: one HTML file that needs nothing else, and beside it tables and figures.
+
+The page holds no script, and its policy allows none: `default-src 'none'`, pictures from the page itself,
+and the one style sheet by its hash.  What a model or a person wrote goes through jinja2's escaping.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from genkit.core.errors import ConfigError, StorageError
+from genkit.report import figures, tables
+from genkit.report.analysis import Analysis, Line, analyse, cell_text, number
+from genkit.report.reading import Member, read_runs, read_study
+from genkit.runs import write_atomically
+from genkit.statistics import pair_in_words, reach_in_words
+
+HERE = Path(__file__).parent
+PAGE = "report.html"
+LONGEST_TEXT = 2_000
+NOTHING = "No metric decides: nothing is compared."
+MOST_BYTES = 2_000_000  # of one embedded picture
+
+
+def report(source: Path | Sequence[Path], out: Path) -> Path:
+    """Write `report.html`, tables and figures into the folder `out`; returns the page.
+
+    `verdict.txt` holds the one sentence.
+
+    Args:
+        source: a study's folder, or run folders.
+
+    Raises:
+        ConfigError: no study, no run, or a damaged one.
+        StorageError: the folder cannot be written.
+    """
+    if isinstance(source, Path):
+        declared, members = read_study(source)
+    else:
+        declared, members = {}, read_runs(source)
+    if not members:
+        raise ConfigError("there is nothing to report: give study=NAME, or run=RUN.")
+    primary = declared.get("primary")
+    analysis = analyse(members, None if primary is None else str(primary))
+    try:
+        (out / "figures").mkdir(parents=True, exist_ok=True)
+        (out / "tables").mkdir(exist_ok=True)
+        drawn, front = _figures(members, analysis, out / "figures")
+    except OSError as error:
+        raise StorageError(f"cannot write {out}: {error.strerror}. Give another out=.") from error
+    _write_tables(members, analysis, out / "tables")
+    write_atomically(out / "verdict.txt", (analysis.verdict.words if analysis.verdict else NOTHING) + "\n")
+    write_atomically(out / PAGE, _page(declared, members, analysis, drawn, front, out))
+    return out / PAGE
+
+
+def _write_tables(members: Sequence[Member], analysis: Analysis, folder: Path) -> None:
+    short = tables.summary(analysis)
+    write_atomically(folder / "values.csv", tables.csv(tables.values(members)))
+    write_atomically(folder / "summary.csv", tables.csv(short))
+    write_atomically(folder / "summary.md", tables.markdown(short))
+    write_atomically(folder / "summary.tex", tables.latex(short))
+
+
+def _figures(
+    members: Sequence[Member], analysis: Analysis, folder: Path
+) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
+    """Each figure written as SVG and PNG, and as addresses for a light and a dark page."""
+    made: dict[str, Any] = {"curves": figures.curves(members, analysis.arms)}
+    front: dict[str, list[str]] = {}
+    if analysis.primary is not None:
+        made["intervals"] = figures.intervals(analysis.primary)
+        made["costs"], front = figures.fronts(analysis.primary, analysis.lines)
+    drawn = {}
+    for name, figure in made.items():
+        if figure is None:
+            continue
+        svg, png = figures.render(figure)
+        (folder / f"{name}.svg").write_bytes(svg)
+        (folder / f"{name}.png").write_bytes(png)
+        drawn[name] = {"light": _address(svg, "svg+xml"), "dark": _address(figures.on_dark(svg), "svg+xml")}
+    return drawn, front
+
+
+def _page(
+    declared: dict[str, Any],
+    members: Sequence[Member],
+    analysis: Analysis,
+    drawn: dict[str, dict[str, str]],
+    front: dict[str, list[str]],
+    out: Path,
+) -> str:
+    style = (HERE / "page.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    shown = [_member(number, member, analysis.primary, out) for number, member in enumerate(members)]
+    seeds = {arm: len([m for m in members if m.arm == arm]) for arm in analysis.arms}
+    return environment.get_template("page.html").render(
+        policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none';"
+        " form-action 'none'",
+        style=Markup(style),
+        verdict=analysis.verdict.words if analysis.verdict else NOTHING,
+        question=str(declared.get("question") or ""),
+        budget=declared.get("budget") or {},
+        title=str(declared.get("name") or "Runs beside one another"),
+        analysis=analysis,
+        lines=[_line(line) for line in analysis.lines],
+        reach=reach_in_words(len(analysis.arms), min(seeds.values())),
+        pairs=_pairs(analysis),
+        drawn=drawn,
+        front=front,
+        members=shown,
+        examples=_examples(members, analysis.arms),
+        failures=[entry for entry in shown if not entry["member"].finished],
+    )
+
+
+def _line(line: Line) -> dict[str, Any]:
+    """One line of the main table, ready to be shown."""
+    cells = {}
+    for arm, cell in line.cells.items():
+        s = cell.summary
+        about = cell.reason
+        if s is not None:
+            about = f"{s.n} {'run' if s.n == 1 else 'runs'}"
+            about += f"; median {number(s.median)}; interquartile mean {number(s.iqm)}" if s.n > 2 else ""
+            about += f"; {s.method}" if s.method else ""
+            about += f"; evaluation noise of one run ± {cell.noise:.2g}" if cell.noise else ""
+        cells[arm] = {"text": cell_text(cell), "about": about, "n": s.n if s else 0}
+    return {"line": line, "cells": cells, "floor": number(line.floor), "ceiling": number(line.ceiling)}
+
+
+def _pairs(analysis: Analysis) -> list[dict[str, Any]]:
+    count = len(analysis.comparisons)
+    return [{"c": c, "words": pair_in_words(c, count), "number": number} for c in analysis.comparisons]
+
+
+def _member(number_: int, member: Member, primary: Line | None, out: Path) -> dict[str, Any]:
+    """One run: its number, its command, its configuration, its place."""
+    provenance = member.record.get("provenance") or {}
+    git = provenance.get("git") or {}
+    value = primary.cells[member.arm].values.get(member.seed) if primary and member.finished else None
+    found = [row for row in member.rows if row.get("role", "model") == "model"]
+    return {
+        "member": member,
+        "number": number_,
+        "name": member.path.name,
+        "value": number(value),
+        "rows": [{**row, "text": number(row.get("value"))} for row in found],
+        "command": shlex.join(map(str, provenance.get("command") or [])),
+        "versions": ", ".join(f"{k} {v}" for k, v in (provenance.get("versions") or {}).items()),
+        "revision": f"{git.get('revision', '')}{' with changes' if git.get('dirty') else ''}",
+        "hardware": ", ".join(f"{k} {v}" for k, v in (provenance.get("hardware") or {}).items()),
+        "place": quote(os.path.relpath(member.path, out)),
+        "findings": member.findings,
+    }
+
+
+def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, Any]]:
+    """Of each arm the first finished run's samples and nearest training examples."""
+    shown = []
+    for arm in arms:
+        member = next((m for m in members if m.arm == arm and m.finished), None)
+        if member is None:
+            continue
+        entry: dict[str, Any] = {"arm": arm, "seed": member.seed, "picture": "", "text": "", "pairs": ""}
+        if member.samples is not None:
+            if member.samples.suffix == ".txt":
+                text = member.samples.read_text(encoding="utf-8", errors="replace")
+                entry["text"] = text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")
+            else:
+                entry["picture"] = _picture(member.samples)
+        if member.pairs is not None:
+            entry["pairs"] = _picture(member.pairs)
+        shown.append(entry)
+    return shown
+
+
+def _picture(path: Path) -> str:
+    """A PNG of a run as an address; "" where it is none, or too large to carry along."""
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+    except OSError:
+        return ""
+    return _address(data, "png") if data.startswith(b"\x89PNG") else ""
+
+
+def _address(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

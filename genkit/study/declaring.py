@@ -1,0 +1,243 @@
+"""What a study is: a file of names and plain values, checked strictly.
+
+question: which family draws the best digits?
+arms:                       # each a list of words of `genkit train`
+  gpt: [model=gpt_pixels]
+  vae: [model=vae, model.latent_size=16]
+common: [data=digits]       # words of every arm, before its own
+seeds: [0, 1, 2]            # or a number: the first so many
+budget: {steps: 500}        # one number in one unit: steps, examples, seconds or flops
+primary: fid                # the metric of the verdict
+evaluate: {n: 1000}         # settings of `genkit evaluate`
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from genkit import config
+from genkit.core.errors import ConfigError, nearest
+
+KEYS = ("name", "question", "arms", "common", "seeds", "budget", "primary", "evaluate")
+UNITS = ("steps", "examples", "seconds", "flops")
+# Of an evaluation: what changes the numbers, or what there is of them.
+EVALUATE = ("n", "seed", "split", "extractor", "metrics", "weights", "importance_samples", "stride")
+EVALUATE_MORE = ("batch_size", "checkpoint")
+MAX_MEMBERS = 1_000
+# What the study itself decides for its members.
+OWN = ("seed", "name", "resume", "init_from", "accept_new_data", "debug")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A checked study.
+
+    Attributes:
+        name: of its folder below the runs folder.
+        arms: words of each arm, those of all arms included.
+        budget: (unit, amount).
+        primary: the metric of the verdict; None: the usual ones are tried.
+        evaluate: settings of the evaluation of every member.
+    """
+
+    name: str
+    question: str
+    arms: Mapping[str, Sequence[str]]
+    seeds: Sequence[int]
+    budget: tuple[str, float]
+    primary: str | None
+    evaluate: Mapping[str, Any]
+
+    @property
+    def size(self) -> int:
+        return len(self.arms) * len(self.seeds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a study file says it."""
+        unit, amount = self.budget
+        return {
+            "name": self.name,
+            "question": self.question,
+            "arms": {arm: list(words) for arm, words in self.arms.items()},
+            "seeds": list(self.seeds),
+            "budget": {unit: amount},
+            "primary": self.primary,
+            "evaluate": dict(self.evaluate),
+        }
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML of plain values, in which no key stands twice."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = True) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigError(f"{key} stands twice{_where(node)}; give each arm, and each key, a name once.")
+    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+
+
+def _where(node: yaml.Node) -> str:
+    return f" in line {node.start_mark.line + 1} and below"
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> Declaration:
+    """The study of a name in `conf/study`, or of a file.
+
+    Args:
+        changes: words that replace what the file says: `seeds`, `name`, `primary`, `budget.UNIT`,
+            `evaluate.KEY`.
+
+    Raises:
+        ConfigError: there is no such study, or it says what no study can.
+    """
+    file = find(study)
+    try:
+        plain = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file} cannot be read: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{file} is no study: it has no keys; write arms:, seeds: and budget:.")
+    plain = {"name": file.parent.name if file.stem == "study" else file.stem, **plain}
+    for key, text in (changes or {}).items():
+        _change(plain, key, text)
+    return check(plain, str(file))
+
+
+def find(study: str) -> Path:
+    """The file of a study.
+
+    Raises:
+        ConfigError: neither the group nor a folder has it.
+    """
+    known = config.groups().get("study", {})
+    if study in known:
+        return known[study]
+    if study and "\0" not in study and Path(study).expanduser().is_file():
+        return Path(study).expanduser()
+    raise ConfigError(f"there is no study {study!r}, and no such file.{nearest(study, known)}")
+
+
+def _change(plain: dict[str, Any], key: str, text: str) -> None:
+    """Replace what the file says by a word of the command line."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"{key}={text} cannot be read; quote it.") from None
+    group, _, name = key.partition(".")
+    if group == "budget" and name:
+        plain["budget"] = {name: value}
+    elif group == "evaluate" and name:
+        plain["evaluate"] = {**(plain.get("evaluate") or {}), name: value}
+    elif key in ("seeds", "name", "primary"):
+        plain[key] = value
+    else:
+        known = ["study", "seeds", "name", "primary", *(f"budget.{unit}" for unit in UNITS), "dry", "yes"]
+        raise ConfigError(f"study takes no {key}=.{nearest(key, known)}")
+
+
+def check(plain: Mapping[str, Any], where: str) -> Declaration:
+    """The declaration, every part of it checked.
+
+    Raises:
+        ConfigError: a key that no study has, a value of the wrong kind, an empty grid.
+    """
+    for key in plain:
+        if key not in KEYS:
+            raise ConfigError(f"{where}: a study has no {key}.{nearest(str(key), KEYS)}")
+    common = _words(plain.get("common"), f"{where}: common")
+    arms = plain.get("arms")
+    if not isinstance(arms, dict) or not arms:
+        raise ConfigError(f"{where}: a study needs arms, each a name and a list of words; it has none.")
+    folded: dict[str, str] = {}
+    for arm in arms:
+        if not isinstance(arm, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,39}", arm, re.ASCII):
+            raise ConfigError(f"{where}: arm {arm!r}: a name is 1 to 40 letters, digits and any of _ . + -")
+        if (other := folded.setdefault(arm.casefold(), arm)) != arm:
+            raise ConfigError(f"{where}: the arms {other} and {arm} differ in case alone; rename one.")
+    return Declaration(
+        name=_name(plain.get("name"), where),
+        question=str(plain.get("question") or ""),
+        arms={arm: _joined(common, _words(words, f"{where}: arm {arm}")) for arm, words in arms.items()},
+        seeds=_seeds(plain.get("seeds"), where),
+        budget=_budget(plain.get("budget"), where),
+        primary=None if plain.get("primary") is None else str(plain["primary"]),
+        evaluate=_evaluate(plain.get("evaluate") or {}, where),
+    )
+
+
+def _name(name: Any, where: str) -> str:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,79}", name, re.ASCII):
+        raise ConfigError(
+            f"{where}: name={name!r} cannot name a study: use letters, digits and any of _ . + -"
+        )
+    return name
+
+
+def _words(words: Any, where: str) -> list[str]:
+    if words is None:
+        return []
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ConfigError(f"{where} is no list of words such as [model=vae, optim.lr=1e-3].")
+    for word in words:
+        key, _ = config.key_and_value(word)
+        if key in OWN or key.split(".")[0] in ("budget", "paths"):
+            raise ConfigError(f"{where}: {word}: the study decides {key} for all its members; leave it out.")
+    return words
+
+
+def _joined(common: list[str], own: list[str]) -> list[str]:
+    """The words of an arm; its own replace those of all arms."""
+    keys = [word.partition("=")[0] for word in own]
+    return [*(word for word in common if word.partition("=")[0] not in keys), *own]
+
+
+def _seeds(seeds: Any, where: str) -> list[int]:
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds > 1_000_000:
+            raise ConfigError(f"{where}: seeds={seeds} are too many; give at most 1,000,000.")
+        seeds = list(range(seeds))
+    if not isinstance(seeds, list) or not seeds:
+        raise ConfigError(f"{where}: a study needs seeds, a number of them or a list; it has none.")
+    for seed in seeds:
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+            raise ConfigError(f"{where}: seed {seed!r} is none; give numbers from 0 to 4294967295.")
+    if len(set(seeds)) < len(seeds):
+        twice = next(seed for seed in seeds if seeds.count(seed) > 1)
+        raise ConfigError(f"{where}: seed {twice} stands twice; each gives one run.")
+    return seeds
+
+
+def _budget(budget: Any, where: str) -> tuple[str, float]:
+    if not isinstance(budget, dict) or len(budget) != 1:
+        raise ConfigError(f"{where}: a study has one budget in one unit: {', '.join(UNITS)}.")
+    unit, amount = next(iter(budget.items()))
+    if unit not in UNITS:
+        raise ConfigError(f"{where}: a study has no budget in {unit}.{nearest(str(unit), UNITS)}")
+    try:
+        number = math.nan if isinstance(amount, bool) else float(amount)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number > 0) or (unit == "steps" and number != int(number)):
+        raise ConfigError(f"{where}: budget {unit}={amount} is no positive number of {unit}.")
+    return unit, int(number) if number == int(number) else number
+
+
+def _evaluate(settings: Any, where: str) -> dict[str, Any]:
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{where}: evaluate: is no mapping; write evaluate: {{n: 1000}}.")
+    for key in settings:
+        if key not in (*EVALUATE, *EVALUATE_MORE):
+            raise ConfigError(f"{where}: evaluate has no {key}.{nearest(str(key), EVALUATE)}")
+    return settings

@@ -1,0 +1,27 @@
+"""A budget in operations, counted alike for every family: how many steps it pays for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genkit import config
+from genkit.core.errors import ConfigError
+
+
+def steps_within(cfg: Mapping[str, Any], flops: float) -> int:
+    """Whole training steps that cost at most so many operations, all phases of a step together.
+
+    Raises:
+        ConfigError: not one step does.
+    """
+    from genkit.data import open_dataset
+    from genkit.evaluation.costs import flops_per_example
+    from genkit.sampling import build_module
+
+    dataset = open_dataset(cfg["data"], cfg["paths"], config.view(dict(cfg)))
+    module = build_module(cfg["model"], dataset.spec)
+    a_step = flops_per_example(module, dataset.split("train")) * cfg["batch_size"]
+    if a_step > flops:
+        raise ConfigError(f"a step takes {a_step:.3g} FLOP, the budget is {flops:.3g}; give at least a step.")
+    return int(flops // a_step)

@@ -1,0 +1,248 @@
+"""Running a study: what is missing is started through a launcher of Hydra, one process a member.
+
+A launcher sweeps one integer, the member's number.  Each job starts a process on that member's frozen
+configuration, waits, writes down how it ended, and never raises: one member's failure is not the others'.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from genkit import config, runs
+from genkit import rows as row_files
+from genkit.core.errors import ConfigError, GenkitError
+from genkit.study.planning import Plan, Planned, load_plan, member_config, write_outcome
+
+console = Console(stderr=True, soft_wrap=True)
+MEMBER = (sys.executable, "-m", "genkit", "member")
+EXIT_WORDS = {2: "failed", 3: "failed", 4: "failed", 5: "diverged", 6: "failed", 7: "failed"}
+INTERRUPTED = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM)
+LAST_LINES = 4_000  # bytes of a failed member's output that its reason is looked for in
+
+
+def run_missing(
+    plan: Plan,
+    paths: Mapping[str, str],
+    launcher: Sequence[str] = (),
+    *,
+    retry: bool = False,
+    program: Sequence[str] = MEMBER,
+) -> None:
+    """Run every member that has not ended.
+
+    Args:
+        launcher: Hydra's words, such as `["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]`.
+        retry: also those that failed.
+        program: what runs a member; the study's folder and the number are added.
+
+    Raises:
+        ConfigError: no such launcher.
+        KeyboardInterrupt: the study was asked to stop; what ran is saved and goes on the next time.
+    """
+    missing = plan.missing(retry)
+    if not missing:
+        return
+    numbers = ",".join(str(member.number) for member in missing)
+    place = plan.folder / ".sweep"
+    with config.one_line_errors(), config.hydra_session() as hydra:
+        hydra.multirun(
+            config_name="member",
+            task_function=partial(
+                _job, folder=str(plan.folder.absolute()), paths=dict(paths), program=list(program)
+            ),
+            overrides=[
+                *launcher,
+                f"member={numbers}",
+                f"hydra.sweep.dir={config.as_text(str(place))}",
+                "hydra.mode=MULTIRUN",
+            ],
+        )
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _job(cfg: Any, *, folder: str, paths: Mapping[str, str], program: Sequence[str]) -> int:
+    """One job of the sweep; a launcher may call it in another process or on another machine."""
+    number = int(cfg.member)
+    listed = json.loads((Path(folder) / "members.json").read_text(encoding="utf-8"))
+    name = next(m["name"] for m in listed if m["number"] == number)
+    console.print(f"[{number + 1}/{len(listed)}] {name}", highlight=False, markup=False)
+    log = Path(folder) / f".{name}.log"
+    environment = {**os.environ, **{f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}}
+    begun = time.monotonic()
+    with open(log, "wb") as output:
+        code = _wait(
+            subprocess.Popen(
+                [*program, folder, str(number)],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+        )
+    seconds = round(time.monotonic() - begun, 3)
+    if code in INTERRUPTED and _stopped:
+        raise KeyboardInterrupt
+    if code == 0:
+        write_outcome(Path(folder), number, status="finished", seconds=seconds)
+        log.unlink(missing_ok=True)
+        return 0
+    status, reason = _ended(code, log)
+    console.print(f"{name} {status}: {reason}", highlight=False, markup=False)
+    write_outcome(Path(folder), number, status=status, reason=reason, code=code, seconds=seconds)
+    return code
+
+
+_stopped: list[int] = []
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a member; what asks this process to stop is passed on, so that the member saves."""
+    here = threading.current_thread() is threading.main_thread()  # elsewhere no signal arrives
+
+    def forward(number: int, frame: object) -> None:
+        _stopped.append(number)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM) if here else ()
+    before = {number: signal.signal(number, forward) for number in numbers}
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ended(code: int, log: Path) -> tuple[str, str]:
+    """How a member ended that did not finish, and the last thing that it said."""
+    if code < 0 or code in INTERRUPTED:
+        number = -code if code < 0 else code - 128
+        known = number in list(signal.Signals)
+        return "killed", f"by {signal.Signals(number).name if known else f'signal {number}'}"
+    said = log.read_bytes()[-LAST_LINES:].decode("utf-8", "replace").splitlines()
+    lines = [line for line in said if line.strip()]
+    own = [line.removeprefix("genkit: ") for line in lines if line.startswith("genkit: ")]
+    reason = (own or lines or [f"exit code {code}"])[-1].strip()
+    return EXIT_WORDS.get(code, "failed"), reason[:500]
+
+
+# ---------------------------------------------------------------------- inside a member's process
+
+
+def run_member(folder: Path, number: int) -> None:
+    """Train and evaluate one member in this process.
+
+    Raises:
+        GenkitError: whatever went wrong.
+    """
+    _end_with_parent()
+    paths = {key: os.environ[f"GENKIT_{key.upper()}"] for key in ("data_dir", "runs_dir", "cache_dir")}
+    cfg = member_config(folder, number, paths)
+    run = runs.Run(folder / cfg["name"])
+    _wait_for_lock(run)
+    import torch
+
+    from genkit.training import launch
+
+    if run.record().get("status") != "finished":
+        launch(cfg)
+    from genkit.evaluation import evaluate
+
+    settings = dict(load_plan(folder).declaration.evaluate)
+    checkpoint = settings.pop("checkpoint", None)
+    if isinstance(checkpoint, str):
+        checkpoint = checkpoint.split(",")
+    if settings.get("metrics") is not None:
+        settings["metrics"] = tuple(settings["metrics"])
+    settings.setdefault("device", "cuda" if torch.cuda.is_available() else "cpu")
+    (run.path / row_files.FILE).unlink(missing_ok=True)  # of an evaluation that was cut short
+    evaluate(run.path, checkpoint, paths=cfg["paths"], **settings)
+
+
+def _end_with_parent() -> None:
+    """Ask this process to save and end when the study that started it is gone."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _wait_for_lock(run: runs.Run, seconds: float = 60.0) -> None:
+    """A member of a study that was killed may still be saving."""
+    if not run.path.is_dir():
+        return
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            run.lock().release()
+            return
+        except GenkitError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.5)
+
+
+# ---------------------------------------------------------------------- the table
+
+
+def write_table(plan: Plan) -> Path:
+    """`rows.jsonl`: every number of every member in order, and a row for each that has none.
+
+    Raises:
+        ConfigError: a member's folder is a run of another study.
+    """
+    lines: list[dict[str, Any]] = []
+    for member in plan.members:
+        lines += _rows_of(plan, member)
+    path = plan.folder / "rows.jsonl"
+    row_files.write(path, lines, append=False)
+    return path
+
+
+def _rows_of(plan: Plan, member: Planned) -> list[dict[str, Any]]:
+    ended = plan.outcome(member)
+    about = {"arm": member.arm, "training_seed": member.seed, "status": ended.get("status", "missing")}
+    file = plan.folder / member.name / row_files.FILE
+    if about["status"] == "finished" and file.is_file():
+        return [{**about, **row} for row in row_files.read(file)]
+    reason = ended.get("reason") or "it has not run, or its folder was deleted"
+    if about["status"] == "finished":
+        about["status"] = "missing"
+    none = row_files.missing("none", "1", f"{about['status']}: {reason}")
+    return [{**about, **none, "run": member.name, "role": "model"}]
+
+
+def check_launcher(words: Sequence[str]) -> None:
+    """See that the launcher is installed.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    chosen = next((word.partition("=")[2] for word in words if word.startswith("hydra/launcher=")), "")
+    installed = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher"}
+    installed |= {"submitit_slurm": "hydra_submitit_launcher", "ray": "hydra_ray_launcher"}
+    from importlib.util import find_spec
+
+    if chosen in installed and find_spec(f"hydra_plugins.{installed[chosen]}") is None:
+        package = installed[chosen].replace("_", "-")
+        raise ConfigError(f"hydra/launcher={chosen} is not installed: pip install {package}.")
+    if chosen and chosen not in (*installed, "basic"):
+        raise ConfigError(f"there is no hydra/launcher={chosen}. Known: basic, {', '.join(installed)}.")

@@ -1,0 +1,332 @@
+"""Studies: what may be declared, what is frozen, what happens to members that fail, and going on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from genkit import config
+from genkit.core.errors import ConfigError
+from genkit.report.reading import read_study
+from genkit.study import open_study, planning, read_declaration, run_missing
+from genkit.study.running import write_table
+
+FAKE = (sys.executable, str(Path(__file__).with_name("fake_member.py")))
+TINY = "[model=vae, model.width=4, model.hidden=16, model.latent_size=4]"
+STUDY = f"""
+question: Which?
+common: [data=digits, trainer=cpu, batch_size=8, trainer.val_batches=1, callbacks.samples.n=0, logger=csv]
+arms:
+  a: {TINY}
+  bb: {TINY[:-1]}, model.beta=2]
+seeds: 3
+budget: {{steps: 2}}
+primary: fid
+"""
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return {**config.paths([]), "runs_dir": str(tmp_path / "runs")}
+
+
+@pytest.fixture
+def declare(tmp_path):
+    """`declare(text, **changes)`: the declaration that a file with this text makes."""
+
+    def made(text=STUDY, **changes):
+        file = tmp_path / "few.yaml"
+        file.write_text(text)
+        return read_declaration(str(file), {k.replace("__", "."): v for k, v in changes.items()})
+
+    return made
+
+
+def run(plan, paths, **more):
+    """Write the plan, run what is missing with stand-ins, and return the table."""
+    if plan.new:
+        plan.write()
+    run_missing(plan, paths, program=FAKE, **more)
+    return write_table(plan).read_text()
+
+
+def with_arms(*names):
+    return STUDY.replace("arms:", "arms:\n" + "\n".join(f"  {name}: {TINY}" for name in names))
+
+
+# ---------------------------------------------------------------------- declaring
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("seeds: 3", "seeds: []", "needs seeds"),
+        ("seeds: 3", "seeds: 0", "needs seeds"),
+        ("seeds: 3", "seeds: [1, 1]", "seed 1 stands twice"),
+        ("seeds: 3", "seeds: [-1]", "give numbers from 0 to 4294967295"),
+        ("  bb:", "  a:", "a stands twice"),
+        ("  bb:", "  A:", "differ in case alone"),
+        ("  bb:", "  ../up:", "a name is 1 to 40 letters"),
+        ("arms:", "arm:", "a study has no arm. Did you mean arms?"),
+        ("{steps: 2}", "{steps: 2, examples: 9}", "one budget in one unit"),
+        ("{steps: 2}", "{epochs: 2}", "no budget in epochs"),
+        ("{steps: 2}", "{steps: 0}", "no positive number of steps"),
+        ("{steps: 2}", "{steps: 1.5}", "no positive number of steps"),
+        ("{steps: 2}", "{flops: .inf}", "no positive number of flops"),
+        ("batch_size=8", "seed=8", "the study decides seed"),
+        ("batch_size=8", "budget.steps=8", "the study decides budget.steps"),
+        ("question: Which?", "evaluate: {samples: 3}", "evaluate has no samples"),
+        ("question: Which?", "name: ../up", "cannot name a study"),
+        ("question: Which?", "question: [", "cannot be read"),
+    ],
+)
+def test_what_no_study_can_be_is_refused(declare, old, new, said):
+    with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
+        declare(STUDY.replace(old, new))
+
+
+def test_a_study_without_arms_or_of_an_unknown_name_is_refused(declare):
+    with pytest.raises(ConfigError, match="it has none"):
+        declare("arms: {}\nseeds: 1\nbudget: {steps: 1}")
+    with pytest.raises(ConfigError, match="Did you mean quickstart"):
+        read_declaration("quickstar")
+
+
+def test_too_many_members_need_a_yes(declare, paths):
+    many = declare(seeds="600")
+    with pytest.raises(ConfigError, match="1,200 members are more than 1,000; add yes=true"):
+        open_study(many, paths)
+    assert open_study(declare(seeds="[7]"), paths, yes=True).declaration.size == 2
+
+
+def test_words_replace_what_the_file_says(declare):
+    declared = declare(seeds="[4,5]", budget__examples="64", primary="kid", evaluate__n="50", name="other")
+    assert (declared.seeds, declared.budget, declared.primary) == ([4, 5], ("examples", 64), "kid")
+    assert (declared.name, declared.evaluate) == ("other", {"n": 50})
+    with pytest.raises(ConfigError, match="Did you mean seeds"):
+        declare(seed="3")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("model.beta=2, data.size=16", "data.size is None and 16"),
+        ("model.beta=2, data=colors", "different data: data.name"),
+        ("model.betta=2", "arm bb: there is no key model.betta"),
+        ("batch_size=100000", "arm bb: batch_size"),
+    ],
+)
+def test_an_arm_with_other_data_or_a_wrong_word_is_refused(declare, paths, words, said):
+    text = STUDY.replace("model.beta=2", words).replace("batch_size=8, ", "")
+    if "colors" in words:  # an arm's own word replaces that of all arms
+        text = text.replace(f"{TINY[:-1]}, model.beta=2", "[model=gpt")
+    with pytest.raises(ConfigError, match=said):
+        open_study(declare(text), paths)
+
+
+def test_pixels_and_images_are_the_same_data(declare, paths):
+    text = STUDY.replace(f"bb: {TINY[:-1]}, model.beta=2]", "bb: [model=gpt_pixels]")
+    assert len(open_study(declare(text), paths).members) == 6
+
+
+# ---------------------------------------------------------------------- freezing
+
+
+def test_members_are_frozen_and_paired(declare, paths):
+    plan = open_study(declare(), paths)
+    assert not plan.folder.exists()
+    plan.write()
+    assert [(m.number, m.name) for m in plan.members][:3] == [(0, "a-0"), (1, "bb-0"), (2, "a-1")]
+    cfg = planning.member_config(plan.folder, 3, paths)
+    assert (cfg["seed"], cfg["name"], cfg["model"]["beta"]) == (1, "bb-1", 2.0)
+    assert cfg["budget"] == {"steps": 2, "epochs": None, "examples": None, "seconds": None}
+
+
+def test_a_study_that_goes_on_reads_no_configuration_again(declare, paths, monkeypatch):
+    open_study(declare(), paths).write()
+    monkeypatch.setattr(planning, "_compose", lambda *_: pytest.fail("composed again"))
+    again = open_study(declare(), paths)
+    assert not again.new
+    assert len(again.members) == 6
+
+
+def test_seeds_and_arms_may_be_added_and_nothing_else_changed(declare, paths):
+    first = open_study(declare(), paths)
+    first.write()
+    more = open_study(declare(seeds="5"), paths)
+    assert more.members[:6] == first.members
+    assert [m.name for m in more.members[6:]] == ["a-3", "bb-3", "a-4", "bb-4"]
+    more.write()
+    for changes, said in (
+        ({"seeds": "4"}, "has seed 4 too"),
+        ({"seeds": "5", "budget__steps": "3"}, "budget"),
+        ({"seeds": "5", "evaluate__n": "3"}, "evaluate"),
+        ({"seeds": "5", "text": STUDY.replace("beta=2", "beta=3")}, "an arm bb with other words"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            open_study(declare(**changes), paths)
+
+
+def test_a_run_of_another_study_is_refused(declare, paths):
+    plan = open_study(declare(), paths)
+    run(plan, paths)
+    other = open_study(declare(text=STUDY.replace("beta=2", "beta=3"), name="other"), paths)
+    other.write()
+    shutil.copytree(plan.folder / "bb-0", other.folder / "bb-0")
+    run_missing(other, paths, program=FAKE)
+    assert "is a run of another study" in other.outcome(other.members[1])["reason"]
+    assert other.outcome(other.members[0])["status"] == "finished"
+
+
+# ---------------------------------------------------------------------- running
+
+
+def test_members_that_go_wrong_are_rows_and_the_others_finish(declare, paths):
+    plan = open_study(declare(with_arms("fails", "diverges", "dies"), seeds="1"), paths)
+    rows = [json.loads(line) for line in run(plan, paths).splitlines()]
+    assert {row["arm"]: row["status"] for row in rows} == {
+        **{"fails": "failed", "diverges": "diverged", "dies": "killed", "a": "finished", "bb": "finished"}
+    }
+    notes = {row["arm"]: row.get("note") for row in rows}
+    assert notes["fails"] == "failed: the fault is in the arm."
+    assert notes["diverges"] == "diverged: a loss is nan."
+    assert notes["dies"] == "killed: by SIGKILL"
+    assert [row["value"] for row in rows if row["status"] != "finished"] == [None] * 3
+    assert not plan.missing()
+    assert [m.arm for m in plan.missing(retry=True)] == ["fails", "diverges", "dies"]
+    assert [m.reason for m in read_study(plan.folder)[1] if m.arm == "dies"] == ["by SIGKILL"]
+
+
+def test_a_deleted_member_is_missing_and_runs_again(declare, paths):
+    plan = open_study(declare(), paths)
+    whole = run(plan, paths)
+    shutil.rmtree(plan.folder / "a-1")
+    without = write_table(plan).read_text().splitlines()
+    assert json.loads(without[2])["note"] == "missing: it has not run, or its folder was deleted"
+    assert [m.name for m in plan.missing()] == ["a-1"]
+    assert run(plan, paths) == whole
+
+
+DRIVER = """
+import sys, json
+from genkit.study import open_study, read_declaration, run_missing
+file, program, paths = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+plan = open_study(read_declaration(file), paths)
+if plan.new: plan.write()
+run_missing(plan, paths, program=program)
+"""
+
+
+@pytest.mark.slow
+def test_a_study_killed_at_five_points_ends_with_the_same_table(declare, paths, tmp_path):
+    declared = declare()
+    whole = run(open_study(declared, {**paths, "runs_dir": str(tmp_path / "whole")}), paths)
+    arguments = [str(tmp_path / "few.yaml"), json.dumps(FAKE), json.dumps(paths)]
+    folder = Path(paths["runs_dir"]) / "few"
+    # Before the plan is written, then with 0, 1, 2 and 4 members at an end and another at work.
+    for ended in (None, 0, 1, 2, 4):
+        study = subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], start_new_session=True)
+        while True:
+            done = len(list(folder.glob("outcomes/*.json")))
+            if (folder.is_dir() or ended is None) and done >= (ended or 0):
+                at_work = [p for p in folder.glob("*-*/run.json") if '"running"' in p.read_text()]
+                if at_work or ended is None:
+                    break
+            assert study.poll() is None
+            time.sleep(0.02)
+        study.kill()
+        study.wait()
+    plan = open_study(declared, paths)
+    assert len(plan.missing()) > 0
+    assert run(plan, paths) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+        ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=2"],
+    ],
+)
+def test_launchers_run_what_the_plain_one_runs(declare, paths, tmp_path, launcher):
+    text = with_arms("fails")
+    plan = open_study(declare(text, seeds="1"), paths)
+    elsewhere = {**paths, "runs_dir": str(tmp_path / "plain")}
+    assert run(plan, paths, launcher=launcher) == run(open_study(declare(text, seeds="1"), elsewhere), paths)
+    assert plan.outcome(plan.members[0])["status"] == "failed"
+
+
+# ---------------------------------------------------------------------- the command line
+
+
+def test_dry_says_what_would_run_and_writes_nothing(genkit, declare, tmp_path):
+    declare()
+    file, where = tmp_path / "few.yaml", f"paths.runs_dir={tmp_path / 'runs'}"
+    code, out, _ = genkit("study", f"study={file}", "dry=true", where)
+    assert code == 0
+    assert "2 arms × 3 seeds = 6 runs of 2 steps; 6 of them to run" in out
+    assert "Too few seeds to tell: with 3 seeds" in out
+    assert "6 seeds can" in out
+    assert "1,200" in genkit("study", f"study={file}", "dry=true", "seeds=600", where)[2]
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "study needs study=NAME"),
+        (["study=nothing"], "there is no study 'nothing'"),
+        (["study=quickstart", "dry=yes"], "write dry=true or dry=false"),
+        (["study=quickstart", "hydra/launcher=slurm"], "there is no hydra/launcher=slurm"),
+        (["study=quickstart", "seeds=2", "seeds=3"], "seeds= is given twice"),
+    ],
+)
+def test_wrong_words_are_one_line(genkit, words, said):
+    code, _, err = genkit("study", *words)
+    assert code == 2
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_real_study_killed_in_a_training_goes_on(tmp_path):
+    """A member that is trained and evaluated; it is killed with its study while it trains."""
+    text = f"""
+common: [data=digits, trainer=cpu, batch_size=8, trainer.val_every=10, trainer.val_batches=1]
+arms: {{a: {TINY}}}
+seeds: 1
+budget: {{steps: 60}}
+evaluate: {{metrics: [likelihood, cost]}}
+"""
+    (tmp_path / "real.yaml").write_text(text)
+    tables = {}
+    for name in ("whole", "killed"):
+        words = [sys.executable, "-m", "genkit", "study", f"study={tmp_path / 'real.yaml'}"]
+        words.append(f"paths.runs_dir={tmp_path / name}")
+        folder = tmp_path / name / "real"
+        if name == "killed":
+            study = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL)
+            while not (folder / "a-0" / "checkpoints" / "last").is_file():
+                assert study.poll() is None
+                time.sleep(0.05)
+            os.killpg(study.pid, signal.SIGKILL)
+            study.wait()
+        done = subprocess.run(words, check=True, capture_output=True, text=True)
+        assert "One arm" in done.stdout
+        rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+        timed = ("training_seconds", "samples_per_second", "training_memory")
+        # The digest is of the whole checkpoint, the clock of its training included.
+        tables[name] = [{**row, "digest": ""} for row in rows if row["metric"] not in timed]
+        assert (folder / "report" / "report.html").is_file()
+    assert tables["killed"] == tables["whole"]
+    assert {row["status"] for row in tables["whole"]} == {"finished"}
+    assert {row["metric"] for row in tables["whole"]} >= {"parameters", "training_flops"}
