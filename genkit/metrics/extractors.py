@@ -63,7 +63,6 @@ class Extractor:
         """Whether its probabilities mean something for data with these classes."""
         return bool(self.classes) and (self.any_classes or tuple(classes) == self.classes)
 
-    @torch.inference_mode()
     def both(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (B, d) float32 and class probabilities (B, K), or None where it does not classify.
 
@@ -71,9 +70,14 @@ class Extractor:
             images: (B, C, H, W), uint8 0 … 255 or floats in [0, 1].
 
         Raises:
-            DataError: not such images, or features that are not finite.
+            DataError: not such images, or a network that makes something else of them.
         """
-        found = self.network(unit(images).to(self.device, non_blocking=True))
+        return self.of_unit(unit(images))
+
+    @torch.inference_mode()
+    def of_unit(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`both` of what `unit` returned."""
+        found = self.network(images.to(self.device, non_blocking=True))
         features, logits = found if isinstance(found, tuple) else (found, None)
         if features.ndim != 2 or len(features) != len(images):
             raise DataError(
@@ -147,10 +151,11 @@ def digits() -> Extractor:
         )
     network = DigitsNetwork()
     network.load_state_dict(load(raw), strict=False)  # without the counters of batch normalisation
+    network.eval().fold()
     side = DigitsNetwork.side
     words = f"luma; bilinear, antialiased, to {side}×{side}"
     classes = tuple(map(str, range(DigitsNetwork.classes)))
-    frozen = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    frozen = network.requires_grad_(False).to(memory_format=torch.channels_last)
     return Extractor("digits", frozen, _versioned(digest), DigitsNetwork.size, words, classes)
 
 

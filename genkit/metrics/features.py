@@ -90,20 +90,20 @@ def collect(extractor: Extractor, batches: Iterable[Tensor]) -> Features:
     keys: list[Tensor] = []
     directions = None
     shape: tuple[int, ...] = ()
-    for images in batches:
-        images = unit(images)
+    for batch in batches:
+        images = unit(batch)
         if directions is None:
             shape = tuple(images.shape[1:])
             directions = directions_of(images[0].numel())
         if tuple(images.shape[1:]) != shape:
             sizes = " and ".join("×".join(map(str, s)) for s in (shape, tuple(images.shape[1:])))
             raise DataError(f"pictures of mixed sizes, {sizes}: bring them to one size first.")
-        found, classes = extractor.both(images)
+        found, classes = extractor.of_unit(images)
         vectors.append(found)
         if classes is not None:
             probabilities.append(classes)
         projections.append(images.flatten(1).cpu() @ directions)
-        keys.append(keys_of(images))
+        keys.append(keys_of(batch))
     if not sum(map(len, vectors)):
         raise DataError("there are no pictures to measure.")
     return Features(
@@ -123,8 +123,10 @@ def directions_of(pixels: int) -> Tensor:
 
 def keys_of(images: Tensor) -> Tensor:
     """A 64-bit hash of each picture as 8-bit pixels; two different ones share it once in 10¹⁹ pairs."""
-    pixels = (images * 255).round().to(torch.uint8).cpu().flatten(1).numpy()
-    hashes = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in np.ascontiguousarray(pixels)]
+    if images.dtype != torch.uint8:
+        images = (images.clamp(0, 1) * 255).round().to(torch.uint8)
+    pixels = np.ascontiguousarray(images.cpu().flatten(1).numpy())
+    hashes = [hashlib.blake2b(row, digest_size=8).digest() for row in pixels]
     return torch.from_numpy(np.frombuffer(b"".join(hashes), dtype="<i8").copy())
 
 

@@ -16,7 +16,6 @@ from genkit.metrics.measure import Measure
 Moments = tuple[Tensor, Tensor]
 PARTS = (1, 2, 4)  # FID∞ fits FID at n, n/2 and n/4 samples
 REPEATS = 8  # times that the samples are dealt into those parts, where d is small
-SPLITS = 4  # times that the samples are dealt into halves for the variance, where d is small
 SMALL = 512
 INFINITE = "the distance of this network's distribution, real pictures held fixed"
 
@@ -105,13 +104,9 @@ def _checked(real: Features, generated: Features, metric: str, least: int) -> tu
     value, variance = with_variance(target, root, generated.vectors)
     if len(generated) >= 2 * (real.size + 1):
         generator = torch.Generator().manual_seed(0)
-        repeats = SPLITS if real.size <= SMALL else 1
-        halves = [
-            with_variance(target, root, generated.vectors[rows])[1]
-            for _ in range(repeats)
-            for rows in torch.randperm(len(generated), generator=generator).chunk(2)
-        ]
-        corrected = 1.5 * variance - 0.25 * sum(halves) / len(halves)
+        deal = torch.randperm(len(generated), generator=generator).chunk(2)
+        halves = [with_variance(target, root, generated.vectors[rows])[1] for rows in deal]
+        corrected = 1.5 * variance - 0.25 * sum(halves) / 2
         variance = min(max(corrected, variance / 2), variance)
     return value, variance
 

@@ -38,7 +38,7 @@ def kid(real: Features, generated: Features) -> Measure:
     # With x fixed, MMD² is a constant plus the mean over pairs of H(i, j) = k(i, j) - f(i) - f(j).
     rows = within - (n - 1) * cross - (cross.sum() - cross)
     both = 2 * (n - 2) * cross.square().sum() + 2 * cross.sum() ** 2  # Σ (f(i) + f(j))² over i ≠ j
-    variance = pair_variance(rows, float(squares - 4 * (within * cross).sum() + both))
+    variance = pair_variance(rows, float(squares - 4 * (within * cross).sum() + both), skewed=True)
     protocol = {**generated.protocol, "kernel": "polynomial", "degree": DEGREE, "version": 1}
     measure = Measure("kid", float(value), "1", "lower", "estimate", n, len(x), protocol=protocol)
     return normal(measure, variance)

@@ -1,0 +1,111 @@
+"""The 95 % intervals of image metrics hold what they say in 92 to 98 % of repetitions.
+
+Larger sizes, and every metric, are in experiments/004_intervals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from genkit.metrics.features import Features
+from genkit.metrics.frechet import fid, fid_infinity, frechet, moments
+from genkit.metrics.images import inception_score
+from genkit.metrics.intervals import pair_variance, part_variance
+from genkit.metrics.kernel import diversity, kid
+from genkit.metrics.measure import Measure
+from genkit.metrics.neighbours import neighbour_measures
+
+ROUNDS = 300
+CASES = {"same": (1.0, 0.0), "off": (1.1, 0.3)}  # scale and shift of the network's distribution
+
+
+def drawn(n: int, case: str, generator: torch.Generator, d: int = 8) -> Features:
+    scale, shift = CASES[case]
+    vectors = torch.randn(n, d, generator=generator) * scale + shift
+    return Features(vectors, vectors.softmax(1))
+
+
+def held(measures: list[Measure], quantity: float) -> float:
+    return float(np.mean([m.low <= quantity <= m.high for m in measures]))
+
+
+def repeated(case: str, n: int, rounds: int, *metrics):
+    """Each metric's measures over many networks' draws of n against one real set of 400."""
+    generator = torch.Generator().manual_seed(5)
+    real = drawn(400, "same", generator)
+    rows = [[m for metric in metrics for m in metric(real, drawn(n, case, generator))] for _ in range(rounds)]
+    return real, [list(column) for column in zip(*rows, strict=True)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_intervals_of_smooth_metrics_cover(case):
+    def smooth(real: Features, generated: Features) -> list[Measure]:
+        paired = [metric(real, generated) for metric in (fid, fid_infinity, kid)]
+        return [*paired, inception_score(generated), diversity(generated)]
+
+    real, columns = repeated(case, 400, ROUNDS, smooth)
+    scale, shift = CASES[case]
+    exact = torch.full((8,), shift, dtype=torch.float64), torch.eye(8, dtype=torch.float64) * scale**2
+    for measures in columns:
+        quantity = float(np.mean([m.value for m in measures]))
+        if measures[0].metric == "fid_infinity":
+            quantity = frechet(moments(real.vectors), exact)
+        assert 0.92 <= held(measures, quantity) <= 0.98, measures[0].metric
+
+
+def test_intervals_of_neighbour_metrics_cover():
+    _, columns = repeated("same", 400, 50, neighbour_measures)
+    for measures in columns:
+        quantity = float(np.mean([m.value for m in measures]))
+        # Few repetitions, for each takes long: one that covers 95 % lies above 0.87 with probability 0.99.
+        assert held(measures, quantity) >= 0.87, measures[0].metric
+        width = np.mean([(m.high - m.low) for m in measures]) / 3.92
+        spread = np.std([m.value for m in measures], ddof=1)
+        assert width / spread == pytest.approx(1.1, abs=0.35), measures[0].metric
+
+
+def test_the_variance_of_a_mean_over_pairs_is_unbiased():
+    """Of products x·y, where the mean over pairs has a variance in closed form: 4μ²σ²/n + 2σ⁴/n(n - 1)."""
+    generator = np.random.default_rng(0)
+    n, mean = 12, 0.7
+    found = []
+    for _ in range(4000):
+        x = generator.normal(mean, 1, n)
+        h = np.outer(x, x)
+        np.fill_diagonal(h, 0)
+        found.append(pair_variance(torch.from_numpy(h.sum(1)), float((h**2).sum())))
+    exact = 4 * mean**2 / n + 2 / (n * (n - 1))
+    assert np.mean(found) == pytest.approx(exact, rel=0.06)
+
+
+def test_the_variance_from_parts_is_that_of_a_mean_and_follows_cells_that_fill_up():
+    generator = np.random.default_rng(1)
+    n = 400
+    x = generator.normal(size=n)
+
+    def mean(place: np.ndarray, parts: int) -> list[float]:
+        return [float(x[place == part].mean()) for part in range(parts)]
+
+    assert part_variance(mean, n, {2: 300, 4: 100}, (-2.0, 0.0)) == pytest.approx(x.var(ddof=1) / n, rel=0.3)
+
+    # n balls into 100 cells of unequal size: Var of the share of occupied ones, in closed form and estimated.
+    chances = generator.gamma(3, size=100)
+    chances /= chances.sum()
+
+    def occupied(balls: np.ndarray) -> float:
+        return len(np.unique(balls)) / 100
+
+    estimates, values = [], []
+    for _ in range(40):
+        balls = generator.choice(100, n, p=chances)
+        values.append(occupied(balls))
+        parts = lambda place, count, balls=balls: [occupied(balls[place == p]) for p in range(count)]  # noqa: E731
+        estimates.append(part_variance(parts, n, {2: 60, 4: 30, 8: 12}, (-4.0, 0.5)))
+    empty = (1 - chances) ** n
+    both = np.clip(1 - chances[:, None] - chances[None], 0, None) ** n
+    np.fill_diagonal(both, empty)
+    exact = float((both - np.outer(empty, empty)).sum()) / 100**2
+    assert np.median(estimates) == pytest.approx(exact, rel=0.4)
+    assert len(set(values)) > 1
