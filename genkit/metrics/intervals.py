@@ -57,7 +57,7 @@ def pair_variance(rows: Tensor, squares: float, skewed: bool = False) -> float:
         rows: (n,) sums over j ≠ i of H(i, j).
         squares: the sum over i ≠ j of H(i, j)².
         skewed: H may be nearly degenerate, as that of a distance is near zero.  The mean is then skewed, and
-            a normal interval too short; half of what a jackknife has too much, ζ₂/n², makes up for it.
+            a normal interval too short; a quarter of what a jackknife has too much, ζ₂/2n², makes up for it.
     """
     n = len(rows)
     pairs = n * (n - 1)
@@ -66,7 +66,7 @@ def pair_variance(rows: Tensor, squares: float, skewed: bool = False) -> float:
     spread = float(((rows - (n - 1) * mean) ** 2).sum())
     estimate = (4 * spread - 2 * centred) / (pairs * (n - 2) * (n - 3))
     estimate = max(estimate, 2 * centred / pairs**2)  # all that is left of it where H is degenerate
-    return estimate + (centred / (pairs * n**2) if skewed else 0.0)
+    return estimate + (centred / (2 * pairs * n**2) if skewed else 0.0)
 
 
 def part_variance(

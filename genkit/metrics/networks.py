@@ -57,8 +57,10 @@ class DigitsNetwork(nn.Module):
         """Put the fixed normalisation into the convolutions: the same features, a quarter faster."""
         for block in self.body:
             if isinstance(block, nn.Sequential):
-                block[0] = fuse_conv_bn_eval(block[0], block[1])
-                block[1] = nn.Identity()
+                convolution, normalisation = block[0], block[1]
+                assert isinstance(convolution, nn.Conv2d)
+                assert isinstance(normalisation, nn.BatchNorm2d)
+                block[0], block[1] = fuse_conv_bn_eval(convolution, normalisation), nn.Identity()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) in [0, 1] to features (B, 64) and logits (B, 10)."""
