@@ -4,7 +4,7 @@
         [threads=2] [out=FILE.json]
 
 MNIST at 64×64×1, batch 64, width 64, 100 latents: the example's defaults but for the data.  Timed is the
-median step from the fourth on, as the example's own lines and genkit's own steps follow each other; loading
+median step from the third on, as the example's own lines and genkit's own steps follow each other; loading
 of data is in it, pictures and checkpoints are not.  `peer.examples` is a checkout of pytorch/examples and
 `data_dir` holds MNIST/raw.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from alternating import compare, environment
 
-WARM_UP = 3
+WARM_UP = 2
 CHILD = """
 import statistics, sys, time
 import genkit
