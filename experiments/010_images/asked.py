@@ -3,7 +3,8 @@
     python experiments/010_images/asked.py RUN [RUN …]
 
 For each run a small convolutional classifier is trained on the run's own training images, tested on its test
-images, and asked about 100 samples of each class.
+images, and asked about 100 samples of each class.  Of a model that takes no label, the classes of as many
+samples are counted.
 """
 
 from __future__ import annotations
@@ -67,16 +68,21 @@ def ask(run: str) -> dict[str, object]:
     assert train.labels is not None
     assert test.labels is not None
     network = trained(train.data, train.labels, len(names))
-    samples = opened.module.sample(EACH, seed=0, batch_size=200, label=list(names))
-    drawn = torch.from_numpy(samples.images).permute(0, 3, 1, 2).float() / 255
-    right = judged(network, drawn) == torch.arange(len(names)).repeat_interleave(EACH)
-    shares = right.float().view(-1, EACH).mean(1)
+    on_test = float((judged(network, test.data) == test.labels).float().mean())
+    told: dict[str, object] = {"run": opened.name, "classifier_on_test": round(on_test, 4)}
+    asks = "label" in [option.name for option in opened.module.options]
+    how = {"label": list(names)} if asks else {}
+    samples = opened.module.sample(EACH if asks else EACH * len(names), seed=0, batch_size=200, **how)
+    found = judged(network, torch.from_numpy(samples.images).permute(0, 3, 1, 2).float() / 255)
+    if not asks:
+        shares = torch.bincount(found, minlength=len(names)) / len(found)
+        return {**told, "shares": dict(zip(names, [round(float(s), 3) for s in shares], strict=True))}
+    right = (found == torch.arange(len(names)).repeat_interleave(EACH)).float()
+    shares = right.view(-1, EACH).mean(1)
     return {
-        "run": opened.name,
-        "classifier_on_test": round(float((judged(network, test.data) == test.labels).float().mean()), 4),
-        "of_the_asked_class": round(float(right.float().mean()), 4),
+        **told,
+        "of_the_asked_class": round(float(right.mean()), 4),
         "least_class": {names[int(shares.argmin())]: round(float(shares.min()), 3)},
-        "samples": len(right),
     }
 
 

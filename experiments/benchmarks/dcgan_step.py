@@ -1,16 +1,18 @@
 """Seconds of a DCGAN's training step, of genkit and of pytorch/examples, each in a process of its own.
 
     python experiments/benchmarks/dcgan_step.py peer.examples=DIR data_dir=DIR [rounds=3] [steps=20]
-        [threads=2] [out=FILE.json]
+        [threads=2] [clock=wall|cpu] [out=FILE.json]
 
 MNIST at 64×64×1, batch 64, width 64, 100 latents: the example's defaults but for the data.  Timed is the
 median step from the third on, as the example's own lines and genkit's own steps follow each other; loading
 of data is in it, pictures and checkpoints are not.  `peer.examples` is a checkout of pytorch/examples and
-`data_dir` holds MNIST/raw.
+`data_dir` holds MNIST/raw.  `clock=cpu` counts the time of the processors that a process had, for a machine
+with other work; take threads=1 with it, because waiting threads spin.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import statistics
 import subprocess
@@ -24,6 +26,7 @@ from pathlib import Path
 from alternating import compare, environment
 
 WARM_UP = 2
+CLOCKS = {"wall": "perf_counter", "cpu": "process_time"}
 CHILD = """
 import statistics, sys, time
 import genkit
@@ -31,14 +34,14 @@ from pytorch_lightning.callbacks import Callback
 class Clock(Callback):
     times = []
     def on_train_batch_end(self, *rest):
-        self.times.append(time.perf_counter())
+        self.times.append(time.%s())
 genkit.train(sys.argv[1:], callbacks=[Clock()])
 times = Clock.times
 print("median", statistics.median(b - a for a, b in zip(times[%d:], times[%d + 1:])))
 """
 
 
-def of_genkit(data_dir: str, steps: int, threads: int) -> float:
+def of_genkit(data_dir: str, steps: int, threads: int, clock: str) -> float:
     with tempfile.TemporaryDirectory() as runs:
         words = [
             "model=dcgan",
@@ -56,14 +59,21 @@ def of_genkit(data_dir: str, steps: int, threads: int) -> float:
             f"paths.runs_dir={runs}",
         ]
         words += [f"trainer.val_every={steps + WARM_UP}"]
-        child = [sys.executable, "-c", CHILD % (WARM_UP, WARM_UP), *words]
+        child = [sys.executable, "-c", CHILD % (CLOCKS[clock], WARM_UP, WARM_UP), *words]
         done = subprocess.run(child, env=environment(threads), capture_output=True, text=True, check=True)
     return float(re.findall(r"median ([\d.e-]+)", done.stdout)[-1])
 
 
-def of_the_example(folder: Path, data_dir: str, steps: int, threads: int) -> float:
+def processor_seconds(pid: int) -> float:
+    """Of a process, user and system (proc(5), fields 14 and 15 of stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def of_the_example(folder: Path, data_dir: str, steps: int, threads: int, clock: str) -> float:
     script = (folder / "dcgan" / "main.py").absolute()
     options = ["--dataset", "mnist", "--dataroot", data_dir, "--niter", "1", "--manualSeed", "0"]
+    options += ["--workers", "0"] if clock == "cpu" else []  # all of its time in one process
     times: list[float] = []
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, str(script), *options, "--outf", out]
@@ -73,7 +83,8 @@ def of_the_example(folder: Path, data_dir: str, steps: int, threads: int) -> flo
             assert process.stdout is not None
             for line in process.stdout:
                 if re.match(r"\[\d+/\d+\]\[\d+/\d+\] Loss_D", line):
-                    times.append(time.perf_counter())
+                    cpu = clock == "cpu"
+                    times.append(processor_seconds(process.pid) if cpu else time.perf_counter())
                 if len(times) > steps + WARM_UP:
                     process.kill()
     later = times[WARM_UP:]
@@ -83,12 +94,12 @@ def of_the_example(folder: Path, data_dir: str, steps: int, threads: int) -> flo
 def main(words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words)
     threads, steps = int(given.get("threads", 2)), int(given.get("steps", 20))
-    data_dir = given["data_dir"]
-    contestants = {"genkit": partial(of_genkit, data_dir, steps, threads)}
+    data_dir, clock = given["data_dir"], given.get("clock", "wall")
+    contestants = {"genkit": partial(of_genkit, data_dir, steps, threads, clock)}
     if peer := given.get("peer.examples"):
-        contestants["pytorch/examples"] = partial(of_the_example, Path(peer), data_dir, steps, threads)
+        contestants["pytorch/examples"] = partial(of_the_example, Path(peer), data_dir, steps, threads, clock)
     rounds = int(given.get("rounds", 3))
-    compare(contestants, rounds, "s a step", given.get("out"), threads=threads, steps=steps)
+    compare(contestants, rounds, f"s a step ({clock})", given.get("out"), threads=threads, steps=steps)
 
 
 if __name__ == "__main__":
