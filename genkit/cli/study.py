@@ -57,7 +57,11 @@ def _run(plan: Plan, paths: Mapping[str, str], launcher: Sequence[str], retry: b
     with lock:
         if plan.new:
             plan.write()
-        run_missing(plan, paths, launcher, retry=retry)
+        try:
+            run_missing(plan, paths, launcher, retry=retry)
+        except KeyboardInterrupt as error:
+            error.add_note("What ran is saved; the same command goes on.")
+            raise
         table = write_table(plan)
         from genkit.report import report
 

@@ -24,12 +24,16 @@ import yaml
 
 from genkit import config
 from genkit.core.errors import ConfigError, nearest
+from genkit.rows import GROUPS
 
 KEYS = ("name", "question", "arms", "common", "seeds", "budget", "primary", "evaluate")
 UNITS = ("steps", "examples", "seconds", "flops")
-# Of an evaluation: what changes the numbers, or what there is of them.
-EVALUATE = ("n", "seed", "split", "extractor", "metrics", "weights", "importance_samples", "stride")
-EVALUATE_MORE = ("batch_size", "checkpoint")
+EVALUATE = (
+    *("n", "seed", "split", "extractor", "metrics", "weights", "importance_samples", "stride"),
+    *("batch_size", "checkpoint"),
+)
+COUNTS = ("n", "seed", "importance_samples", "stride", "batch_size")
+CHOICES = {"metrics": GROUPS, "split": ("train", "validation", "test"), "weights": ("ema", "raw")}
 MAX_MEMBERS = 1_000
 # What the study itself decides for its members.
 OWN = ("seed", "name", "resume", "init_from", "accept_new_data", "debug")
@@ -237,7 +241,15 @@ def _budget(budget: Any, where: str) -> tuple[str, float]:
 def _evaluate(settings: Any, where: str) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise ConfigError(f"{where}: evaluate: is no mapping; write evaluate: {{n: 1000}}.")
-    for key in settings:
-        if key not in (*EVALUATE, *EVALUATE_MORE):
+    for key, value in settings.items():
+        if key not in EVALUATE:
             raise ConfigError(f"{where}: evaluate has no {key}.{nearest(str(key), EVALUATE)}")
+        if key in COUNTS and not (type(value) is int and value >= (0 if key == "seed" else 1)):
+            raise ConfigError(f"{where}: evaluate: {key}={value} is no number of its kind; give 1 or more.")
+        values = value if isinstance(value, list) else [value]
+        for one in values if key in CHOICES else ():
+            if one not in CHOICES[key]:
+                raise ConfigError(f"{where}: evaluate: {key}={one}.{nearest(str(one), CHOICES[key])}")
+    if isinstance(settings.get("metrics"), str):
+        settings = {**settings, "metrics": [settings["metrics"]]}
     return settings

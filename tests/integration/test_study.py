@@ -84,6 +84,9 @@ def with_arms(*names):
         ("batch_size=8", "seed=8", "the study decides seed"),
         ("batch_size=8", "budget.steps=8", "the study decides budget.steps"),
         ("question: Which?", "evaluate: {samples: 3}", "evaluate has no samples"),
+        ("question: Which?", "evaluate: {metrics: [image]}", "Did you mean images?"),
+        ("question: Which?", "evaluate: {split: tests}", "Did you mean test?"),
+        ("question: Which?", "evaluate: {n: 0}", "n=0 is no number of its kind"),
         ("question: Which?", "name: ../up", "cannot name a study"),
         ("question: Which?", "question: [", "cannot be read"),
     ],
@@ -330,3 +333,15 @@ evaluate: {{metrics: [likelihood, cost]}}
     assert tables["killed"] == tables["whole"]
     assert {row["status"] for row in tables["whole"]} == {"finished"}
     assert {row["metric"] for row in tables["whole"]} >= {"parameters", "training_flops"}
+
+
+def test_a_budget_of_operations_is_counted_by_hand(declare, paths):
+    """A perceptron on 64 pixels: 6 operations a weight, 2 less where no gradient of the input is needed."""
+    text = STUDY.replace("model.width=4,", "model.network=mlp,").replace("{steps: 2}", "{flops: 1.0e8}")
+    plan = open_study(declare(text), paths)
+    first, others = 64 * 16, 16 * 2 * 4 + 4 * 16 + 16 * 64
+    a_step = 8 * (6 * (first + others) - 2 * first)
+    plan.write()
+    assert planning.member_config(plan.folder, 0, paths)["budget"]["steps"] == 1e8 // a_step
+    with pytest.raises(ConfigError, match=r"arm a: a step takes .* give at least a step"):
+        open_study(declare(text, budget__flops="9", name="small"), paths)
