@@ -96,6 +96,7 @@ EVALUATE_WORDS = """\
   split=test                what they are compared with: train | validation | test
   metrics=                  of likelihood, images, texts, memorisation, cost (default: all that there can be)
   extractor=                of the features of images: digits | random | inception (default: what fits)
+  featuriser=ngrams         of texts, for MAUVE: ngrams | own (the run's network)
   importance_samples=1      of a likelihood that is a bound
   out=FILE.jsonl            rows go there instead of the run's evaluation.jsonl
   stride= weights=ema batch_size=64 device=auto   as in scoring and sampling"""

@@ -22,6 +22,7 @@ WORDS = (
     Option("split", "text", "test", "of the run's data", choices=("train", "validation", "test")),
     Option("extractor", "text", None, "of the features of images"),
     Option("metrics", "text", None, "groups of metrics"),
+    Option("featuriser", "text", "ngrams", "of texts, for MAUVE", choices=("ngrams", "own")),
     Option("weights", "text", "ema", "ema or raw"),
     Option("batch_size", "int", 64, "samples drawn at once", low=1, high=1_000_000),
     Option("importance_samples", "int", 1, "of a likelihood that is a bound", low=1, high=100_000),
@@ -157,6 +158,8 @@ def _check(
             raise ConfigError(f"metrics={name}: {reason}.")
     if spec.is_text and settings["extractor"] is not None:
         raise ConfigError(f"extractor= is for images, and {folder.name} draws texts; leave it out.")
+    if not spec.is_text and settings["featuriser"] != "ngrams":
+        raise ConfigError(f"featuriser= is for texts, and {folder.name} draws images; leave it out.")
     cfg = config.load_frozen(folder / runs.CONFIG)
     reopen(cfg["data"], paths, config.view(cfg), record).split(settings["split"])
     check_writable(folder)

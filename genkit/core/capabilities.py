@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from genkit.core.batch import Batch
+from genkit.core.errors import ConfigError
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
 
@@ -59,6 +60,14 @@ class TokenLikelihood(ABC):
 
         T is at most `context`.  -1 stands beyond the end of a row, and its log-probability is 0.
         """
+
+    def token_features(self, tokens: Tensor) -> Tensor:
+        """What the network makes of each token and those before it, (B, T, D) of int64 (B, T).
+
+        Raises:
+            ConfigError: this network has no such thing.
+        """
+        raise ConfigError(f"{type(self).__name__} has no features of tokens; leave featuriser=own out.")
 
 
 class LatentSpace(ABC):

@@ -28,6 +28,7 @@ class Settings:
         metrics: the groups to measure; None: all that the model and its data allow.
         importance_samples: k of a likelihood that is a bound.
         stride: tokens that a window of a text scores.
+        featuriser: of texts, for MAUVE: "ngrams", the same for all runs, or "own", the run's network.
     """
 
     n: int | None = None
@@ -40,6 +41,7 @@ class Settings:
     batch_size: int = 64
     importance_samples: int = 1
     stride: int | None = None
+    featuriser: str = "ngrams"
 
 
 @dataclass

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from genkit.core.capabilities import TokenLikelihood
 from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import TokenSpec
 from genkit.core.tokens import Codec
@@ -20,7 +22,9 @@ from genkit.metrics.measure import Measure
 
 N = 500
 PIECE = 200_000  # tokens decoded at once
-FEATURISER = "hashed runs of 1 to 3 characters"
+BATCH = 64
+Featuriser = Callable[[Sequence[str]], np.ndarray]  # texts to (n, d)
+NGRAMS: tuple[str, Featuriser] = ("hashed runs of 1 to 3 characters", ngram_features)
 
 
 @dataclass
@@ -90,10 +94,36 @@ class Texts:
     def quality(self) -> Found:
         real, floor, against = self._roles()
         refused: list[str] = []
-        model = style(self.generated, real, refused)
+        featuriser = self._featuriser()
+        model = style(self.generated, real, refused, featuriser)
         if not model:
             raise DataError(refused[0])
-        return Found(model, style(floor, against), style(self.unigrams(), real), reasons(refused))
+        least = style(floor, against, None, featuriser)
+        noise = style(self.unigrams(), real, None, featuriser)
+        return Found(model, least, noise, reasons(refused))
+
+    def _featuriser(self) -> tuple[str, Featuriser]:
+        if self.subject.settings.featuriser == "ngrams":
+            return NGRAMS
+        return f"own network {str(self.subject.module.origin['digest'])[:12]}, last state", self._own_features
+
+    @torch.no_grad()
+    def _own_features(self, texts: Sequence[str]) -> np.ndarray:
+        """The network's state after the last token of each text, of which it reads the end, (n, D)."""
+        module, codec = self.subject.module, self.spec.codec
+        if not isinstance(module, TokenLikelihood):
+            raise ConfigError(f"mauve by featuriser=own: {type(module).__name__} reads no tokens.")
+        found = []
+        with module.weights(self.subject.settings.weights):
+            for start in range(0, len(texts), BATCH):
+                encoded = [codec.encode(text)[-module.context :] for text in texts[start : start + BATCH]]
+                rows = np.full((len(encoded), max(1, *map(len, encoded))), codec.start)
+                for row, ids in zip(rows, encoded, strict=True):
+                    row[: len(ids)] = ids
+                states = module.token_features(torch.from_numpy(rows).to(module.device))
+                last = torch.tensor([max(1, len(ids)) - 1 for ids in encoded], device=states.device)
+                found.append(states[torch.arange(len(last)), last].float().cpu().numpy())
+        return np.concatenate(found)
 
     def memory(self) -> Found:
         real, floor, against = self._roles()
@@ -129,7 +159,12 @@ def stretches(tokens: np.ndarray, length: int) -> list[np.ndarray]:
     return [tokens[i : i + length] for i in range(0, len(tokens) - length + 1, length)]
 
 
-def style(texts: Sequence[str], real: Sequence[str], refused: list[str] | None = None) -> list[Measure]:
+def style(
+    texts: Sequence[str],
+    real: Sequence[str],
+    refused: list[str] | None = None,
+    featuriser: tuple[str, Featuriser] | None = None,
+) -> list[Measure]:
     """Everything that looks at texts beside real ones.
 
     Args:
@@ -137,13 +172,14 @@ def style(texts: Sequence[str], real: Sequence[str], refused: list[str] | None =
             beside a model's, and need no costly interval.
     """
     draws = 0 if refused is None else DRAWS
+    name, of = featuriser or NGRAMS
     parts: list[Callable[[], Measure | list[Measure]]] = [
         lambda: text.distinct(texts),
         lambda: text.self_bleu(texts),
         lambda: text.repetition(texts),
         lambda: text.lengths(texts),
         lambda: text.vocabulary_overlap(texts, real),
-        lambda: mauve(ngram_features(texts), ngram_features(real), FEATURISER, draws=draws),
+        lambda: mauve(of(texts), of(real), name, draws=draws),
     ]
     return measured(parts, [] if refused is None else refused)
 

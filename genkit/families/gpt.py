@@ -160,6 +160,9 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
     def token_log_likelihood(self, tokens: Tensor) -> Tensor:
         return -self._token_nll(tokens, reduction="none")
 
+    def token_features(self, tokens: Tensor) -> Tensor:
+        return self.network.features(tokens.clamp(min=0))
+
     # ------------------------------------------------------------------ samples
 
     def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:

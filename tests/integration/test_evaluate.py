@@ -72,6 +72,15 @@ def test_a_run_of_texts_gets_the_panel_of_texts(trained, genkit, tmp_path):
     assert {"distinct_4", "self_bleu", "loops", "vocabulary_overlap", "copied_span"} <= set(model)
 
 
+def test_mauve_by_the_runs_own_network(trained):
+    found = evaluate(trained("gpt"), "last", n=60, metrics=("texts",), featuriser="own")
+    model, floor, ceiling = (by_role(found, role)["mauve"] for role in ("model", "floor", "ceiling"))
+    assert model["protocol"]["features"] == 16  # model.n_embd
+    assert model["protocol"]["featuriser"].startswith(f"own network {model['digest'][:12]}")
+    assert floor["value"] > model["value"]
+    assert floor["value"] > ceiling["value"]
+
+
 def test_rows_are_appended_to_the_run(trained):
     run = trained("gpt")
     for expected in (1, 2):
@@ -201,6 +210,7 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(trained, genkit, tmp_pa
         ([f"run={gpt}", "metrics=images"], 2, "metrics=images: the run draws texts"),
         ([f"run={vae}", "metrics=image"], 2, "Did you mean images?"),
         ([f"run={gpt}", "extractor=digits"], 2, "extractor= is for images"),
+        ([f"run={vae}", "featuriser=own"], 2, "featuriser= is for texts"),
         ([f"run={vae}", "extractor=digit"], 2, "Did you mean digits?"),
         ([f"run={vae}", "checkpoint=step-3"], 3, "step-4, step-2"),
         ([f"run={vae}", "n=0"], 2, "n takes an integer from 1"),

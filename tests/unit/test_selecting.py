@@ -1,12 +1,14 @@
 """The metric of samples that picks the best checkpoint: its value, what it leaves alone, what is refused."""
 
+import numpy as np
 import pytest
 import torch
 
 from genkit import config
 from genkit.core.errors import ConfigError
 from genkit.data import open_dataset
-from genkit.data.real import as_samples, pictures, real_pictures, spaced, unchanged
+from genkit.data.dataset import TokenWindows
+from genkit.data.real import as_samples, pictures, real_pictures, same, spaced, unchanged
 from genkit.families.dcgan import DCGAN
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import collect
@@ -49,6 +51,15 @@ def test_validation_pictures_are_not_augmented(digits):
     assert torch.equal(plain, again)
     assert torch.equal(plain[0, 0] * 16, torch.from_numpy(train.images[train.rows[rows[0]], 0]).float())
     assert train.augmentation is not None
+
+
+def test_two_names_of_one_part_are_told_from_two_parts(digits):
+    tokens = np.arange(100)
+    one, again, other = (TokenWindows(t, 8, moving=False) for t in (tokens, tokens.copy(), tokens + 1))
+    assert same(one, again)
+    assert not same(one, other)
+    assert same(digits.split("test"), digits.split("validation"))  # the data has no third part
+    assert not same(digits.split("test"), digits.split("train"))
 
 
 def test_which_metrics_are_of_samples():
