@@ -104,7 +104,7 @@ def _plain(row: Mapping[str, Any]) -> Row:
 
 
 def column(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The rows of one metric that may stand below one another.
+    """The rows of one metric that may stand below one another; exact numbers and bounds may, and say so.
 
     Raises:
         ConfigError: they were measured by different protocols, on different data or numbers of examples.
@@ -113,12 +113,20 @@ def column(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     first = next(iter(rows), None)
     for row in rows:
         assert first is not None
-        if any(row[key] != first[key] for key in ("fingerprint", "judged", "unit", "kind")):
+        if _sort(row) != _sort(first):
             raise ConfigError(
                 f"{row['metric']} of {row['run']} and of {first['run']} do not belong in one column:"
                 f" {_difference(first, row)}."
             )
     return rows
+
+
+def _sort(row: Mapping[str, Any]) -> tuple[object, ...]:
+    """What two numbers of one column share; how tight a bound is belongs to the number."""
+    bounded = row["kind"] == "bound"
+    protocol = {key: value for key, value in row["protocol"].items() if not (bounded and key == "k")}
+    kind = "exact" if bounded else row["kind"]
+    return row["metric"], kind, row["unit"], row["n"], row["n_real"], row["judged"], protocol
 
 
 def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
@@ -183,12 +191,17 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Panel:
         column(same)
         by_name = {_name(row): row for row in same}
         better = {"lower": "↓", "higher": "↑"}.get(same[0]["direction"], "")
-        cells.append((f"{metric} {better}".strip(), *(valued(by_name.get(name)) for name in names)))
+        cells.append((f"{metric} {better}".strip(), *(_told(by_name.get(name)) for name in names)))
     return Panel(("metric", *names), cells, notes(models))
 
 
 def _name(row: Mapping[str, Any]) -> str:
     return f"{row['run']}/{row['checkpoint']}".rstrip("/")
+
+
+def _told(row: Mapping[str, Any] | None) -> str:
+    """A value, and whether it is a bound on the exact one."""
+    return f"≤ {valued(row)}" if row is not None and row["kind"] == "bound" else valued(row)
 
 
 def valued(row: Mapping[str, Any] | None) -> str:

@@ -59,6 +59,12 @@ def test_numbers_of_different_protocols_refuse_one_column(other, said):
         rows.comparison([row(), row(run="b", **other)])
 
 
+def test_a_bound_stands_beside_an_exact_number_and_says_so():
+    bound = row("nll", 8.0, 7.8, 8.2, run="b", kind="bound", protocol={"k": 5})
+    made = rows.comparison([row("nll", 7.0, 6.8, 7.2, kind="exact"), bound])
+    assert made.cells == [("nll ↓", "7.00 [6.80, 7.20]", "≤ 8.00 [7.80, 8.20]")]
+
+
 def test_numbers_of_one_protocol_stand_side_by_side():
     none = rows.missing("nll", "nats", "a GAN has none")
     place = {"run": "b", "checkpoint": "last", "role": "model", "data": "x", "judged": "fff", "split": "test"}
