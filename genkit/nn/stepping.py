@@ -66,7 +66,7 @@ class _Attention:
         config = network.config
         self._network, self._cache = network, cache
         self._heads, self._kv_heads, self._width = config.n_head, config.kv_heads, config.head_width
-        self._qk_norm = config.qk_norm
+        self._qk_norm, self._scale = config.qk_norm, config.head_width**-0.5
         self._padding: Tensor | None = None
         self._hidden: Tensor | None = None  # (B, 1, 1, S): -inf at the padding of each row
 
@@ -110,8 +110,11 @@ class _Attention:
         new_values[layer].copy_(v)
         # The heads of a group are its queries: as many rows, none of which needs a mask of its own.
         q = q.reshape(-1, G, H // G, E)
-        y = F.scaled_dot_product_attention(q, keys[layer], values[layer], self._mask)
-        return y.reshape(-1, H * E)
+        # Two products read the cache a little faster than a fused kernel, made for many queries a head, does.
+        scores = (q * self._scale) @ keys[layer].mT  # (B, G, H/G, T)
+        if self._mask is not None:
+            scores += self._mask
+        return (scores.softmax(-1) @ values[layer]).reshape(-1, H * E)
 
 
 def _norm(norm: nn.Module) -> Map:
