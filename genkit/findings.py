@@ -26,7 +26,8 @@ class Rule:
         above: whether too much of it is wrong, or too little.
         threshold: in the measure's own unit.
         patience: measurements in a row that must agree.
-        after: share of the budget that is spent before the rule is asked; a beginning looks like a failure.
+        after, since: share of the budget, and steps, before which the rule is not asked; a beginning looks
+            like a failure.
         advice: what to do.
     """
 
@@ -38,11 +39,12 @@ class Rule:
     advice: str
     patience: int = 2
     after: float = 0.2
+    since: int = 20
 
     def broken(self, measured: Mapping[str, Any]) -> bool:
         """Whether one measurement is on the wrong side; False where the number is not reported."""
         value = measured.get(self.measure)
-        if value is None or measured["progress"] < self.after:
+        if value is None or measured["progress"] < self.after or measured["step"] < self.since:
             return False
         return value > self.threshold if self.above else value < self.threshold
 

@@ -12,7 +12,7 @@ HIGH = Rule("high", "error", "x", above=True, threshold=1.0, advice="lower it.",
 
 def history(*values, measure="x", start=0.2):
     return [
-        {"step": 10 * (i + 1), "progress": start + 0.1 * i, measure: value} for i, value in enumerate(values)
+        {"step": 20 * (i + 1), "progress": start + 0.1 * i, measure: value} for i, value in enumerate(values)
     ]
 
 
@@ -21,10 +21,10 @@ def history(*values, measure="x", start=0.2):
     [
         ((0.5, 0.9, 1.0), None, None),  # the threshold itself is allowed
         ((2.0, 0.5, 2.0, 0.5), None, None),  # never twice in a row
-        ((0.5, 2.0, 3.0), 30, None),
-        ((2.0, 3.0, 4.0), 20, None),  # settled once
-        ((2.0, 3.0, 0.5), 20, 30),
-        ((2.0, 3.0, 0.5, 2.0, 2.5), 50, None),  # it came again
+        ((0.5, 2.0, 3.0), 60, None),
+        ((2.0, 3.0, 4.0), 40, None),  # settled once
+        ((2.0, 3.0, 0.5), 40, 60),
+        ((2.0, 3.0, 0.5, 2.0, 2.5), 100, None),  # it came again
     ],
 )
 def test_a_rule_is_broken_by_a_stretch_of_measurements(values, step, until):
@@ -36,12 +36,14 @@ def test_a_rule_is_broken_by_a_stretch_of_measurements(values, step, until):
 def test_a_finding_says_what_where_and_what_to_do():
     (found,) = judge(history(2.0, 3.0), [HIGH])
     assert (found.code, found.severity, found.value, found.threshold) == ("high", "error", 3.0, 1.0)
-    assert str(found) == "error: high at step 20: x is 3, above 1. lower it."
+    assert str(found) == "error: high at step 40: x is 3, above 1. lower it."
 
 
 def test_the_beginning_of_a_training_is_not_judged():
     assert not judge(history(9.0, 9.0, start=0.0), [HIGH])
     assert judge(history(9.0, 9.0, start=0.2), [HIGH])
+    short = [{**row, "step": i + 1} for i, row in enumerate(history(9.0, 9.0, 9.0))]
+    assert not judge(short, [HIGH])
 
 
 def test_what_a_model_does_not_report_is_not_judged():
