@@ -245,17 +245,26 @@ class History(Callback):
 
 
 class Progress(RichProgressBar):
-    """Lightning's bar with the family's own terms and the budget in place of Lightning's epochs."""
+    """Lightning's bar with as many of the family's own terms as stand on its line."""
 
-    def __init__(self, start_step: int, steps_per_epoch: int) -> None:
-        super().__init__(refresh_rate=5)
-        self.start_step, self.steps_per_epoch = start_step, steps_per_epoch
+    BAR = 64  # columns that the bar itself takes, with counts, times and rate
 
     def _get_train_description(self, current_epoch: int) -> str:
-        return f"Epoch {1 + self.trainer.global_step // self.steps_per_epoch}"
+        return "training"  # the stream of batches is one epoch to Lightning, whatever it is of the data
 
     def get_metrics(self, trainer: pl.Trainer, module: GenerativeModule) -> dict[str, Any]:  # type: ignore[override]
-        return {k: f"{v:.4g}" for k, v in {**plain_terms(module.terms), **validated(trainer)}.items()}
+        """The first term and the validated ones before the rest."""
+        terms = plain_terms(module.terms)
+        first = dict(list(terms.items())[:1])
+        room = (self._console.width if self._console is not None else 80) - self.BAR
+        shown: dict[str, str] = {}
+        for name, value in {**first, **validated(trainer), **terms}.items():
+            shown[name] = f"{value:.4g}"
+            room -= len(f"{name}: {shown[name]} ")
+            if room < 0 and len(shown) > 1:
+                del shown[name]
+                break
+        return shown
 
 
 class Lines(Callback):

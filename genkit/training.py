@@ -393,7 +393,7 @@ def _callbacks(
             raise ConfigError(f"callbacks.early_stopping.metric={stop['metric']} is not validated.{hint}")
         made.append(EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
     if own["progress"] == "rich":
-        made.append(watch.Progress(checkpoint.step if checkpoint else 0, data.steps_per_epoch()))
+        made.append(watch.Progress(refresh_rate=5))
     elif own["progress"] == "plain":
         made.append(watch.Lines(console, total_steps))
     return [watch.Resume(checkpoint), *made] if checkpoint else made

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 
 from genkit import checkpoints
-from genkit.callbacks import BudgetStop, Recorder, lay_out_as_parameters
+from genkit.callbacks import BudgetStop, Progress, Recorder, lay_out_as_parameters
 from genkit.families.vae import VAE
 from genkit.runs import Run
 from tests.conftest import IMAGES, fit, images
@@ -98,3 +99,14 @@ def test_loaded_moments_lie_in_memory_as_their_parameters():
     step(one, optimizer)
     step(two, other)
     assert torch.equal(one.weight, two.weight)
+
+
+@pytest.mark.parametrize(("width", "names"), [(80, ["a"]), (85, ["a", "val/a"]), (200, ["a", "val/a", "bb"])])
+def test_the_bar_shows_as_many_terms_as_stand_on_its_line(width, names):
+    bar = Progress()
+    bar._console = Console(width=width)
+    module = SimpleNamespace(terms={"a": torch.tensor(1.23456), "bb": 2.0})
+    trainer = SimpleNamespace(callback_metrics={"val/a": torch.tensor(0.5), "step": torch.tensor(3.0)})
+    shown = bar.get_metrics(trainer, module)
+    assert list(shown) == names
+    assert shown["a"] == "1.235"
