@@ -94,6 +94,31 @@ def test_what_cannot_be_read_is_named(tmp_path):
         opened(root, tmp_path / "c", on_bad="skip", max_bad=0.01)
 
 
+def test_what_may_not_be_read_is_named(tmp_path, monkeypatch):
+    root = fill(tmp_path / "p")
+    really = Image.open
+
+    def forbidden(file, *rest, **more):
+        if Path(getattr(file, "name", file)).name == "007.png":
+            raise PermissionError(13, "Permission denied", str(file))
+        return really(file, *rest, **more)
+
+    monkeypatch.setattr(Image, "open", forbidden)
+    with pytest.raises(DataError, match=r"007\.png.*Permission denied"):
+        opened(root, tmp_path / "c")
+    assert opened(root, tmp_path / "c", on_bad="skip").counts["train"] < 40
+
+
+def test_modes_that_are_converted_are_counted(tmp_path):
+    root = fill(tmp_path / "p")
+    Image.fromarray(colour(50)).convert("CMYK").save(root / "print.jpg")
+    assert b"Adobe" in (root / "print.jpg").read_bytes()  # whose inks are stored inverted
+    Image.fromarray(colour(51)).convert("RGBA").save(root / "clear.png")
+    said = " ".join(opened(root, tmp_path / "c").notices)
+    assert "1 are converted to RGB" in said
+    assert "1 with transparency are laid on the background" in said
+
+
 def test_what_is_no_folder_of_pictures(tmp_path):
     with pytest.raises(ConfigError, match=r"data\.path=FOLDER"):
         open_dataset({**SETTINGS, "path": None}, {"cache_dir": str(tmp_path)}, View("arrays"))

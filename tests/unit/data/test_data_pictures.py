@@ -76,6 +76,7 @@ def test_exif_orientation_is_applied(tmp_path):
 def test_cmyk_and_lab_become_the_colour_that_they_are(tmp_path):
     red = Image.new("RGB", (4, 4), (255, 0, 0))
     cmyk = to_array(reopened(red.convert("CMYK"), tmp_path / "cmyk.jpg"), COLOUR)
+    assert b"Adobe" in (tmp_path / "cmyk.jpg").read_bytes()  # whose inks are stored inverted
     assert cmyk[0].min() > 220
     assert cmyk[1:].max() < 35
     lab = to_array(reopened(Image.new("LAB", (4, 4), (255, 128, 128)), tmp_path / "lab.tiff"), COLOUR)
