@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,13 +39,9 @@ EXTRACTORS = {
 }
 
 
-def _outside() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group="genkit.families")}
-
-
 def names() -> list[str]:
     """Every family that can be named, built in first."""
-    return [*BUILT_IN, *sorted(set(_outside()) - set(BUILT_IN))]
+    return list(_known("families", BUILT_IN))
 
 
 def check_name(name: str) -> str:
@@ -66,13 +62,12 @@ def family(name: str) -> type[GenerativeModule]:
         ConfigError: no such family, or it cannot be imported.
     """
     check_name(name)
-    return _imported("family", name, BUILT_IN.get(name) or _outside()[name].value)
+    return _imported("family", name, _known("families", BUILT_IN)[name])
 
 
 def extractor_names() -> list[str]:
     """Every feature extractor that can be named, built in first."""
-    outside = {point.name for point in entry_points(group="genkit.extractors")}
-    return [*EXTRACTORS, *sorted(outside - set(EXTRACTORS))]
+    return list(_known("extractors", EXTRACTORS))
 
 
 def extractor(name: str) -> Callable[..., Any]:
@@ -81,8 +76,7 @@ def extractor(name: str) -> Callable[..., Any]:
     Raises:
         ConfigError: no such extractor, or it cannot be imported.
     """
-    outside = {point.name: point.value for point in entry_points(group="genkit.extractors")}
-    known = {**outside, **EXTRACTORS}
+    known = _known("extractors", EXTRACTORS)
     if name not in known:
         raise ConfigError(f"extractor={name} is no feature extractor.{nearest(str(name), known)}")
     return _imported("extractor", name, known[name])
@@ -90,8 +84,7 @@ def extractor(name: str) -> Callable[..., Any]:
 
 def dataset_names(built_in: Mapping[str, str]) -> list[str]:
     """Every dataset that can be named, built in first."""
-    outside = {point.name for point in entry_points(group="genkit.datasets")}
-    return [*built_in, *sorted(outside - set(built_in))]
+    return list(_known("datasets", built_in))
 
 
 def dataset(name: str, built_in: Mapping[str, str]) -> Callable[..., Any]:
@@ -103,11 +96,16 @@ def dataset(name: str, built_in: Mapping[str, str]) -> Callable[..., Any]:
     Raises:
         ConfigError: no such dataset, or it cannot be imported.
     """
-    outside = {point.name: point.value for point in entry_points(group="genkit.datasets")}
-    known = {**outside, **built_in}
+    known = _known("datasets", built_in)
     if name not in known:
         raise ConfigError(f"data.name={name} is no dataset.{nearest(str(name), known)}")
     return _imported("dataset", name, known[name])
+
+
+def _known(group: str, built_in: Mapping[str, str]) -> dict[str, str]:
+    """`module:attribute` by name: what is built in, then what other distributions offer under other names."""
+    outside = {point.name: point.value for point in entry_points(group=f"genkit.{group}")}
+    return {**built_in, **{name: outside[name] for name in sorted(set(outside) - set(built_in))}}
 
 
 def _imported(kind: str, name: str, target: str) -> Any:
