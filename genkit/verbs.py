@@ -9,22 +9,20 @@ Legend: B batch, C channels, H height, W width, L latent size.
 
 from __future__ import annotations
 
-import math
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import Completion, Encoder, LatentSpace, Reconstruction
+from genkit.core.capabilities import Completion, LatentSpace, Reconstruction
 from genkit.core.errors import ConfigError
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
+from genkit.explaining import explain
 
 C = TypeVar("C")
-
-STARTS, STEPS, RATE = 4, 200, 0.1  # of the search for latents: Adam from several starts
 
 
 def require(module: GenerativeModule, capability: type[C], verb: str) -> C:
@@ -106,8 +104,9 @@ def complete(
 ) -> Tensor:
     """One image for each row that agrees with what is known of it, (B, C, H, W).
 
-    A model that can draw from its own conditional distribution does so; of one with a latent space, latents
-    are found that explain what is known.
+    A model that can draw from its own conditional distribution does so; of one with a latent space, a latent
+    is drawn that explains what is known (`genkit.explaining`).  Either way another seed gives another answer,
+    and the mean of many is the best guess under a squared error.
 
     Args:
         measured: what is known, as `observation.observe` gave it.
@@ -128,35 +127,3 @@ def complete(
         with torch.no_grad():
             images = latent_space.decode(latent, batch.labels)
     return observation.merge(images, measured)
-
-
-def explain(
-    space: LatentSpace, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
-) -> Tensor:
-    """The latent of each row that makes log p(y | z) + log p(z) largest, of those found, (B, L).
-
-    By gradient from several starts: draws from the prior and, where the model has an encoder, what it makes
-    of the picture with its hidden parts grey.
-    """
-    starts = [noise.normal(f"start/{i}", space.latent_size) for i in range(STARTS)]
-    if isinstance(space, Encoder):
-        with torch.no_grad():
-            starts[0] = space.encode(observation.picture(measured), labels)
-    rows = len(measured)
-    latent = torch.cat(starts).requires_grad_(True)  # (STARTS · B, L)
-    known = measured.repeat(STARTS, 1, 1, 1)
-    repeated = None if labels is None else labels.repeat(STARTS)
-    optimizer = torch.optim.Adam([latent], lr=RATE)
-
-    def cost() -> Tensor:
-        fit = observation.log_likelihood(space.decode(latent, repeated), known)
-        return 0.5 * latent.square().sum(1) - fit  # up to a constant, (STARTS · B,)
-
-    with torch.enable_grad():
-        for step in range(STEPS):
-            optimizer.param_groups[0]["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
-            latent.grad = torch.autograd.grad(cost().sum(), latent)[0]
-            optimizer.step()
-    with torch.no_grad():
-        best = cost().view(STARTS, rows).argmin(0)
-        return latent.view(STARTS, rows, -1)[best, torch.arange(rows)]

@@ -46,13 +46,16 @@ def dcgan_initialise(network: nn.Module) -> None:
 class Generator(nn.Module):
     """DCGAN's generator (Radford et al. 2016, figure 1): latents (B, L) to images (B, C, S, S) in [-1, 1].
 
-    Transposed convolutions double the side from 4 to S and halve the channels down to W.
+    Transposed convolutions double the side from 4 to S and halve the channels down to W.  With classes, a
+    vector of the label stands beside the latent (Mirza and Osindero 2014) and each normalisation has gains
+    and shifts of the label; those alone, the same at every place, cannot say what is where on small images.
     """
 
     def __init__(self, latent_size: int, channels: int, side: int, width: int, classes: int = 0) -> None:
         super().__init__()
         widths = [width << i for i in reversed(range(doublings(side)))]  # W·2^(k-1) … W
-        kernels: list[nn.Module] = [nn.ConvTranspose2d(latent_size, widths[0], 4, 1, 0, bias=False)]
+        inputs = 2 * latent_size if classes else latent_size
+        kernels: list[nn.Module] = [nn.ConvTranspose2d(inputs, widths[0], 4, 1, 0, bias=False)]
         kernels += [
             nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False) for wide, narrow in pairwise(widths)
         ]
@@ -61,13 +64,15 @@ class Generator(nn.Module):
             ConditionalBatchNorm2d(w, classes) if classes else GlobalBatchNorm2d(w) for w in widths
         )
         self.to_image = nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=False)
-        self.conditional = classes > 0
+        self.classes = nn.Embedding(classes, latent_size) if classes else None
         dcgan_initialise(self)
 
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        if self.classes is not None:
+            latent = torch.cat((latent, self.classes(labels)), dim=1)
         x = latent[:, :, None, None]
         for kernel, norm in zip(self.kernels, self.norms, strict=True):
-            x = norm(kernel(x), labels) if self.conditional else norm(kernel(x))
+            x = norm(kernel(x)) if self.classes is None else norm(kernel(x), labels)
             x = F.relu(x, inplace=True)
         return self.to_image(x).tanh()
 
@@ -83,8 +88,9 @@ class Discriminator(nn.Module):
     """DCGAN's discriminator: images (B, C, S, S) in [-1, 1] to logits (B,).
 
     Strided convolutions halve the side down to 4 and double the channels from W; no normalisation in the
-    first layer, LeakyReLU of slope 0.2.  With classes, the projection of the label on the last features is
-    added to the logit (Miyato and Koyama 2018, equation 3).
+    first layer, LeakyReLU of slope 0.2.  With classes, one more convolution makes features that are worth
+    summing over the image, and the projection of the label on them is added to the logit (Miyato and Koyama
+    2018, equation 3).
 
     Args:
         norm: "batch" as in the paper, "layer" (one group), "none".
@@ -106,9 +112,12 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), _leaky()]
         for narrow, wide in pairwise(widths):
             layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), NORMS[norm](wide), _leaky()]
+        features = 2 * widths[-1] if classes else widths[-1]
+        if classes:
+            layers += [nn.Conv2d(widths[-1], features, 3, 1, 1, bias=False), NORMS[norm](features), _leaky()]
         self.layers = nn.Sequential(*layers)
-        self.to_logit = nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False)
-        self.classes = nn.Embedding(classes, widths[-1]) if classes else None
+        self.to_logit = nn.Conv2d(features, 1, 4, 1, 0, bias=False)
+        self.classes = nn.Embedding(classes, features) if classes else None
         dcgan_initialise(self)
         if self.classes is not None:
             nn.init.normal_(self.classes.weight, 0.0, 0.02)
@@ -118,7 +127,7 @@ class Discriminator(nn.Module):
                     spectral_norm(module)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        features = self.layers(images)  # (B, W·2^(k-1), 4, 4)
+        features = self.layers(images)  # (B, W·2^(k-1), 4, 4), twice as many channels with classes
         logits = self.to_logit(features).flatten()
         if self.classes is not None:
             assert labels is not None

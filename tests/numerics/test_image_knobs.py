@@ -59,7 +59,7 @@ def test_spectral_norm_makes_the_largest_singular_value_one():
     for _ in range(200):  # the power iteration takes a step at each pass
         module.discriminator(torch.zeros(2, 1, 16, 16), torch.tensor([0, 1]))
     kernels = [m for m in module.discriminator.modules() if hasattr(m, "parametrizations")]
-    assert len(kernels) == 4  # two halvings, the logit, the classes
+    assert len(kernels) == 5  # two halvings, the features of the classes, the logit, the classes
     for kernel in kernels:
         assert torch.linalg.matrix_norm(kernel.weight.flatten(1), 2).item() == pytest.approx(1, rel=1e-3)
     plain = next(dcgan().discriminator.parameters())
@@ -129,6 +129,19 @@ def test_a_label_reaches_the_generator_and_the_discriminator():
     table = module.discriminator.classes.weight
     torch.testing.assert_close(difference, features @ (table[1] - table[0]), rtol=1e-3, atol=1e-5)
     assert not any(isinstance(m, GlobalBatchNorm2d) and m.affine for m in module.generator.modules())
+
+
+def test_a_label_says_what_is_where_and_not_only_how_strong_each_channel_is():
+    """With the same gains and shifts for all classes, the first activations of two differ between places."""
+    generator = dcgan(conditional=True).generator.eval()
+    latent, first = torch.randn(1, 4), torch.zeros(1, dtype=torch.int64)
+    maps = []
+    generator.kernels[0].register_forward_hook(lambda _, __, output: maps.append(output))
+    with torch.no_grad():
+        generator(latent, first)
+        generator(latent, first + 1)
+    ratio = maps[1] / maps[0]  # (1, C, 4, 4)
+    assert float(ratio.std((2, 3)).min()) > 0.05
 
 
 def test_truncation_brings_samples_together():

@@ -10,6 +10,7 @@ from genkit.core.errors import ConfigError
 from genkit.core.noise import Noise
 from genkit.core.observation import AveragePool, Mask, WhiteNoise, mask
 from genkit.core.spec import ArraySpec
+from genkit.explaining import explain
 from genkit.families.dcgan import DCGAN
 from genkit.families.vae import VAE
 
@@ -38,12 +39,12 @@ def truth(model, n=5):
         return latent, model.decode(latent)
 
 
-def posterior_mean(model, rows, y, scale):
-    """Of z given y = z A + b + σ ε, in closed form."""
+def posterior(model, rows, y, scale):
+    """Mean and covariance of z given y = z A + b + σ ε, in closed form."""
     weight = model.decoder.weight.detach() @ rows
     precision = torch.eye(model.latent_size) + weight @ weight.T / scale**2
     offset = 0.5 * rows.sum(0)
-    return torch.linalg.solve(precision, weight @ (y - offset).T / scale**2).T
+    return torch.linalg.solve(precision, weight @ (y - offset).T / scale**2).T, precision.inverse()
 
 
 def rows_of(observation):
@@ -61,13 +62,37 @@ OBSERVATIONS = {
 
 
 @pytest.mark.parametrize("name", OBSERVATIONS)
-def test_the_latents_found_are_the_posterior_mean_of_a_linear_model(name):
-    observation, model = OBSERVATIONS[name], linear_model()
-    _, images = truth(model)
-    measured = observation.observe(images, Noise(0, range(5)))
-    found = verbs.explain(model, observation, measured, None, Noise(0, range(5)))
-    expected = posterior_mean(model, rows_of(observation), measured.flatten(1), observation.scale)
-    torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+def test_the_latents_found_are_draws_from_the_posterior_of_a_linear_model(name):
+    observation, model, n = OBSERVATIONS[name], linear_model(), 1000
+    _, images = truth(model, 1)
+    measured = observation.observe(images, Noise(0, range(1)))
+    found = explain(model, observation, measured.expand(n, -1, -1, -1), None, Noise(0, range(n)))
+    mean, covariance = posterior(model, rows_of(observation), measured.flatten(1), observation.scale)
+    error = 5 * (covariance.diag() / n).sqrt()  # five standard errors, and as many of a covariance
+    assert ((found.mean(0) - mean[0]).abs() < error).all()
+    error = 5 * float(covariance.max()) * (2 / n) ** 0.5
+    torch.testing.assert_close(
+        found.T.cov(), covariance, atol=5 * float(covariance.max()) * (2 / n) ** 0.5, rtol=0
+    )
+
+
+def test_latents_are_drawn_from_both_explanations_of_an_observation():
+    """y = z² is explained by two latents, far from each other."""
+    model, n = linear_model(1), 400
+    model.decode = lambda latent, labels=None: latent.square()[:, :, None, None]
+    measured = torch.full((n, 1, 1, 1), 1.44)
+    found = explain(model, WhiteNoise(scale=0.1), measured, None, Noise(0, range(n)))
+    assert float((found > 0).float().mean()) == pytest.approx(0.5, abs=0.1)
+    assert float(found.abs().mean()) == pytest.approx(1.2, abs=0.05)
+
+
+def test_the_label_decides_what_explains_an_observation():
+    """Decoded is ± z, as the label says, so what explains an observation has that sign."""
+    model, n = linear_model(1), 40
+    model.decode = lambda latent, labels: ((2 * labels - 1)[:, None] * latent)[:, :, None, None]
+    labels, measured = torch.arange(n) % 2, torch.full((n, 1, 1, 1), 1.5)
+    found = explain(model, WhiteNoise(scale=0.1), measured, labels, Noise(0, range(n)))
+    assert torch.equal(found[:, 0] > 0, labels == 1)
 
 
 @pytest.mark.parametrize("name", OBSERVATIONS)

@@ -40,7 +40,8 @@ ALLOWED = {
         *("core", "config", "data", "runs", "checkpoints", "callbacks", "health", "histories", "selecting"),
         *("sampling", "export"),
     },
-    "verbs": {"core"},
+    "explaining": {"core"},
+    "verbs": {"core", "explaining"},
     "testing": {"core", "checkpoints"},
     "cli": {
         *("core", "config", "data", "runs", "rows", "sampling", "training", "export", "scoring", "verbs"),
