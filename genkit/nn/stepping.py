@@ -20,7 +20,11 @@ from genkit.nn.lora import dense
 from genkit.nn.transformer import Block, KVCache, Transformer, activate, rotate
 
 PRECISIONS = ("float32", "bfloat16", "int8")
+FUSED = {"gelu": "none", "gelu_tanh": "tanh"}  # our activations, and what oneDNN calls them
 Map = Callable[[Tensor], Tensor]  # (B, in) to (B, out)
+Residual = Callable[
+    [Tensor, Tensor], Tensor
+]  # (B, in) and a stream (B, out) to the stream with the product added
 
 
 class Stepper:
@@ -35,7 +39,7 @@ class Stepper:
 
     def __init__(self, network: Transformer, cache: KVCache, precision: str = "float32") -> None:
         rows = cache.keys.shape[1]
-        self._cache, self._activation = cache, network.config.activation
+        self._cache = cache
         self._attention = _Attention(network, cache)
         self._inner = torch.float32 if precision == "float32" else torch.bfloat16
         self._norm, self._head = _norm(network.norm), _product(network.head, rows, precision)
@@ -43,18 +47,19 @@ class Stepper:
         for block in network.blocks:
             assert isinstance(block, Block)
             attention, feed_forward = block.attention, block.feed_forward
-            matrices = (attention.qkv, attention.proj, feed_forward.up, feed_forward.down)
-            products = (_product(matrix, rows, precision) for matrix in matrices)
-            self._layers.append((_norm(block.norm_1), _norm(block.norm_2), *products))
+            qkv, proj = _product(attention.qkv, rows, precision), _added(attention.proj, rows, precision)
+            up = _activated(feed_forward.up, rows, precision, network.config.activation)
+            down = _added(feed_forward.down, rows, precision)
+            self._layers.append((_norm(block.norm_1), _norm(block.norm_2), qkv, proj, up, down))
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """Tokens (B,) to the logits of the next ones (B, V)."""
-        attention, inner, activation = self._attention, self._inner, self._activation
+        attention, inner = self._attention, self._inner
         x = attention.begin(tokens)  # (B, D)
         for layer, (norm_1, norm_2, qkv, proj, up, down) in enumerate(self._layers):
             y = attention(qkv(norm_1(x).to(inner)), layer)
-            x = x + proj(y.to(inner))
-            x = x + down(activate(up(norm_2(x).to(inner)), activation))
+            x = proj(y.to(inner), x)
+            x = down(up(norm_2(x).to(inner)), x)
         self._cache.length += 1
         return self._head(self._norm(x).to(inner)).float()
 
@@ -67,15 +72,17 @@ class _Attention:
         self._network, self._cache = network, cache
         self._heads, self._kv_heads, self._width = config.n_head, config.kv_heads, config.head_width
         self._qk_norm, self._scale = config.qk_norm, config.head_width**-0.5
+        self._nothing = cache.keys.new_zeros(1, 1, 1)
         self._padding: Tensor | None = None
-        self._hidden: Tensor | None = None  # (B, 1, 1, S): -inf at the padding of each row
+        self._hidden: Tensor | None = None  # (B·G, 1, S): -inf at the padding of each row
 
     def begin(self, tokens: Tensor) -> Tensor:
         """Embed the tokens (B,) at their places, (B, D)."""
         network, cache = self._network, self._cache
         place: int | Tensor = cache.length
-        self._new = cache.keys[:, :, :, place].unbind(), cache.values[:, :, :, place].unbind()
-        self._seen = cache.keys[:, :, :, : place + 1].unbind(), cache.values[:, :, :, : place + 1].unbind()
+        self._new = cache.pairs[:, :, :, :, place].unbind()  # (2, B, G, E) a layer
+        keys, values = cache.pairs[:, :, :, :, : place + 1].flatten(2, 3).unbind(1)  # (L, B·G, T, E)
+        self._keys, self._values = keys.mT.unbind(), values.unbind()
         self._mask: Tensor | None = None
         if cache.padding is not None:
             self._mask = self._hide(cache.padding)[..., : cache.length + 1]
@@ -91,7 +98,7 @@ class _Attention:
     def _hide(self, padding: Tensor) -> Tensor:
         if self._hidden is None or self._padding is not padding:
             places = torch.arange(self._cache.keys.shape[3], device=padding.device)
-            hidden = places < padding[:, None, None, None]
+            hidden = places < padding.repeat_interleave(self._kv_heads)[:, None, None]
             self._hidden = torch.zeros(hidden.shape, device=padding.device).masked_fill_(hidden, -torch.inf)
             self._padding = padding
         return self._hidden
@@ -99,22 +106,23 @@ class _Attention:
     def __call__(self, qkv: Tensor, layer: int) -> Tensor:
         """Projections (B, (H + 2 G) E) of one layer to the heads' results (B, D)."""
         H, G, E = self._heads, self._kv_heads, self._width
-        qk, v = qkv.float().view(-1, H + 2 * G, E).split_with_sizes((H + G, G), dim=1)  # (B, ·, E)
-        if self._qk_norm:
-            qk = F.rms_norm(qk, (E,))
-        if self._rotary is not None:
-            qk = rotate(qk, *self._rotary)
-        q, k = qk.split_with_sizes((H, G), dim=1)
-        (new_keys, new_values), (keys, values) = self._new, self._seen
-        new_keys[layer].copy_(k)
-        new_values[layer].copy_(v)
+        qkv = qkv.float().view(-1, H + 2 * G, E)
+        if self._qk_norm or self._rotary is not None:
+            qkv = torch.cat((self._turned(qkv[:, : H + G]), qkv[:, H + G :]), dim=1)
+        q, kv = qkv.split_with_sizes((H, 2 * G), dim=1)
+        self._new[layer].copy_(kv.view(-1, 2, G, E).transpose(0, 1))
         # The heads of a group are its queries: as many rows, none of which needs a mask of its own.
-        q = q.reshape(-1, G, H // G, E)
+        q = q.reshape(-1, H // G, E)
         # Two products read the cache a little faster than a fused kernel, made for many queries a head, does.
-        scores = (q * self._scale) @ keys[layer].mT  # (B, G, H/G, T)
-        if self._mask is not None:
-            scores += self._mask
-        return (scores.softmax(-1) @ values[layer]).reshape(-1, H * E)
+        mask, beta = (self._nothing, 0) if self._mask is None else (self._mask, 1)
+        scores = torch.baddbmm(mask, q, self._keys[layer], beta=beta, alpha=self._scale)  # (B·G, H/G, T)
+        return torch.bmm(scores.softmax(-1), self._values[layer]).view(-1, H * E)
+
+    def _turned(self, qk: Tensor) -> Tensor:
+        """Queries and keys (B, H + G, E) normalised and rotated, where the network does."""
+        if self._qk_norm:
+            qk = F.rms_norm(qk, (self._width,))
+        return qk if self._rotary is None else rotate(qk, *self._rotary)
 
 
 def _norm(norm: nn.Module) -> Map:
@@ -130,27 +138,55 @@ def _product(layer: nn.Module, rows: int, precision: str) -> Map:
 
     int8 has a scale for each output (symmetric, rounded to the nearest), and sums in float32.
     """
-    weight, bias = dense(layer)
-    weight = weight.float()
+    weight, bias = _matrix(layer, precision)
     if precision == "int8":
         scale = (weight.abs().amax(1) / 127).clamp(min=1e-12)
         integers = (weight / scale[:, None]).round().to(torch.int8)
         scales = scale.bfloat16()
         if bias is None:
             return lambda x: torch._weight_int8pack_mm(x, integers, scales)
-        narrow = bias.bfloat16()
-        return lambda x: torch._weight_int8pack_mm(x, integers, scales) + narrow
-    if precision == "bfloat16":
-        return _packed(weight.bfloat16(), None if bias is None else bias.bfloat16(), rows)
+        return lambda x: torch._weight_int8pack_mm(x, integers, scales) + bias
+    if _blocks(weight, rows, precision):
+        blocked = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+        return lambda x: torch.ops.mkldnn._linear_pointwise(x, blocked, bias, "none", [], "")
     if rows > 1:
-        return _packed(weight, bias, rows)
+        return partial(F.linear, weight=weight, bias=bias)
     transposed = weight.t().contiguous()  # a row times a matrix reads it in order
     return partial(torch.mm, mat2=transposed) if bias is None else partial(torch.addmm, bias, mat2=transposed)
 
 
-def _packed(weight: Tensor, bias: Tensor | None, rows: int) -> Map:
-    """In oneDNN's blocked layout, which its matrix products would otherwise make anew at each call."""
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
-        return partial(F.linear, weight=weight, bias=bias)
-    blocked = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
-    return lambda x: torch.ops.mkldnn._linear_pointwise(x, blocked, bias, "none", [], "")
+def _activated(layer: nn.Module, rows: int, precision: str, activation: str) -> Map:
+    """The linear layer and the activation after it, in one pass where a kernel has both."""
+    weight, bias = _matrix(layer, precision)
+    if activation in FUSED and precision != "int8" and _blocks(weight, rows, precision):
+        blocked, how = torch.ops.mkldnn._reorder_linear_weight(weight, rows), FUSED[activation]
+        return lambda x: torch.ops.mkldnn._linear_pointwise(x, blocked, bias, "gelu", [], how)
+    product = _product(layer, rows, precision)
+    return lambda x: activate(product(x), activation)
+
+
+def _added(layer: nn.Module, rows: int, precision: str) -> Residual:
+    """The linear layer, its output added to a float32 stream, in one pass where a kernel has both."""
+    weight, bias = _matrix(layer, precision)
+    if precision == "float32" and _blocks(weight, rows, precision):
+        blocked = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+        return lambda x, stream: torch.ops.mkldnn._linear_pointwise.binary(x, stream, blocked, bias, "add")
+    if precision == "float32" and bias is None:
+        transposed = weight.t().contiguous()
+        return lambda x, stream: torch.addmm(stream, x, transposed)
+    product = _product(layer, rows, precision)
+    return lambda x, stream: stream + product(x)
+
+
+def _matrix(layer: nn.Module, precision: str) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias; those of int8 products are rounded by themselves, after float32."""
+    weight, bias = dense(layer)
+    inner = torch.float32 if precision == "float32" else torch.bfloat16
+    weight = weight.float() if precision == "int8" else weight.to(inner)
+    return weight, None if bias is None else bias.to(inner)
+
+
+def _blocks(weight: Tensor, rows: int, precision: str) -> bool:
+    """Whether oneDNN's blocked layout serves, which its products would otherwise make anew at each call."""
+    here = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
+    return here and (rows > 1 or precision == "bfloat16")

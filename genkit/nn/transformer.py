@@ -5,18 +5,13 @@ Legend: B batch, T tokens, D width, H heads, G key-value heads, E = D/H head wid
 
 from __future__ import annotations
 
-import contextlib
 import math
-import mmap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-HUGE = 2**21  # bytes of a huge page
 
 
 @dataclass(frozen=True)
@@ -67,16 +62,17 @@ class TransformerConfig:
 
 
 class KVCache:
-    """Keys and values of the tokens read so far, allocated once: (L, B, G, S, E) each.
+    """Keys and values of the tokens read so far, allocated once: (L, B, G, S, E) each, views of `pairs`.
 
     `length` tokens are filled.  `padding` (B,) counts the unused places at the left of each row, where
     prompts are shorter than the longest; None when there are none.
     """
 
     def __init__(self, config: TransformerConfig, batch: int, like: Tensor) -> None:
-        shape = (config.n_layer, batch, config.kv_heads, config.block_size, config.head_width)
+        shape = (config.n_layer, 2, batch, config.kv_heads, config.block_size, config.head_width)
         # Unfilled places are never looked at, so memory is taken up only as they fill.
-        self.keys, self.values = on_huge_pages(shape, like), on_huge_pages(shape, like)
+        self.pairs = like.new_empty(shape)
+        self.keys, self.values = self.pairs.unbind(1)
         self.length = 0
         self.padding: Tensor | None = None
 
@@ -96,20 +92,6 @@ class KVCache:
         # A padding token may look at itself, so that its softmax is defined; nobody looks at it.
         visible = visible | (place[None, None, :] == place[None, self.length :, None])
         return visible[:, None]
-
-
-def on_huge_pages(shape: Sequence[int], like: Tensor) -> Tensor:
-    """An uninitialised tensor; a large one on a CPU lies on pages of 2 MB where the system has them.
-
-    A step reads a whole cache, and with pages of 4 KB a good part of that time is spent on finding them.
-    """
-    size = math.prod(shape) * like.element_size()
-    if like.device.type != "cpu" or size < HUGE or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return like.new_empty(shape)
-    memory = mmap.mmap(-1, size)
-    with contextlib.suppress(OSError):  # a kernel without them
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return torch.frombuffer(memory, dtype=like.dtype).view(*shape)
 
 
 def make_norm(config: TransformerConfig) -> nn.Module:

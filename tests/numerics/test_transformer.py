@@ -72,7 +72,9 @@ def test_cache_equals_reading_anew(blocks):
 
 
 @pytest.mark.parametrize(
-    "blocks", [{}, {"bias": True, "activation": "relu2"}, MODERN], ids=["gpt2", "bias", "modern"]
+    "blocks",
+    [{}, {"bias": True, "activation": "relu2"}, {"activation": "gelu_tanh"}, MODERN],
+    ids=["gpt2", "bias", "tanh", "modern"],
 )
 @pytest.mark.parametrize("lengths", [(5,), (5, 5, 5), (2, 7, 1)], ids=["one", "equal", "unequal"])
 @torch.no_grad()
