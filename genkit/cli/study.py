@@ -12,8 +12,9 @@ from genkit import config
 from genkit.cli.train import check_writable
 from genkit.core.errors import ConfigError, Locked
 from genkit.study import Plan, open_study, read_declaration, run_missing
-from genkit.study.declaring import find
+from genkit.study.declaring import Declaration, find
 from genkit.study.running import check_launcher, write_table
+from genkit.study.space import in_words as range_in_words
 
 FLAGS = ("dry", "yes", "retry")
 
@@ -82,12 +83,29 @@ def in_words(plan: Plan, retry: bool = False) -> str:
     unit, amount = declared.budget
     lines = [
         f"study {declared.name} in {plan.folder}: {len(declared.arms)} arms × {len(declared.seeds)} seeds"
+        f"{f' and {declared.search.trials} trials' if declared.search else ''}"
         f" = {declared.size} runs of {amount:,g} {unit}; {len(missing)} of them to run",
         *(f"  {arm}: {' '.join(words)}" for arm, words in declared.arms.items()),
     ]
     if declared.question:
         lines.insert(1, f"  {declared.question}")
+    lines += _search(declared)
     return "\n".join([*lines, _time(plan, missing), reach_in_words(len(declared.arms), len(declared.seeds))])
+
+
+def _search(declared: Declaration) -> list[str]:
+    """What is tried before the seeds run."""
+    search = declared.search
+    if search is None:
+        return []
+    lines = [
+        f"first {search.trials} trials of every arm from seed {search.seed}; the best {declared.primary} on"
+        " the validation part decides:"
+    ]
+    for arm, keys in search.space.items():
+        tried = "; ".join(f"{key} of {range_in_words(values)}" for key, values in keys.items())
+        lines.append(f"  {arm}: {tried}")
+    return lines
 
 
 def _time(plan: Plan, missing: Sequence[object]) -> str:

@@ -13,7 +13,7 @@ from genkit.config.composing import (
     resume,
     sweep,
 )
-from genkit.config.frozen import freeze, load_frozen, view
+from genkit.config.frozen import freeze, load_frozen, value_of, view, with_values
 from genkit.config.words import as_text, key_and_value, split_free_text
 
 __all__ = [
@@ -33,5 +33,7 @@ __all__ = [
     "resume",
     "split_free_text",
     "sweep",
+    "value_of",
     "view",
+    "with_values",
 ]

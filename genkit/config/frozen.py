@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.config.rules import copied, refuse_targets
+from genkit.config.rules import copied, put, refuse_targets
 from genkit.core.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -51,6 +51,21 @@ def load_frozen(path: Path) -> dict[str, Any]:
         refuse_targets(cfg)
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from None
+    return cfg
+
+
+def with_values(cfg: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with other values of dotted keys."""
+    made = copied(cfg)
+    for key, value in values.items():
+        put(made, key, value)
+    return made
+
+
+def value_of(cfg: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key."""
+    for name in key.split("."):
+        cfg = cfg[name]
     return cfg
 
 

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +21,7 @@ from markupsafe import Markup
 from genkit.core.errors import ConfigError, StorageError
 from genkit.report import figures, tables
 from genkit.report.analysis import Analysis, Line, analyse, cell_text, number
-from genkit.report.reading import Member, read_runs, read_study
+from genkit.report.reading import Member, read_runs, read_study, search
 from genkit.runs import write_atomically
 from genkit.statistics import pair_in_words, reach_in_words
 
@@ -46,6 +46,7 @@ def report(source: Path | Sequence[Path], out: Path) -> Path:
     """
     if isinstance(source, Path):
         declared, members = read_study(source)
+        declared = {**declared, "search": search(source)}
     else:
         declared, members = {}, read_runs(source)
     if not members:
@@ -123,6 +124,7 @@ def _page(
         front=front,
         members=shown,
         examples=_examples(members, analysis.arms),
+        tried=_tried(declared.get("search") or {}),
         failures=[entry for entry in shown if not entry["member"].finished],
     )
 
@@ -145,6 +147,23 @@ def _line(line: Line) -> dict[str, Any]:
 def _pairs(analysis: Analysis) -> list[dict[str, Any]]:
     count = len(analysis.comparisons)
     return [{"c": c, "words": pair_in_words(c, count), "number": number} for c in analysis.comparisons]
+
+
+def _tried(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A search, arm by arm: how many trials, what the best was, and every trial's values and number."""
+
+    def words(trial: Mapping[str, Any]) -> str:
+        values = ", ".join(f"{key}={value}" for key, value in trial["values"].items())
+        return f"{values}: {number(trial['value'])}"
+
+    return [
+        {
+            "arm": arm,
+            "best": words(entry["best"]) if entry["best"] else "none",
+            "trials": [words(trial) for trial in entry["trials"]],
+        }
+        for arm, entry in found.items()
+    ]
 
 
 def _member(number_: int, member: Member, primary: Line | None, out: Path) -> dict[str, Any]:

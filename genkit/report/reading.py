@@ -17,7 +17,7 @@ from genkit import runs
 from genkit.core.errors import ConfigError, GenkitError
 from genkit.rows import Row
 
-DECLARATION, MEMBERS, OUTCOMES = "study.yaml", "members.json", "outcomes"
+DECLARATION, MEMBERS, OUTCOMES, SEARCH = "study.yaml", "members.json", "outcomes", "search.json"
 Curve = tuple[list[float], list[float]]  # steps, values
 
 
@@ -60,7 +60,7 @@ def is_study(folder: Path) -> bool:
 
 
 def read_study(folder: Path) -> tuple[dict[str, Any], list[Member]]:
-    """The frozen declaration of a study, and its members in their order.
+    """The frozen declaration of a study, and its members in their order, without trials of a search.
 
     Raises:
         ConfigError: the folder is no study's.
@@ -73,10 +73,20 @@ def read_study(folder: Path) -> tuple[dict[str, Any], list[Member]]:
         members = [
             read_member(folder / m["name"], str(m["arm"]), int(m["seed"]), outcome(folder, m["number"]))
             for m in listed
+            if m.get("trial") is None  # what was tried is no result; see `search`
         ]
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         raise ConfigError(f"{folder} holds a damaged study: {error}; restore it from a copy.") from None
     return declared, members
+
+
+def search(folder: Path) -> dict[str, Any]:
+    """What was tried for each arm before its seeds ran, and the best of it; empty without a search."""
+    try:
+        found = json.loads((folder / SEARCH).read_text(encoding="utf-8"))
+        return {arm: {"best": found[arm]["best"], "trials": list(found[arm]["trials"])} for arm in found}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def outcome(folder: Path, number: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ seeds: [0, 1, 2]            # or a number: the first so many
 budget: {steps: 500}        # one number in one unit: steps, examples, seconds or flops
 primary: fid                # the metric of the verdict
 evaluate: {n: 1000}         # settings of `genkit evaluate`
+search: …                   # of every arm, before its seeds run; see genkit.study.space
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ import yaml
 from genkit import config
 from genkit.core.errors import ConfigError, nearest
 from genkit.rows import GROUPS
+from genkit.study.metrics import check_primary
+from genkit.study.space import Search, check_search
 
-KEYS = ("name", "question", "arms", "common", "seeds", "budget", "primary", "evaluate")
+KEYS = ("name", "question", "arms", "common", "seeds", "budget", "primary", "evaluate", "search")
 UNITS = ("steps", "examples", "seconds", "flops")
 EVALUATE = (
     *("n", "seed", "split", "extractor", "metrics", "weights", "importance_samples", "stride"),
@@ -49,6 +52,7 @@ class Declaration:
         budget: (unit, amount).
         primary: the metric of the verdict; None: the usual ones are tried.
         evaluate: settings of the evaluation of every member.
+        search: what is tried for each arm before its seeds run; None: nothing.
     """
 
     name: str
@@ -58,10 +62,11 @@ class Declaration:
     budget: tuple[str, float]
     primary: str | None
     evaluate: Mapping[str, Any]
+    search: Search | None = None
 
     @property
     def size(self) -> int:
-        return len(self.arms) * len(self.seeds)
+        return len(self.arms) * (len(self.seeds) + (self.search.trials if self.search else 0))
 
     def to_dict(self) -> dict[str, Any]:
         """As a study file says it."""
@@ -74,6 +79,7 @@ class Declaration:
             "budget": {unit: amount},
             "primary": self.primary,
             "evaluate": dict(self.evaluate),
+            **({"search": self.search.to_dict()} if self.search else {}),
         }
 
 
@@ -170,14 +176,30 @@ def check(plain: Mapping[str, Any], where: str) -> Declaration:
             raise ConfigError(f"{where}: arm {arm!r}: a name is 1 to 40 letters, digits and any of _ . + -")
         if (other := folded.setdefault(arm.casefold(), arm)) != arm:
             raise ConfigError(f"{where}: the arms {other} and {arm} differ in case alone; rename one.")
+    seeds, evaluate = _seeds(plain.get("seeds"), where), _evaluate(plain.get("evaluate") or {}, where)
+    primary = None if plain.get("primary") is None else str(plain["primary"])
+    if primary is not None:
+        check_primary(primary, evaluate.get("metrics"))
+    search = None
+    if plain.get("search") is not None:
+        search = check_search(plain["search"], list(arms), seeds, where)
+        if primary is None:
+            raise ConfigError(f"{where}: a search needs a primary metric to go by; write primary: kid.")
+    budget = _budget(plain.get("budget"), where)
+    searched = [key for keys in search.space.values() for key in keys] if search else []
+    if budget[0] == "flops" and (costly := [key for key in searched if key.startswith("model.")]):
+        raise ConfigError(
+            f"{where}: a search of {costly[0]} changes what a step costs; give a budget in steps or examples."
+        )
     return Declaration(
         name=_name(plain.get("name"), where),
         question=str(plain.get("question") or ""),
         arms={arm: _joined(common, _words(words, f"{where}: arm {arm}")) for arm, words in arms.items()},
-        seeds=_seeds(plain.get("seeds"), where),
-        budget=_budget(plain.get("budget"), where),
-        primary=None if plain.get("primary") is None else str(plain["primary"]),
-        evaluate=_evaluate(plain.get("evaluate") or {}, where),
+        seeds=seeds,
+        budget=budget,
+        primary=primary,
+        evaluate=evaluate,
+        search=search,
     )
 
 

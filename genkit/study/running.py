@@ -25,7 +25,8 @@ from rich.console import Console
 from genkit import config, runs
 from genkit import rows as row_files
 from genkit.core.errors import ConfigError, GenkitError
-from genkit.study.planning import Plan, Planned, load_plan, member_config, write_outcome
+from genkit.study.folder import Plan, Planned, load_plan, member_config, write_outcome
+from genkit.study.searching import parts
 
 console = Console(stderr=True, soft_wrap=True)
 MEMBER = (sys.executable, "-m", "genkit", "member")
@@ -53,9 +54,19 @@ def run_missing(
         ConfigError: no such launcher.
         KeyboardInterrupt: the study was asked to stop; what ran is saved and goes on the next time.
     """
-    missing = plan.missing(retry)
-    if not missing:
-        return
+    for missing in parts(plan, retry):
+        if missing:
+            _launch(plan, missing, paths, launcher, program)
+
+
+def _launch(
+    plan: Plan,
+    missing: Sequence[Planned],
+    paths: Mapping[str, str],
+    launcher: Sequence[str],
+    program: Sequence[str],
+) -> None:
+    """One sweep over the numbers of members."""
     numbers = ",".join(str(member.number) for member in missing)
     place = plan.folder / ".sweep"
     with config.one_line_errors(), config.hydra_session() as hydra:
@@ -162,8 +173,12 @@ def run_member(folder: Path, number: int) -> None:
         launch(cfg)
     from genkit.evaluation import evaluate
 
-    settings = dict(load_plan(folder).declaration.evaluate)
+    plan = load_plan(folder)
+    settings = dict(plan.declaration.evaluate)
     checkpoint = settings.pop("checkpoint", None)
+    if next(m for m in plan.members if m.number == number).trial is not None:
+        settings["split"] = "validation"  # what the study reports must not choose
+        checkpoint = "best" if (run.checkpoints / "best").is_file() else "last"
     if isinstance(checkpoint, str):
         checkpoint = checkpoint.split(",")
     if settings.get("metrics") is not None:
@@ -220,6 +235,8 @@ def write_table(plan: Plan) -> Path:
 def _rows_of(plan: Plan, member: Planned) -> list[dict[str, Any]]:
     ended = plan.outcome(member)
     about = {"arm": member.arm, "training_seed": member.seed, "status": ended.get("status", "missing")}
+    if member.trial is not None:
+        about["trial"] = member.trial
     file = plan.folder / member.name / row_files.FILE
     if about["status"] == "finished" and file.is_file():
         return [{**about, **row} for row in row_files.read(file)]

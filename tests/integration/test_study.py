@@ -17,6 +17,7 @@ from genkit import config
 from genkit.core.errors import ConfigError
 from genkit.report.reading import read_study
 from genkit.study import open_study, planning, read_declaration, run_missing
+from genkit.study.folder import member_config
 from genkit.study.running import write_table
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_member.py")))
@@ -148,7 +149,7 @@ def test_members_are_frozen_and_paired(declare, paths):
     assert not plan.folder.exists()
     plan.write()
     assert [(m.number, m.name) for m in plan.members][:3] == [(0, "a-0"), (1, "bb-0"), (2, "a-1")]
-    cfg = planning.member_config(plan.folder, 3, paths)
+    cfg = member_config(plan.folder, 3, paths)
     assert (cfg["seed"], cfg["name"], cfg["model"]["beta"]) == (1, "bb-1", 2.0)
     assert cfg["budget"] == {"steps": 2, "epochs": None, "examples": None, "seconds": None}
 
@@ -233,14 +234,14 @@ def test_a_study_killed_at_five_points_ends_with_the_same_table(declare, paths, 
     declared = declare()
     whole = run(open_study(declared, {**paths, "runs_dir": str(tmp_path / "whole")}), paths)
     arguments = [str(tmp_path / "few.yaml"), json.dumps(FAKE), json.dumps(paths)]
-    folder = Path(paths["runs_dir"]) / "few"
+    place = Path(paths["runs_dir"]) / "few"
     # Before the plan is written, then with 0, 1, 2 and 4 members at an end and another at work.
     for ended in (None, 0, 1, 2, 4):
         study = subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], start_new_session=True)
         while True:
-            done = len(list(folder.glob("outcomes/*.json")))
-            if (folder.is_dir() or ended is None) and done >= (ended or 0):
-                at_work = [p for p in folder.glob("*-*/run.json") if '"running"' in p.read_text()]
+            done = len(list(place.glob("outcomes/*.json")))
+            if (place.is_dir() or ended is None) and done >= (ended or 0):
+                at_work = [p for p in place.glob("*-*/run.json") if '"running"' in p.read_text()]
                 if at_work or ended is None:
                     break
             assert study.poll() is None
@@ -342,6 +343,6 @@ def test_a_budget_of_operations_is_counted_by_hand(declare, paths):
     first, others = 64 * 16, 16 * 2 * 4 + 4 * 16 + 16 * 64
     a_step = 8 * (6 * (first + others) - 2 * first)
     plan.write()
-    assert planning.member_config(plan.folder, 0, paths)["budget"]["steps"] == 1e8 // a_step
+    assert member_config(plan.folder, 0, paths)["budget"]["steps"] == 1e8 // a_step
     with pytest.raises(ConfigError, match=r"arm a: a step takes .* give at least a step"):
         open_study(declare(text, budget__flops="9", name="small"), paths)

@@ -1,0 +1,59 @@
+"""Whether the arms of a study learn from, and are judged by, the same examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genkit import config
+from genkit.core.errors import ConfigError
+from genkit.core.spec import Spec
+
+# What may differ between the data of two arms: how texts become tokens, and what training does to images.
+VIEW_KEYS = ("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device", "rules")
+
+
+def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, str]) -> Spec:
+    """See that all arms learn from, and are judged by, the same examples.
+
+    Images must have one fingerprint.  Texts, which each arm may cut into tokens of its own, must come from
+    one configuration of data but for that.
+
+    Returns:
+        What the data is to the first arm.
+
+    Raises:
+        ConfigError: two arms differ; in what is said.
+    """
+    from genkit.data import open_dataset
+
+    first: tuple[str, dict[str, Any], Any] | None = None
+    for arm, cfg in arms.items():
+        data = {k: v for k, v in cfg["data"].items() if not k.startswith(VIEW_KEYS)}
+        dataset = open_dataset(cfg["data"], paths, config.view(dict(cfg)))
+        if cfg["batch_size"] > len(dataset.split("train")):
+            raise ConfigError(
+                f"arm {arm}: batch_size={cfg['batch_size']}, but there are {len(dataset.split('train'))}"
+                " training examples."
+            )
+        if first is None:
+            first = arm, data, dataset
+            continue
+        other, expected, reference = first
+        if differing := [k for k in {"name": 0, **expected, **data} if expected.get(k) != data.get(k)]:
+            key = differing[0]
+            raise ConfigError(
+                f"the arms {other} and {arm} have different data: data.{key} is {expected.get(key)} and"
+                f" {data.get(key)}; a study compares on one dataset."
+            )
+        shapes = [d.spec.image for d in (reference, dataset)]
+        if shapes[0] != shapes[1]:
+            said = [f"{s.channels}×{s.height}×{s.width}, {s.levels} levels" if s else "texts" for s in shapes]
+            raise ConfigError(
+                f"the arms {other} and {arm} have different data: images of {said[0]} and {said[1]};"
+                " set data.size and data.levels for all arms."
+            )
+        if shapes[0] is not None and reference.fingerprint != dataset.fingerprint:
+            raise ConfigError(f"the arms {other} and {arm} have different data: another fingerprint.")
+    assert first is not None
+    return first[2].spec

@@ -1,0 +1,164 @@
+"""The search before the seeds: optuna is asked for a trial of every arm, told what it gave, and asked again.
+
+What is asked for is a function of the arm, of the trial's place and of what its earlier trials gave, so a
+study that was stopped goes on with the same questions.  A trial is a member like others, but is trained from
+a seed of its own and measured on the validation part; one that fails gives nothing, and counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from genkit import config, runs
+from genkit import rows as row_files
+from genkit.core.errors import ConfigError
+from genkit.study.folder import SEARCH, Plan, Planned, write_outcome
+from genkit.study.space import Values
+
+DIGITS = 3  # significant digits of a value that is asked for
+
+
+def parts(plan: Plan, retry: bool = False) -> Iterator[list[Planned]]:
+    """Members that are to run, in parts: what a part runs is known once the parts before it have ended.
+
+    Raises:
+        StorageError: a configuration cannot be written.
+    """
+    search = plan.declaration.search
+    if search is None:
+        yield plan.missing(retry)
+        return
+    for place in range(search.trials):
+        trials = [member for member in plan.members if member.trial == place]
+        for trial in trials:
+            if trial.number not in plan.configs:
+                trials_before = told(plan, trial.arm, place)
+                asked = ask(trial.arm, search.trials, search.space[trial.arm], trials_before)
+                plan.freeze(trial, asked)
+        yield [member for member in plan.missing(retry) if member.trial == place]
+    _settle(plan)
+    yield [m for m in plan.missing(retry) if m.trial is None and m.number in plan.configs]
+
+
+def _settle(plan: Plan) -> None:
+    """Freeze what every arm's seeds run with, once: the values of its best trial."""
+    found = read_found(plan.folder)
+    for arm in plan.declaration.arms:
+        if not found.get(arm, {}).get("best"):
+            found[arm] = _found(plan, arm)
+        best = found[arm]["best"]
+        for member in plan.members:
+            if member.arm != arm or member.trial is not None or member.number in plan.configs:
+                continue
+            if best is None:
+                reason = f"no trial of its search gave a number of {plan.declaration.primary}"
+                write_outcome(plan.folder, member.number, status="failed", reason=reason, code=2, seconds=0.0)
+            else:
+                plan.freeze(member, best["values"])
+    runs.write_atomically(plan.folder / SEARCH, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_found(folder: Path) -> dict[str, Any]:
+    """What a study's search found, by arm; empty before it has ended."""
+    try:
+        found = json.loads((folder / SEARCH).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _found(plan: Plan, arm: str) -> dict[str, Any]:
+    """An arm's trials, and the best of them; of equal ones the first."""
+    search = plan.declaration.search
+    assert search is not None
+    trials = told(plan, arm, search.trials)
+    worth = [trial for trial in trials if trial["value"] is not None]
+    sign = -1 if any(trial["direction"] == "higher" for trial in worth) else 1
+    return {"best": min(worth, key=lambda t: sign * t["value"], default=None), "trials": trials}
+
+
+def told(plan: Plan, arm: str, before: int) -> list[dict[str, Any]]:
+    """What an arm's first so many trials were asked, and what they gave: value and direction, or None."""
+    search = plan.declaration.search
+    assert search is not None
+    found = []
+    for member in plan.members:
+        if member.arm != arm or member.trial is None or member.trial >= before:
+            continue
+        cfg = yaml.safe_load(plan.configs[member.number])
+        values = {key: config.value_of(cfg, key) for key in search.space[arm]}
+        row = _row(plan, member)
+        value, direction = (row["value"], row["direction"]) if row else (None, "lower")
+        found.append({"run": member.name, "values": values, "value": value, "direction": direction})
+    return found
+
+
+def _row(plan: Plan, member: Planned) -> Mapping[str, Any] | None:
+    """The row of the primary metric that a trial's evaluation left."""
+    file = plan.folder / member.name / row_files.FILE
+    if plan.outcome(member).get("status") != "finished" or not file.is_file():
+        return None
+    of = [row for row in row_files.read(file) if row["metric"] == plan.declaration.primary]
+    return next((r for r in of if r.get("role") == "model" and r.get("value") is not None), None)
+
+
+def ask(arm: str, total: int, space: Mapping[str, Values], trials: list[dict[str, Any]]) -> dict[str, Any]:
+    """The values of an arm's next trial, by a tree-structured Parzen estimator from its earlier ones.
+
+    Args:
+        total: trials that the arm has; half of them, ten at most, look around.
+
+    Raises:
+        ConfigError: optuna is not installed.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise ConfigError("search needs optuna: pip install generator-kit[study].") from None
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+    from optuna.trial import TrialState, create_trial
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    of: dict[str, BaseDistribution] = {}
+    for key, values in space.items():
+        if not isinstance(values, Mapping):
+            of[key] = CategoricalDistribution(list(values))
+        elif isinstance(values["low"], int):
+            of[key] = IntDistribution(**values)
+        else:
+            of[key] = FloatDistribution(**values)
+    seed = int(hashlib.sha256(f"{arm} {len(trials)}".encode()).hexdigest()[:8], 16)
+    sampler = optuna.samplers.TPESampler(n_startup_trials=max(2, min(10, total // 2)), seed=seed)
+    lower = all(trial["direction"] == "lower" for trial in trials)
+    study = optuna.create_study(sampler=sampler, direction="minimize" if lower else "maximize")
+    for trial in trials:
+        failed = trial["value"] is None
+        state = TrialState.FAIL if failed else TrialState.COMPLETE
+        study.add_trial(
+            create_trial(
+                params=trial["values"],
+                distributions=of,
+                state=state,
+                values=None if failed else [trial["value"]],
+            )
+        )
+    asked = study.ask(of).params
+    return {key: _rounded(asked[key], values) for key, values in space.items()}
+
+
+def _rounded(value: Any, values: Values) -> Any:
+    """A number of a range in a few digits, still within it."""
+    if not isinstance(value, float) or not isinstance(values, Mapping):
+        return value
+    return min(max(float(f"{value:.{DIGITS}g}"), values["low"]), values["high"])

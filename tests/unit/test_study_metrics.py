@@ -1,0 +1,51 @@
+"""The names that may decide a study are those that evaluations give."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from genkit.core.errors import ConfigError
+from genkit.metrics.cost import COSTS
+from genkit.metrics.images import METRICS
+from genkit.study.metrics import NAMES, OF_IMAGES, OF_TEXTS, UNDIRECTED, check_primary
+
+ROWS = Path(__file__).parents[2] / "experiments" / "006_evaluation" / "rows.jsonl"
+
+
+def test_the_names_are_those_of_the_panels():
+    assert set(NAMES["images"]) == set(METRICS)
+    assert set(NAMES["cost"]) == set(COSTS)
+    rows = [json.loads(line) for line in ROWS.read_text(encoding="utf-8").splitlines()]
+    known = {name for names in NAMES.values() for name in names}
+    assert {row["metric"] for row in rows} <= known
+    directed = {row["metric"] for row in rows if row["value"] is not None and row["direction"] != "none"}
+    assert directed == {row["metric"] for row in rows if row["value"] is not None} - set(UNDIRECTED)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("kdi", None), "primary=kdi is no metric of an evaluation. Did you mean kid?"),
+        (("diversity", None), "primary=diversity has no better direction"),
+        (
+            ("kid", ["likelihood", "cost"]),
+            "is of images, and evaluate: metrics measures likelihood, cost alone",
+        ),
+        (("mauve", None, False), "is of texts, and the data are images"),
+        (("fid", None, True), "is of images, and the data are texts"),
+    ],
+)
+def test_a_metric_that_cannot_decide_is_refused(asked, said):
+    with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
+        check_primary(*asked)
+
+
+def test_a_metric_that_can_decide_is_taken():
+    for name in ("nll", "training_flops"):
+        assert name not in {*OF_IMAGES, *OF_TEXTS}
+        check_primary(name, None, True)
+    check_primary("kid", ["images"], False)
+    check_primary("mauve", None, True)
