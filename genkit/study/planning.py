@@ -11,7 +11,7 @@ from genkit.core.errors import ConfigError, GenkitError
 from genkit.study.declaring import MAX_MEMBERS, Declaration
 from genkit.study.folder import DECLARATION, Plan, Planned, load_plan
 from genkit.study.metrics import check_primary
-from genkit.study.samedata import check_same_data
+from genkit.study.samedata import check_same_data, check_three_parts
 
 
 def open_study(declaration: Declaration, paths: Mapping[str, str], *, yes: bool = False) -> Plan:
@@ -111,10 +111,11 @@ def _compose(
         ConfigError: an arm's words are wrong, its data differ, or its budget cannot be counted.
     """
     arms = {arm: _compose_arm(declaration, arm, paths) for arm in declaration.arms}
-    spec = check_same_data(arms, paths)
+    dataset = check_same_data(arms, paths)
     if declaration.primary is not None:
-        check_primary(declaration.primary, declaration.evaluate.get("metrics"), spec.is_text)
+        check_primary(declaration.primary, declaration.evaluate.get("metrics"), dataset.spec.is_text)
     if declaration.search is not None:
+        check_three_parts(dataset)
         for arm in arms:
             for word in declaration.search.corners(arm):
                 _compose_arm(declaration, arm, paths, word)

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genkit import config
 from genkit.core.errors import ConfigError
-from genkit.core.spec import Spec
+
+if TYPE_CHECKING:
+    from genkit.data.dataset import Dataset
 
 # What may differ between the data of two arms: how texts become tokens, and what training does to images.
 VIEW_KEYS = ("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device", "rules")
 
 
-def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, str]) -> Spec:
+def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, str]) -> Dataset:
     """See that all arms learn from, and are judged by, the same examples.
 
     Images must have one fingerprint.  Texts, which each arm may cut into tokens of its own, must come from
     one configuration of data but for that.
 
     Returns:
-        What the data is to the first arm.
+        The data as the first arm reads it.
 
     Raises:
         ConfigError: two arms differ; in what is said.
     """
     from genkit.data import open_dataset
 
-    first: tuple[str, dict[str, Any], Any] | None = None
+    first: tuple[str, dict[str, Any], Dataset] | None = None
     for arm, cfg in arms.items():
         data = {k: v for k, v in cfg["data"].items() if not k.startswith(VIEW_KEYS)}
         dataset = open_dataset(cfg["data"], paths, config.view(dict(cfg)))
@@ -56,4 +58,19 @@ def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, s
         if shapes[0] is not None and reference.fingerprint != dataset.fingerprint:
             raise ConfigError(f"the arms {other} and {arm} have different data: another fingerprint.")
     assert first is not None
-    return first[2].spec
+    return first[2]
+
+
+def check_three_parts(dataset: Dataset) -> None:
+    """See that what is chosen on the validation part is not reported on the same examples.
+
+    Raises:
+        ConfigError: validation and test are one part.
+    """
+    from genkit.data.real import same
+
+    if same(dataset.split("validation"), dataset.split("test")):
+        raise ConfigError(
+            f"data={dataset.name} has one part for validation and test, so a search would choose by what the"
+            " study reports; give it three (data.validation=5000, or data.split=three)."
+        )
