@@ -114,7 +114,7 @@ STUDY_WORDS = """\
   evaluate.n= primary=      samples of each evaluation; the metric that decides
   name=                     of the folder in paths.runs_dir; the same study goes on where it was
   retry=true                run those again that failed
-  hydra/launcher=joblib hydra.launcher.n_jobs=2   two at a time; submitit_local, submitit_slurm: a cluster"""
+  hydra/launcher=joblib hydra.launcher.n_jobs=2   two at a time; submitit_local, submitit_slurm, ray"""
 REPORT_WORDS = """\
   study=NAME                a study's folder, or its name in paths.runs_dir
   run=RUN run=RUN …         any runs; those that differ in their seed alone are one arm

@@ -13,7 +13,8 @@ from genkit.cli.train import check_writable
 from genkit.core.errors import ConfigError, Locked
 from genkit.study import Plan, open_study, read_declaration, run_missing
 from genkit.study.declaring import Declaration, find
-from genkit.study.running import check_launcher, write_table
+from genkit.study.launchers import check_launcher
+from genkit.study.running import write_table
 from genkit.study.space import in_words as range_in_words
 
 FLAGS = ("dry", "yes", "retry")

@@ -24,7 +24,7 @@ from rich.console import Console
 
 from genkit import config, runs
 from genkit import rows as row_files
-from genkit.core.errors import ConfigError, GenkitError
+from genkit.core.errors import GenkitError
 from genkit.study.folder import Plan, Planned, load_plan, member_config, write_outcome
 from genkit.study.searching import parts
 
@@ -245,21 +245,3 @@ def _rows_of(plan: Plan, member: Planned) -> list[dict[str, Any]]:
         about["status"] = "missing"
     none = row_files.missing("none", "1", f"{about['status']}: {reason}")
     return [{**about, **none, "run": member.name, "role": "model"}]
-
-
-def check_launcher(words: Sequence[str]) -> None:
-    """See that the launcher is installed.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    chosen = next((word.partition("=")[2] for word in words if word.startswith("hydra/launcher=")), "")
-    installed = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher"}
-    installed |= {"submitit_slurm": "hydra_submitit_launcher", "ray": "hydra_ray_launcher"}
-    from importlib.util import find_spec
-
-    if chosen in installed and find_spec(f"hydra_plugins.{installed[chosen]}") is None:
-        package = installed[chosen].replace("_", "-")
-        raise ConfigError(f"hydra/launcher={chosen} is not installed: pip install {package}.")
-    if chosen and chosen not in (*installed, "basic"):
-        raise ConfigError(f"there is no hydra/launcher={chosen}. Known: basic, {', '.join(installed)}.")

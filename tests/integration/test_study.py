@@ -259,6 +259,7 @@ def test_a_study_killed_at_five_points_ends_with_the_same_table(declare, paths, 
     [
         ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
         ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=2"],
+        ["hydra/launcher=ray", "hydra.launcher.init.num_cpus=2"],
     ],
 )
 def test_launchers_run_what_the_plain_one_runs(declare, paths, tmp_path, launcher):
