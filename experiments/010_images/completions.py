@@ -1,11 +1,12 @@
 """Whether completions know more than the mean image and the nearest neighbour do.
 
-    python experiments/010_images/completions.py OUT.png RUN [RUN …] [limit=N] [draws=8] [mask=lower]
+    python experiments/010_images/completions.py OUT.png RUN [RUN …] [limit=N] [draws=16] [mask=lower]
 
 Each run completes test images of which the lower half is hidden; the error is the mean square over hidden
-pixels, of a range of 1.  Beside it: the mean of the training images, and the training image whose visible
-half is nearest.  The runs must share their images (data, size and levels).  The picture has a column an
-image: what is known, an answer of each run in the order given, the truth.
+pixels, of a range of 1, of one answer and of the mean of `draws`.  Beside it: the mean of the training
+images, and the training image whose visible half is nearest; `gain` is by how much less the error of the
+mean of answers is than theirs, image by image.  The runs must share their images (data, size and levels).
+The picture has a column an image: what is known, an answer of each run in the order given, the truth.
 """
 
 from __future__ import annotations
@@ -28,10 +29,14 @@ COLUMNS = 16
 AT_ONCE = 200
 
 
-def error(images: Tensor, truth: Tensor, hidden: Tensor) -> dict[str, float]:
-    """Mean squared error over hidden pixels, with its standard error over images."""
-    each = (images - truth).square()[..., hidden].flatten(1).mean(1)
-    return {"mse": round(float(each.mean()), 5), "se": round(float(each.std() / len(each) ** 0.5), 5)}
+def errors(images: Tensor, truth: Tensor, hidden: Tensor) -> Tensor:
+    """Mean squared error of each image over hidden pixels, (N,)."""
+    return (images - truth).square()[..., hidden].flatten(1).mean(1)
+
+
+def told(each: Tensor) -> dict[str, float]:
+    """The mean over images, and its standard error."""
+    return {"mean": round(float(each.mean()), 5), "se": round(float(each.std() / len(each) ** 0.5), 5)}
 
 
 def nearest(train: Tensor, test: Tensor, known: Tensor) -> Tensor:
@@ -64,17 +69,20 @@ def main(words: list[str]) -> None:
     test = Batch(test.data, test.rows)
     observation = mask(given.get("mask", "lower"), *test.data.shape[2:])
     hidden = ~observation.known
-    print(json.dumps({"mean image": error(train.data.mean(0).expand_as(test.data), test.data, hidden)}))
-    print(
-        json.dumps({"nearest": error(nearest(train.data, test.data, observation.known), test.data, hidden)})
-    )
+    guesses = {
+        "mean image": train.data.mean(0).expand_as(test.data),
+        "nearest": nearest(train.data, test.data, observation.known),
+    }
+    plain = {name: errors(guess, test.data, hidden) for name, guess in guesses.items()}
+    print(json.dumps({"images": len(test), **{name: told(each) for name, each in plain.items()}}))
     rows = [observation.picture(observation.measure(test.data[:COLUMNS]))]
     for one in opened:
         assert one.module.spec.image is not None
-        found = answers(one, observation, test, int(given.get("draws", 8)))
-        told = {"one answer": error(found[0], test.data, hidden)}
-        told["mean of answers"] = error(found.mean(0), test.data, hidden)
-        print(json.dumps({one.name: told, "images": len(test)}), flush=True)
+        found = answers(one, observation, test, int(given.get("draws", 16)))
+        each = errors(found.mean(0), test.data, hidden)
+        row = {"one answer": told(errors(found[0], test.data, hidden)), "mean of answers": told(each)}
+        row["gain"] = {name: told(other - each) for name, other in plain.items()}
+        print(json.dumps({one.name: row}), flush=True)
         rows.append(found[0, :COLUMNS])
     rows.append(test.data[:COLUMNS])
     spec = ArraySpec(*test.data.shape[1:])

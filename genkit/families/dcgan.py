@@ -25,7 +25,8 @@ from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import ArraySpec, Spec
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
-from genkit.nn.dcgan import Discriminator, Generator, doublings, to_channels_last
+from genkit.nn.dcgan import Discriminator, Generator, doublings
+from genkit.nn.memory import to_channels_last
 
 TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
 
@@ -41,6 +42,8 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         gradient_penalty: weight of (‖∇D‖ - 1)² between real and generated images; 10 in its paper.
         r1: weight γ of ½ ‖∇D‖² on real images.
         norm, spectral_norm: of the discriminator; see `genkit.nn.dcgan`.
+        extra_layers: 3×3 convolutions at the discriminator's end; None for one with labels, whose projection
+            needs features worth summing over the image, else none.
         augment: DiffAugment's policies: "colour", "translation", "cutout".
         discriminator_steps: batches for each update of the generator.
         conditional: on the labels of the data.
@@ -60,6 +63,7 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         r1: float = 0.0,
         norm: str = "batch",
         spectral_norm: bool = False,
+        extra_layers: int | None = None,
         augment: Sequence[str] = (),
         discriminator_steps: int = 1,
         conditional: bool = False,
@@ -79,9 +83,9 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         self.options = self.options if conditional else (TRUNCATION,)
         self.units = {"real": self.game.unit, "fake": self.game.unit}
         self.generator = Generator(latent_size, spec.channels, spec.width, width, self.classes)
-        self.discriminator = Discriminator(
-            spec.channels, spec.width, width, classes=self.classes, norm=norm, spectral=spectral_norm
-        )
+        extra = (1 if conditional else 0) if extra_layers is None else extra_layers
+        knobs = {"classes": self.classes, "norm": norm, "spectral": spectral_norm, "extra": extra}
+        self.discriminator = Discriminator(spec.channels, spec.width, width, **knobs)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         if channels_last:
             to_channels_last(self.generator)

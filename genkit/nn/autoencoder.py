@@ -14,13 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genkit.nn.memory import to_channels_last
+
 
 class ImageEncoder(nn.Module):
     """Images (B, C, H, W) to (B, outputs): a trunk, then one hidden layer that sees the label too."""
 
     def __init__(self, trunk: nn.Module, features: int, hidden: int, outputs: int, classes: int = 0) -> None:
         super().__init__()
-        self.trunk, self.classes = trunk, classes
+        self.trunk, self.classes = to_channels_last(trunk), classes
         self.head = nn.Sequential(
             nn.Linear(features + classes, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
         )
@@ -36,7 +38,7 @@ class ImageDecoder(nn.Module):
         self, trunk: nn.Module, small: tuple[int, int, int], hidden: int, latent_size: int, classes: int = 0
     ) -> None:
         super().__init__()
-        self.trunk, self.classes = trunk, classes
+        self.trunk, self.classes = to_channels_last(trunk), classes
         self.head = nn.Sequential(
             nn.Linear(latent_size + classes, hidden), nn.ReLU(), nn.Linear(hidden, prod(small))
         )

@@ -88,13 +88,13 @@ class Discriminator(nn.Module):
     """DCGAN's discriminator: images (B, C, S, S) in [-1, 1] to logits (B,).
 
     Strided convolutions halve the side down to 4 and double the channels from W; no normalisation in the
-    first layer, LeakyReLU of slope 0.2.  With classes, one more convolution makes features that are worth
-    summing over the image, and the projection of the label on them is added to the logit (Miyato and Koyama
-    2018, equation 3).
+    first layer, LeakyReLU of slope 0.2.  With classes, the projection of the label on the last features,
+    summed over the image, is added to the logit (Miyato and Koyama 2018, equation 3).
 
     Args:
         norm: "batch" as in the paper, "layer" (one group), "none".
         spectral: divide each kernel by its largest singular value (Miyato et al. 2018).
+        extra: 3×3 convolutions after the last halving, the first of which doubles the channels.
     """
 
     def __init__(
@@ -106,15 +106,17 @@ class Discriminator(nn.Module):
         classes: int = 0,
         norm: str = "batch",
         spectral: bool = False,
+        extra: int = 0,
     ) -> None:
         super().__init__()
         widths = [width << i for i in range(doublings(side))]
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), _leaky()]
         for narrow, wide in pairwise(widths):
             layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), NORMS[norm](wide), _leaky()]
-        features = 2 * widths[-1] if classes else widths[-1]
-        if classes:
-            layers += [nn.Conv2d(widths[-1], features, 3, 1, 1, bias=False), NORMS[norm](features), _leaky()]
+        narrow, features = widths[-1], widths[-1] * (2 if extra else 1)
+        for _ in range(extra):
+            layers += [nn.Conv2d(narrow, features, 3, 1, 1, bias=False), NORMS[norm](features), _leaky()]
+            narrow = features
         self.layers = nn.Sequential(*layers)
         self.to_logit = nn.Conv2d(features, 1, 4, 1, 0, bias=False)
         self.classes = nn.Embedding(classes, features) if classes else None
@@ -127,7 +129,7 @@ class Discriminator(nn.Module):
                     spectral_norm(module)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        features = self.layers(images)  # (B, W·2^(k-1), 4, 4), twice as many channels with classes
+        features = self.layers(images)  # (B, W·2^(k-1), 4, 4), twice as many channels with extra layers
         logits = self.to_logit(features).flatten()
         if self.classes is not None:
             assert labels is not None
@@ -137,8 +139,3 @@ class Discriminator(nn.Module):
 
 def _leaky() -> nn.Module:
     return nn.LeakyReLU(0.2, inplace=True)
-
-
-def to_channels_last(network: nn.Module) -> nn.Module:
-    """Lay kernels out with the channels of a pixel side by side: faster convolutions, same values."""
-    return network.to(memory_format=torch.channels_last)

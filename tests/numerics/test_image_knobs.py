@@ -131,6 +131,26 @@ def test_a_label_reaches_the_generator_and_the_discriminator():
     assert not any(isinstance(m, GlobalBatchNorm2d) and m.affine for m in module.generator.modules())
 
 
+@pytest.mark.parametrize(
+    ("knobs", "kernels"),
+    [
+        ({}, 3),
+        ({"extra_layers": 2}, 5),
+        ({"conditional": True}, 4),
+        ({"conditional": True, "extra_layers": 0}, 3),
+    ],
+)
+def test_extra_layers_stand_at_the_discriminators_end(knobs, kernels):
+    module = dcgan(**knobs)
+    found = [m for m in module.discriminator.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(found) == kernels  # two halvings and the logit, and those that were added
+    assert [m.stride[0] for m in found] == [2, 2] + [1] * (kernels - 2)
+    assert found[-1].in_channels == found[-2].out_channels
+    torch.testing.assert_close(
+        module.generator.state_dict(), dcgan(**{**knobs, "extra_layers": 1}).generator.state_dict()
+    )
+
+
 def test_a_label_says_what_is_where_and_not_only_how_strong_each_channel_is():
     """With the same gains and shifts for all classes, the first activations of two differ between places."""
     generator = dcgan(conditional=True).generator.eval()
