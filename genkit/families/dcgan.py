@@ -84,8 +84,13 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         self.units = {"real": self.game.unit, "fake": self.game.unit}
         self.generator = Generator(latent_size, spec.channels, spec.width, width, self.classes)
         extra = (1 if conditional else 0) if extra_layers is None else extra_layers
-        knobs = {"classes": self.classes, "norm": norm, "spectral": spectral_norm, "extra": extra}
-        self.discriminator = Discriminator(spec.channels, spec.width, width, **knobs)
+        self.discriminator = Discriminator(
+            *(spec.channels, spec.width, width),
+            classes=self.classes,
+            norm=norm,
+            spectral=spectral_norm,
+            extra=extra,
+        )
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         if channels_last:
             to_channels_last(self.generator)
