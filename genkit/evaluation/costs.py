@@ -61,13 +61,18 @@ def flops_per_example(module: GenerativeModule, examples: Examples) -> float:
     rows = range(len(data))
     tensors = [None if a is None else torch.from_numpy(a) for a in (labels, weight)]
     batch = module.prepare(Batch(torch.from_numpy(data), rows, *tensors))
+    return sum(flops_per_phase(module, batch)) / len(data)
+
+
+def flops_per_phase(module: GenerativeModule, batch: Batch) -> list[float]:
+    """Operations of a step's phases on a batch, forward and backward, each by how often it is due."""
     module.train()
     phases = module.phases()
-    noise = StepNoise(0, rows, step=0)
+    noise = StepNoise(0, batch.rows, step=0)
     noise.parameters = tuple(p for phase in phases for p in phase.parameters)
-    total = 0.0
+    found = []
     for phase in phases:
         with training_only(phase, phases), FlopCounterMode(display=False) as counter:
             phase.loss(batch, noise).total.backward()
-        total += counter.get_total_flops() / phase.every
-    return total / len(data)
+        found.append(counter.get_total_flops() / phase.every)
+    return found

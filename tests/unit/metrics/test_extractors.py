@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import nn
 from genkit.core import registry
 from genkit.core.errors import CheckpointError, ConfigError, DataError
 from genkit.core.spec import ArraySpec
-from genkit.metrics import extractors
+from genkit.metrics import extractors, inception
 from genkit.metrics.extractors import extractor, suggested
 from genkit.metrics.features import Features, collect
 from genkit.metrics.images import METRICS, image_measures
@@ -116,6 +117,28 @@ def test_inception_without_weights_is_refused_in_one_line(tmp_path, monkeypatch)
     (tmp_path / "wrong.pth").write_bytes(b"not weights")
     with pytest.raises(CheckpointError, match="SHA-256"):
         extractor("inception", str(tmp_path / "wrong.pth"))
+
+
+def test_inception_from_a_file_is_the_network_that_torch_fidelity_makes_of_it(tmp_path, monkeypatch):
+    """With untrained weights, for the real ones are fetched; grey pictures are read as colours that are equal."""
+    theirs = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    network = theirs.FeatureExtractorInceptionV3
+    with monkeypatch.context() as patched:
+        patched.setattr(theirs, "load_state_dict_from_url", lambda *_, **__: {})
+        patched.setattr(network, "load_state_dict", lambda *_: None)
+        torch.manual_seed(0)
+        untrained = network("inception", ["2048", "logits_unbiased"])
+    path = tmp_path / inception.FILE
+    torch.save(untrained.state_dict(), path)
+    monkeypatch.setattr(inception, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest()[:8])
+    made = extractor("inception", str(path))
+    images = pictures(3)
+    features, probabilities = made.both(images)
+    expected, logits = untrained(images.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(features, expected)
+    torch.testing.assert_close(probabilities, logits.softmax(1))
+    assert features.shape == (3, made.size)
+    assert features.std(dim=0).max() > 0
 
 
 # ------------------------------------------------------------------------------------------- features
