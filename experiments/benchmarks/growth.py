@@ -116,7 +116,7 @@ def features(n: int) -> Work:
 
 
 def dataset(characters: int) -> Work:
-    """Opening a packed text and reading two batches of it; the pages of the file that are read count as memory."""
+    """Opening a packed text and reading two batches; pages of the file that are read count as memory."""
     import numpy as np
 
     from genkit import config
