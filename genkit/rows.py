@@ -16,22 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from genkit.core.errors import ConfigError, StorageError
-from genkit.core.spec import Spec
 from genkit.runs import write_atomically
 
 ROLES = ("model", "floor", "ceiling")
 FILE = "evaluation.jsonl"
-GROUPS = ("likelihood", "images", "texts", "memorisation", "cost")
 Row = dict[str, Any]
-
-
-def refusal(group: str, spec: Spec) -> str | None:
-    """Why a group of metrics does not fit such data; None where it does."""
-    if group == "images" and spec.is_text:
-        return "the run draws texts; it has likelihood, texts, memorisation and cost"
-    if group == "texts" and not spec.is_text:
-        return "the run draws images; it has likelihood, images, memorisation and cost"
-    return None
 
 
 @dataclass(frozen=True)

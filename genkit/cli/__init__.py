@@ -94,7 +94,7 @@ EVALUATE_WORDS = """\
   checkpoint=best,last      last | best | step-N, or several (default: best and last, where there are both)
   n= seed=0                 samples (default: 1,000 images, 500 texts)
   split=test                what they are compared with: train | validation | test
-  metrics=                  of likelihood, images, texts, memorisation, cost (default: all that there can be)
+  metrics=                  fid,kid,… or groups: likelihood, images, texts, memorisation, cost (default: all)
   extractor=                of the features of images: digits | random | inception (default: what fits)
   featuriser=ngrams         of texts, for MAUVE: ngrams | own (the run's network)
   importance_samples=1      of a likelihood that is a bound

@@ -13,7 +13,8 @@ from genkit.cli.show import table
 from genkit.cli.train import check_writable
 from genkit.core.errors import ConfigError, DataError, nearest
 from genkit.core.options import Option, resolve_options
-from genkit.rows import FILE, GROUPS, Panel, Row, comparison, panel, refusal
+from genkit.naming import groups
+from genkit.rows import FILE, Panel, Row, comparison, panel
 
 WORDS = (
     Option("checkpoint", "text", None, "last, best or step-N, or several with commas"),
@@ -21,7 +22,7 @@ WORDS = (
     Option("seed", "int", 0, "of the noise", low=0, high=2**32 - 1),
     Option("split", "text", "test", "of the run's data", choices=("train", "validation", "test")),
     Option("extractor", "text", None, "of the features of images"),
-    Option("metrics", "text", None, "groups of metrics"),
+    Option("metrics", "text", None, "metrics or groups of them"),
     Option("featuriser", "text", "ngrams", "of texts, for MAUVE", choices=("ngrams", "own")),
     Option("weights", "text", "ema", "ema or raw"),
     Option("batch_size", "int", 64, "samples drawn at once", low=1, high=1_000_000),
@@ -151,11 +152,7 @@ def _check(
     for name in checkpoints or ["last"]:
         check_choices({"checkpoint": name})
         check_checkpoint(folder, name)
-    for name in metrics or ():
-        if name not in GROUPS:
-            raise ConfigError(f"metrics={name} is no group of metrics.{nearest(name, GROUPS)}")
-        if reason := refusal(name, spec):
-            raise ConfigError(f"metrics={name}: {reason}.")
+    groups(metrics, spec.is_text)
     if spec.is_text and settings["extractor"] is not None:
         raise ConfigError(f"extractor= is for images, and {folder.name} draws texts; leave it out.")
     if not spec.is_text and settings["featuriser"] != "ngrams":

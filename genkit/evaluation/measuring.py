@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from genkit import checkpoints, config, runs, sampling
-from genkit.core.errors import ConfigError, nearest
-from genkit.core.spec import Spec, TokenSpec
+from genkit.core.spec import TokenSpec
 from genkit.data import reopen
 from genkit.data.dataset import TokenWindows
 from genkit.data.real import real_pictures, unchanged
@@ -21,7 +20,8 @@ from genkit.evaluation.pictures import Pictures
 from genkit.evaluation.scores import likelihood
 from genkit.evaluation.subject import Found, Settings, Subject
 from genkit.evaluation.texts import Texts, text_pieces
-from genkit.rows import FILE, GROUPS, Place, Row, refusal, write
+from genkit.naming import groups, wanted
+from genkit.rows import FILE, Place, Row, write
 from genkit.runs import Run
 
 POINTERS = ("best", "last")
@@ -91,8 +91,9 @@ def _evaluate(
         data=subject.dataset.fingerprint,
         judged=judged(subject),
     )
-    found = _measure(subject, groups(subject.dataset.spec, settings.metrics), folder.path, checkpoint)
-    return to_rows(found, place)
+    chosen = groups(settings.metrics, subject.dataset.spec.is_text)
+    rows = to_rows(_measure(subject, chosen, folder.path, checkpoint), place)
+    return [row for row in rows if wanted(row["metric"], settings.metrics)]
 
 
 def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[str, str]) -> Subject:
@@ -116,20 +117,6 @@ def judged(subject: Subject) -> str:
             digest.update(f"{tuple(pictures.shape[1:])}".encode())
             digest.update(pictures.contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def groups(spec: Spec, asked: Sequence[str] | None) -> list[str]:
-    """The groups of metrics to measure.
-
-    Raises:
-        ConfigError: no such group, or one that this data does not allow.
-    """
-    for name in asked or ():
-        if name not in GROUPS:
-            raise ConfigError(f"metrics={name} is no group of metrics.{nearest(name, GROUPS)}")
-        if reason := refusal(name, spec):
-            raise ConfigError(f"metrics={name}: {reason}.")
-    return [name for name in GROUPS if (name in asked if asked else not refusal(name, spec))]
 
 
 def _measure(subject: Subject, chosen: Sequence[str], folder: Path, checkpoint: Path) -> list[Found]:

@@ -25,7 +25,7 @@ class Settings:
         n: samples; None: 1,000 images or 500 texts.
         split: what they are compared with.
         extractor: of the features of images; None: the one that fits the data.
-        metrics: the groups to measure; None: all that the model and its data allow.
+        metrics: the metrics or groups of them to measure; None: all that the model and its data allow.
         importance_samples: k of a likelihood that is a bound.
         stride: tokens that a window of a text scores.
         featuriser: of texts, for MAUVE: "ngrams", the same for all runs, or "own", the run's network.

@@ -25,7 +25,7 @@ import yaml
 
 from genkit import config
 from genkit.core.errors import ConfigError, nearest
-from genkit.rows import GROUPS
+from genkit.naming import KNOWN
 from genkit.study.metrics import check_primary
 from genkit.study.space import Search, check_search
 
@@ -36,7 +36,7 @@ EVALUATE = (
     *("batch_size", "checkpoint"),
 )
 COUNTS = ("n", "seed", "importance_samples", "stride", "batch_size")
-CHOICES = {"metrics": GROUPS, "split": ("train", "validation", "test"), "weights": ("ema", "raw")}
+CHOICES = {"metrics": KNOWN, "split": ("train", "validation", "test"), "weights": ("ema", "raw")}
 MAX_MEMBERS = 1_000
 # What the study itself decides for its members.
 OWN = ("seed", "name", "resume", "init_from", "accept_new_data", "debug")

@@ -98,6 +98,15 @@ def test_the_library_gives_the_same_rows_twice(trained):
     assert evaluate(trained("vae"), n=64, metrics=("images",), seed=1) != made[0]
 
 
+def test_single_metrics_can_be_asked_for(trained):
+    found = evaluate(trained("vae"), "step-2", n=64, metrics=("kid", "likelihood"))
+    assert {row["metric"] for row in found} == {"kid", "nll"}
+    whole = evaluate(trained("vae"), "step-2", n=64, metrics=("images",))
+    kid = [[row for row in rows_ if row["metric"] == "kid"] for rows_ in (found, whole)]
+    assert kid[0] == kid[1]
+    assert len(kid[0]) == 3
+
+
 def test_too_few_samples_are_said_with_the_least_number(trained, genkit, tmp_path):
     words = (
         f"run={trained('vae')}",
@@ -209,6 +218,9 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(trained, genkit, tmp_pa
         ([f"run={vae}", "metrics=texts"], 2, "metrics=texts: the run draws images"),
         ([f"run={gpt}", "metrics=images"], 2, "metrics=images: the run draws texts"),
         ([f"run={vae}", "metrics=image"], 2, "Did you mean images?"),
+        ([f"run={vae}", "metrics=mauve"], 2, "metrics=mauve: the run draws images"),
+        ([f"run={gpt}", "metrics=fid"], 2, "metrics=fid: the run draws texts"),
+        ([f"run={vae}", "metrics=fidd"], 2, "Did you mean fid?"),
         ([f"run={gpt}", "extractor=digits"], 2, "extractor= is for images"),
         ([f"run={vae}", "featuriser=own"], 2, "featuriser= is for texts"),
         ([f"run={vae}", "extractor=digit"], 2, "Did you mean digits?"),

@@ -19,7 +19,8 @@ ALLOWED = {
     "statistics": set(),
     "report": {"core", "runs", "rows", "statistics"},
     "study": {
-        *("core", "config", "data", "runs", "rows", "sampling", "training", "evaluation", "statistics"),
+        *("core", "config", "data", "naming", "runs", "rows", "sampling", "training", "evaluation"),
+        "statistics",
     },
     "export": {"core", "config", "nn"},
     "runs": {"core"},
@@ -27,8 +28,9 @@ ALLOWED = {
     "sampling": {"core", "config", "runs", "checkpoints"},
     "scoring": {"core", "data", "decoding"},
     "rows": {"core", "runs"},
+    "naming": {"core"},
     "evaluation": {
-        *("core", "config", "data", "decoding", "metrics", "runs", "checkpoints", "rows"),
+        *("core", "config", "data", "decoding", "metrics", "naming", "runs", "checkpoints", "rows"),
         *("sampling", "scoring"),
     },
     "selecting": {"core", "data", "metrics"},
@@ -45,7 +47,7 @@ ALLOWED = {
     "testing": {"core", "checkpoints"},
     "cli": {
         *("core", "config", "data", "runs", "rows", "sampling", "training", "export", "scoring", "verbs"),
-        *("evaluation", "report", "statistics", "study"),
+        *("evaluation", "naming", "report", "statistics", "study"),
     },
     "__init__": {"core", "cli", "training", "sampling", "evaluation"},
     "__main__": {"cli"},

@@ -10,7 +10,8 @@ import pytest
 from genkit.core.errors import ConfigError
 from genkit.metrics.cost import COSTS
 from genkit.metrics.images import METRICS
-from genkit.study.metrics import NAMES, OF_IMAGES, OF_TEXTS, UNDIRECTED, check_primary
+from genkit.naming import NAMES, OF_IMAGES, OF_TEXTS, UNDIRECTED
+from genkit.study.metrics import check_primary
 
 ROWS = Path(__file__).parents[2] / "experiments" / "006_evaluation" / "rows.jsonl"
 

@@ -120,7 +120,7 @@ def test_inception_without_weights_is_refused_in_one_line(tmp_path, monkeypatch)
 
 
 def test_inception_from_a_file_is_the_network_that_torch_fidelity_makes_of_it(tmp_path, monkeypatch):
-    """With untrained weights, for the real ones are fetched; grey pictures are read as colours that are equal."""
+    """With untrained weights, for the real ones are fetched; grey pictures are read as equal colours."""
     theirs = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
     network = theirs.FeatureExtractorInceptionV3
     with monkeypatch.context() as patched:
