@@ -37,7 +37,7 @@ def novelty(texts: Sequence[str], source: Source) -> list[Measure]:
         counts = [len(part) for part in known]
         hits = [int(part.sum()) for part in known]
         if order == COPIED:
-            name, interval = f"copied_{order}grams", spread.ratio(hits, counts)
+            name, interval = f"copied_{order}grams", spread.rare(hits, counts)
         else:
             fresh = [count - hit for count, hit in zip(counts, hits, strict=True)]
             name, interval = f"novel_{order}grams", spread.ratio(fresh, counts)

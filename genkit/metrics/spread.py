@@ -39,6 +39,29 @@ def ratio(parts: Sequence[float] | np.ndarray, wholes: Sequence[float] | np.ndar
     return within((value, value + low, value + high))
 
 
+def rare(parts: Sequence[float] | np.ndarray, wholes: Sequence[float] | np.ndarray) -> Interval:
+    """`ratio` where most parts may be 0, so that its sum is too skewed for a normal approximation.
+
+    The product of how many parts are above 0, by Wilson's score, and of how large those are, by Student's
+    distribution: their intervals are joined on the logarithms (Zou and Donner 2008).  Where all are 0, the
+    upper end is Wilson's.
+    """
+    parts, wholes = np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)
+    kept = wholes > 0
+    parts, wholes = parts[kept], wholes[kept]
+    if not len(parts):
+        return math.nan, math.nan, math.nan
+    value, sizes = math.fsum(parts) / math.fsum(wholes), parts[parts > 0]
+    often, least, most = share(len(sizes), len(parts))
+    if not len(sizes):
+        return 0.0, 0.0, most
+    size, low, high = mean(sizes) if len(sizes) > 1 else (sizes[0],) * 3
+    low = max(low, float(sizes.min()))
+    down = math.hypot(math.log(often / least), math.log(size / low))
+    up = math.hypot(math.log(most / often), math.log(high / size))
+    return within((value, value * math.exp(-down), value * math.exp(up)))
+
+
 def within(interval: Interval, least: float = 0.0, most: float = 1.0) -> Interval:
     """An interval of something that cannot leave a range."""
     value, low, high = interval

@@ -8,6 +8,7 @@ interval is that of a mean of independent values.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 
@@ -22,6 +23,7 @@ GROUP = 20  # texts
 LEAST_GROUPS = 3
 LOOP = 12  # words that the end of a text repeats itself for, at least
 OF = "the mean over all texts that this network draws"
+OF_PAIRS = f"the mean over all groups of {GROUP} texts that this network draws, and all of real ones"
 OF_GROUPS = f"the mean over all groups of {GROUP} texts that this network draws"
 
 
@@ -89,7 +91,8 @@ def vocabulary_overlap(texts: Sequence[str], real: Sequence[str]) -> Measure:
         for part in (texts, real)
     )
     values = [len(one & other) / max(1, len(one | other)) for one, other in zip(made, given, strict=False)]
-    return _grouped("vocabulary_overlap", values, len(texts), "higher", n_real=len(real))
+    overlap = _grouped("vocabulary_overlap", values, len(texts), "higher", n_real=len(real))
+    return replace(overlap, interval=OF_PAIRS)
 
 
 def _groups(metric: str, items: Sequence[object]) -> list[Sequence]:
@@ -128,7 +131,7 @@ def repetition(texts: Sequence[str]) -> list[Measure]:
     repeated = [1 - len(set(grams)) / len(grams) for text in tokens if (grams := ngrams(text, 4))]
     looping = spread.share(sum(map(loops, tokens)), len(texts))
     return [
-        _plain("repeated_4grams", spread.within(spread.mean(repeated)), len(texts), "lower"),
+        _plain("repeated_4grams", spread.rare(repeated, np.ones(len(repeated))), len(texts), "lower"),
         _plain("loops", looping, len(texts), "lower", {"words": LOOP, "times": 3}),
     ]
 

@@ -225,10 +225,24 @@ def test_intervals_cover_what_they_name():
         wholes = generator.integers(20, 60, 200)
         return spread.ratio(generator.binomial(wholes, 0.3), wholes)
 
+    def rare(chance):
+        """Parts that are mostly 0, of a mean of 10 where they are not, of wholes of 40."""
+        return lambda g: spread.rare((g.random(300) < chance) * g.gamma(4, 2.5, 300), np.full(300, 40))
+
+    for chance in (0.015, 0.1, 0.9):
+        assert 0.92 < covered(rare(chance), chance * 10 / 40) < 0.98
+    assert covered(lambda g: spread.mean((g.random(300) < 0.015) * g.gamma(4, 2.5, 300)), 0.15) < 0.92
     assert 0.92 < covered(lambda g: spread.mean(g.gamma(3, 1, 100)), 3.0) < 0.98
     assert 0.92 < covered(ratio, 0.3) < 0.98
     assert 0.92 < covered(lambda g: spread.share(g.binomial(500, 0.04), 500), 0.04) < 0.98
     assert 0.92 < covered(lambda g: spread.difference(g.gamma(3, 1, 100), g.gamma(2, 1, 60)), 1.0) < 0.98
+
+
+def test_nothing_found_in_many_is_not_nothing_for_certain():
+    """The upper end is that of a share of none."""
+    value, low, high = spread.rare(np.zeros(300), np.full(300, 40))
+    assert (value, low) == (0, 0)
+    assert high == pytest.approx(spread.share(0, 300)[2])
 
 
 def test_intervals_of_grouped_measures_cover_their_expectation():
