@@ -115,6 +115,16 @@ def features(n: int) -> Work:
     return lambda: collect(made, batches())
 
 
+def neighbourhoods(n: int) -> Work:
+    """Precision, recall, density and coverage: all distances, of which few are kept."""
+    import torch
+
+    from genkit.metrics.neighbours import neighbours
+
+    one, other = torch.randn(2, n, 64)
+    return lambda: neighbours(one, other)
+
+
 def dataset(characters: int) -> Work:
     """Opening a packed text and reading two batches; pages of the file that are read count as memory."""
     import numpy as np
@@ -147,6 +157,7 @@ AXES: Mapping[str, Axis] = {
     "tokens": Axis(drawing, (200, 400, 800, 1600), 1.0, 0.0, "drawing, new tokens (context 256)"),
     "samples": Axis(images, (500, 1000, 2000, 4000), 1.0, 1.0, "drawing, pictures"),
     "features": Axis(features, (4000, 8000, 16000, 32000), 1.0, 1.0, "features kept, pictures"),
+    "pairs": Axis(neighbourhoods, (2000, 4000, 8000), 2.0, 1.0, "precision, recall, …, pictures"),
     "data": Axis(dataset, (300_000, 3_000_000, 30_000_000), 0.0, 0.0, "opening and reading, characters"),
 }
 

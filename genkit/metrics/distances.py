@@ -1,4 +1,8 @@
-"""Euclidean distances between two sets of vectors, a block of rows at a time, in float64."""
+"""Euclidean distances between two sets of vectors, a block of rows at a time, in float64.
+
+What is kept of a block is written into tensors that were there before: a small tensor that outlives its block
+would lie in the room that the block leaves, and the next block would need new room, until all of them did.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +46,9 @@ def nearest(rows: Tensor, columns: Tensor, k: int, same: bool = False) -> tuple[
     Args:
         same: rows and columns are one set, and no vector is its own neighbour.
     """
-    values, indices = [], []
+    values = torch.empty(len(rows), k, dtype=torch.float64)
+    indices = torch.empty(len(rows), k, dtype=torch.int64)
     for where, squared in blocks(rows, columns):
         found = (without_self(where, squared) if same else squared).topk(k, largest=False)
-        values.append(found.values)
-        indices.append(found.indices)
-    return torch.cat(values), torch.cat(indices)
+        values[where], indices[where] = found
+    return values, indices

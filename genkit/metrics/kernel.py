@@ -51,13 +51,13 @@ def diversity(generated: Features) -> Measure:
         DataError: fewer than 4 samples.
     """
     check_enough("diversity", 4, None, generated)
-    rows, squares, n = [], 0.0, len(generated)
+    n = len(generated)
+    sums, squares = torch.empty(n, dtype=torch.float64), 0.0
     for where, squared in blocks(generated.vectors, generated.vectors):
         distances = without_self(where, squared).sqrt_()
         distances[distances == torch.inf] = 0
-        rows.append(distances.sum(1))
+        sums[where] = distances.sum(1)
         squares += float(distances.square_().sum())
-    sums = torch.cat(rows)
     protocol = {**generated.protocol, "version": 1}
     value = float(sums.sum()) / (n * (n - 1))
     measure = Measure("diversity", value, "1", "none", "estimate", n, protocol=protocol)
@@ -66,7 +66,7 @@ def diversity(generated: Features) -> Measure:
 
 def _sums(rows: Tensor, columns: Tensor, shift: float, same: bool) -> tuple[Tensor, Tensor]:
     """Sums of k - shift along each row (n,), and of its square over all; without i = j where `same`."""
-    sums, squares = [], rows.new_zeros(())
+    sums, squares = torch.empty_like(rows[:, 0]), rows.new_zeros(())
     step = max(1, BLOCK // len(columns))
     for begin in range(0, len(rows), step):
         part = rows[begin : begin + step]
@@ -75,6 +75,6 @@ def _sums(rows: Tensor, columns: Tensor, shift: float, same: bool) -> tuple[Tens
         if same:
             here = torch.arange(len(part))
             kernel[here, here + begin] = 0
-        sums.append(kernel.sum(1))
+        sums[begin : begin + step] = kernel.sum(1)
         squares += kernel.flatten() @ kernel.flatten()
-    return torch.cat(sums), squares
+    return sums, squares

@@ -136,7 +136,7 @@ def coverage(real: Features, generated: Features) -> Measure:
 
 def neighbours(real: Tensor, generated: Tensor) -> Neighbours:
     """Everything above from the features (m, d) and (n, d), a block of distances at a time."""
-    n = len(generated)
+    m, n = len(real), len(generated)
     own = nearest(real, real, max(MANIFOLD, DENSITY), same=True)[0]
     manifold, ball = own[:, MANIFOLD - 1], own[:, DENSITY - 1]
     reach, reached = nearest(generated, generated, min(REACH, n - 1), same=True)
@@ -144,21 +144,20 @@ def neighbours(real: Tensor, generated: Tensor) -> Neighbours:
     within = torch.zeros(n, dtype=torch.bool)
     balls = torch.zeros(n, dtype=torch.long)
     kept = min(CANDIDATES, n)
-    covered, recalled, in_ball, around, distance = [], [], [], [], []
+    covered, recalled = torch.empty(2, m, dtype=torch.bool)
+    in_ball, around = torch.empty(2, m, kept, dtype=torch.int64)
+    distance = torch.empty(m, kept, dtype=torch.float64)
     for where, squared in blocks(real, generated):
         within |= (squared < manifold[where, None]).any(0)
         inside = squared < ball[where, None]
         balls += inside.sum(0)
-        covered.append(inside.any(1))
-        recalled.append((squared < radii).any(1))
+        covered[where] = inside.any(1)
+        recalled[where] = (squared < radii).any(1)
         values, indices = squared.topk(kept, largest=False)
-        in_ball.append(indices.masked_fill(values >= ball[where, None], n))
+        in_ball[where] = indices.masked_fill(values >= ball[where, None], n)
         # Balls of radius zero hold nothing: they come last.
         depth = torch.where(radii > 0, squared / radii.clamp(min=1e-300), torch.inf)
         indices = depth.topk(kept, largest=False).indices
-        around.append(indices)
-        distance.append(squared.gather(1, indices))
-    one = torch.cat
-    return Neighbours(
-        within, balls, one(covered), one(recalled), one(in_ball), one(around), one(distance), reach, reached
-    )
+        around[where] = indices
+        distance[where] = squared.gather(1, indices)
+    return Neighbours(within, balls, covered, recalled, in_ball, around, distance, reach, reached)
