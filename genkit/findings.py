@@ -92,6 +92,15 @@ RULES = (
         "The samples vary less than the data: train longer, or enlarge the model.",
     ),
     Rule(
+        *("classes_collapsed", ERROR, "class_diversity", False, 0.25),
+        "The samples of a class are much alike: change the seed, lower optim.lr, or train longer; for a GAN"
+        " set model.loss=hinge or model.r1.",
+    ),
+    Rule(
+        *("label_ignored", WARNING, "label_effect", False, 0.1),
+        "The samples hardly change with the label: train longer, or set model.conditional=false.",
+    ),
+    Rule(
         *("posterior_collapse", ERROR, "active_units", False, 1),
         "No latent says anything about its image: lower model.beta or raise model.beta_warmup, or set"
         " model.free_bits.",
@@ -102,7 +111,11 @@ RULES = (
     ),
 )
 # What a rule already says more severely is not said again.
-IMPLIED = {"little_diversity": "collapsed", "few_active_units": "posterior_collapse"}
+IMPLIED = {
+    "little_diversity": "collapsed",
+    "classes_collapsed": "collapsed",
+    "few_active_units": "posterior_collapse",
+}
 
 
 def judge(history: Sequence[Mapping[str, Any]], rules: Sequence[Rule] = RULES) -> list[Finding]:

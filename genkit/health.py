@@ -33,7 +33,8 @@ class Health(Callback):
     """Measures, logs as `health/<name>`, judges, and writes `findings.json` into the run folder.
 
     What is measured: the mean of each training term since the last validation (on the device, read once),
-    what the model's `health` reports, and, of a model with a latent space, the diversity of its samples.
+    what the model's `health` reports, and, of a model with a latent space, the diversity of its samples and
+    what labels do to them.
 
     Args:
         run: the run folder.
@@ -113,8 +114,30 @@ def measure(module: GenerativeModule, batch: Batch) -> Mapping[str, float | list
     noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
     measured = dict(module.health(batch, noise))
     if isinstance(module, LatentSpace) and isinstance(module.spec, ArraySpec) and len(batch) >= FEWEST:
-        drawn = module.decode(module.prior(noise), batch.labels)
+        latent = module.prior(noise)
+        drawn = module.decode(latent, batch.labels)
         measured["diversity"] = diversity(drawn, batch.data)
+        if batch.labels is not None and "label" in [option.name for option in module.options]:
+            measured |= _of_labels(module, latent, drawn, batch.data, batch.labels)
+    return measured
+
+
+def _of_labels(
+    space: LatentSpace, latent: Tensor, drawn: Tensor, real: Tensor, labels: Tensor
+) -> dict[str, float]:
+    """`class_diversity`: as `diversity`, between examples of one class.  `label_effect`: how far an example
+    moves when its label is another row's, by how far apart two drawn examples are; 0 where labels do nothing.
+    """
+    measured = {}
+    alike = torch.ones(len(labels), len(labels), dtype=torch.bool, device=labels.device).triu(1)
+    alike = alike[alike] & (labels[:, None] == labels)[alike]  # in the order of pdist
+    if alike.any():
+        ours, theirs = (_distances(examples)[alike].mean() for examples in (drawn, real))
+        measured["class_diversity"] = float(ours / theirs.clamp(min=1e-12))
+    others = labels.roll(1)
+    if (changed := others != labels).any():
+        moved = (space.decode(latent, others) - drawn).flatten(1).float().norm(dim=1)[changed].mean()
+        measured["label_effect"] = float(moved / _distances(drawn).mean().clamp(min=1e-12))
     return measured
 
 
@@ -124,8 +147,9 @@ def diversity(drawn: Tensor, real: Tensor) -> float:
     1 where samples differ as the data do, 0 where they are all the same.  Blurred samples are a little
     nearer to each other than sharp ones.
     """
-    return float(_spread(drawn) / _spread(real).clamp(min=1e-12))
+    return float(_distances(drawn).mean() / _distances(real).mean().clamp(min=1e-12))
 
 
-def _spread(examples: Tensor) -> Tensor:
-    return torch.pdist(examples.flatten(1).float()).mean()
+def _distances(examples: Tensor) -> Tensor:
+    """Between each two of N examples, in the order of `torch.pdist`, (N (N - 1) / 2,)."""
+    return torch.pdist(examples.flatten(1).float())

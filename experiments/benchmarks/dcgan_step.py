@@ -75,10 +75,10 @@ def of_the_example(folder: Path, data_dir: str, steps: int, threads: int, clock:
     options = ["--dataset", "mnist", "--dataroot", data_dir, "--niter", "1", "--manualSeed", "0"]
     options += ["--workers", "0"] if clock == "cpu" else []  # all of its time in one process
     times: list[float] = []
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory() as out, open(Path(out) / "said", "w+", encoding="utf-8") as said:
         command = [sys.executable, str(script), *options, "--outf", out]
         with subprocess.Popen(
-            command, cwd=out, env=environment(threads), stdout=subprocess.PIPE, text=True
+            command, cwd=out, env=environment(threads), stdout=subprocess.PIPE, stderr=said, text=True
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
@@ -86,7 +86,9 @@ def of_the_example(folder: Path, data_dir: str, steps: int, threads: int, clock:
                     cpu = clock == "cpu"
                     times.append(processor_seconds(process.pid) if cpu else time.perf_counter())
                 if len(times) > steps + WARM_UP:
-                    process.kill()
+                    process.kill()  # its loader complains of that, which nobody needs to read
+        if len(times) <= steps + WARM_UP:
+            raise SystemExit(f"the example ended early:\n{Path(said.name).read_text(encoding='utf-8')}")
     later = times[WARM_UP:]
     return statistics.median(b - a for a, b in pairwise(later))
 

@@ -66,6 +66,9 @@ class Generator(nn.Module):
         self.to_image = nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=False)
         self.classes = nn.Embedding(classes, latent_size) if classes else None
         dcgan_initialise(self)
+        if self.classes is not None:
+            # As long as one number of the latent: a louder label drowns the rest, one image for each class.
+            nn.init.normal_(self.classes.weight, 0.0, latent_size**-0.5)
 
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.classes is not None:

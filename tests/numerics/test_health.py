@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,45 @@ def dcgan(**knobs):
 def vae(**knobs):
     torch.manual_seed(0)
     return VAE(IMAGES, network="mlp", latent_size=8, hidden=64, **knobs)
+
+
+# ---------------------------------------------------------------------- what labels do
+
+
+@pytest.mark.parametrize(
+    ("decode", "within", "effect"),
+    [
+        (lambda latent, labels: latent, 1.0, 0.0),  # the label does nothing
+        (lambda latent, labels: 5.0 * labels[:, None] + 0.0 * latent, 0.0, 2.0),  # the label is all
+        (lambda latent, labels: 5.0 * labels[:, None] + 2 * latent, 2.0, None),
+    ],
+)
+def test_labels_that_do_nothing_and_labels_that_do_everything(decode, within, effect):
+    """Real examples are a class's number and N(0, 1), so two of a class are 2/√π apart."""
+    n = 400
+    labels = torch.arange(n) % 2
+    noise = Noise(0, range(n))
+    real = 5.0 * labels[:, None] + noise.normal("real", 1)
+
+    class Space:
+        def decode(self, latent, labels):
+            return decode(latent, labels)
+
+    latent = noise.normal("latent", 1)
+    found = health._of_labels(Space(), latent, decode(latent, labels), real, labels)
+    assert found["class_diversity"] == pytest.approx(within, rel=0.1, abs=1e-6)
+    if effect is not None:  # a changed label moves by 5, and half of the pairs are 5 apart
+        assert found["label_effect"] == pytest.approx(effect, rel=0.01, abs=1e-6)
+
+
+def test_only_a_model_that_takes_labels_is_judged_by_them():
+    batch = digits(0, 32)
+    batch = Batch(batch.data.float() / 16, batch.rows, torch.arange(32) % 10)
+    labelled = DCGAN(replace(IMAGES, classes=tuple("0123456789")), width=8, conditional=True)
+    plain, told = (health.measure(module.eval(), batch) for module in (dcgan(), labelled))
+    assert {"class_diversity", "label_effect"} & set(plain) == set()
+    assert told["class_diversity"] > 0
+    assert told["label_effect"] > 0
 
 
 # ---------------------------------------------------------------------- seeded failures

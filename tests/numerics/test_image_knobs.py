@@ -164,6 +164,14 @@ def test_a_label_says_what_is_where_and_not_only_how_strong_each_channel_is():
     assert float(ratio.std((2, 3)).min()) > 0.05
 
 
+@pytest.mark.parametrize("latent_size", [16, 100])
+def test_at_first_a_label_moves_an_image_as_much_as_one_number_of_the_latent(latent_size):
+    """A louder one makes each class one image."""
+    module = dcgan(conditional=True, latent_size=latent_size)
+    length = module.generator.classes.weight.detach().norm(dim=1)
+    assert float(length.mean()) == pytest.approx(1, rel=0.3)
+
+
 def test_truncation_brings_samples_together():
     module = dcgan().eval()
     wide, narrow = module.sample(20).data, module.sample(20, truncation=0.05).data
