@@ -1,4 +1,4 @@
-# make demo    train and sample all three families on embedded data
+# make demo    a study of all three families on embedded data, and its report
 # make test    the whole suite
 # make lint    format, lint and types
 # make env     the environment alone
@@ -19,14 +19,7 @@ env: .venv/stamp
 	touch $@
 
 demo: env
-	rm -rf demo
-	$(GENKIT) train experiment=colors name=gpt
-	$(GENKIT) train experiment=digits_dcgan name=dcgan
-	$(GENKIT) train experiment=digits_vae name=vae
-	$(GENKIT) sample run=gpt prompt=我喜欢的颜色是 n=3 out=demo/gpt.txt
-	$(GENKIT) sample run=dcgan n=64 out=demo/dcgan.png
-	$(GENKIT) sample run=vae n=64 out=demo/vae.png
-	@echo "Text: demo/gpt.txt.  Pictures: demo/dcgan.png and demo/vae.png.  Runs: demo/gpt, demo/dcgan, demo/vae."
+	$(GENKIT) study study=quickstart hydra/launcher=joblib hydra.launcher.n_jobs=2
 
 demo: export GENKIT_RUNS_DIR = demo
 
