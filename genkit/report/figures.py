@@ -19,6 +19,7 @@ from genkit.report.reading import Member
 # Okabe and Ito's colours, which the colour-blind tell apart, without black and yellow.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "os^Dvp"
+FAR = 1.5  # widths of the arms' range within which floor and ceiling are drawn
 INK, INK_ON_DARK = "#1b1f24", "#e8eaed"
 STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, and found by a search
@@ -110,14 +111,31 @@ def intervals(line: Line) -> Figure | None:
             if s.low is not None and s.high is not None:
                 axis.plot([s.low, s.high], [place, place], color=colour, linewidth=2.5)
             axis.plot([s.mean], [place], "D", color=colour, markersize=7)
-        for value, name in ((line.floor, "floor"), (line.ceiling, "ceiling")):
-            if value is not None:
-                axis.axvline(value, color=INK, linewidth=1, linestyle=":")
-                axis.annotate(name, (value, 1.0), xycoords=("data", "axes fraction"), fontsize=8, rotation=90)
+        _references(axis, line)
         axis.set_yticks(range(len(shown)), [arm for arm, _ in reversed(shown)])
         axis.set_ylim(-0.6, len(shown) - 0.4)
         axis.set_xlabel(_axis_name(line))
     return figure
+
+
+def _references(axis: Axes, line: Line) -> None:
+    """Floor and ceiling as lines; one so far away that the arms would shrink beside it, as a number."""
+    low, high = axis.get_xlim()
+    for value, name in ((line.floor, "floor"), (line.ceiling, "ceiling")):
+        if value is None:
+            continue
+        if low - FAR * (high - low) <= value <= high + FAR * (high - low):
+            axis.axvline(value, color=INK, linewidth=1, linestyle=":")
+            axis.annotate(name, (value, 1.0), xycoords=("data", "axes fraction"), fontsize=8, rotation=90)
+        else:
+            side, place = ("left", 0.0) if value < low else ("right", 1.0)
+            axis.annotate(
+                f"← {name} {value:.4g}" if side == "left" else f"{name} {value:.4g} →",
+                (place, 1.02),
+                xycoords="axes fraction",
+                fontsize=8,
+                horizontalalignment=side,
+            )
 
 
 def fronts(primary: Line, lines: Sequence[Line]) -> tuple[Figure | None, dict[str, list[str]]]:

@@ -139,8 +139,10 @@ def _line(line: Line) -> dict[str, Any]:
             about = f"{s.n} {'run' if s.n == 1 else 'runs'}"
             about += f"; median {number(s.median)}; interquartile mean {number(s.iqm)}" if s.n > 2 else ""
             about += f"; {s.method}" if s.method else ""
-            about += f"; evaluation noise of one run ± {cell.noise:.2g}" if cell.noise else ""
-        cells[arm] = {"text": cell_text(cell), "about": about, "n": s.n if s else 0}
+            about += f"; one run ± {cell.noise:.2g}" if cell.noise else ""
+        # An interval stays in one piece, and may stand below its mean.
+        text = cell_text(cell).replace(", ", ",\N{NO-BREAK SPACE}")
+        cells[arm] = {"text": text, "about": about, "n": s.n if s else 0}
     return {"line": line, "cells": cells, "floor": number(line.floor), "ceiling": number(line.ceiling)}
 
 
