@@ -6,8 +6,11 @@ import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from genkit.core.spec import TokenSpec
+from genkit.core.batch import Batch
+from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.core.tokens import ByteCodec
+from genkit.evaluation.costs import flops_per_phase
+from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 
 SIZES = {"block_size": 64, "n_layer": 3, "n_head": 4, "n_embd": 64}
@@ -39,3 +42,15 @@ def test_memory_is_what_autograd_keeps(blocks):
         loss = module._token_nll(torch.randint(0, 256, (8, 65)), "mean")
     assert F.relu(loss) > 0
     assert module.costs()["activations"] * 8 == pytest.approx(sum(kept.values()), rel=0.25)
+
+
+def test_operations_of_a_gradients_gradient_are_counted():
+    """A penalty on the critic's gradient is itself differentiated; it costs more than a step without."""
+    spec = ArraySpec(1, 8, 8, levels=17)
+    batch = Batch(torch.rand(4, 1, 8, 8), range(4))
+    settings = {"latent_size": 4, "width": 4, "norm": "layer", "loss": "wasserstein"}
+    plain, penalised = (
+        flops_per_phase(DCGAN(spec, **settings, gradient_penalty=weight), batch) for weight in (0.0, 10.0)
+    )
+    assert penalised[0] > 1.5 * plain[0] > 0
+    assert penalised[1] == plain[1] > 0
