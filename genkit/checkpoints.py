@@ -4,7 +4,7 @@ checkpoints/step-N/weights.safetensors   the module's state
                    ema.safetensors       the moving average, where there is one
                    trainer.safetensors   tensors of the optimisers
                    trainer.json          everything else of the optimisers, counters, clock
-                   manifest.json         size and SHA-256 of each file, what the checkpoint belongs to
+                   manifest.json         sizes and SHA-256 of all, its own too; what the checkpoint belongs to
 checkpoints/last, checkpoints/best       text files that name a step-N folder
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ from torch import Tensor
 from genkit.core.errors import CheckpointError, StorageError
 from genkit.runs import write_atomically
 
-SCHEMA = 1
+SCHEMA = 2  # 1 had no digest of the manifest itself
+MAX_JSON_BYTES = 64_000_000  # of a manifest or the plain part of a state; what is larger is no checkpoint
+# What Python raises on values that are not what they should be.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, StopIteration)
 MANIFEST = "manifest.json"
 WEIGHTS, EMA, TRAINER = "weights.safetensors", "ema.safetensors", "trainer"
 
@@ -40,7 +44,7 @@ class Checkpoint:
         step: whole training steps done.
         weights, ema: tensors by name; `ema` is empty without a moving average.
         trainer: nested plain values and tensors: optimisers, counters, clock.
-        about: what it belongs to: family, configuration hash, data fingerprint, spec hash.
+        about: what it belongs to: family, hashes of model and spec, data fingerprint, versions.
     """
 
     step: int
@@ -71,12 +75,12 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         (temporary / f"{TRAINER}.json").write_text(json.dumps(plain), encoding="utf-8")
         files = {path.name: _describe(path) for path in sorted(temporary.iterdir())}
         manifest = {"schema": SCHEMA, "step": checkpoint.step, **checkpoint.about, "files": files}
+        manifest["sha256"] = seal(manifest)
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         for path in temporary.iterdir():
             _flush(path)
-        if place.exists():  # the same step again, after a resume
-            shutil.rmtree(place)
-        os.rename(temporary, place)
+        _flush(temporary)
+        _put(temporary, place)
         _flush(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -91,24 +95,60 @@ def point(folder: Path, name: str, step: int) -> None:
 
 
 def prune(folder: Path, keep: int) -> None:
-    """Delete all but the `keep` newest checkpoints and those that a pointer names."""
+    """Delete all but the `keep` newest checkpoints and those that a pointer names.
+
+    Raises:
+        StorageError: the newest cannot be read back; nothing is deleted.
+    """
     steps = sorted(available(folder))
     named = {_pointed(folder, name) for name in ("last", "best")}
-    for step in steps[: max(0, len(steps) - keep)]:
-        if f"step-{step}" not in named:
-            shutil.rmtree(folder / f"step-{step}", ignore_errors=True)
+    old = [step for step in steps[: max(0, len(steps) - keep)] if f"step-{step}" not in named]
+    if old:
+        try:
+            verify(folder / f"step-{steps[-1]}")
+        except CheckpointError as error:
+            raise StorageError(f"what was written cannot be read back: {error}") from error
+    for step in old:
+        if aside := _set_aside(folder / f"step-{step}"):
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _put(temporary: Path, place: Path) -> None:
+    """Rename a folder to its place; what is there (the same step, before a resume) stays until then."""
+    old = _set_aside(place)
+    try:
+        os.rename(temporary, place)
+    except OSError:
+        if old is not None:
+            os.rename(old, place)
+        raise
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _set_aside(place: Path) -> Path | None:
+    """Give a checkpoint a name that is none, before it is deleted: half of one must not look like one."""
+    if place.is_symlink():
+        place.unlink()
+    if not place.exists():
+        return None
+    old = place.with_name(f".{place.name}.{os.getpid()}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    os.rename(place, old)
+    return old
 
 
 def available(folder: Path) -> list[int]:
     """Steps that have a checkpoint."""
     names = [path.name for path in folder.glob("step-*") if (path / MANIFEST).is_file()]
-    return sorted(int(name[5:]) for name in names if name[5:].isdigit())
+    return sorted(int(name[5:]) for name in names if re.fullmatch(r"step-(0|[1-9]\d{0,17})", name, re.A))
 
 
 def _pointed(folder: Path, name: str) -> str | None:
     try:
-        return (folder / name).read_text(encoding="utf-8").strip()
-    except OSError:
+        with open(folder / name, encoding="utf-8") as file:
+            return file.read(100).strip()
+    except (OSError, UnicodeDecodeError):
         return None
 
 
@@ -122,10 +162,25 @@ def locate(folder: Path, which: str) -> Path:
     steps = available(folder)
     if which == "last" and steps and name not in [f"step-{step}" for step in steps]:
         return folder / f"step-{steps[-1]}"
-    if name and name[5:].isdigit() and int(name[5:]) in steps:
-        return folder / name
+    if name in [f"step-{step}" for step in steps]:
+        return folder / str(name)
     have = ", ".join(f"step-{step}" for step in steps) or "none"
     raise CheckpointError(f"no checkpoint {which!r} in {folder}; it holds: {have}.")
+
+
+def newest(folder: Path) -> tuple[Checkpoint, list[CheckpointError]]:
+    """The newest checkpoint that can be used, trainer's state included; what is wrong with those after it.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    damaged: list[CheckpointError] = []
+    for step in reversed(available(folder)):
+        try:
+            return load(folder / f"step-{step}", trainer=True), damaged
+        except CheckpointError as error:
+            damaged.append(error)
+    raise damaged[0] if damaged else CheckpointError(f"there is no checkpoint in {folder}.")
 
 
 def load(place: Path, *, trainer: bool = False) -> Checkpoint:
@@ -144,8 +199,14 @@ def load(place: Path, *, trainer: bool = False) -> Checkpoint:
     if EMA in manifest["files"]:
         checkpoint.ema = _load_tensors(place / EMA)
     if trainer:
-        plain = json.loads((place / f"{TRAINER}.json").read_text(encoding="utf-8"))
-        checkpoint.trainer = _join(plain, _load_tensors(place / f"{TRAINER}.safetensors"))
+        tensors = _load_tensors(place / f"{TRAINER}.safetensors")
+        try:
+            joined = _join(_read_json(place / f"{TRAINER}.json"), tensors)
+            checkpoint.trainer = {"seconds": 0.0, "precision": {}, **joined}
+        except (OSError, *MALFORMED) as error:
+            raise CheckpointError(
+                f"{place / f'{TRAINER}.json'} is no trainer's state ({_short(error)}); {_instead(place)}."
+            ) from None
     return checkpoint
 
 
@@ -162,8 +223,12 @@ def verify(place: Path) -> dict[str, Any]:
         listed = ", ".join(sorted(unknown))
         raise CheckpointError(f"{place / MANIFEST} does not speak of {listed}; {_instead(place)}.")
     for name, (size, sha256) in files.items():
+        if Path(name).name != name or not name.isprintable():
+            raise CheckpointError(
+                f"{place / MANIFEST} speaks of {name!r}, no file's name; {_instead(place)}."
+            )
         path = place / name
-        if Path(name).name != name or path.is_symlink() or not path.is_file():
+        if path.is_symlink() or not path.is_file():
             raise CheckpointError(f"{path} is missing or no plain file; {_instead(place)}.")
         if path.stat().st_size != size:
             raise CheckpointError(
@@ -176,21 +241,44 @@ def verify(place: Path) -> dict[str, Any]:
 
 def _manifest(place: Path) -> tuple[dict[str, Any], dict[str, tuple[int, str]]]:
     """The manifest, and the size and the digest of each file that it speaks of."""
-    damaged = CheckpointError(f"{place / MANIFEST} is missing or damaged; {_instead(place)}.")
+    path = place / MANIFEST
+    if place.is_symlink() or path.is_symlink() or not path.is_file():
+        raise CheckpointError(f"{path} is missing or no plain file; {_instead(place)}.")
     try:
-        manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
-        schema, _ = int(manifest["schema"]), int(manifest["step"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise damaged from error
-    if schema > SCHEMA:
-        raise CheckpointError(
-            f"{place} has schema {schema}, this genkit reads up to {SCHEMA}: update genkit."
-        )
-    try:
+        manifest = _read_json(path)
+        schema, step = int(manifest["schema"]), int(manifest["step"])
+        if schema > SCHEMA:
+            raise CheckpointError(
+                f"{place} has schema {schema}, this genkit reads up to {SCHEMA}: update genkit."
+            )
+        if (
+            schema < 1
+            or (schema > 1 and manifest["sha256"] != seal(manifest))
+            or place.name != f"step-{step}"
+        ):
+            raise ValueError("it is not the one that was saved")
         entries = manifest["files"].items()
         return manifest, {name: (entry["bytes"], entry["sha256"]) for name, entry in entries}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise damaged from error
+    except (OSError, OverflowError, *MALFORMED) as error:
+        raise CheckpointError(f"{path} is damaged ({_short(error)}); {_instead(place)}.") from error
+
+
+def seal(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest without this entry: it shows damage, and is no signature."""
+    content = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _read_json(path: Path) -> Any:
+    """A file's JSON; a ValueError if it is too large to be what it should."""
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise ValueError(f"more than {MAX_JSON_BYTES:,} bytes")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _short(error: BaseException) -> str:
+    """What Python says of malformed values, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:100]
 
 
 def _instead(place: Path) -> str:
@@ -199,6 +287,23 @@ def _instead(place: Path) -> str:
     if not others:
         return "there is no other checkpoint: restore it from a copy, or train anew"
     return f"use checkpoint=step-{others[-1]}, or delete {place} to go on from there"
+
+
+def check_belongs(checkpoint: Checkpoint, model_sha256: str, spec_sha256: str) -> None:
+    """See that a checkpoint was made by the model, and on data of the spec, that its run speaks of.
+
+    Raises:
+        CheckpointError: the run's configuration or its spec (a tokeniser, say) is another one.
+    """
+    for key, found, file in (
+        ("model_sha256", model_sha256, "the model in config.yaml"),
+        ("spec_sha256", spec_sha256, "spec.json"),
+    ):
+        if checkpoint.about.get(key, found) != found:
+            raise CheckpointError(
+                f"{file} is not what step-{checkpoint.step} was trained with (SHA-256);"
+                " restore the run folder from a copy."
+            )
 
 
 def check_finite(checkpoint: Checkpoint, place: Path) -> None:

@@ -49,6 +49,13 @@ class Health(Callback):
         self._seen: list[Batch] = []
         self._measured: dict[str, Any] = {}
 
+    def state_dict(self) -> dict[str, Any]:
+        """The sums since the last validation: a checkpoint between two must not lose them."""
+        return {"sums": {name: list(pair) for name, pair in self._sums.items()}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._sums = {name: list(pair) for name, pair in state["sums"].items()}
+
     def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
         for name, value in module.terms.items():
             pair = self._sums.setdefault(name, [0.0, 0])

@@ -10,6 +10,7 @@ runs/<name>/config.yaml       the composed configuration, frozen at launch
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -69,7 +70,8 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise StorageError(
             f"cannot write {path}: {error.strerror}. Free space, or set paths.runs_dir."
         ) from error
@@ -93,7 +95,8 @@ class Run:
         try:
             path.mkdir(parents=True)
         except FileExistsError:
-            refuse_taken(path)
+            if not is_abandoned(path):
+                refuse_taken(path)
         except OSError as error:
             raise StorageError(f"cannot make {path}: {error.strerror}. Set paths.runs_dir.") from error
         return cls(path)
@@ -138,6 +141,13 @@ class Run:
             f" its last checkpoint is of step {step}{again}."
         )
 
+    def sweep(self) -> None:
+        """Remove what a killed process had begun to write.  Call it under the lock."""
+        for folder in (self.path, self.checkpoints, self.samples):
+            for path in folder.glob(".*"):
+                if re.fullmatch(r"\..+\.\d+(\.old)?|\.genkit-.*", path.name, re.S):
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
     def _last_logged(self) -> int:
         try:
             with open(self.path / "metrics.csv", encoding="utf-8") as file:
@@ -173,14 +183,22 @@ class Run:
         write_atomically(self.path / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
-def refuse_taken(path: Path) -> NoReturn:
+def is_abandoned(path: Path) -> bool:
+    """Whether a folder holds nothing but what a process leaves that was killed before it had begun a run."""
+    return path.is_dir() and all(entry.name.startswith(".") for entry in path.iterdir())
+
+
+def refuse_taken(path: Path, *, locked: bool = False) -> NoReturn:
     """Say that a run has the name of a new one.
+
+    Args:
+        locked: whether this process holds the lock.
 
     Raises:
         Locked: it is being trained.
         ConfigError: it is not.
     """
-    if (path / LOCK).exists():
+    if (path / LOCK).exists() and not locked:
         Run(path).lock().release()
     raise ConfigError(
         f"a run named {path.name} exists in {path.parent}: choose another name=, or go on with"
@@ -252,6 +270,23 @@ def spec(path: Path) -> Spec:
     return made
 
 
+def spec_text(made: Spec) -> str:
+    """What spec.json holds."""
+    return json.dumps(made.to_dict(), ensure_ascii=False) + "\n"
+
+
+def spec_digest(path: Path) -> str:
+    """SHA-256 of a run's spec.json.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256((path / SPEC).read_bytes()).hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path / SPEC} cannot be read: {error.strerror}. Restore it.") from None
+
+
 def list_runs(runs_dir: str | Path) -> list[dict[str, Any]]:
     """The records of all runs below a folder, oldest first; `path` is added to each."""
     records = [{"path": str(path), "name": path.name, **Run(path).record()} for path in _folders(runs_dir)]
@@ -266,14 +301,19 @@ def _folders(runs_dir: str | Path) -> Iterator[Path]:
 
 def provenance() -> dict[str, Any]:
     """Versions, hardware, command and git revision, as plain values."""
-    packages = ("torch", "torchvision", "pytorch-lightning", "transformers", "hydra-core", "numpy")
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
+        "versions": versions(),
         "hardware": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
         "git": _git_revision(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of the packages whose version may decide a number."""
+    packages = ("torch", "torchvision", "pytorch-lightning", "transformers", "hydra-core", "numpy")
+    return {name: version(name) for name in packages}
 
 
 def _git_revision() -> Mapping[str, Any] | None:

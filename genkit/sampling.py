@@ -63,6 +63,7 @@ def load(
     module = build_module(cfg["model"], runs.spec(folder.path))
     place = checkpoints.locate(folder.checkpoints, checkpoint)
     saved = checkpoints.load(place)
+    checkpoints.check_belongs(saved, config.digest(cfg["model"]), runs.spec_digest(folder.path))
     if not allow_nonfinite:
         checkpoints.check_finite(saved, place)
     checkpoints.restore_module(module, saved.weights, place)

@@ -25,8 +25,7 @@ from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 from rich.console import Console
 
 from genkit import callbacks as watch
-from genkit import checkpoints, config, runs
-from genkit.callbacks import Interrupted
+from genkit import checkpoints, config, recording, runs, slurm
 from genkit.checkpoints import Checkpoint
 from genkit.core.budget import UNITS, Budget
 from genkit.core.errors import (
@@ -38,6 +37,7 @@ from genkit.core.errors import (
     StorageError,
     nearest,
 )
+from genkit.core.interrupts import Interrupted, Remembered, raised
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import mix
 from genkit.data import open_dataset
@@ -75,9 +75,17 @@ def launch(cfg: dict[str, Any], *, callbacks: list[Callback] | None = None) -> d
         GenkitError: whatever is wrong with configuration, data, checkpoint, storage or numbers.
         Interrupted: by a signal; the run is saved.
     """
+    with raised():
+        return _launch(cfg, callbacks)
+
+
+def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, Any]:
     resumed = cfg.get("resume")
     run = Run(runs.find(resumed, cfg["paths"]["runs_dir"])) if resumed else _new_run(cfg)
     with run.lock():
+        if not resumed and (run.path / runs.CONFIG).exists():  # somebody was quicker, and is done
+            runs.refuse_taken(run.path, locked=True)
+        run.sweep()
         if left := run.left_behind(max(checkpoints.available(run.checkpoints), default=0)):
             console.print(f"note: {left}", highlight=False)
         runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
@@ -90,8 +98,9 @@ def launch(cfg: dict[str, Any], *, callbacks: list[Callback] | None = None) -> d
                 _run_ranks(run, cfg, processes)
             else:
                 fit(cfg, run, callbacks=callbacks)
-        except Interrupted:
+        except Interrupted as signal_:
             run.update(status="interrupted", ended=_now())
+            slurm.requeue(signal_.number)
             raise
         except BaseException as error:
             status = "diverged" if isinstance(error, Diverged) else "failed"
@@ -168,7 +177,8 @@ def worker(path: Path) -> None:
     """One rank of several: train from the frozen configuration of a run folder."""
     cfg = config.load_frozen(path / runs.CONFIG)
     cfg["paths"] = {key: os.environ[f"GENKIT_{key.upper()}"] for key in ("data_dir", "runs_dir", "cache_dir")}
-    fit(cfg, Run(path))
+    with raised():
+        fit(cfg, Run(path))
 
 
 # ---------------------------------------------------------------------- the training
@@ -197,25 +207,31 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
         fused=trainer_cfg["precision"] != "16-mixed",
         seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
     )
-    trainer = _trainer(cfg, run, module, data, total_steps, checkpoint, callbacks or [])
-    _check_arithmetic(trainer_cfg, trainer.strategy.root_device)
-    data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
-    if trainer.is_global_zero:
-        _describe(run, cfg, module, dataset)
-        console.print(_costs(cfg, module), highlight=False)
-        for notice in dataset.notices:
-            console.print(f"note: {notice}", highlight=False)
-    if total_steps is not None and start >= total_steps:
+    with Remembered() as signals:
+        trainer = _trainer(cfg, run, module, data, total_steps, checkpoint, callbacks or [], signals)
+        _check_arithmetic(trainer_cfg, trainer.strategy.root_device)
+        data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
         if trainer.is_global_zero:
-            console.print(f"nothing to do: {run.path.name} has spent its budget of {total_steps} steps.")
-        return module
-    if trainer_cfg["compile"]:
-        for network in module.children():
-            network.compile()
-    rank, world = trainer.global_rank, trainer.world_size
-    stream = data.train_stream(start, total_steps, rank, world)
-    batches = FirstBatch(stream) if trainer_cfg["overfit"] else stream
-    trainer.fit(module, batches, data.eval_loader("validation", rank, world))
+            _describe(run, cfg, module, dataset)
+            console.print(_costs(cfg, module), highlight=False)
+            for notice in dataset.notices:
+                console.print(f"note: {notice}", highlight=False)
+        if total_steps is not None and start >= total_steps:
+            validated = run.record().get("final", {}).get("step") == start
+            if checkpoint is None or validated or recording.is_validated(checkpoint):
+                if trainer.is_global_zero:
+                    console.print(
+                        f"nothing to do: {run.path.name} has spent its budget of {total_steps} steps."
+                    )
+                return module
+            total_steps = start + 1  # Lightning enters no empty loop; nothing of it is trained
+        if trainer_cfg["compile"]:
+            for network in module.children():
+                network.compile()
+        rank, world = trainer.global_rank, trainer.world_size
+        stream = data.train_stream(start, total_steps, rank, world)
+        batches = FirstBatch(stream) if trainer_cfg["overfit"] else stream
+        trainer.fit(module, batches, data.eval_loader("validation", rank, world))
     return module
 
 
@@ -288,9 +304,16 @@ def _budget(cfg: Mapping[str, Any]) -> Budget:
 def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule) -> Checkpoint | None:
     """The run's last checkpoint, its weights restored; `init_from` gives a new run weights alone."""
     if checkpoints.available(run.checkpoints):
-        place = checkpoints.locate(run.checkpoints, "last")
-        checkpoint = checkpoints.load(place, trainer=True)
-        checkpoints.restore_module(module, checkpoint.weights, place)
+        checkpoint, damaged = checkpoints.newest(run.checkpoints)
+        if damaged and os.environ.get("LOCAL_RANK", "0") == "0":
+            lost = checkpoints.available(run.checkpoints)[-1] - checkpoint.step
+            console.print(
+                f"note: {damaged[0]} Going on from step-{checkpoint.step}: {lost} steps are trained again.",
+                highlight=False,
+                markup=False,
+            )
+        _check_belongs(checkpoint, cfg["model"], run)
+        checkpoints.restore_module(module, checkpoint.weights, run.checkpoints / f"step-{checkpoint.step}")
         return checkpoint
     if cfg.get("init_from"):
         other = Run(runs.find(cfg["init_from"], cfg["paths"]["runs_dir"]))
@@ -311,6 +334,7 @@ def _trainer(
     total_steps: int | None,
     checkpoint: Checkpoint | None,
     extra: list[Callback],
+    signals: Remembered,
 ) -> pl.Trainer:
     own = cfg["trainer"]
     every = own["val_every"] or max(1, (total_steps or 2500) // 5)
@@ -327,7 +351,7 @@ def _trainer(
             num_sanity_val_steps=0,
             limit_val_batches=own["val_batches"],
             logger=_loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0),
-            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint, module.units), *extra],
+            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals), *extra],
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=cfg["callbacks"]["progress"] == "rich",
@@ -364,39 +388,61 @@ def _callbacks(
     data: DataModule,
     total_steps: int | None,
     checkpoint: Checkpoint | None,
-    units: Mapping[str, str],
+    module: GenerativeModule,
+    signals: Remembered,
 ) -> list[Callback]:
     own = cfg["callbacks"]
-    record = run.record()
-    about = {"family": cfg["model"]["family"], "data": data.dataset.fingerprint, "run": record.get("name")}
     made: list[Callback] = []
-    known = [f"val/{name}" for name in units]
+    known = [f"val/{name}" for name in module.units]
     if (metric := sampled_metric(cfg["model"].get("select"))) and own["metrics"]["n"]:
         made.append(SampledMetric(metric, data.dataset, own["metrics"]["n"], own["metrics"]["extractor"]))
         known.append(f"val/{metric}")
+    health = Health(run, checkpoint.step if checkpoint else 0, console)
     made += [
         watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
         watch.History(cfg["trainer"]["log_every"], cfg["batch_size"]),
         watch.SampleWriter(run, own["samples"]["n"], own["samples"]["every"]),
-        Health(run, checkpoint.step if checkpoint else 0, console),
-        watch.Recorder(
-            run,
-            every=own["checkpoint"]["every"],
-            keep=own["checkpoint"]["keep"],
-            select=cfg["model"].get("select"),
-            about=about,
-        ),
+        health,
     ]
+    counting: list[Callback] = [health]
     if (stop := own["early_stopping"])["metric"]:
         if stop["metric"] not in known:
             hint = nearest(stop["metric"], known)
             raise ConfigError(f"callbacks.early_stopping.metric={stop['metric']} is not validated.{hint}")
-        made.append(EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
+        counting.append(EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
+        made.append(counting[-1])
+    recorder = recording.Recorder(  # after all that counts, so that its checkpoints hold every count
+        run,
+        every=own["checkpoint"]["every"],
+        keep=own["checkpoint"]["keep"],
+        select=cfg["model"].get("select"),
+        about=_about(cfg, data.dataset, module),
+        start=checkpoint,
+        counting=counting,
+        signals=signals,
+    )
+    made.append(recorder)
     if own["progress"] == "rich":
         made.append(watch.Progress(refresh_rate=5))
     elif own["progress"] == "plain":
         made.append(watch.Lines(console, total_steps))
-    return [watch.Resume(checkpoint), *made] if checkpoint else made
+    return [recording.Resume(checkpoint), *made] if checkpoint else made
+
+
+def _about(cfg: Mapping[str, Any], dataset: Any, module: GenerativeModule) -> dict[str, Any]:
+    """What a checkpoint belongs to."""
+    return {
+        "family": cfg["model"]["family"],
+        "model_sha256": config.digest(cfg["model"]),
+        "spec_sha256": hashlib.sha256(runs.spec_text(module.spec).encode()).hexdigest(),
+        "data": dataset.fingerprint,
+        "versions": runs.versions(),
+    }
+
+
+def _check_belongs(checkpoint: Checkpoint, model: Mapping[str, Any], run: Run) -> None:
+    """See that a checkpoint was made by the model that the run's configuration describes."""
+    checkpoints.check_belongs(checkpoint, config.digest(model), runs.spec_digest(run.path))
 
 
 def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
@@ -421,15 +467,13 @@ def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
 
 def _describe(run: Run, cfg: Mapping[str, Any], module: GenerativeModule, dataset: Any) -> None:
     """Write down what is trained, on what, with what."""
-    import json
-
     recorded = run.record().get("fingerprint")
     if recorded and recorded != dataset.fingerprint and not cfg.get("accept_new_data"):
         raise DataError(
             f"the data has changed since {run.path.name} began (its fingerprint is another):"
             " restore it, or go on with accept_new_data=true."
         )
-    spec = json.dumps(module.spec.to_dict(), ensure_ascii=False) + "\n"
+    spec = runs.spec_text(module.spec)
     runs.write_atomically(run.path / runs.SPEC, spec)
     run.update(
         name=run.path.name,

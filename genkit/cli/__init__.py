@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from genkit.cli.startup import postpone_metrics
 from genkit.core.errors import ConfigError, GenkitError, nearest
+from genkit.core.interrupts import Interrupted, raised
 
 HELP_WORDS = ("help", "--help", "-h")
 SHELL_FLAGS = ("-sc", "--shell-completion")
@@ -152,8 +153,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         postpone_metrics()
     try:
-        code = _dispatch(words)
-        sys.stdout.flush()
+        with raised():
+            code = _dispatch(words)
+            sys.stdout.flush()
         return code
     except GenkitError as error:
         return _say(error, error.exit_code)
@@ -162,14 +164,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt as error:
         return _say(error, INTERRUPTED)
+    except Interrupted as error:
+        return _say(error, error.exit_code)
     except Exception:
         traceback.print_exc()
         return GenkitError.exit_code
-    except BaseException as error:
-        # The signal that ends a training is defined behind torch; its exit code tells it.
-        if hasattr(error, "exit_code"):
-            return _say(error, error.exit_code)
-        raise
 
 
 def _say(error: BaseException, exit_code: int) -> int:

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from genkit import config, runs
+from genkit import config, runs, slurm
 from genkit.cli.devices import check_device
 from genkit.core.errors import ConfigError, GenkitError, StorageError
 
@@ -77,6 +77,10 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
         GenkitError: whatever is wrong with it.
     """
     texts, _ = config.split_free_text(words)
+    if slurm.is_restarted() and "resume" not in texts and _has_run(texts, words):
+        kept = [word for word in words if word.startswith("paths.")]
+        words = [*kept, f"resume={texts['name']}"]
+        texts, _ = config.split_free_text(words)
     if "resume" in texts:
         folder = runs.find(texts["resume"], config.paths(words)["runs_dir"])
         cfg = config.resume(config.load_frozen(folder / runs.CONFIG), words)
@@ -107,6 +111,12 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
     return cfg
 
 
+def _has_run(texts: Mapping[str, Any], words: Sequence[str]) -> bool:
+    """Whether a job that was queued again has begun its run before."""
+    name = texts.get("name")
+    return bool(name) and (Path(config.paths(words)["runs_dir"]) / str(name) / runs.CONFIG).is_file()
+
+
 def _check_place(root: Path, name: str) -> None:
     """See that a run of that name can be made.
 
@@ -118,8 +128,9 @@ def _check_place(root: Path, name: str) -> None:
     if len(os.fsencode(name)) > 200:
         raise ConfigError(f"name={name[:20]}… has {len(os.fsencode(name))} bytes; a name has at most 200.")
     present = [path.name for path in root.iterdir()] if root.is_dir() else []
-    if taken := [other for other in present if other.casefold() == name.casefold()]:
-        runs.refuse_taken(root / taken[0])
+    for other in present:
+        if other.casefold() == name.casefold() and not (other == name and runs.is_abandoned(root / other)):
+            runs.refuse_taken(root / other)
     check_writable(root)
 
 

@@ -13,7 +13,7 @@ from genkit.config.composing import (
     resume,
     sweep,
 )
-from genkit.config.frozen import freeze, load_frozen, value_of, view, with_values
+from genkit.config.frozen import digest, freeze, load_frozen, value_of, view, with_values
 from genkit.config.words import as_text, key_and_value, split_free_text
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "as_text",
     "compose",
     "conf_dir",
+    "digest",
     "freeze",
     "groups",
     "hydra_session",

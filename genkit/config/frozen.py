@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +27,11 @@ def freeze(cfg: Mapping[str, Any]) -> str:
     if path := kept.get("data", {}).get("path"):
         kept["data"]["path"] = os.path.abspath(os.path.expanduser(path))
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
+
+
+def digest(section: Mapping[str, Any]) -> str:
+    """SHA-256 of the values of a group, in whatever order."""
+    return hashlib.sha256(json.dumps(copied(section), sort_keys=True).encode()).hexdigest()
 
 
 def load_frozen(path: Path) -> dict[str, Any]:

@@ -357,8 +357,13 @@ class GenerativeModule(LightningModule):
             sums[1] += float(weight.sum())
 
     @final
-    def on_validation_epoch_end(self) -> None:
+    def leave_validation(self) -> None:
+        """Hold the weights that are trained again, for whoever ends a validation early."""
         self._swapped.__exit__(None, None, None)
+
+    @final
+    def on_validation_epoch_end(self) -> None:
+        self.leave_validation()
         for name, pair in self._sums.items():
             total = self.trainer.strategy.reduce(
                 torch.tensor(

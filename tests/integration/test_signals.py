@@ -57,7 +57,7 @@ def goes_on_exactly(run: Path, steps_after: int = 3) -> None:
     assert (record["status"], record["step"]) == ("finished", step)
     more = [*(word for word in LONG if not word.startswith(("budget", "callbacks"))), *typed]
     # (DCGAN's rate is constant after the warm-up: no schedule of the two budgets makes a difference.)
-    train(words("dcgan", run.parent, "whole", *more, "callbacks.checkpoint.keep=1"))
+    train(words("dcgan", run.parent, "whole", *more, "callbacks.checkpoint.keep=2"))
     assert weights_of(run, step) == weights_of(run.parent / "whole", step)
 
 

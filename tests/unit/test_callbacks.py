@@ -9,8 +9,9 @@ from rich.console import Console
 from torch import nn
 
 from genkit import checkpoints
-from genkit.callbacks import BudgetStop, Progress, Recorder, lay_out_as_parameters
+from genkit.callbacks import BudgetStop, Progress
 from genkit.families.vae import VAE
+from genkit.recording import Recorder, lay_out_as_parameters
 from genkit.runs import Run
 from tests.conftest import IMAGES, fit, images
 

@@ -130,6 +130,7 @@ def rewrite(place, **entries):
     path = place / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest.update(entries)
+    manifest["sha256"] = checkpoints.seal(manifest)
     path.write_text(json.dumps(manifest))
 
 
@@ -179,11 +180,11 @@ DAMAGE = {
     "directory": (directory, "no plain file"),
     "trainer": (lambda p: (p / "trainer.json").write_text("{}"), r"trainer.json has 2 bytes"),
     "no-manifest": (lambda p: (p / "manifest.json").unlink(), "manifest.json is missing"),
-    "no-json": (lambda p: (p / "manifest.json").write_text("{"), "manifest.json is missing or damaged"),
-    "list": (lambda p: (p / "manifest.json").write_text("[]"), "manifest.json is missing or damaged"),
+    "no-json": (lambda p: (p / "manifest.json").write_text("{"), "manifest.json is damaged"),
+    "list": (lambda p: (p / "manifest.json").write_text("[]"), "manifest.json is damaged"),
     "binary": (
         lambda p: (p / "manifest.json").write_bytes(b"\xff\xfe"),
-        "manifest.json is missing or damaged",
+        "manifest.json is damaged",
     ),
     "no-files": (lambda p: rewrite(p, files={}), r"does not speak of .*weights.safetensors"),
     "files-list": (lambda p: rewrite(p, files=["x"]), "damaged"),

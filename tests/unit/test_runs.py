@@ -63,7 +63,7 @@ def test_new_names_say_what_runs_and_do_not_collide():
 
 
 def test_a_name_is_taken_once(tmp_path):
-    Run.create(tmp_path, "a")
+    (Run.create(tmp_path, "a").path / "config.yaml").write_text("")
     with pytest.raises(ConfigError, match=r"a run named a exists.*another name=.*resume=a"):
         Run.create(tmp_path, "a")
 
