@@ -1,0 +1,70 @@
+"""Trials, counted: a row of the table is a list of them, run side by side."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Trial = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        name: in words.
+        trials: by name; each gets a folder of its own and raises an AssertionError if it fails.
+        baseline: what a neighbour does of itself, `(passed, of, who)`; None where nobody compares.
+        share: every so many-th trial runs with the other tests.
+    """
+
+    name: str
+    trials: dict[str, Trial]
+    baseline: Callable[[], list[tuple[int, int, str]]] | None = None
+    share: int = 50
+
+
+@dataclass
+class Result:
+    """What a row came to."""
+
+    name: str
+    passed: int
+    trials: int
+    seconds: float
+    failures: dict[str, str] = field(default_factory=dict)
+    neighbours: list[tuple[int, int, str]] = field(default_factory=list)
+
+
+def run(row: Row, *, jobs: int = 2, every: int = 1, only: str = "") -> Result:
+    """Run a row's trials, or every so many-th of them."""
+    started = time.monotonic()
+    chosen = [item for i, item in enumerate(row.trials.items()) if i % every == 0 and only in item[0]]
+    with ThreadPoolExecutor(jobs) as pool:
+        failures = dict(f for f in pool.map(lambda item: _attempt(*item), chosen) if f is not None)
+    return Result(row.name, len(chosen) - len(failures), len(chosen), time.monotonic() - started, failures)
+
+
+def _attempt(name: str, trial: Trial) -> tuple[str, str] | None:
+    folder = Path(tempfile.mkdtemp(prefix="genkit-trial-"))
+    try:
+        trial(folder)
+        return None
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return name, f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"[:1500]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def spread(trials: dict[str, Trial], wanted: int) -> dict[str, Trial]:
+    """As many of the trials, evenly over the list."""
+    names: Sequence[str] = list(trials)
+    return {names[i * len(names) // wanted]: trials[names[i * len(names) // wanted]] for i in range(wanted)}

@@ -1,0 +1,24 @@
+"""The rows of the table, and the table."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+
+from tests.reliability.rows import Result, Row
+
+NAMES = ("resuming",)
+
+
+def row(name: str) -> Row:
+    """A row by the name of its module."""
+    return importlib.import_module(f"tests.reliability.{name}").ROW
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """The table as Markdown."""
+    lines = ["| what | genkit | its neighbours | seconds |", "|---|---|---|---|"]
+    for result in results:
+        others = ", ".join(f"{who} {passed}/{of}" for passed, of, who in result.neighbours) or "–"
+        lines.append(f"| {result.name} | {result.passed}/{result.trials} | {others} | {result.seconds:.0f} |")
+    return "\n".join(lines) + "\n"
