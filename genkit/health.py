@@ -88,6 +88,7 @@ class Health(Callback):
             return
         step, plan = trainer.global_step, module.plan
         progress = plan.budget.progress(step, plan.total_steps, module.seconds)
+        self.history = [row for row in self.history if row["step"] < step]  # a resumed one may repeat it
         before = {(f.code, f.step) for f in findings.judge(self.history)}
         self.history.append({"step": step, "progress": round(progress, 6), **self._measured})
         found = findings.judge(self.history)

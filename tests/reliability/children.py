@@ -6,6 +6,7 @@ import functools
 import importlib
 import os
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -75,3 +76,9 @@ def fault_within(target: str, call: int, what: int, where: str, n: int, told: st
                     file.write(str(counted))
 
     setattr(owner, name, wrapped)
+
+
+def wait_for(file: str) -> None:
+    """Until a file is there: many processes begin at once."""
+    while not os.path.exists(file):
+        time.sleep(0.001)

@@ -17,7 +17,7 @@ from typing import Any
 from tests.reliability import faults
 
 PRELOADED = ["tests.reliability.warm"]
-TIMEOUT = 120.0  # seconds until a process counts as hanging
+TIMEOUT = 600.0  # seconds until a process counts as hanging
 _server: Any = None
 
 

@@ -66,5 +66,5 @@ ROW = Row(
         for setting in SETTINGS
         for step in range(1, STEPS)
     },
-    share=31,
+    share=92,
 )

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ class Row:
         name: in words.
         trials: by name; each gets a folder of its own and raises an AssertionError if it fails.
         baseline: what a neighbour does of itself, `(passed, of, who)`; None where nobody compares.
-        share: every so many-th trial runs with the other tests.
+        share: one of so many trials runs with the other tests.
     """
 
     name: str
@@ -44,9 +44,11 @@ class Result:
 
 
 def run(row: Row, *, jobs: int = 2, every: int = 1, only: str = "") -> Result:
-    """Run a row's trials, or every so many-th of them."""
+    """Run a row's trials, or one of every so many."""
     started = time.monotonic()
-    chosen = [item for i, item in enumerate(row.trials.items()) if i % every == 0 and only in item[0]]
+    chosen = [
+        item for i, item in enumerate(row.trials.items()) if i % every == every // 2 and only in item[0]
+    ]
     with ThreadPoolExecutor(jobs) as pool:
         failures = dict(f for f in pool.map(lambda item: _attempt(*item), chosen) if f is not None)
     return Result(row.name, len(chosen) - len(failures), len(chosen), time.monotonic() - started, failures)
@@ -62,9 +64,3 @@ def _attempt(name: str, trial: Trial) -> tuple[str, str] | None:
         return name, f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"[:1500]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def spread(trials: dict[str, Trial], wanted: int) -> dict[str, Trial]:
-    """As many of the trials, evenly over the list."""
-    names: Sequence[str] = list(trials)
-    return {names[i * len(names) // wanted]: trials[names[i * len(names) // wanted]] for i in range(wanted)}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tests.reliability.rows import Result, Row
 
-NAMES = ("resuming",)
+NAMES = ("resuming", "killing", "borders", "signalling", "storing", "damaging", "starting")
 
 
 def row(name: str) -> Row:

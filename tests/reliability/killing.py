@@ -1,0 +1,67 @@
+"""kill -9 at random times: whatever was cut off, the same words in the end give the same bytes."""
+
+from __future__ import annotations
+
+import functools
+import random
+import time
+from pathlib import Path
+
+from tests.reliability.processes import Process
+from tests.reliability.resuming import whole
+from tests.reliability.rows import Row, Trial
+from tests.reliability.tiny import MODELS, assert_same, ending, strays, words
+
+TIMES, DURING_SAVES = 60, 60
+LONGEST = 1.2  # seconds from the start of a forked process; where it is done by then, it was not killed
+
+
+def _command(family: str, folder: Path, setting: str) -> list[str]:
+    """What a person types who does not know how far it came: to go on, if there is a run."""
+    if (folder / "run" / "config.yaml").exists():
+        return ["train", "resume=run", f"paths.runs_dir={folder}"]
+    return words(family, folder, "run", setting=setting)
+
+
+def _saving(folder: Path, nth: int, process: Process) -> None:
+    """Wait for the n-th time that a checkpoint is being written."""
+    seen: set[str] = set()
+    while process.is_alive and len(seen) < nth:
+        names = {path.name for path in (folder / "run" / "checkpoints").glob(".step-*")}
+        seen |= {name for name in names if not name.endswith(".old")}
+
+
+def killed(family: str, setting: str, seed: int, *, saving: bool) -> Trial:
+    """Killed once to three times, then run to the end."""
+
+    def trial(folder: Path) -> None:
+        draw = random.Random(seed)
+        for _ in range(draw.randint(1, 3)):
+            process = Process(_command(family, folder, setting))
+            if saving:
+                _saving(folder, draw.randint(1, 6), process)
+                time.sleep(draw.uniform(0, 0.02))
+            else:
+                time.sleep(draw.uniform(0, LONGEST))
+            process.kill()
+            process.wait()
+        answer = Process(_command(family, folder, setting)).wait()
+        assert answer.code == 0, answer.err
+        assert_same(ending(folder / "run"), whole(family, setting))
+        assert not strays(folder), strays(folder)
+
+    return trial
+
+
+def _trials(count: int, *, saving: bool) -> dict[str, Trial]:
+    kinds = [(family, setting) for setting in ("averaged", "counted") for family in MODELS]
+    named = "saving" if saving else "any time"
+    make = functools.partial(killed, saving=saving)
+    return {f"{named} {i} {' '.join(kinds[i % 6])}": make(*kinds[i % 6], i) for i in range(count)}
+
+
+ROW = Row(
+    "kill -9 at random times, half of them during saves: the same end bitwise, no stray file",
+    {**_trials(TIMES, saving=False), **_trials(DURING_SAVES, saving=True)},
+    share=60,
+)
