@@ -317,6 +317,7 @@ def poison(run):
     save_file(tensors, place / "ema.safetensors")
     manifest = json.loads((place / "manifest.json").read_text())
     manifest["files"]["ema.safetensors"] = checkpoints._describe(place / "ema.safetensors")
+    manifest["sha256"] = checkpoints.seal(manifest)
     (place / "manifest.json").write_text(json.dumps(manifest))
 
 
