@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,18 +20,20 @@ from tests.reliability import faults
 PRELOADED = ["tests.reliability.warm"]
 TIMEOUT = 600.0  # seconds until a process counts as hanging
 _server: Any = None
+_lock = threading.Lock()
 
 
 def server() -> Any:
     """The context of the fork server, started once, with the system calls of `faults` laid under it."""
     global _server
-    if _server is None:
-        _server = multiprocessing.get_context("forkserver")
-        _server.set_forkserver_preload(PRELOADED)
-        with _environment(OMP_NUM_THREADS="1", LD_PRELOAD=str(faults.library() or "")):
-            run = _server.Process(target=_nothing)
-            run.start()
-            run.join()
+    with _lock:  # who comes second waits until the server runs in its own environment
+        if _server is None:
+            _server = multiprocessing.get_context("forkserver")
+            _server.set_forkserver_preload(PRELOADED)
+            with _environment(OMP_NUM_THREADS="1", LD_PRELOAD=str(faults.library() or "")):
+                run = _server.Process(target=_nothing)
+                run.start()
+                run.join()
     return _server
 
 
