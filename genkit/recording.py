@@ -141,6 +141,10 @@ class Recorder(Callback):
             if name in self._counting:
                 self._counting[name].load_state_dict(state)
 
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self._signals is not None:
+            self._signals.take_over()  # Lightning's own handler ends a training without a checkpoint
+
     def _interrupted(self, trainer: pl.Trainer) -> int | None:
         """The signal that arrived, agreed on by all processes."""
         number = self._signals.number if self._signals else None
@@ -173,14 +177,14 @@ class Recorder(Callback):
         is_best = value is not None and (self.best is None or value < self.best["value"])
         if is_best:
             self.best = {"step": step, "metric": self.select, "value": value}
-        number = self._interrupted(trainer)
-        if not self.every or is_best or number:
+        if not self.every or is_best:
             self.save(trainer, module)
         if is_best:
             if trainer.is_global_zero:
                 checkpoints.point(self.run.checkpoints, "best", step)
             self._record(best=self.best)
-        if number:
+        if number := self._interrupted(trainer):
+            self.save(trainer, module)
             raise Interrupted(number)
 
     @rank_zero_only

@@ -70,6 +70,10 @@ class Remembered:
         self._before = _set(self._remember)
         return self
 
+    def take_over(self) -> None:
+        """Handle them alone, whatever handlers another library has put around these in the meantime."""
+        _set(self._remember)
+
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self.number = number
 
