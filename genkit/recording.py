@@ -136,10 +136,23 @@ class Recorder(Callback):
         self._counting = {type(callback).__name__: callback for callback in counting}
         self._signals = signals
         self._saved_step: int | None = None
+        self._saved_validated = True
         counted = start.trainer.get("callbacks", {}) if start else {}
         for name, state in counted.items():
             if name in self._counting:
                 self._counting[name].load_state_dict(state)
+        if start is not None:
+            self._settle(start.step)
+
+    @rank_zero_only
+    def _settle(self, step: int) -> None:
+        """Let the pointers and the record say what a checkpoint says: a kill may have come between."""
+        entries: dict[str, Any] = {"step": step}
+        checkpoints.point(self.run.checkpoints, "last", step)
+        if self.best and self.best["step"] in checkpoints.available(self.run.checkpoints):
+            checkpoints.point(self.run.checkpoints, "best", self.best["step"])
+            entries["best"] = self.best
+        self.run.update(**entries)
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self._signals is not None:
@@ -202,7 +215,7 @@ class Recorder(Callback):
         module.check_finite()
         weights = trainer.strategy.lightning_module_state_dict()
         _check_finite(weights, trainer.global_step)
-        self._saved_step = trainer.global_step
+        self._saved_step, self._saved_validated = trainer.global_step, validated
         optimizers = [
             trainer.strategy.optimizer_state(optimizer) for optimizer in trainer.strategy.optimizers
         ]
@@ -230,6 +243,8 @@ class Recorder(Callback):
         trainer.strategy.barrier()
 
     def on_train_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+        if not self._saved_validated:  # a finished run has nothing left to do, and its checkpoint says so
+            self._saved_step = None
         self.save(trainer, module)
 
 

@@ -217,8 +217,7 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
             for notice in dataset.notices:
                 console.print(f"note: {notice}", highlight=False)
         if total_steps is not None and start >= total_steps:
-            validated = run.record().get("final", {}).get("step") == start
-            if checkpoint is None or validated or recording.is_validated(checkpoint):
+            if checkpoint is None or recording.is_validated(checkpoint):
                 if trainer.is_global_zero:
                     console.print(
                         f"nothing to do: {run.path.name} has spent its budget of {total_steps} steps."

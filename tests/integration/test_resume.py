@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import genkit as library
 from genkit import train
 from genkit.core.errors import CheckpointError, ConfigError, DataError
 from genkit.core.interrupts import Interrupted
-from genkit.runs import read
+from genkit.runs import Run, read
 from tests.integration.conftest import TINY, weights_of, words
 
 FAMILIES = list(TINY)
@@ -118,6 +119,19 @@ def test_a_damaged_last_checkpoint_is_left_for_the_one_before(stopped, whole, ca
     assert "Going on from step-2: 1 steps are trained again." in said
     assert weights_of(stopped, 7) == weights_of(whole("vae"), 7)
     assert weights_of(stopped, 3) == weights_of(whole("vae"), 3)
+
+
+def test_pointers_that_a_kill_left_behind_are_set_right(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole("vae"), run)
+    wanted = {name: (run / "checkpoints" / name).read_text() for name in ("last", "best")}
+    best = read(run)["best"]
+    (run / "checkpoints" / "last").write_text("step-3\n")
+    (run / "checkpoints" / "best").unlink()
+    Run(run).update(status="running", best=None, step=3)
+    record = resume(run)
+    assert {name: (run / "checkpoints" / name).read_text() for name in wanted} == wanted
+    assert (record["best"], record["step"], record["status"]) == (best, 7, "finished")
 
 
 def test_a_finished_run_has_nothing_to_do_and_more_is_more(stopped, capsys):
