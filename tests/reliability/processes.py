@@ -80,7 +80,7 @@ class Process:
         self, words: Sequence[str], before: Sequence[Any] = (), environment: dict[str, str] | None = None
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="genkit-reliability-")
-        self._files = [Path(self._folder.name) / name for name in ("out", "err")]
+        self._files = [Path(self._folder.name) / name for name in ("out", "err", "code")]
         arguments = (list(words), list(before), environment or {}, [str(file) for file in self._files])
         self._process = server().Process(target=_work, args=arguments)
         self._process.start()
@@ -104,10 +104,11 @@ class Process:
         if hangs:
             self.kill()
             self._process.join()
-        out, err = (file.read_text(errors="replace") if file.exists() else "" for file in self._files)
+        out, err, told = (file.read_text(errors="replace") if file.exists() else "" for file in self._files)
         self._folder.cleanup()
         assert not hangs, f"it hangs: {err[-500:]}"
-        return Answer(self._process.exitcode, out, err)
+        # The server now and then loses an exit code (and says 255), so a process writes its own down as well.
+        return Answer(int(told) if told else self._process.exitcode, out, err)
 
 
 def genkit(*words: str, before: Sequence[Any] = (), **environment: str) -> Answer:
@@ -116,7 +117,7 @@ def genkit(*words: str, before: Sequence[Any] = (), **environment: str) -> Answe
 
 
 def _work(words: list[str], before: list[Any], environment: dict[str, str], files: list[str]) -> None:
-    for descriptor, file in zip((1, 2), files, strict=True):
+    for descriptor, file in zip((1, 2), files[:2], strict=True):
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(handle, descriptor)
         os.close(handle)
@@ -135,4 +136,5 @@ def _work(words: list[str], before: list[Any], environment: dict[str, str], file
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
+    Path(files[2]).write_text(str(code))
     os._exit(code)

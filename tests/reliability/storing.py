@@ -52,7 +52,7 @@ def _check_refusal(answer: Answer, code: int) -> None:
 
 def checkpoint(folder: Path, place: str, code: int) -> None:
     """The third checkpoint cannot be written; the second is good, and the run goes on from it."""
-    files = (finished() / "checkpoints" / "step-24").glob("*.safetensors")
+    files = (finished() / "checkpoints" / "step-23").glob("*.safetensors")  # no validation, as after 1 and 2
     sizes = {file.name: file.stat().st_size for file in files}
     byte = _byte(place, 2 * sum(sizes.values()), sizes["weights.safetensors"])
     # The library writes under a name of its own (.tmp…) and renames.
