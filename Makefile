@@ -1,6 +1,6 @@
 # make demo    a study of all three families on embedded data, and its report
 # make test    the whole suite
-# make reliability    kills, signals, full disks, damage, strangers' files: trials by the hundred, one table
+# make reliability    resumes, kills, signals, full disks, damage, starts at once: trials by the hundred, one table
 # make lint    format, lint and types
 # make env     the environment alone
 PYTHON ?= python3
