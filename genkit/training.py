@@ -5,14 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +19,7 @@ from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 from rich.console import Console
 
 from genkit import callbacks as watch
-from genkit import checkpoints, config, recording, runs, slurm
+from genkit import checkpoints, config, ranks, recording, runs, slurm
 from genkit.checkpoints import Checkpoint
 from genkit.core.budget import UNITS, Budget
 from genkit.core.errors import (
@@ -33,7 +27,6 @@ from genkit.core.errors import (
     ConfigError,
     DataError,
     Diverged,
-    GenkitError,
     StorageError,
     nearest,
 )
@@ -49,14 +42,6 @@ from genkit.sampling import build_module
 from genkit.selecting import SampledMetric, sampled_metric
 
 console = Console(stderr=True, soft_wrap=True)
-
-
-class RankFailed(GenkitError):
-    """One of several processes ended with an error, which it has printed."""
-
-    def __init__(self, rank: int, exit_code: int) -> None:
-        super().__init__(f"process {rank} ended with exit code {exit_code}; its message stands above.")
-        self.exit_code = exit_code if exit_code > 0 else 1
 
 
 # ---------------------------------------------------------------------- the run around the training
@@ -89,13 +74,13 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, 
         if left := run.left_behind(max(checkpoints.available(run.checkpoints), default=0)):
             console.print(f"note: {left}", highlight=False)
         runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
-        run.update(status="running", pid=os.getpid(), **({} if resumed else {"created": _now()}))
+        begun = {} if resumed else {"created": _now()}
+        run.update(status="running", pid=os.getpid(), start=ranks.start(), **begun)
         try:
-            processes = int(cfg["trainer"]["devices"]) if _starts_ranks(cfg["trainer"]) else 1
-            if processes > 1:
+            if ranks.starts_others(cfg["trainer"]):
                 if callbacks:
                     raise ConfigError("callbacks= works in one process; set trainer.devices=1.")
-                _run_ranks(run, cfg, processes)
+                ranks.train(run, cfg)
             else:
                 fit(cfg, run, callbacks=callbacks)
         except Interrupted as signal_:
@@ -122,61 +107,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _starts_ranks(trainer: Mapping[str, Any]) -> bool:
-    """Whether this process has to start the others, or somebody (torchrun, SLURM) has done so."""
-    return int(trainer["devices"]) > 1 and not {"LOCAL_RANK", "SLURM_PROCID"} & set(os.environ)
-
-
-def _run_ranks(run: Run, cfg: Mapping[str, Any], processes: int) -> None:
-    """Start one process a rank and wait; a failing one ends them all."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0"}
-    shared |= {f"GENKIT_{key.upper()}": str(value) for key, value in cfg["paths"].items()}
-    command = [sys.executable, "-m", "genkit", "worker", str(run.path)]
-    ranks = [
-        subprocess.Popen(command, env={**os.environ, **shared, "LOCAL_RANK": str(rank)})
-        for rank in range(processes)
-    ]
-    with _forwarding_signals(ranks) as received:
-        while any(rank.poll() is None for rank in ranks):
-            if any(rank.poll() for rank in ranks) and not received:
-                time.sleep(5)  # the others may be ending by themselves
-                for rank in ranks:
-                    rank.terminate()
-                break
-            time.sleep(0.05)
-        codes = [rank.wait() for rank in ranks]
-    if received:
-        raise Interrupted(received[0])
-    for number, code in sorted(enumerate(codes), key=lambda pair: pair[1] in (0, -signal.SIGTERM)):
-        if code:
-            raise RankFailed(number, code)
-
-
-@contextmanager
-def _forwarding_signals(ranks: list[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
-    """Pass SIGINT and SIGTERM on to the ranks; yields the list of those that arrived."""
-    received: list[int] = []
-
-    def forward(number: int, frame: object) -> None:
-        received.append(number)
-        for rank in ranks:
-            rank.send_signal(number)
-
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def worker(path: Path) -> None:
+def worker(path: Path, paths: Mapping[str, str]) -> None:
     """One rank of several: train from the frozen configuration of a run folder."""
-    cfg = config.load_frozen(path / runs.CONFIG)
-    cfg["paths"] = {key: os.environ[f"GENKIT_{key.upper()}"] for key in ("data_dir", "runs_dir", "cache_dir")}
+    cfg = {**config.load_frozen(path / runs.CONFIG), "paths": dict(paths)}
     with raised():
         fit(cfg, Run(path))
 
@@ -231,6 +164,8 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
         stream = data.train_stream(start, total_steps, rank, world)
         batches = FirstBatch(stream) if trainer_cfg["overfit"] else stream
         trainer.fit(module, batches, data.eval_loader("validation", rank, world))
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # a thread of it that is left aborts the process at its end
     return module
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from genkit import config, runs, slurm
+from genkit import config, ranks, runs, slurm
 from genkit.cli.devices import check_device
 from genkit.core.errors import ConfigError, GenkitError, StorageError
+from genkit.core.interrupts import forwarded
 
 MULTIRUN = ("-m", "--multirun")
 SHOW = ("--cfg", "-c")
@@ -32,6 +31,8 @@ def train(words: list[str]) -> int:
         return show_config(words)
     if any(flag in OTHER_FLAGS for flag in flags):
         return ask_hydra(words)
+    if ranks.place()[0]:
+        return join(words)
     cfg = training_config(words)
     unit, amount = next((unit, amount) for unit, amount in cfg["budget"].items() if amount is not None)
     chosen = cfg["choices"]
@@ -63,8 +64,34 @@ def worker(words: list[str]) -> int:
         raise ConfigError("worker takes a run folder; genkit train starts it.")
     from genkit.training import worker as work
 
-    work(Path(words[0]))
+    work(Path(words[0]), config.paths([]))
     return 0
+
+
+def join(words: Sequence[str]) -> int:
+    """A process that somebody else has started beside the first: what that one trains, it trains too."""
+    paths = config.paths(words)
+    folder = Path(paths["runs_dir"]) / _shared_name(words)
+    from genkit.training import worker as work
+
+    ranks.wait_for_first(runs.Run(folder))
+    work(folder, paths)
+    return 0
+
+
+def _shared_name(words: Sequence[str]) -> str:
+    """The run's name or path, by which several processes find it.
+
+    Raises:
+        ConfigError: it is not given.
+    """
+    texts, _ = config.split_free_text(words)
+    name = texts.get("resume") or texts.get("name")
+    if not name:
+        raise ConfigError(
+            f"{ranks.place()[1]} processes train one run; give it a name=, so that they find it."
+        )
+    return str(name)
 
 
 # ---------------------------------------------------------------------- before torch
@@ -89,6 +116,8 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
         with runs.Run(folder).lock():
             pass
     else:
+        if ranks.place()[1] > 1:
+            _shared_name(words)
         cfg = config.compose("train", words)
         if cfg["name"] is None:
             cfg["name"] = runs.new_name(cfg["choices"]["model"], cfg["data"]["name"])
@@ -243,20 +272,8 @@ def _run_job(cfg: Any, *, texts: Sequence[str], refused: frozenset[tuple[str, ..
     # In a session of its own, the job gets a Ctrl-C once, from us, and can save before it ends.
     command = [sys.executable, "-m", "genkit", "train", *words, *texts]
     process = subprocess.Popen(command, start_new_session=True)
-    received: list[int] = []
-
-    def forward(number: int, frame: object) -> None:
-        received.append(number)
-        process.send_signal(number)
-
-    here = threading.current_thread() is threading.main_thread()  # elsewhere no signal arrives
-    numbers = (signal.SIGINT, signal.SIGTERM) if here else ()
-    before = {number: signal.signal(number, forward) for number in numbers}
-    try:
+    with forwarded([process]) as received:
         code = process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if received:
         raise KeyboardInterrupt
     return code if code >= 0 else 128 - code

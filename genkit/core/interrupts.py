@@ -1,4 +1,4 @@
-"""Signals that end a training: raised where nothing has to be saved first, remembered where it has.
+"""Signals that end a training: raised where nothing has to be saved, remembered or passed on where it has.
 
 SIGINT and SIGTERM; in a job of SLURM also SIGUSR1, by which it says that the time is nearly spent
 (`#SBATCH --signal=USR1@120`).
@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
@@ -53,6 +54,24 @@ def raised() -> Iterator[None]:
     before = _set(_raise)
     try:
         yield
+    finally:
+        _restore(before)
+
+
+@contextlib.contextmanager
+def forwarded(processes: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
+    """Within the context a signal is passed on to processes, which save by themselves; yields those seen."""
+    received: list[int] = []
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    before = _set(forward)
+    try:
+        yield received
     finally:
         _restore(before)
 

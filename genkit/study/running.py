@@ -6,7 +6,6 @@ configuration, waits, writes down how it ended, and never raises: one member's f
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ from rich.console import Console
 from genkit import config, runs
 from genkit import rows as row_files
 from genkit.core.errors import GenkitError
+from genkit.core.interrupts import forwarded
 from genkit.study.folder import Plan, Planned, load_plan, member_config, write_outcome
 from genkit.study.searching import parts
 
@@ -95,47 +95,28 @@ def _job(cfg: Any, *, folder: str, paths: Mapping[str, str], program: Sequence[s
     environment = {**os.environ, **{f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}}
     begun = time.monotonic()
     with open(log, "wb") as output:
-        code = _wait(
-            subprocess.Popen(
-                [*program, folder, str(number)],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
+        process = subprocess.Popen(
+            [*program, folder, str(number)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
         )
+        with forwarded([process]) as received:
+            code = process.wait()
     seconds = round(time.monotonic() - begun, 3)
-    if code in INTERRUPTED and _stopped:
+    if received and not 0 <= code < 128:  # it has saved, and goes on the next time
         raise KeyboardInterrupt
     if code == 0:
         write_outcome(Path(folder), number, status="finished", seconds=seconds)
         log.unlink(missing_ok=True)
+        if received:
+            raise KeyboardInterrupt
         return 0
     status, reason = _ended(code, log)
     console.print(f"{name} {status}: {reason}", highlight=False, markup=False)
     write_outcome(Path(folder), number, status=status, reason=reason, code=code, seconds=seconds)
     return code
-
-
-_stopped: list[int] = []
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a member; what asks this process to stop is passed on, so that the member saves."""
-    here = threading.current_thread() is threading.main_thread()  # elsewhere no signal arrives
-
-    def forward(number: int, frame: object) -> None:
-        _stopped.append(number)
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM) if here else ()
-    before = {number: signal.signal(number, forward) for number in numbers}
-    try:
-        return process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _ended(code: int, log: Path) -> tuple[str, str]:
