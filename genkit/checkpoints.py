@@ -205,7 +205,7 @@ def load(place: Path, *, trainer: bool = False) -> Checkpoint:
             checkpoint.trainer = {"seconds": 0.0, "precision": {}, **joined}
         except (OSError, *MALFORMED) as error:
             raise CheckpointError(
-                f"{place / f'{TRAINER}.json'} is no trainer's state ({_short(error)}); {_instead(place)}."
+                f"{place / f'{TRAINER}.json'} is no trainer's state ({short(error)}); {_instead(place)}."
             ) from None
     return checkpoint
 
@@ -260,7 +260,7 @@ def _manifest(place: Path) -> tuple[dict[str, Any], dict[str, tuple[int, str]]]:
         entries = manifest["files"].items()
         return manifest, {name: (entry["bytes"], entry["sha256"]) for name, entry in entries}
     except (OSError, OverflowError, *MALFORMED) as error:
-        raise CheckpointError(f"{path} is damaged ({_short(error)}); {_instead(place)}.") from error
+        raise CheckpointError(f"{path} is damaged ({short(error)}); {_instead(place)}.") from error
 
 
 def seal(manifest: Mapping[str, Any]) -> str:
@@ -276,7 +276,7 @@ def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _short(error: BaseException) -> str:
+def short(error: BaseException) -> str:
     """What Python says of malformed values, on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:100]
 
@@ -306,6 +306,11 @@ def check_belongs(checkpoint: Checkpoint, model_sha256: str, spec_sha256: str) -
             )
 
 
+def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
+    """The names of tensors that hold something else than finite numbers."""
+    return [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+
+
 def check_finite(checkpoint: Checkpoint, place: Path) -> None:
     """See that every weight is a finite number.
 
@@ -313,8 +318,7 @@ def check_finite(checkpoint: Checkpoint, place: Path) -> None:
         CheckpointError: one is not; the first five tensors are listed.
     """
     tensors = {**checkpoint.weights, **{f"{name} (average)": t for name, t in checkpoint.ema.items()}}
-    broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
-    if broken:
+    if broken := not_finite(tensors):
         raise CheckpointError(
             f"{place} has {len(broken)} tensors that are not finite ({', '.join(broken[:5])});"
             f" {_instead(place)}, or set allow_nonfinite=true."

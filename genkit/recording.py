@@ -20,8 +20,6 @@ from genkit.core.interrupts import Interrupted, Remembered
 from genkit.core.module import GenerativeModule
 from genkit.runs import Run
 
-MALFORMED = (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError)
-
 
 class Resume(Callback):
     """Puts a fresh trainer where a checkpoint was taken.
@@ -39,10 +37,10 @@ class Resume(Callback):
     def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
         try:
             self._restore(trainer, module)
-        except MALFORMED as error:
+        except (*checkpoints.MALFORMED, RuntimeError) as error:
             raise CheckpointError(
                 f"the state of the optimisers in step-{self.checkpoint.step} does not fit this model"
-                f" ({' '.join(str(error).split())[:100]}); begin anew with init_from=RUN."
+                f" ({checkpoints.short(error)}); begin anew with init_from=RUN."
             ) from error
         # Lightning derives global_step, the rhythm of validation and the step of a logged term from these.
         step = self.checkpoint.step
@@ -214,7 +212,11 @@ class Recorder(Callback):
             return
         module.check_finite()
         weights = trainer.strategy.lightning_module_state_dict()
-        _check_finite(weights, trainer.global_step)
+        if broken := checkpoints.not_finite(weights):
+            raise Diverged(
+                f"step {trainer.global_step}: {len(broken)} weights are not finite ({', '.join(broken[:3])});"
+                " the checkpoint before stays. Lower optim.lr, set optim.clip, or start from an earlier one."
+            )
         self._saved_step, self._saved_validated = trainer.global_step, validated
         optimizers = [
             trainer.strategy.optimizer_state(optimizer) for optimizer in trainer.strategy.optimizers
@@ -246,13 +248,3 @@ class Recorder(Callback):
         if not self._saved_validated:  # a finished run has nothing left to do, and its checkpoint says so
             self._saved_step = None
         self.save(trainer, module)
-
-
-def _check_finite(weights: Mapping[str, Tensor], step: int) -> None:
-    """See that weights are worth being kept."""
-    broken = [name for name, tensor in weights.items() if not bool(tensor.isfinite().all())]
-    if broken:
-        raise Diverged(
-            f"step {step}: {len(broken)} weights are not finite ({', '.join(broken[:3])}); the checkpoint"
-            " before stays. Lower optim.lr, set optim.clip, or start from an earlier checkpoint."
-        )

@@ -39,6 +39,7 @@ class Scores:
         unit: what each is of: "token" or "example".
         kind: "exact", or "bound", or "estimate".
         size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an image.
+        importance_samples: k of a bound; None where there is none.
     """
 
     values: np.ndarray
@@ -46,6 +47,7 @@ class Scores:
     kind: str
     size: int
     per: str
+    importance_samples: int | None = None
 
     @cached_property
     def nats(self) -> float:
@@ -63,8 +65,10 @@ class Scores:
         return self.nats / math.log(2) / self.size if self.size else math.nan
 
     def to_dict(self) -> dict[str, Any]:
+        tightened = {} if self.importance_samples is None else {"importance_samples": self.importance_samples}
         return {
             "kind": self.kind,
+            **tightened,
             "nats": self.nats,
             f"{self.unit}s": len(self.values),
             f"nats_per_{self.unit}": self.nats / max(1, len(self.values)),
@@ -130,7 +134,8 @@ def score_split(
         raise ConfigError(f"{type(module).__name__} has no likelihood of this data: {kind.note}.")
     numbers = spec.size if isinstance(spec, ArraySpec) else int(spec.length or 1)
     values = _examples(module, examples, batch_size, importance_samples)
-    return Scores(values, "example", kind.kind, numbers * len(examples), "dimension")
+    k = importance_samples if kind.kind == "bound" else None
+    return Scores(values, "example", kind.kind, numbers * len(examples), "dimension", k)
 
 
 @torch.inference_mode()

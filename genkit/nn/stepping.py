@@ -22,9 +22,7 @@ from genkit.nn.transformer import Block, KVCache, Transformer, activate, rotate
 PRECISIONS = ("float32", "bfloat16", "int8")
 FUSED = {"gelu": "none", "gelu_tanh": "tanh"}  # our activations, and what oneDNN calls them
 Map = Callable[[Tensor], Tensor]  # (B, in) to (B, out)
-Residual = Callable[
-    [Tensor, Tensor], Tensor
-]  # (B, in) and a stream (B, out) to the stream with the product added
+Added = Callable[[Tensor, Tensor], Tensor]  # (B, in) and a stream (B, out) to their sum behind the matrix
 
 
 class Stepper:
@@ -146,8 +144,7 @@ def _product(layer: nn.Module, rows: int, precision: str) -> Map:
         if bias is None:
             return lambda x: torch._weight_int8pack_mm(x, integers, scales)
         return lambda x: torch._weight_int8pack_mm(x, integers, scales) + bias
-    if _blocks(weight, rows, precision):
-        blocked = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    if (blocked := _blocked(weight, rows)) is not None:
         return lambda x: torch.ops.mkldnn._linear_pointwise(x, blocked, bias, "none", [], "")
     if rows > 1:
         return partial(F.linear, weight=weight, bias=bias)
@@ -158,18 +155,18 @@ def _product(layer: nn.Module, rows: int, precision: str) -> Map:
 def _activated(layer: nn.Module, rows: int, precision: str, activation: str) -> Map:
     """The linear layer and the activation after it, in one pass where a kernel has both."""
     weight, bias = _matrix(layer, precision)
-    if activation in FUSED and precision != "int8" and _blocks(weight, rows, precision):
-        blocked, how = torch.ops.mkldnn._reorder_linear_weight(weight, rows), FUSED[activation]
+    fuses = activation in FUSED and precision != "int8"
+    if fuses and (blocked := _blocked(weight, rows)) is not None:
+        how = FUSED[activation]
         return lambda x: torch.ops.mkldnn._linear_pointwise(x, blocked, bias, "gelu", [], how)
     product = _product(layer, rows, precision)
     return lambda x: activate(product(x), activation)
 
 
-def _added(layer: nn.Module, rows: int, precision: str) -> Residual:
+def _added(layer: nn.Module, rows: int, precision: str) -> Added:
     """The linear layer, its output added to a float32 stream, in one pass where a kernel has both."""
     weight, bias = _matrix(layer, precision)
-    if precision == "float32" and _blocks(weight, rows, precision):
-        blocked = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    if precision == "float32" and (blocked := _blocked(weight, rows)) is not None:
         return lambda x, stream: torch.ops.mkldnn._linear_pointwise.binary(x, stream, blocked, bias, "add")
     if precision == "float32" and bias is None:
         transposed = weight.t().contiguous()
@@ -186,7 +183,13 @@ def _matrix(layer: nn.Module, precision: str) -> tuple[Tensor, Tensor | None]:
     return weight, None if bias is None else bias.to(inner)
 
 
-def _blocks(weight: Tensor, rows: int, precision: str) -> bool:
-    """Whether oneDNN's blocked layout serves, which its products would otherwise make anew at each call."""
-    here = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
-    return here and (rows > 1 or precision == "bfloat16")
+def _blocked(weight: Tensor, rows: int) -> Tensor | None:
+    """A matrix in oneDNN's blocked layout, which its products would otherwise make anew at each call.
+
+    None off the CPU, and for one row in float32, which reads a plain matrix as fast.
+    """
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return None
+    if rows == 1 and weight.dtype == torch.float32:
+        return None
+    return torch.ops.mkldnn._reorder_linear_weight(weight, rows)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from genkit import train
+from genkit import config, train
 from genkit.cli import main
+from genkit.study import read_declaration
 
 TINY = {
     "gpt": [
@@ -102,3 +103,21 @@ def genkit(capsys):
         return code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """The group `paths`, with a folder of the test's own for runs."""
+    return {**config.paths([]), "runs_dir": str(tmp_path / "runs")}
+
+
+@pytest.fixture
+def declare(request, tmp_path):
+    """`declare(text, **changes)`: the declaration in a file of this text, the module's `STUDY` by default."""
+
+    def made(text=None, **changes):
+        file = tmp_path / "few.yaml"
+        file.write_text(request.module.STUDY if text is None else text)
+        return read_declaration(str(file), {k.replace("__", "."): v for k, v in changes.items()})
+
+    return made

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from pathlib import Path
 
 import pytest
 
-from genkit import config
 from genkit.core.errors import ConfigError
 from genkit.report import report
 from genkit.report.reading import read_study
-from genkit.study import open_study, read_declaration, run_missing
+from genkit.study import open_study
 from genkit.study.folder import member_config
-from genkit.study.running import write_table
 from genkit.study.searching import ask, read_found
+from tests.integration.studies import FAKE, run
 
-FAKE = (sys.executable, str(Path(__file__).with_name("fake_member.py")))
-SEARCH = """
+STUDY = """
 common: [data=digits, model=vae, model.network=mlp, model.hidden=16, trainer=cpu, batch_size=8]
 arms: {a: [], bb: [model.beta=2]}
 seeds: 2
@@ -31,28 +27,6 @@ search:
     a: {optim.lr: {low: 1e-4, high: 1e-1, log: true}, model.hidden: [8, 16]}
     bb: {optim.lr: [0.001, 0.01, 0.1]}
 """
-
-
-@pytest.fixture
-def paths(tmp_path):
-    return {**config.paths([]), "runs_dir": str(tmp_path / "runs")}
-
-
-@pytest.fixture
-def declare(tmp_path):
-    def made(text=SEARCH, **changes):
-        file = tmp_path / "tried.yaml"
-        file.write_text(text)
-        return read_declaration(str(file), changes)
-
-    return made
-
-
-def run(plan, paths, **more):
-    if plan.new:
-        plan.write()
-    run_missing(plan, paths, program=FAKE, **more)
-    return write_table(plan).read_text()
 
 
 def test_every_arm_has_as_many_trials_and_its_seeds_run_with_the_best(declare, paths):
@@ -112,7 +86,7 @@ def _one_at_a_time(plan, paths, program_of):
 
 
 def test_a_trial_that_fails_counts_and_one_alone_decides(declare, paths):
-    text = SEARCH.replace("{optim.lr: [0.001, 0.01, 0.1]}", "{optim.lr: [0.9, 0.8]}")
+    text = STUDY.replace("{optim.lr: [0.001, 0.01, 0.1]}", "{optim.lr: [0.9, 0.8]}")
     plan = open_study(declare(text), paths)
     rows = [json.loads(line) for line in run(plan, paths).splitlines()]
     said = {
@@ -136,7 +110,7 @@ def test_seeds_added_later_run_with_what_was_found(declare, paths):
     assert len({cfg["optim"]["lr"] for cfg in cfgs}) == 1
     for old, new in (("trials: 3", "trials: 4"), ("[8, 16]", "[8]"), ("primary: fid", "primary: kid")):
         with pytest.raises(ConfigError, match="another search"):
-            open_study(declare(SEARCH.replace("seeds: 2", "seeds: 3").replace(old, new)), paths)
+            open_study(declare(STUDY.replace("seeds: 2", "seeds: 3").replace(old, new)), paths)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +135,7 @@ def test_seeds_added_later_run_with_what_was_found(declare, paths):
 )
 def test_what_no_search_can_be_is_refused(declare, old, new, said):
     with pytest.raises(ConfigError, match=said):
-        declare(SEARCH.replace(old, new))
+        declare(STUDY.replace(old, new))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +150,7 @@ def test_what_no_search_can_be_is_refused(declare, old, new, said):
 )
 def test_values_that_no_training_takes_are_refused_before_any_trial(declare, paths, data_dir, old, new, said):
     with pytest.raises(ConfigError, match=said):
-        open_study(declare(SEARCH.replace(old, new)), paths)
+        open_study(declare(STUDY.replace(old, new)), paths)
 
 
 def test_what_is_asked_next_follows_from_what_was_told():

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from genkit import config
 from genkit.core.errors import ConfigError
 from genkit.report.reading import read_study
 from genkit.study import open_study, planning, read_declaration, run_missing
 from genkit.study.folder import member_config
 from genkit.study.running import write_table
+from tests.integration.studies import FAKE, run
 
-FAKE = (sys.executable, str(Path(__file__).with_name("fake_member.py")))
 TINY = "[model=vae, model.width=4, model.hidden=16, model.latent_size=4]"
 STUDY = f"""
 question: Which?
@@ -32,31 +31,6 @@ seeds: 3
 budget: {{steps: 2}}
 primary: fid
 """
-
-
-@pytest.fixture
-def paths(tmp_path):
-    return {**config.paths([]), "runs_dir": str(tmp_path / "runs")}
-
-
-@pytest.fixture
-def declare(tmp_path):
-    """`declare(text, **changes)`: the declaration that a file with this text makes."""
-
-    def made(text=STUDY, **changes):
-        file = tmp_path / "few.yaml"
-        file.write_text(text)
-        return read_declaration(str(file), {k.replace("__", "."): v for k, v in changes.items()})
-
-    return made
-
-
-def run(plan, paths, **more):
-    """Write the plan, run what is missing with stand-ins, and return the table."""
-    if plan.new:
-        plan.write()
-    run_missing(plan, paths, program=FAKE, **more)
-    return write_table(plan).read_text()
 
 
 def with_arms(*names):

@@ -8,9 +8,9 @@ from pathlib import Path
 from genkit import checkpoints
 from tests.reliability import faults
 from tests.reliability.processes import genkit
-from tests.reliability.resuming import resume, whole
+from tests.reliability.resuming import ends_as_whole, resume
 from tests.reliability.rows import Row, Trial
-from tests.reliability.tiny import assert_same, ending, strays, words
+from tests.reliability.tiny import words
 
 FAMILY, SETTING = "vae", "counted"
 SAVE = "genkit.recording:Recorder.save"
@@ -36,8 +36,7 @@ def killed_at(save: int, border: int) -> Trial:
             checkpoints.verify(folder / "run" / "checkpoints" / f"step-{step}")
         assert len(kept) >= min(save - 1, 2), kept
         resume(folder)
-        assert_same(ending(folder / "run"), whole(FAMILY, SETTING))
-        assert not strays(folder), strays(folder)
+        ends_as_whole(folder, FAMILY, SETTING)
 
     return trial
 

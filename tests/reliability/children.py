@@ -4,46 +4,47 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.reliability import faults
 
 
-def _wrapped(target: str, before: Callable[[int], None]) -> None:
-    """Call `before(n)` at the n-th call (from 1) of a function, `module:name` or `module:Class.name`."""
+def _wrapped(target: str, around: Callable[[int, Callable[[], Any]], Any]) -> None:
+    """Replace the n-th call (from 1) of `module:name` or `module:Class.name` by `around(n, call)`."""
     module, _, path = target.partition(":")
     owner: Any = importlib.import_module(module)
     *parents, name = path.split(".")
     for parent in parents:
         owner = getattr(owner, parent)
-    original, calls = getattr(owner, name), []
+    original, calls = getattr(owner, name), itertools.count(1)
 
     @functools.wraps(original)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        calls.append(1)
-        before(len(calls))
-        return original(*args, **kwargs)
+        return around(next(calls), functools.partial(original, *args, **kwargs))
 
     setattr(owner, name, wrapped)
 
 
-def signal_at_step(step: int, number: int = signal.SIGTERM) -> None:
-    """A signal that arrives while a batch is trained: its step is the last one."""
-
-    def send(call: int) -> None:
-        if call == step:
-            os.kill(os.getpid(), number)
-
-    _wrapped("genkit.core.module:GenerativeModule.training_step", send)
-
-
 def signal_at(target: str, call: int, number: int) -> None:
     """A signal at the n-th call of a function."""
-    _wrapped(target, lambda n: os.kill(os.getpid(), number) if n == call else None)
+
+    def send(n: int, go_on: Callable[[], Any]) -> Any:
+        if n == call:
+            os.kill(os.getpid(), number)
+        return go_on()
+
+    _wrapped(target, send)
+
+
+def signal_at_step(step: int, number: int = signal.SIGTERM) -> None:
+    """A signal that arrives while a batch is trained: its step is the last one."""
+    signal_at("genkit.core.module:GenerativeModule.training_step", step, number)
 
 
 def fault(what: int, where: str, which: str, n: int, code: int) -> None:
@@ -51,31 +52,22 @@ def fault(what: int, where: str, which: str, n: int, code: int) -> None:
     faults.arm(what, where, which, n, code)
 
 
-def fault_within(target: str, call: int, what: int, where: str, n: int, told: str) -> None:
+def fault_within(target: str, call: int, what: int, where: str, number: int, told: str) -> None:
     """Count (into the file `told`) or end at the system calls of the n-th call of a function alone."""
-    module, _, path = target.partition(":")
-    owner: Any = importlib.import_module(module)
-    *parents, name = path.split(".")
-    for parent in parents:
-        owner = getattr(owner, parent)
-    original, calls = getattr(owner, name), []
 
-    @functools.wraps(original)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        calls.append(1)
-        if len(calls) != call:
-            return original(*args, **kwargs)
-        faults.arm(what, where, "", n)
+    def within(n: int, go_on: Callable[[], Any]) -> Any:
+        if n != call:
+            return go_on()
+        faults.arm(what, where, "", number)
         try:
-            return original(*args, **kwargs)
+            return go_on()
         finally:
             counted = faults.seen()
             faults.arm(0, "")
             if told:
-                with open(told, "w") as file:
-                    file.write(str(counted))
+                Path(told).write_text(str(counted))
 
-    setattr(owner, name, wrapped)
+    _wrapped(target, within)
 
 
 def wait_for(file: str) -> None:

@@ -38,6 +38,12 @@ def resume(folder: Path, *more: str) -> None:
     assert answer.code == 0, answer.err
 
 
+def ends_as_whole(folder: Path, family: str, setting: str) -> None:
+    """That the run in a folder ended as one that nothing happened to, and left nothing beside it."""
+    assert_same(ending(folder / "run"), whole(family, setting))
+    assert not strays(folder), strays(folder)
+
+
 def interrupted_after(family: str, setting: str, step: int) -> Trial:
     """SIGTERM at a batch; in every fourth trial again one batch after the resume, and once more two after."""
 
@@ -52,8 +58,7 @@ def interrupted_after(family: str, setting: str, step: int) -> Trial:
                 assert answer.code == 143, answer.err
                 at += more
         resume(folder)
-        assert_same(ending(folder / "run"), whole(family, setting))
-        assert not strays(folder), strays(folder)
+        ends_as_whole(folder, family, setting)
 
     return trial
 

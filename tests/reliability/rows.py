@@ -22,13 +22,13 @@ class Row:
         name: in words.
         trials: by name; each gets a folder of its own and raises an AssertionError if it fails.
         baseline: what a neighbour does of itself, `(passed, of, who)`; None where nobody compares.
-        share: one of so many trials runs with the other tests.
+        share: one of so many trials runs with the other tests; None: none does, for the clock decides them.
     """
 
     name: str
     trials: dict[str, Trial]
     baseline: Callable[[], list[tuple[int, int, str]]] | None = None
-    share: int = 50
+    share: int | None = 50
 
 
 @dataclass

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from genkit import checkpoints, runs
 from tests.reliability.processes import genkit
-from tests.reliability.resuming import resume, whole
+from tests.reliability.resuming import ends_as_whole, resume
 from tests.reliability.rows import Row, Trial
-from tests.reliability.tiny import MODELS, assert_same, ending, strays, words
+from tests.reliability.tiny import MODELS, words
 
 SETTING = "averaged"  # validation every 6 steps, checkpoints every 5
 # Where it arrives: a function and which call of it; the step that is saved then (None: no run exists yet).
@@ -42,8 +42,7 @@ def signalled(family: str, phase: str, number: int) -> Trial:
             assert "genkit train resume=run" in answer.err
             resume(folder)
         assert runs.read(folder / "run")["status"] == "finished"
-        assert_same(ending(folder / "run"), whole(family, SETTING))
-        assert not strays(folder), strays(folder)
+        ends_as_whole(folder, family, SETTING)
 
     return trial
 

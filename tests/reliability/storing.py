@@ -13,7 +13,7 @@ from pathlib import Path
 from genkit import checkpoints, runs
 from tests.reliability import faults
 from tests.reliability.processes import Answer, genkit
-from tests.reliability.resuming import resume, whole
+from tests.reliability.resuming import ends_as_whole, resume, whole
 from tests.reliability.rows import Row, Trial
 from tests.reliability.tiny import assert_same, ending, strays, words
 
@@ -63,8 +63,7 @@ def checkpoint(folder: Path, place: str, code: int) -> None:
         checkpoints.verify(kept / f"step-{step}")
     assert runs.read(folder / "run")["status"] == "failed"
     resume(folder)
-    assert_same(ending(folder / "run"), whole(FAMILY, SETTING))
-    assert not strays(folder), strays(folder)
+    ends_as_whole(folder, FAMILY, SETTING)
 
 
 def record(folder: Path, place: str, code: int) -> None:
@@ -73,8 +72,7 @@ def record(folder: Path, place: str, code: int) -> None:
     _check_refusal(_train(folder, "run.json", _byte(place, 4 * size, size), code), code)
     assert runs.read(folder / "run")["status"] in ("running", "failed")
     resume(folder)
-    assert_same(ending(folder / "run"), whole(FAMILY, SETTING))
-    assert not strays(folder), strays(folder)
+    ends_as_whole(folder, FAMILY, SETTING)
 
 
 def log(folder: Path, place: str, code: int) -> None:
