@@ -11,15 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping
-from pytorch_lightning.loggers import Logger
-from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
+from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 
-from genkit import callbacks as watch
 from genkit import checkpoints, config, ranks, recording, runs, slurm
+from genkit.assembling import build_trainer
 from genkit.checkpoints import Checkpoint
 from genkit.core.budget import UNITS, Budget
 from genkit.core.errors import (
@@ -28,21 +25,16 @@ from genkit.core.errors import (
     DataError,
     Diverged,
     StorageError,
-    nearest,
 )
 from genkit.core.interrupts import Interrupted, Remembered, raised
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import mix
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
-from genkit.health import Health
-from genkit.histories import BoardHistory, CSVHistory
 from genkit.runs import Run
 from genkit.sampling import build_module
-from genkit.selecting import SampledMetric, sampled_metric
 
 console = Console(stderr=True, soft_wrap=True)
-
 
 # ---------------------------------------------------------------------- the run around the training
 
@@ -141,7 +133,7 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
         seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
     )
     with Remembered() as signals:
-        trainer = _trainer(cfg, run, module, data, total_steps, checkpoint, callbacks or [], signals)
+        trainer = build_trainer(cfg, run, module, data, total_steps, checkpoint, callbacks or [], signals)
         _check_arithmetic(trainer_cfg, trainer.strategy.root_device)
         data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
         if trainer.is_global_zero:
@@ -246,7 +238,7 @@ def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule) -> C
                 highlight=False,
                 markup=False,
             )
-        _check_belongs(checkpoint, cfg["model"], run)
+        checkpoints.check_belongs(checkpoint, config.digest(cfg["model"]), runs.spec_digest(run.path))
         checkpoints.restore_module(module, checkpoint.weights, run.checkpoints / f"step-{checkpoint.step}")
         return checkpoint
     if cfg.get("init_from"):
@@ -258,145 +250,6 @@ def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule) -> C
 
         export.read(module, Path(cfg["pretrained"]))
     return None
-
-
-def _trainer(
-    cfg: Mapping[str, Any],
-    run: Run,
-    module: GenerativeModule,
-    data: DataModule,
-    total_steps: int | None,
-    checkpoint: Checkpoint | None,
-    extra: list[Callback],
-    signals: Remembered,
-) -> pl.Trainer:
-    own = cfg["trainer"]
-    every = own["val_every"] or max(1, (total_steps or 2500) // 5)
-    try:
-        return pl.Trainer(
-            accelerator=own["accelerator"],
-            devices=own["devices"],
-            num_nodes=own["num_nodes"],
-            strategy=_strategy(own, module),
-            precision=own["precision"],
-            max_epochs=1,  # the stream of batches is the whole training; it knows the epochs of the data
-            val_check_interval=every,
-            check_val_every_n_epoch=None,
-            num_sanity_val_steps=0,
-            limit_val_batches=own["val_batches"],
-            logger=_loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0),
-            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals), *extra],
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=cfg["callbacks"]["progress"] == "rich",
-            use_distributed_sampler=False,
-            inference_mode=False,  # the averaged weights are swapped in while validating
-            log_every_n_steps=1,
-            default_root_dir=run.path,
-        )
-    except (pl.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"trainer.accelerator={own['accelerator']} devices={own['devices']} precision={own['precision']}:"
-            f" {reason} Try trainer=cpu."
-        ) from error
-
-
-def _strategy(trainer: Mapping[str, Any], module: GenerativeModule) -> str | Strategy:
-    if trainer["strategy"] == "fsdp":
-        return FSDPStrategy(use_orig_params=True)
-    if trainer["strategy"] == "ddp":
-        # A phase leaves the parameters of the others without gradient; statistics are synchronised where
-        # they are computed (genkit.nn.normalisation), so buffers need no broadcast.
-        return DDPStrategy(
-            find_unused_parameters=len(module.phases()) > 1,
-            broadcast_buffers=False,
-            process_group_backend="gloo" if trainer["accelerator"] == "cpu" else None,
-        )
-    return "auto"
-
-
-def _callbacks(
-    cfg: Mapping[str, Any],
-    run: Run,
-    data: DataModule,
-    total_steps: int | None,
-    checkpoint: Checkpoint | None,
-    module: GenerativeModule,
-    signals: Remembered,
-) -> list[Callback]:
-    own = cfg["callbacks"]
-    made: list[Callback] = []
-    known = [f"val/{name}" for name in module.units]
-    if (metric := sampled_metric(cfg["model"].get("select"))) and own["metrics"]["n"]:
-        made.append(SampledMetric(metric, data.dataset, own["metrics"]["n"], own["metrics"]["extractor"]))
-        known.append(f"val/{metric}")
-    health = Health(run, checkpoint.step if checkpoint else 0, console)
-    made += [
-        watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
-        watch.History(cfg["trainer"]["log_every"], cfg["batch_size"]),
-        watch.SampleWriter(run, own["samples"]["n"], own["samples"]["every"]),
-        health,
-    ]
-    counting: list[Callback] = [health]
-    if (stop := own["early_stopping"])["metric"]:
-        if stop["metric"] not in known:
-            hint = nearest(stop["metric"], known)
-            raise ConfigError(f"callbacks.early_stopping.metric={stop['metric']} is not validated.{hint}")
-        counting.append(EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
-        made.append(counting[-1])
-    recorder = recording.Recorder(  # after all that counts, so that its checkpoints hold every count
-        run,
-        every=own["checkpoint"]["every"],
-        keep=own["checkpoint"]["keep"],
-        select=cfg["model"].get("select"),
-        about=_about(cfg, data.dataset, module),
-        start=checkpoint,
-        counting=counting,
-        signals=signals,
-    )
-    made.append(recorder)
-    if own["progress"] == "rich":
-        made.append(watch.Progress(refresh_rate=5))
-    elif own["progress"] == "plain":
-        made.append(watch.Lines(console, total_steps))
-    return [recording.Resume(checkpoint), *made] if checkpoint else made
-
-
-def _about(cfg: Mapping[str, Any], dataset: Any, module: GenerativeModule) -> dict[str, Any]:
-    """What a checkpoint belongs to."""
-    return {
-        "family": cfg["model"]["family"],
-        "model_sha256": config.digest(cfg["model"]),
-        "spec_sha256": hashlib.sha256(runs.spec_text(module.spec).encode()).hexdigest(),
-        "data": dataset.fingerprint,
-        "versions": runs.versions(),
-    }
-
-
-def _check_belongs(checkpoint: Checkpoint, model: Mapping[str, Any], run: Run) -> None:
-    """See that a checkpoint was made by the model that the run's configuration describes."""
-    checkpoints.check_belongs(checkpoint, config.digest(model), runs.spec_digest(run.path))
-
-
-def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
-    """Loggers by name; other libraries are imported when they are named."""
-    made: list[Logger] = []
-    for name in cfg["names"]:
-        if name == "csv":
-            made.append(CSVHistory(run.path / "metrics.csv", start))
-        elif name == "tensorboard":
-            made.append(BoardHistory(run.path))
-        elif name == "wandb":
-            from pytorch_lightning.loggers import WandbLogger
-
-            made.append(WandbLogger(name=run.path.name, save_dir=run.path, project="genkit"))
-        elif name == "mlflow":
-            from pytorch_lightning.loggers import MLFlowLogger
-
-            uri = f"sqlite:///{run.path.parent.absolute() / 'mlflow.db'}"
-            made.append(MLFlowLogger("genkit", run_name=run.path.name, tracking_uri=uri))
-    return made
 
 
 def _describe(run: Run, cfg: Mapping[str, Any], module: GenerativeModule, dataset: Any) -> None:

@@ -132,7 +132,9 @@ def test_importance_samples_tighten_a_bound_and_nothing_else():
     with torch.no_grad():
         vae.encoder.head[2].weight.mul_(20)  # far from the true posterior, so that the bound has a gap
     test = digits.split("test")
-    nats = [score_split(vae, test, importance_samples=k).nats / len(test) for k in (1, 20, 400)]
+    scores = {k: score_split(vae, test, importance_samples=k) for k in (1, 20, 400)}
+    nats = [found.nats / len(test) for found in scores.values()]
+    assert [found.to_dict()["importance_samples"] for found in scores.values()] == list(scores)
     assert nats[0] > nats[1] + 0.1 > nats[2] + 0.2
     with pytest.raises(ConfigError, match="exact; leave them out"):
         score_split(model(), TokenWindows(np.zeros(20, np.uint16), 8, moving=False), importance_samples=2)

@@ -41,9 +41,13 @@ ALLOWED = {
     "findings": set(),
     "health": {"core", "runs", "findings"},
     "histories": {"core", "runs"},
-    "training": {
+    "assembling": {
         *("core", "config", "data", "runs", "checkpoints", "callbacks", "recording", "health", "histories"),
-        *("selecting", "sampling", "export", "slurm", "ranks"),
+        "selecting",
+    },
+    "training": {
+        *("core", "config", "data", "runs", "checkpoints", "assembling", "recording", "sampling", "export"),
+        *("slurm", "ranks"),
     },
     "explaining": {"core"},
     "verbs": {"core", "explaining"},

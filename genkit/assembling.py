@@ -1,0 +1,173 @@
+"""Lightning's trainer as a configuration asks for it: strategy, precision, callbacks and loggers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
+from rich.console import Console
+
+from genkit import callbacks as watch
+from genkit import config, recording, runs
+from genkit.checkpoints import Checkpoint
+from genkit.core.errors import ConfigError, nearest
+from genkit.core.interrupts import Remembered
+from genkit.core.module import GenerativeModule
+from genkit.data.loading import DataModule
+from genkit.health import Health
+from genkit.histories import BoardHistory, CSVHistory
+from genkit.runs import Run
+from genkit.selecting import SampledMetric, sampled_metric
+
+console = Console(stderr=True, soft_wrap=True)
+
+
+def build_trainer(
+    cfg: Mapping[str, Any],
+    run: Run,
+    module: GenerativeModule,
+    data: DataModule,
+    total_steps: int | None,
+    checkpoint: Checkpoint | None,
+    extra: list[Callback],
+    signals: Remembered,
+) -> pl.Trainer:
+    """A trainer whose one epoch is the whole training.
+
+    Args:
+        total_steps: None: a budget of seconds ends it.
+        checkpoint: what the training goes on from.
+        extra: callbacks beside those of the configuration.
+        signals: where signals are remembered.
+
+    Raises:
+        ConfigError: this machine has no such accelerator or precision, or early stopping waits for a term that
+            is not validated.
+    """
+    own = cfg["trainer"]
+    every = own["val_every"] or max(1, (total_steps or 2500) // 5)
+    try:
+        return pl.Trainer(
+            accelerator=own["accelerator"],
+            devices=own["devices"],
+            num_nodes=own["num_nodes"],
+            strategy=_strategy(own, module),
+            precision=own["precision"],
+            max_epochs=1,  # the stream of batches is the whole training; it knows the epochs of the data
+            val_check_interval=every,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            limit_val_batches=own["val_batches"],
+            logger=_loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0),
+            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals), *extra],
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=cfg["callbacks"]["progress"] == "rich",
+            use_distributed_sampler=False,
+            inference_mode=False,  # the averaged weights are swapped in while validating
+            log_every_n_steps=1,
+            default_root_dir=run.path,
+        )
+    except (pl.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"trainer.accelerator={own['accelerator']} devices={own['devices']} precision={own['precision']}:"
+            f" {reason} Try trainer=cpu."
+        ) from error
+
+
+def _strategy(trainer: Mapping[str, Any], module: GenerativeModule) -> str | Strategy:
+    if trainer["strategy"] == "fsdp":
+        return FSDPStrategy(use_orig_params=True)
+    if trainer["strategy"] == "ddp":
+        # A phase leaves the parameters of the others without gradient; statistics are synchronised where
+        # they are computed (genkit.nn.normalisation), so buffers need no broadcast.
+        return DDPStrategy(
+            find_unused_parameters=len(module.phases()) > 1,
+            broadcast_buffers=False,
+            process_group_backend="gloo" if trainer["accelerator"] == "cpu" else None,
+        )
+    return "auto"
+
+
+def _callbacks(
+    cfg: Mapping[str, Any],
+    run: Run,
+    data: DataModule,
+    total_steps: int | None,
+    checkpoint: Checkpoint | None,
+    module: GenerativeModule,
+    signals: Remembered,
+) -> list[Callback]:
+    own = cfg["callbacks"]
+    made: list[Callback] = []
+    known = [f"val/{name}" for name in module.units]
+    if (metric := sampled_metric(cfg["model"].get("select"))) and own["metrics"]["n"]:
+        made.append(SampledMetric(metric, data.dataset, own["metrics"]["n"], own["metrics"]["extractor"]))
+        known.append(f"val/{metric}")
+    health = Health(run, checkpoint.step if checkpoint else 0, console)
+    made += [
+        watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
+        watch.History(cfg["trainer"]["log_every"], cfg["batch_size"]),
+        watch.SampleWriter(run, own["samples"]["n"], own["samples"]["every"]),
+        health,
+    ]
+    counting: list[Callback] = [health]
+    if (stop := own["early_stopping"])["metric"]:
+        if stop["metric"] not in known:
+            hint = nearest(stop["metric"], known)
+            raise ConfigError(f"callbacks.early_stopping.metric={stop['metric']} is not validated.{hint}")
+        counting.append(EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
+        made.append(counting[-1])
+    recorder = recording.Recorder(  # after all that counts, so that its checkpoints hold every count
+        run,
+        every=own["checkpoint"]["every"],
+        keep=own["checkpoint"]["keep"],
+        select=cfg["model"].get("select"),
+        about=_about(cfg, data.dataset, module),
+        start=checkpoint,
+        counting=counting,
+        signals=signals,
+    )
+    made.append(recorder)
+    if own["progress"] == "rich":
+        made.append(watch.Progress(refresh_rate=5))
+    elif own["progress"] == "plain":
+        made.append(watch.Lines(console, total_steps))
+    return [recording.Resume(checkpoint), *made] if checkpoint else made
+
+
+def _about(cfg: Mapping[str, Any], dataset: Any, module: GenerativeModule) -> dict[str, Any]:
+    """What a checkpoint belongs to."""
+    return {
+        "family": cfg["model"]["family"],
+        "model_sha256": config.digest(cfg["model"]),
+        "spec_sha256": hashlib.sha256(runs.spec_text(module.spec).encode()).hexdigest(),
+        "data": dataset.fingerprint,
+        "versions": runs.versions(),
+    }
+
+
+def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
+    """Loggers by name; other libraries are imported when they are named."""
+    made: list[Logger] = []
+    for name in cfg["names"]:
+        if name == "csv":
+            made.append(CSVHistory(run.path / "metrics.csv", start))
+        elif name == "tensorboard":
+            made.append(BoardHistory(run.path))
+        elif name == "wandb":
+            from pytorch_lightning.loggers import WandbLogger
+
+            made.append(WandbLogger(name=run.path.name, save_dir=run.path, project="genkit"))
+        elif name == "mlflow":
+            from pytorch_lightning.loggers import MLFlowLogger
+
+            uri = f"sqlite:///{run.path.parent.absolute() / 'mlflow.db'}"
+            made.append(MLFlowLogger("genkit", run_name=run.path.name, tracking_uri=uri))
+    return made
