@@ -46,8 +46,8 @@ def build_trainer(
         signals: where signals are remembered.
 
     Raises:
-        ConfigError: this machine has no such accelerator or precision, or early stopping waits for a term that
-            is not validated.
+        ConfigError: this machine has no such accelerator or precision, or early stopping waits for a term
+            that is not validated.
     """
     own = cfg["trainer"]
     every = own["val_every"] or max(1, (total_steps or 2500) // 5)
