@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import Logger
@@ -13,17 +14,21 @@ from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 from rich.console import Console
 
 from genkit import callbacks as watch
-from genkit import config, recording, runs
+from genkit import config, recording, runs, symptoms
 from genkit.checkpoints import Checkpoint
 from genkit.core.errors import ConfigError, nearest
 from genkit.core.interrupts import Remembered
 from genkit.core.module import GenerativeModule
+from genkit.core.spec import ArraySpec
+from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule
-from genkit.health import Health
+from genkit.data.real import spaced, unchanged
+from genkit.health import Health, Strict
 from genkit.histories import BoardHistory, CSVHistory
 from genkit.runs import Run
 from genkit.selecting import SampledMetric, sampled_metric
 
+KNOWN_IMAGES, KNOWN_TOKENS = 1024, 300_000  # training examples that samples are compared with
 console = Console(stderr=True, soft_wrap=True)
 
 
@@ -110,7 +115,7 @@ def _callbacks(
     if (metric := sampled_metric(cfg["model"].get("select"))) and own["metrics"]["n"]:
         made.append(SampledMetric(metric, data.dataset, own["metrics"]["n"], own["metrics"]["extractor"]))
         known.append(f"val/{metric}")
-    health = Health(run, checkpoint.step if checkpoint else 0, console)
+    health = Health(run, checkpoint.step if checkpoint else 0, console, known_examples(data.dataset))
     made += [
         watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
         watch.History(cfg["trainer"]["log_every"], cfg["batch_size"]),
@@ -135,11 +140,24 @@ def _callbacks(
         signals=signals,
     )
     made.append(recorder)
+    if cfg.get("strict"):
+        made.append(Strict(health, recorder.save))
     if own["progress"] == "rich":
         made.append(watch.Progress(refresh_rate=5))
     elif own["progress"] == "plain":
         made.append(watch.Lines(console, total_steps))
     return [recording.Resume(checkpoint), *made] if checkpoint else made
+
+
+def known_examples(dataset: Dataset) -> np.ndarray | None:
+    """Some training examples, as `genkit.symptoms.measure` takes them; None where it looks for no copies."""
+    examples = unchanged(dataset.split("train"))
+    if dataset.spec.is_text:
+        assert isinstance(examples, TokenWindows)
+        return np.sort(symptoms.pieces(np.asarray(examples.tokens[:KNOWN_TOKENS]), symptoms.COPY))
+    if isinstance(dataset.spec, ArraySpec):
+        return examples.gather(spaced(len(examples), KNOWN_IMAGES))[0]
+    return None
 
 
 def _about(cfg: Mapping[str, Any], dataset: Any, module: GenerativeModule) -> dict[str, Any]:

@@ -8,8 +8,8 @@ family that has its number.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 ERROR, WARNING = "error", "warning"
@@ -22,7 +22,7 @@ class Rule:
     Attributes:
         code: names the finding.
         severity: "error": the result is worthless; "warning": it may be.
-        measure: the name of the number.
+        measure: the name of the number; one that ends in a star stands for all that begin so, each by itself.
         above: whether too much of it is wrong, or too little.
         threshold: in the measure's own unit.
         patience: measurements in a row that must agree.
@@ -76,12 +76,95 @@ class Finding:
         )
 
 
+# The thresholds are reasoned from what the numbers mean, and looked at on trainings with seeds from 100 on.
+BEFORE: dict[str, Any] = {"patience": 1, "after": 0.0, "since": 0}  # judged from the first measurement on
 RULES = (
+    # ------------------------------------------------------------------ numbers
+    Rule(
+        *("not_finite", ERROR, "not_finite", True, 0),
+        "Lower optim.lr, set optim.clip, or go on from the checkpoint before.",
+        **BEFORE,
+    ),
+    Rule(
+        *("loss_spike", WARNING, "spike", True, 10),
+        "A step's loss stood far above those before it: set optim.clip or optim.warmup, or lower optim.lr.",
+        **BEFORE,
+    ),
+    Rule(
+        *("loss_rose", ERROR, "risen", True, 10),
+        "The loss is far above what it was, so the training came apart: lower optim.lr or set optim.clip.",
+    ),
+    # ------------------------------------------------------------------ what does not move
+    Rule(
+        *("standing_still", ERROR, "moved/*", False, 1e-6),
+        "This network's weights do not move: raise its optim.lr; look whether the optimiser holds them and"
+        " whether the loss depends on them.",
+        patience=1,
+        after=0.0,
+        since=1,
+    ),
+    Rule(
+        *("no_gradient", ERROR, "gradient/*", False, 1e-20),
+        "This phase's loss does not depend on its weights: look for a detached tensor or a term of weight 0.",
+        patience=1,
+        after=0.0,
+        since=1,
+    ),
+    Rule(
+        *("rises_too_slowly", ERROR, "rising/*", True, 1),
+        "What rises from 0 over this schedule never gets there: shorten optim.warmup or model.beta_warmup, or"
+        " raise the budget.",
+        **BEFORE,
+    ),
+    # ------------------------------------------------------------------ the data
+    Rule(
+        *("data_is_constant", ERROR, "distinct_examples", False, 0.05),
+        "Hardly any two examples differ, so there is nothing to learn: look at the data (genkit data check).",
+        **BEFORE,
+    ),
+    Rule(
+        *("data_is_repeated", ERROR, "known_examples", True, 0.9),
+        "The validation texts stand in the training data, so no score says anything: look at the data"
+        " (genkit data check), or split it anew.",
+        **BEFORE,
+    ),
+    # ------------------------------------------------------------------ a likelihood
+    Rule(
+        *("learned_nothing", ERROR, "beyond_uniform", False, 0.02),
+        "The model knows no more than that there are so many tokens (its loss is ln V): lower optim.lr, set"
+        " optim.warmup, or train longer.",
+    ),
+    Rule(
+        *("learned_frequencies", ERROR, "beyond_frequencies", False, 0.0),
+        "The model knows no more than how frequent each token is: train longer, lower optim.lr, or look"
+        " whether the data has an order to be learnt.",
+        after=0.5,
+    ),
+    Rule(
+        *("memorised", ERROR, "gap", True, 1.0),
+        "The loss on unseen data is twice that of the training: take the best checkpoint, and get more data,"
+        " train less, or set model.dropout or optim.weight_decay.",
+    ),
+    Rule(
+        *("overfitting", WARNING, "gap", True, 0.3),
+        "The loss on unseen data is far above that of the training: take the best checkpoint, or train less.",
+    ),
+    # ------------------------------------------------------------------ a game
     Rule(
         *("discriminator_saturated", ERROR, "discriminator/accuracy", True, 0.99),
         "The discriminator is always right, so the generator learns nothing from it: lower"
         " optim.discriminator.lr, or set model.r1, model.spectral_norm or model.augment.",
     ),
+    Rule(
+        *("discriminator_blind", ERROR, "discriminator_ranks", False, 0.35),
+        "The discriminator takes generated images for real ones rather than the real: raise"
+        " optim.discriminator.lr or model.discriminator_steps, or lower optim.generator.lr.",
+    ),
+    Rule(
+        *("discriminator_constant", ERROR, "discriminator_spread", False, 1e-3),
+        "The discriminator says the same of everything: change the seed, or lower optim.discriminator.lr.",
+    ),
+    # ------------------------------------------------------------------ samples
     Rule(
         *("collapsed", ERROR, "diversity", False, 0.25),
         "The samples are much alike: change the seed, lower optim.lr, or train longer; for a GAN set model.r1"
@@ -101,6 +184,16 @@ RULES = (
         "The samples hardly change with the label: train longer, or set model.conditional=false.",
     ),
     Rule(
+        *("repetition_loops", ERROR, "looping", True, 0.4),
+        "The texts drawn go round in circles: look whether the targets are the next tokens, train longer, or"
+        " draw with a higher temperature.",
+    ),
+    Rule(
+        *("copies", ERROR, "copied", True, 0.5),
+        "Most samples are training examples: get more data, train less, or take a smaller model.",
+    ),
+    # ------------------------------------------------------------------ latents
+    Rule(
         *("posterior_collapse", ERROR, "active_units", False, 1),
         "No latent says anything about its image: lower model.beta or raise model.beta_warmup, or set"
         " model.free_bits.",
@@ -110,11 +203,17 @@ RULES = (
         "Hardly any latent is in use: lower model.latent_size or model.beta, or set model.free_bits.",
     ),
 )
-# What a rule already says more severely is not said again.
-IMPLIED = {
-    "little_diversity": "collapsed",
-    "classes_collapsed": "collapsed",
-    "few_active_units": "posterior_collapse",
+# What a rule already says more severely, or for a reason that lies deeper, is not said again.
+IMPLIED: dict[str, tuple[str, ...]] = {
+    "little_diversity": ("collapsed",),
+    "classes_collapsed": ("collapsed",),
+    "few_active_units": ("posterior_collapse",),
+    "overfitting": ("memorised",),
+    "learned_frequencies": ("learned_nothing", "data_is_constant"),
+    "learned_nothing": ("data_is_constant",),
+    "copies": ("data_is_constant", "data_is_repeated"),
+    "data_is_repeated": ("data_is_constant",),
+    "standing_still": ("no_gradient",),
 }
 
 
@@ -125,8 +224,25 @@ def judge(history: Sequence[Mapping[str, Any]], rules: Sequence[Rule] = RULES) -
         history: its measurements, oldest first; each has "step" and "progress" (share of the budget spent),
             besides what its model reports.
     """
-    found = {rule.code: finding for rule in rules if (finding := _of(rule, history))}
-    return [f for code, f in found.items() if IMPLIED.get(code) not in found]
+    every = [finding for rule in _named(rules, history) if (finding := _of(rule, history))]
+    return [finding for finding in every if not any(_says(other, finding) for other in every)]
+
+
+def _says(deeper: Finding, finding: Finding) -> bool:
+    """Whether a finding is said by another, which holds for as long."""
+    lasts = deeper.until is None or finding.until is not None
+    return lasts and deeper.code in IMPLIED.get(finding.code, ())
+
+
+def _named(rules: Iterable[Rule], history: Sequence[Mapping[str, Any]]) -> list[Rule]:
+    """The rules with every star replaced by what was measured."""
+    known = dict.fromkeys(name for measured in history for name in measured)
+    named: list[Rule] = []
+    for rule in rules:
+        start = rule.measure.removesuffix("*")
+        meant = [rule.measure] if start == rule.measure else [n for n in known if n.startswith(start)]
+        named += [replace(rule, measure=name) for name in meant]
+    return named
 
 
 def _of(rule: Rule, history: Sequence[Mapping[str, Any]]) -> Finding | None:

@@ -7,59 +7,101 @@ with them and without.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 from torch import Tensor
 
-from genkit import findings
+from genkit import findings, symptoms
 from genkit.core.batch import Batch
-from genkit.core.capabilities import LatentSpace
+from genkit.core.errors import Diverged, Unsound
 from genkit.core.module import GenerativeModule
-from genkit.core.noise import Noise
-from genkit.core.spec import ArraySpec
+from genkit.findings import Finding
 from genkit.runs import Run, write_atomically
 
 FILE = "findings.json"
 EXAMPLES = 64  # looked at; their 2,016 pairs tell a mean distance to a few per cent
-FEWEST = 16  # below so many, a distance says nothing
 
 
 class Health(Callback):
     """Measures, logs as `health/<name>`, judges, and writes `findings.json` into the run folder.
 
-    What is measured: the mean of each training term since the last validation (on the device, read once),
-    what the model's `health` reports, and, of a model with a latent space, the diversity of its samples and
-    what labels do to them.
+    What is measured: what the plan says before anything is trained; the mean of each training term and of
+    each phase's gradient since the last validation (on the device, read once), how high the first loss stood
+    above its level in between, how far each network has moved; and what `genkit.symptoms.measure` says.
 
     Args:
         run: the run folder.
         start: the step at which this part of the training begins; what was measured later is forgotten.
         console: where a new finding is said; None for nowhere.
+        training: some training examples, to know copies of them by; see `symptoms.measure`.
     """
 
-    def __init__(self, run: Run, start: int = 0, console: Console | None = None) -> None:
-        self.run, self.console = run, console
+    def __init__(
+        self,
+        run: Run,
+        start: int = 0,
+        console: Console | None = None,
+        training: np.ndarray | None = None,
+    ) -> None:
+        self.run, self.console, self.training = run, console, training
         self.history = [row for row in _read(run) if row["step"] <= start]
+        self._said: set[tuple[str, str, int]] = set()
         self._sums: dict[str, list[Any]] = {}
+        self._losses = torch.zeros(0)
+        self._count = 0  # of the losses that are in use
+        self._probes: dict[str, Tensor] = {}
         self._seen: list[Batch] = []
         self._measured: dict[str, Any] = {}
 
+    # ------------------------------------------------------------------ what a checkpoint holds
+
     def state_dict(self) -> dict[str, Any]:
-        """The sums since the last validation: a checkpoint between two must not lose them."""
-        return {"sums": {name: list(pair) for name, pair in self._sums.items()}}
+        """What has gathered since the last validation: a checkpoint between two must not lose it."""
+        return {
+            "sums": {name: list(pair) for name, pair in self._sums.items()},
+            "losses": self._losses[: self._count].cpu(),
+            "probes": dict(self._probes),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._sums = {name: list(pair) for name, pair in state["sums"].items()}
+        self._losses = state.get("losses", torch.zeros(0)).clone()
+        self._count = len(self._losses)
+        self._probes = dict(state.get("probes", {}))
+
+    # ------------------------------------------------------------------ while training
+
+    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+        if not self._probes:
+            self._probes = self._probed(module)
+        if trainer.is_global_zero and (found := self.found(module)):
+            self._write(found)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
-        for name, value in module.terms.items():
+        for name, value in (*module.terms.items(), *module.gradients.items()):
             pair = self._sums.setdefault(name, [0.0, 0])
             pair[0], pair[1] = pair[0] + value, pair[1] + 1
+        loss = torch.as_tensor(next(iter(module.terms.values())))
+        if self._count == len(self._losses) or self._losses.device != loss.device:
+            longer = torch.zeros(max(256, 2 * self._count), device=loss.device)
+            longer[: self._count] = self._losses[: self._count]
+            self._losses = longer
+        self._losses[self._count] = loss
+        self._count += 1
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, error: BaseException) -> None:
+        """Numbers that are not finite end a training, and are a finding of the step that failed."""
+        ours = isinstance(error, Diverged) and not isinstance(error, Unsound)
+        if ours and trainer.is_global_zero and isinstance(module, GenerativeModule):
+            self._add(trainer.global_step + 1, module, {"not_finite": 1})
+
+    # ------------------------------------------------------------------ at a validation
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._seen = []
@@ -74,37 +116,163 @@ class Health(Callback):
         """The module still holds the weights that it is validated with, the averaged ones."""
         if not self._seen:
             return
-        own = measure(module, _joined(self._seen))
+        own = symptoms.measure(module, _joined(self._seen), self.training)
         self._seen = []
         for name, value in own.items():
             if not isinstance(value, list):
                 module.log(f"health/{name}", torch.tensor(float(value)), rank_zero_only=True)
-        terms = {name: float(total) / count for name, (total, count) in self._sums.items()}
-        self._sums = {}
-        self._measured = {**terms, **own}
+        self._measured = {**self._means(), **own}
 
     def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
-        if not (self._measured and trainer.is_global_zero):
+        """The module holds the weights that are trained again, and every term is validated."""
+        if not self._measured:
             return
-        step, plan = trainer.global_step, module.plan
-        progress = plan.budget.progress(step, plan.total_steps, module.seconds)
+        measured = {**self._measured, **self._of_losses(trainer, module), **self._of_weights(module)}
+        validated = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+        weights = [*module.parameters(), *module.buffers()]
+        measured["not_finite"] = symptoms.count_not_finite({**measured, **validated}, weights)
+        if trainer.is_global_zero:
+            self._add(trainer.global_step, module, measured)
+
+    def _means(self) -> dict[str, float]:
+        """Of what was summed since the last validation."""
+        means = {name: float(total) / count for name, (total, count) in self._sums.items()}
+        self._sums = {}
+        return means
+
+    def _of_losses(self, trainer: pl.Trainer, module: GenerativeModule) -> dict[str, float]:
+        """Spikes and, of a likelihood's loss, its level and how far it is from the validated one."""
+        losses = self._losses[: self._count].numpy(force=True).astype(np.float64)
+        kept = min(self._count, symptoms.LEVEL)
+        self._losses, self._count = self._losses[self._count - kept : self._count].clone(), kept
+        found: dict[str, float] = {}
+        if not len(losses) or not np.isfinite(losses).all():
+            return found
+        if (spike := symptoms.highest_spike(losses)) is not None:
+            found["spike"] = spike
+        name = next(iter(self._measured))  # the first term of the first phase
+        if not module.units.get(name, "").startswith("nats"):
+            return found  # the loss of a game is no measure of success
+        found["level"] = symptoms.level(losses)
+        levels = [row["level"] for row in self.history if row.get("level") is not None]
+        best = min([*levels, found["level"]])
+        found["risen"] = (found["level"] - best) / symptoms.scatter(losses[-symptoms.LEVEL :])
+        validated = trainer.callback_metrics.get(f"val/{name}")
+        if (
+            validated is not None
+            and (gap := symptoms.gap(self._measured[name], float(validated))) is not None
+        ):
+            found["gap"] = gap
+        return found
+
+    def _of_weights(self, module: GenerativeModule) -> dict[str, float]:
+        """How far each network has moved since the last validation."""
+        before, self._probes = self._probes, self._probed(module)
+        moved = {name: symptoms.moved(before[name], now) for name, now in self._probes.items()}
+        return {f"moved/{name}": share for name, share in moved.items() if share is not None}
+
+    @staticmethod
+    def _probed(module: GenerativeModule) -> dict[str, Tensor]:
+        networks = symptoms.networks(module, module.phases())
+        return {name: symptoms.probe(parameters) for name, parameters in networks.items()}
+
+    # ------------------------------------------------------------------ the verdict
+
+    def found(self, module: GenerativeModule) -> list[Finding]:
+        """The findings so far: what the plan says, and what was measured."""
+        return [*self.planned(module), *findings.judge(self.history)]
+
+    def planned(self, module: GenerativeModule) -> list[Finding]:
+        """What is wrong with the plan, whatever comes of it.
+
+        The length of a training that only the clock ends is estimated from its last measurement.
+        """
+        total = module.plan.total_steps
+        if total is None and self.history and self.history[-1]["progress"] > 0:
+            total = round(self.history[-1]["step"] / self.history[-1]["progress"])
+        return [] if total is None else findings.judge([_planned(module, total)])
+
+    def _add(self, step: int, module: GenerativeModule, measured: Mapping[str, Any]) -> None:
+        progress = module.plan.budget.progress(step, module.plan.total_steps, module.seconds)
         self.history = [row for row in self.history if row["step"] < step]  # a resumed one may repeat it
-        before = {(f.code, f.step) for f in findings.judge(self.history)}
-        self.history.append({"step": step, "progress": round(progress, 6), **self._measured})
-        found = findings.judge(self.history)
-        write_atomically(
-            self.run.path / FILE, json.dumps(findings.to_plain(self.history, found), indent=1) + "\n"
-        )
-        if self.console is not None:
-            for finding in found:
-                if (finding.code, finding.step) not in before:
-                    self.console.print(str(finding), highlight=False, markup=False)
+        self._said |= {_key(finding) for finding in findings.judge(self.history)}
+        self.history.append({"step": step, "progress": round(progress, 6), **measured})
+        self._write(self.found(module))
+
+    def _write(self, found: Sequence[Finding]) -> None:
+        """Replace the file, and say what is new."""
+        plain = findings.to_plain(self.history, found)
+        write_atomically(self.run.path / FILE, json.dumps(plain, indent=1) + "\n")
+        for finding in found:
+            if self.console is not None and _key(finding) not in self._said:
+                self.console.print(str(finding), highlight=False, markup=False)
+        self._said |= {_key(finding) for finding in found}
 
 
-def _read(run: Run) -> list[dict[str, Any]]:
-    """The measurements that a run's file holds; none where it is missing or damaged."""
+class Strict(Callback):
+    """Ends a training that has become worthless, at its validation, once that is saved.
+
+    Args:
+        health: whose findings count; its callback stands before this one.
+        save: writes a checkpoint.
+
+    Raises:
+        Unsound: a finding of severity error stands.
+    """
+
+    def __init__(self, health: Health, save: Callable[[pl.Trainer, GenerativeModule], None]) -> None:
+        self.health, self.save = health, save
+
+    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+        self._refuse(trainer, self.health.planned(module))
+
+    def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+        found = self.health.found(module)
+        if trainer.strategy.broadcast(unsound(found) is not None):
+            self.save(trainer, module)
+        self._refuse(trainer, found)
+
+    def _refuse(self, trainer: pl.Trainer, found: Sequence[Finding]) -> None:
+        """All processes end by what the first one has found."""
+        if said := trainer.strategy.broadcast(str(unsound(found) or "")):
+            raise Unsound(f"strict=true: {said}")
+
+
+def unsound(found: Sequence[Finding]) -> Finding | None:
+    """The first finding that makes the result worthless as it stands."""
+    return next((f for f in found if f.severity == findings.ERROR and f.until is None), None)
+
+
+def _key(finding: Finding) -> tuple[str, str, int]:
+    return finding.code, finding.measure, finding.step
+
+
+def _planned(module: GenerativeModule, total: int) -> dict[str, Any]:
+    """The measurement of a plan: schedules as shares of the run that they begin."""
+    rises = {"learning rate": max(s["warmup"] for s in map(module.plan.settings, _names(module)))}
+    rises |= module.schedules()
+    return {"step": 0, "progress": 0.0, **{f"rising/{n}": steps / total for n, steps in rises.items()}}
+
+
+def _names(module: GenerativeModule) -> list[str]:
+    return [phase.name for phase in module.phases()]
+
+
+def refuse_unsound(run: Run) -> None:
+    """See that a run which is not trained any more is not worthless.
+
+    Raises:
+        Unsound: a finding of severity error stands in its file.
+    """
+    for said in _read(run, "findings"):
+        if said.get("severity") == findings.ERROR and said.get("until") is None:
+            raise Unsound(f"strict=true: {said.get('code')} at step {said.get('step')}. {said.get('advice')}")
+
+
+def _read(run: Run, part: str = "history") -> list[dict[str, Any]]:
+    """The measurements, or the findings, of a run's file; none where it is missing or damaged."""
     try:
-        return list(json.loads((run.path / FILE).read_text(encoding="utf-8"))["history"])
+        return list(json.loads((run.path / FILE).read_text(encoding="utf-8"))[part])
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
@@ -114,50 +282,3 @@ def _joined(batches: Sequence[Batch]) -> Batch:
     data = torch.cat([batch.data for batch in batches])[:EXAMPLES]
     labels = [batch.labels for batch in batches if batch.labels is not None]
     return Batch(data, range(len(data)), torch.cat(labels)[:EXAMPLES] if labels else None)
-
-
-@torch.no_grad()
-def measure(module: GenerativeModule, batch: Batch) -> Mapping[str, float | list[float]]:
-    """What the model reports of itself on real examples, and the diversity of its samples beside theirs."""
-    noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
-    measured = dict(module.health(batch, noise))
-    if isinstance(module, LatentSpace) and isinstance(module.spec, ArraySpec) and len(batch) >= FEWEST:
-        latent = module.prior(noise)
-        drawn = module.decode(latent, batch.labels)
-        measured["diversity"] = diversity(drawn, batch.data)
-        if batch.labels is not None and "label" in [option.name for option in module.options]:
-            measured |= _of_labels(module, latent, drawn, batch.data, batch.labels)
-    return measured
-
-
-def _of_labels(
-    space: LatentSpace, latent: Tensor, drawn: Tensor, real: Tensor, labels: Tensor
-) -> dict[str, float]:
-    """`class_diversity`: as `diversity`, between examples of one class.  `label_effect`: how far an example
-    moves when its label is another row's, by how far apart two drawn examples are; 0 where labels do nothing.
-    """
-    measured = {}
-    alike = torch.ones(len(labels), len(labels), dtype=torch.bool, device=labels.device).triu(1)
-    alike = alike[alike] & (labels[:, None] == labels)[alike]  # in the order of pdist
-    if alike.any():
-        ours, theirs = (_distances(examples)[alike].mean() for examples in (drawn, real))
-        measured["class_diversity"] = float(ours / theirs.clamp(min=1e-12))
-    others = labels.roll(1)
-    if (changed := others != labels).any():
-        moved = (space.decode(latent, others) - drawn).flatten(1).float().norm(dim=1)[changed].mean()
-        measured["label_effect"] = float(moved / _distances(drawn).mean().clamp(min=1e-12))
-    return measured
-
-
-def diversity(drawn: Tensor, real: Tensor) -> float:
-    """Mean distance between two drawn examples by that between two real ones, (B, …) each.
-
-    1 where samples differ as the data do, 0 where they are all the same.  Blurred samples are a little
-    nearer to each other than sharp ones.
-    """
-    return float(_distances(drawn).mean() / _distances(real).mean().clamp(min=1e-12))
-
-
-def _distances(examples: Tensor) -> Tensor:
-    """Between each two of N examples, in the order of `torch.pdist`, (N (N - 1) / 2,)."""
-    return torch.pdist(examples.flatten(1).float())

@@ -15,7 +15,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 
-from genkit import checkpoints, config, ranks, recording, runs, slurm
+from genkit import checkpoints, config, health, ranks, recording, runs, slurm
 from genkit.assembling import build_trainer
 from genkit.checkpoints import Checkpoint
 from genkit.core.budget import UNITS, Budget
@@ -66,7 +66,14 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, 
         if left := run.left_behind(max(checkpoints.available(run.checkpoints), default=0)):
             console.print(f"note: {left}", highlight=False)
         runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
-        begun = {} if resumed else {"created": _now()}
+        begun: dict[str, Any] = {} if resumed else {"created": _now()}
+        if (before := run.record()).get("status") == "diverged":
+            console.print(
+                f"note: it ended as diverged at step {before.get('step', 0)}: {before.get('reason')}",
+                highlight=False,
+                markup=False,
+            )
+            begun["reason"] = None
         run.update(status="running", pid=os.getpid(), start=ranks.start(), **begun)
         try:
             if ranks.starts_others(cfg["trainer"]):
@@ -143,6 +150,8 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
                 console.print(f"note: {notice}", highlight=False)
         if total_steps is not None and start >= total_steps:
             if checkpoint is None or recording.is_validated(checkpoint):
+                if cfg.get("strict"):
+                    health.refuse_unsound(run)
                 if trainer.is_global_zero:
                     console.print(
                         f"nothing to do: {run.path.name} has spent its budget of {total_steps} steps."

@@ -40,6 +40,10 @@ class Diverged(GenkitError):
     exit_code = 5
 
 
+class Unsound(Diverged):
+    """Under `strict=true`: something else that makes what is trained worthless."""
+
+
 class StorageError(GenkitError):
     """A folder that cannot be written, or a disk that is full."""
 

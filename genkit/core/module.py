@@ -34,7 +34,7 @@ from genkit.core.phase import LossTerms, Phase, StepNoise, training_only
 from genkit.core.samples import Samples
 from genkit.core.spec import ArraySpec, Spec
 
-_SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms"})
+_SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms", "gradients"})
 MAX_SCALER_SKIPS = 25  # consecutive; a fresh scaler at 2^16 needs at most 16 halvings to reach 1
 
 
@@ -76,6 +76,7 @@ class GenerativeModule(LightningModule):
         options: the sampling options that the family takes; an instance may have others than its class.
         units: the unit of each term of `score_batch`.
         terms: the last training step's loss terms, by name; tensors, read them with `float`.
+        gradients: the norm of each phase's gradient in that step, before clipping, as `gradient/<phase>`.
     """
 
     options: tuple[Option, ...] = ()
@@ -89,6 +90,7 @@ class GenerativeModule(LightningModule):
         self.average: MovingAverage | None = None
         self.origin: dict[str, Any] = {}
         self.terms: dict[str, Tensor | float] = {}
+        self.gradients: dict[str, Tensor] = {}
         self._phases: tuple[Phase, ...] = ()
         self._parameters_of_all: tuple[nn.Parameter, ...] = ()
         self._settings: dict[str, dict[str, Any]] = {}  # of each phase
@@ -140,6 +142,11 @@ class GenerativeModule(LightningModule):
 
         `genkit.findings` has the rules that read them.  Called at each validation, so it should be cheap.
         """
+        return {}
+
+    def schedules(self) -> dict[str, int]:
+        """Steps over which something of the model's own loss rises from 0, by name; `genkit.findings` looks
+        whether the training is that long."""
         return {}
 
     # ------------------------------------------------------------------ what it is
@@ -221,6 +228,7 @@ class GenerativeModule(LightningModule):
         progress = self.plan.budget.progress(step, self.plan.total_steps, self.seconds)
         micro = self._micro_batches(batch, step)
         self.terms = {}
+        self.gradients = {}
         for index, phase in enumerate(self._phases):
             if step % phase.every == 0:
                 self._update(index, phase, micro, step, progress)
@@ -305,6 +313,7 @@ class GenerativeModule(LightningModule):
         if self._scaler_tolerates(norm, phase):
             return
         self._late.watch(phase.name, self.global_step, ["gradient"], [norm])
+        self.gradients[f"gradient/{phase.name}"] = norm.detach()
         if clip:
             nn.utils.clip_grads_with_norm_(phase.parameters, clip, norm)
 

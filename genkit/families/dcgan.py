@@ -161,6 +161,16 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
             "fake": self.game.opinion(self.discriminator(fakes, batch.labels)),
         }
 
+    def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
+        """What the discriminator knows: how much its logits differ between images, and how often a real one
+        has a higher logit than a generated one (1/2 by chance)."""
+        fakes = self.generator(self.prior(noise), batch.labels)
+        images = self._to_network(batch.data), fakes
+        real, fake = (self.discriminator(shown, batch.labels).flatten() for shown in images)
+        higher = (real[:, None] > fake).float().mean() + 0.5 * (real[:, None] == fake).float().mean()
+        spread = torch.cat((real, fake)).std()
+        return {"discriminator_ranks": float(higher), "discriminator_spread": float(spread)}
+
     # ------------------------------------------------------------------ samples
 
     def prior(self, noise: Noise) -> Tensor:

@@ -8,6 +8,7 @@ Legend: B batch, T tokens, V vocabulary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -146,6 +147,19 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         nll = self._token_nll(self._labelled(batch), reduction="none").sum(1)
         return {"nll": nll / (batch.data[:, 1:] != OUTSIDE).sum(1).clamp(min=1)}
+
+    def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
+        """What the loss has gained on knowing nothing, ln V, as a share of it, and in nats on knowing how
+        frequent each of these tokens is."""
+        nll = float(self._token_nll(self._labelled(batch), reduction="mean"))
+        targets = batch.data[:, 1:]
+        counts = torch.bincount(targets[targets != OUTSIDE]).double()
+        frequencies = float(torch.distributions.Categorical(counts).entropy())
+        outputs = self.network.config.outputs or self.network.config.vocab_size
+        return {
+            "beyond_uniform": 1 - nll / math.log(outputs) if outputs > 1 else 1.0,
+            "beyond_frequencies": frequencies - nll,
+        }
 
     def likelihood_kind(self) -> LikelihoodKind:
         return LikelihoodKind("exact", "of each token given those before it")

@@ -135,6 +135,9 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
             "kl": kl.sum(1),
         }
 
+    def schedules(self) -> dict[str, int]:
+        return {"model.beta_warmup": self.beta_warmup}
+
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """Latents whose mean moves with the image (Burda et al. 2016, section 5.2) and what each costs."""
         mean, log_variance = self._posterior(batch.data, batch.labels)

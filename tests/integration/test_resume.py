@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Callback
 from safetensors.torch import load_file
 
 import genkit as library
-from genkit import train
+from genkit import checkpoints, train
 from genkit.core.errors import CheckpointError, ConfigError, DataError
 from genkit.core.interrupts import Interrupted
 from genkit.runs import Run, read
@@ -220,6 +220,17 @@ def test_a_budget_in_seconds_counts_what_was_spent_before(tmp_path):
     assert record["step"] >= 1
     again = resume(tmp_path / "run")
     assert again["step"] <= record["step"] + 1  # nothing is left but the step that finds it out
+
+
+def test_a_resumed_run_takes_up_changed_settings_of_its_optimiser(tmp_path):
+    still = ["optim.lr=1e-30", "optim.betas=[0.5,0.6]", "budget.steps=2"]
+    run = Path(train(words("vae", tmp_path, "run", *still))["run"])
+    before = load_file(run / "checkpoints" / "step-2" / "weights.safetensors")
+    resume(run, "optim.lr=0.01", "optim.betas=[0.9,0.99]", "budget.steps=4")
+    after = load_file(run / "checkpoints" / "step-4" / "weights.safetensors")
+    assert all((after[name] - before[name]).abs().mean() > 1e-3 for name in before if "weight" in name)
+    state = checkpoints.load(run / "checkpoints" / "step-4", trainer=True).trainer
+    assert [tuple(group["betas"]) for group in state["optimizers"][0]["param_groups"]] == [(0.9, 0.99)] * 2
 
 
 def test_early_stopping_ends_a_run(tmp_path):

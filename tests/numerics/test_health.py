@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,15 +10,16 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from genkit import health
+from genkit import health, symptoms
 from genkit.core.batch import Batch
 from genkit.core.noise import Noise
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
-from genkit.health import Health, diversity
+from genkit.health import Health
 from genkit.nn.adversarial import GAMES
 from genkit.runs import Run
+from genkit.symptoms import diversity
 from genkit.testing import OPTIM
 from tests.conftest import IMAGES, TEXT, fit, tokens
 
@@ -74,7 +76,7 @@ def test_labels_that_do_nothing_and_labels_that_do_everything(decode, within, ef
             return decode(latent, labels)
 
     latent = noise.normal("latent", 1)
-    found = health._of_labels(Space(), latent, decode(latent, labels), real, labels)
+    found = symptoms.of_labels(Space(), latent, decode(latent, labels), real, labels)
     assert found["class_diversity"] == pytest.approx(within, rel=0.1, abs=1e-6)
     if effect is not None:  # a changed label moves by 5, and half of the pairs are 5 apart
         assert found["label_effect"] == pytest.approx(effect, rel=0.01, abs=1e-6)
@@ -84,7 +86,7 @@ def test_only_a_model_that_takes_labels_is_judged_by_them():
     batch = digits(0, 32)
     batch = Batch(batch.data.float() / 16, batch.rows, torch.arange(32) % 10)
     labelled = DCGAN(replace(IMAGES, classes=tuple("0123456789")), width=8, conditional=True)
-    plain, told = (health.measure(module.eval(), batch) for module in (dcgan(), labelled))
+    plain, told = (symptoms.measure(module.eval(), batch) for module in (dcgan(), labelled))
     assert {"class_diversity", "label_effect"} & set(plain) == set()
     assert told["class_diversity"] > 0
     assert told["label_effect"] > 0
@@ -171,13 +173,22 @@ def test_diversity_is_a_ratio_of_mean_distances():
 # ---------------------------------------------------------------------- what it must not disturb
 
 
-def test_a_training_is_the_same_with_and_without(tmp_path):
-    first = dcgan()
+@pytest.mark.parametrize("kind", ["images", "texts"])
+def test_a_training_is_the_same_with_and_without(tmp_path, kind):
+    if kind == "images":
+        first, batches, unseen = dcgan(), [digits(32 * i, 32) for i in range(6)], digits(1300, 32)
+        known = unseen.data.numpy()
+    else:
+        torch.manual_seed(0)
+        first = GPT(TEXT, block_size=16, n_layer=1, n_head=1, n_embd=8, dropout=0.2)
+        batches, unseen = [tokens(8, seed=i, length=17) for i in range(6)], tokens(16, seed=9, length=17)
+        known = np.sort(symptoms.pieces(unseen.data.flatten().numpy(), symptoms.COPY))
     second = copy.deepcopy(first)
-    batches = [digits(32 * i, 32) for i in range(6)]
     plan = {"optim": {**OPTIM, "ema": 0.9}}
-    fit(first, batches, [digits(1300, 32)], plan, val_check_interval=2)
-    fit(second, batches, [digits(1300, 32)], plan, [Health(Run.create(tmp_path, "r"))], val_check_interval=2)
+    watched = Health(Run.create(tmp_path, "r"), training=known)
+    fit(first, batches, [unseen], plan, val_check_interval=2)
+    fit(second, batches, [unseen], plan, [watched], val_check_interval=2)
+    assert {"copied", "moved/discriminator" if kind == "images" else "looping"} <= set(watched.history[-1])
     for (name, one), two in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
         assert torch.equal(one, two), name
     assert all(torch.equal(first.average.shadow[n], second.average.shadow[n]) for n in first.average.shadow)
@@ -193,10 +204,37 @@ def test_a_resumed_training_forgets_what_was_measured_after_its_checkpoint(tmp_p
     assert Health(run, start=20).history == []
 
 
-def test_a_model_of_texts_reports_its_terms_alone(tmp_path):
+def test_what_a_model_of_texts_reports(tmp_path):
     run = Run.create(tmp_path, "run")
     module = GPT(TEXT, block_size=8, n_layer=1, n_head=1, n_embd=8)
     fit(module, [tokens(4)] * 4, [tokens(4)], callbacks=[Health(run)], val_check_interval=2)
     found = json.loads((run.path / "findings.json").read_text())
-    assert [set(row) for row in found["history"]] == [{"step", "progress", "nll"}] * 2
+    always = {"step", "progress", "nll", "gradient/likelihood", "moved/network", "not_finite"}
+    always |= {"beyond_uniform", "beyond_frequencies", "level", "risen", "gap"}
+    assert [set(row) for row in found["history"]] == [always] * 2
     assert found["findings"] == []
+
+
+def test_what_a_model_of_tokens_knows_beyond_chance_and_frequencies():
+    """Logits that are the logarithms of the frequencies in the batch, and uniform ones."""
+    batch = tokens(40)
+    counts = torch.bincount(batch.data[:, 1:].flatten(), minlength=9).double()
+    entropy = float(-(counts / counts.sum() * (counts / counts.sum()).log()).sum())
+    module = GPT(TEXT, block_size=8, n_layer=1, n_head=1, n_embd=8).eval()
+    for logits, nll in ((torch.zeros(9), math.log(9)), ((counts / counts.sum()).log().float(), entropy)):
+        module.network.forward = lambda ids, logits=logits: logits.expand(*ids.shape, 9)
+        told = module.health(batch, Noise(0, range(40)))
+        assert told["beyond_uniform"] == pytest.approx(1 - nll / math.log(9), abs=1e-6)
+        assert told["beyond_frequencies"] == pytest.approx(entropy - nll, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "ranks"),
+    [((3.0, 5.0), (1.0, 2.0), 1), ((1.0, 1.0), (1.0, 1.0), 0.5), ((0.0, 3.0), (2.0, 4.0), 0.25)],
+)
+def test_how_often_a_discriminator_ranks_real_images_higher(real, fake, ranks):
+    module, logits = dcgan(), iter([torch.tensor(real), torch.tensor(fake)])
+    module.discriminator.forward = lambda images, labels=None: next(logits)
+    told = module.health(digits(0, 2), Noise(0, range(2)))
+    assert told["discriminator_ranks"] == ranks
+    assert told["discriminator_spread"] == pytest.approx(float(np.std([*real, *fake], ddof=1)))

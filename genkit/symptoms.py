@@ -1,0 +1,218 @@
+"""What tells a training that goes wrong: numbers of losses, weights, samples and examples.
+
+Each is one that a rule of `genkit.findings` can judge whatever the family: a ratio, a share or a count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genkit.core.batch import Batch
+from genkit.core.capabilities import LatentSpace
+from genkit.core.module import GenerativeModule
+from genkit.core.noise import Noise
+from genkit.core.phase import Phase
+from genkit.core.spec import ArraySpec
+
+FEWEST = 16  # examples below which a distance says nothing
+LEVEL = 32  # steps whose median is the level of a loss
+STILL = 0.05  # of its level: a loss is taken to scatter by so much at least
+PROBES = 4096  # weights of a network that are looked at, to see whether it moves
+TEXTS, LENGTH = 8, 96  # texts drawn at a validation, and their tokens
+LOOP, COPY = 8, 48  # tokens in a row that repeat within a text; that are a copy from the training data
+NEAR = 0.25  # of the usual distance to the nearest training image: a copy of that image
+
+
+# ---------------------------------------------------------------------- losses
+
+
+def level(losses: np.ndarray) -> float:
+    """Median of the last steps' losses."""
+    return float(np.median(losses[-LEVEL:]))
+
+
+def scatter(losses: np.ndarray) -> float:
+    """How far losses usually are from the level: their median deviation, as a standard deviation."""
+    middle = np.median(losses)
+    return max(1.4826 * float(np.median(np.abs(losses - middle))), STILL * abs(float(middle)), 1e-12)
+
+
+def highest_spike(losses: np.ndarray) -> float | None:
+    """How far a loss stands above the level of the steps before it, at most, by what these scatter; from 0.
+
+    None where there are not more than `LEVEL` losses.
+    """
+    if len(losses) <= LEVEL:
+        return None
+    before = np.lib.stride_tricks.sliding_window_view(losses[:-1], LEVEL)  # (n - LEVEL, LEVEL)
+    middle = np.median(before, axis=1)
+    deviation = 1.4826 * np.median(np.abs(before - middle[:, None]), axis=1)
+    deviation = np.maximum(np.maximum(deviation, STILL * np.abs(middle)), 1e-12)
+    return max(0.0, float(((losses[LEVEL:] - middle) / deviation).max()))
+
+
+def gap(trained: float, validated: float) -> float | None:
+    """How far a validation loss stands above the training loss, as a share of it; None below 0, where no
+    share says anything (the density of continuous data)."""
+    return (validated - trained) / trained if trained > 0 else None
+
+
+# ---------------------------------------------------------------------- weights
+
+
+def networks(module: nn.Module, phases: Sequence[Phase]) -> dict[str, list[nn.Parameter]]:
+    """The parameters that are trained, by the child of the module that they belong to."""
+    trained = {id(p) for phase in phases for p in phase.parameters}
+    found = {
+        name: [p for p in child.parameters() if id(p) in trained] for name, child in module.named_children()
+    }
+    return {name: parameters for name, parameters in found.items() if parameters}
+
+
+@torch.no_grad()
+def probe(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """Some weights of every parameter of a network, evenly spaced, float32 on the CPU."""
+    each = max(1, PROBES // len(parameters))
+    taken = [p.flatten()[:: max(1, p.numel() // each)].float() for p in parameters]
+    return torch.cat(taken).cpu()
+
+
+def moved(before: Tensor, now: Tensor) -> float | None:
+    """Length of a change of weights by that of the weights; None where another process holds them all."""
+    return float((now - before).norm() / before.norm().clamp(min=1e-12)) if len(before) else None
+
+
+def count_not_finite(numbers: Mapping[str, float | list[float]], weights: Sequence[Tensor]) -> int:
+    """Numbers and tensors of weights that are not finite."""
+    flat = [n for number in numbers.values() for n in (number if isinstance(number, list) else [number])]
+    finite = torch.stack([weight.isfinite().all() for weight in weights if weight.is_floating_point()])
+    return sum(not math.isfinite(n) for n in flat) + int((~finite).sum())
+
+
+# ---------------------------------------------------------------------- examples and samples
+
+
+@torch.no_grad()
+def measure(
+    module: GenerativeModule, batch: Batch, training: np.ndarray | None = None
+) -> dict[str, float | list[float]]:
+    """What the model reports of itself on real examples, and how its samples compare with these.
+
+    Args:
+        batch: of examples that it does not learn from.
+        training: some of those that it does: images (N, C, H, W), or the `pieces` of a text, sorted (N,).
+    """
+    noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
+    measured = dict(module.health(batch, noise))
+    if len(batch) >= FEWEST:
+        measured["distinct_examples"] = len(torch.unique(batch.data.flatten(1), dim=0)) / len(batch)
+    if isinstance(module, LatentSpace) and isinstance(module.spec, ArraySpec) and len(batch) >= FEWEST:
+        latent = module.prior(noise)
+        drawn = module.decode(latent, batch.labels)
+        measured["diversity"] = diversity(drawn, batch.data)
+        if batch.labels is not None and "label" in [option.name for option in module.options]:
+            measured |= of_labels(module, latent, drawn, batch.data, batch.labels)
+        if training is not None:
+            known = torch.from_numpy(training).to(drawn.device).float() / (module.spec.levels - 1)
+            measured["copied"] = copied_images(drawn, batch.data, known)
+    elif module.spec.is_text:
+        measured |= _of_texts(module, batch.data, training)
+    return measured
+
+
+def of_labels(
+    space: LatentSpace, latent: Tensor, drawn: Tensor, real: Tensor, labels: Tensor
+) -> dict[str, float]:
+    """`class_diversity`: as `diversity`, between examples of one class.  `label_effect`: how far an example
+    moves when its label is another row's, by how far apart two drawn examples are; 0 where labels do nothing.
+    """
+    measured = {}
+    alike = torch.ones(len(labels), len(labels), dtype=torch.bool, device=labels.device).triu(1)
+    alike = alike[alike] & (labels[:, None] == labels)[alike]  # in the order of pdist
+    if alike.any():
+        ours, theirs = (_distances(examples)[alike].mean() for examples in (drawn, real))
+        measured["class_diversity"] = float(ours / theirs.clamp(min=1e-12))
+    others = labels.roll(1)
+    if (changed := others != labels).any():
+        effect = (space.decode(latent, others) - drawn).flatten(1).float().norm(dim=1)[changed].mean()
+        measured["label_effect"] = float(effect / _distances(drawn).mean().clamp(min=1e-12))
+    return measured
+
+
+def diversity(drawn: Tensor, real: Tensor) -> float:
+    """Mean distance between two drawn examples by that between two real ones, (B, …) each.
+
+    1 where samples differ as the data do, 0 where they are all the same.  Blurred samples are a little
+    nearer to each other than sharp ones.
+    """
+    return float(_distances(drawn).mean() / _distances(real).mean().clamp(min=1e-12))
+
+
+def _distances(examples: Tensor) -> Tensor:
+    """Between each two of N examples, in the order of `torch.pdist`, (N (N - 1) / 2,)."""
+    return torch.pdist(examples.flatten(1).float())
+
+
+def copied_images(drawn: Tensor, real: Tensor, training: Tensor) -> float:
+    """Share of the drawn images that are a training image but for little, (B, …), (B, …), (N, …).
+
+    Little: a part (`NEAR`) of the distance that unseen real images usually have to their nearest one.
+    """
+    ours, theirs = (
+        torch.cdist(examples.flatten(1).float(), training.flatten(1)).amin(1) for examples in (drawn, real)
+    )
+    return float((ours < NEAR * theirs.median()).float().mean())
+
+
+def _of_texts(
+    module: GenerativeModule, real: Tensor, training: np.ndarray | None
+) -> dict[str, float | list[float]]:
+    """Of a few texts drawn: `looping`, the share of their pieces that they repeat beyond what real texts of
+    that length do, and `copied`, the share that stands in the training data beyond what unseen texts do."""
+    if "max_new_tokens" not in [option.name for option in module.options]:
+        return {}
+    # While validating, the module holds the weights that `sample()` would draw from.
+    samples = module.sample(TEXTS, seed=module.plan.seed, weights="raw", max_new_tokens=LENGTH)
+    texts = [np.asarray(text) for text in samples.data]
+    whole = np.concatenate([row[1:].numpy(force=True) for row in real])
+    unseen = [whole[i : i + LENGTH] for i in range(0, min(len(whole) - LENGTH + 1, TEXTS * LENGTH), LENGTH)]
+    if not unseen:
+        return {}
+    measured: dict[str, float | list[float]] = {"looping": repeated(texts) - repeated(unseen)}
+    if training is not None:
+        known = repeated(unseen, training)
+        measured |= {"copied": max(0.0, repeated(texts, training) - known), "known_examples": known}
+    return measured
+
+
+def repeated(texts: Sequence[np.ndarray], among: np.ndarray | None = None) -> float:
+    """Share of the pieces of texts that stand earlier in the same text, or among others (sorted numbers).
+
+    0 where every text is shorter than a piece.
+    """
+    again = count = 0
+    for text in texts:
+        numbers = pieces(text, LOOP if among is None else COPY)
+        count += len(numbers)
+        if among is None:
+            again += len(numbers) - len(np.unique(numbers))
+        elif len(among):
+            again += int((among[np.searchsorted(among, numbers).clip(max=len(among) - 1)] == numbers).sum())
+    return again / count if count else 0.0
+
+
+def pieces(tokens: np.ndarray, size: int) -> np.ndarray:
+    """A number for each run of `size` tokens, uint64: equal ones of equal runs, as good as never else."""
+    if len(tokens) < size:
+        return np.empty(0, dtype=np.uint64)
+    factor, found = np.uint64(0x9E3779B97F4A7C15), np.zeros(len(tokens) - size + 1, dtype=np.uint64)
+    ids = (tokens.astype(np.uint64) + np.uint64(1)) * np.uint64(0xD1B54A32D192ED03)
+    ids ^= ids >> np.uint64(29)
+    for i in range(size):
+        found = found * factor + ids[i : i + len(found)]
+    return found
