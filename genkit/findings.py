@@ -111,9 +111,14 @@ RULES = (
         since=1,
     ),
     Rule(
-        *("rises_too_slowly", ERROR, "rising/*", True, 1),
-        "What rises from 0 over this schedule never gets there: shorten optim.warmup or model.beta_warmup, or"
-        " raise the budget.",
+        *("schedule_too_long", ERROR, "rising/model.*", True, 1),
+        "The run ends before this part of the loss has its full weight, so another loss was trained: shorten"
+        " the schedule, or raise the budget.",
+        **BEFORE,
+    ),
+    Rule(
+        *("warmup_too_long", WARNING, "rising/learning rate", True, 1),
+        "The run ends before the learning rate is there: shorten optim.warmup, or raise the budget.",
         **BEFORE,
     ),
     # ------------------------------------------------------------------ the data
@@ -151,9 +156,11 @@ RULES = (
     ),
     # ------------------------------------------------------------------ a game
     Rule(
-        *("discriminator_saturated", ERROR, "discriminator/accuracy", True, 0.99),
+        *("discriminator_saturated", ERROR, "discriminator/accuracy", True, 0.995),
         "The discriminator is always right, so the generator learns nothing from it: lower"
         " optim.discriminator.lr, or set model.r1, model.spectral_norm or model.augment.",
+        patience=3,
+        after=0.4,
     ),
     Rule(
         *("discriminator_blind", ERROR, "discriminator_ranks", False, 0.35),
@@ -169,6 +176,7 @@ RULES = (
         *("collapsed", ERROR, "diversity", False, 0.25),
         "The samples are much alike: change the seed, lower optim.lr, or train longer; for a GAN set model.r1"
         " or model.loss=hinge, for a VAE lower model.beta.",
+        after=0.4,
     ),
     Rule(
         *("little_diversity", WARNING, "diversity", False, 0.6),
@@ -178,6 +186,7 @@ RULES = (
         *("classes_collapsed", ERROR, "class_diversity", False, 0.25),
         "The samples of a class are much alike: change the seed, lower optim.lr, or train longer; for a GAN"
         " set model.loss=hinge or model.r1.",
+        after=0.4,
     ),
     Rule(
         *("label_ignored", WARNING, "label_effect", False, 0.1),
@@ -197,6 +206,7 @@ RULES = (
         *("posterior_collapse", ERROR, "active_units", False, 1),
         "No latent says anything about its image: lower model.beta or raise model.beta_warmup, or set"
         " model.free_bits.",
+        after=0.4,
     ),
     Rule(
         *("few_active_units", WARNING, "active_share", False, 0.1),

@@ -64,14 +64,14 @@ def test_every_rule_of_the_table_fires_on_its_side_alone(rule):
 
 
 def test_what_is_said_more_severely_is_not_said_twice():
-    low = history(0.1, 0.1, measure="diversity")
+    low = history(0.1, 0.1, measure="diversity", start=0.5)
     middle = history(0.5, 0.5, measure="diversity")
     assert [f.code for f in judge(low)] == ["collapsed"]
     assert [f.code for f in judge(middle)] == ["little_diversity"]
 
 
 def test_what_is_said_no_longer_hides_nothing():
-    rows = history(0.1, 0.1, 0.5, 0.5, measure="diversity")
+    rows = history(0.1, 0.1, 0.5, 0.5, measure="diversity", start=0.5)
     assert [(f.code, f.until) for f in judge(rows)] == [("collapsed", 60), ("little_diversity", None)]
 
 
