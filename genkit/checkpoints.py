@@ -10,10 +10,8 @@ checkpoints/last, checkpoints/best       text files that name a step-N folder
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,14 +24,27 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genkit.core.errors import CheckpointError, StorageError
+from genkit.manifests import (
+    EMA,
+    MALFORMED,
+    MANIFEST,
+    SCHEMA,
+    TRAINER,
+    WEIGHTS,
+    available,
+    describe,
+    digest,
+    instead,
+    pointed,
+    read_json,
+    seal,
+    short,
+    verify,
+)
+from genkit.manifests import (
+    locate as locate,
+)
 from genkit.runs import write_atomically
-
-SCHEMA = 2  # 1 had no digest of the manifest itself
-MAX_JSON_BYTES = 64_000_000  # of a manifest or the plain part of a state; what is larger is no checkpoint
-# What Python raises on values that are not what they should be.
-MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, StopIteration)
-MANIFEST = "manifest.json"
-WEIGHTS, EMA, TRAINER = "weights.safetensors", "ema.safetensors", "trainer"
 
 
 @dataclass
@@ -73,7 +84,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
             _save_tensors(temporary / EMA, checkpoint.ema)
         _save_tensors(temporary / f"{TRAINER}.safetensors", tensors)
         (temporary / f"{TRAINER}.json").write_text(json.dumps(plain), encoding="utf-8")
-        files = {path.name: _describe(path) for path in sorted(temporary.iterdir())}
+        files = {path.name: describe(path) for path in sorted(temporary.iterdir())}
         manifest = {"schema": SCHEMA, "step": checkpoint.step, **checkpoint.about, "files": files}
         manifest["sha256"] = seal(manifest)
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
@@ -101,7 +112,7 @@ def prune(folder: Path, keep: int) -> None:
         StorageError: the newest cannot be read back; nothing is deleted.
     """
     steps = sorted(available(folder))
-    named = {_pointed(folder, name) for name in ("last", "best")}
+    named = {pointed(folder, name) for name in ("last", "best")}
     old = [step for step in steps[: max(0, len(steps) - keep)] if f"step-{step}" not in named]
     if old:
         try:
@@ -138,36 +149,6 @@ def _set_aside(place: Path) -> Path | None:
     return old
 
 
-def available(folder: Path) -> list[int]:
-    """Steps that have a checkpoint."""
-    names = [path.name for path in folder.glob("step-*") if (path / MANIFEST).is_file()]
-    return sorted(int(name[5:]) for name in names if re.fullmatch(r"step-(0|[1-9]\d{0,17})", name, re.A))
-
-
-def _pointed(folder: Path, name: str) -> str | None:
-    try:
-        with open(folder / name, encoding="utf-8") as file:
-            return file.read(100).strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def locate(folder: Path, which: str) -> Path:
-    """The folder of "last", "best" or "step-N"; where "last" was deleted, the newest that is left.
-
-    Raises:
-        CheckpointError: there is none; those that exist are listed.
-    """
-    name = _pointed(folder, which) if which in ("last", "best") else which
-    steps = available(folder)
-    if which == "last" and steps and name not in [f"step-{step}" for step in steps]:
-        return folder / f"step-{steps[-1]}"
-    if name in [f"step-{step}" for step in steps]:
-        return folder / str(name)
-    have = ", ".join(f"step-{step}" for step in steps) or "none"
-    raise CheckpointError(f"no checkpoint {which!r} in {folder}; it holds: {have}.")
-
-
 def newest(folder: Path) -> tuple[Checkpoint, list[CheckpointError]]:
     """The newest checkpoint that can be used, trainer's state included; what is wrong with those after it.
 
@@ -201,92 +182,13 @@ def load(place: Path, *, trainer: bool = False) -> Checkpoint:
     if trainer:
         tensors = _load_tensors(place / f"{TRAINER}.safetensors")
         try:
-            joined = _join(_read_json(place / f"{TRAINER}.json"), tensors)
+            joined = _join(read_json(place / f"{TRAINER}.json"), tensors)
             checkpoint.trainer = {"seconds": 0.0, "precision": {}, **joined}
         except (OSError, *MALFORMED) as error:
             raise CheckpointError(
-                f"{place / f'{TRAINER}.json'} is no trainer's state ({short(error)}); {_instead(place)}."
+                f"{place / f'{TRAINER}.json'} is no trainer's state ({short(error)}); {instead(place)}."
             ) from None
     return checkpoint
-
-
-def verify(place: Path) -> dict[str, Any]:
-    """The manifest, after every file was found to be what it says.
-
-    Raises:
-        CheckpointError: naming the file, what is wrong with it, and what to use instead.
-    """
-    manifest, files = _manifest(place)
-    needed = {WEIGHTS, f"{TRAINER}.safetensors", f"{TRAINER}.json"}
-    needed |= {EMA} if (place / EMA).exists() else set()
-    if unknown := needed - set(files):  # they would be read unchecked
-        listed = ", ".join(sorted(unknown))
-        raise CheckpointError(f"{place / MANIFEST} does not speak of {listed}; {_instead(place)}.")
-    for name, (size, sha256) in files.items():
-        if Path(name).name != name or not name.isprintable():
-            raise CheckpointError(
-                f"{place / MANIFEST} speaks of {name!r}, no file's name; {_instead(place)}."
-            )
-        path = place / name
-        if path.is_symlink() or not path.is_file():
-            raise CheckpointError(f"{path} is missing or no plain file; {_instead(place)}.")
-        if path.stat().st_size != size:
-            raise CheckpointError(
-                f"{path} has {path.stat().st_size} bytes, its manifest says {size}; {_instead(place)}."
-            )
-        if _describe(path)["sha256"] != sha256:
-            raise CheckpointError(f"{path} is not the file that was saved (SHA-256); {_instead(place)}.")
-    return manifest
-
-
-def _manifest(place: Path) -> tuple[dict[str, Any], dict[str, tuple[int, str]]]:
-    """The manifest, and the size and the digest of each file that it speaks of."""
-    path = place / MANIFEST
-    if place.is_symlink() or path.is_symlink() or not path.is_file():
-        raise CheckpointError(f"{path} is missing or no plain file; {_instead(place)}.")
-    try:
-        manifest = _read_json(path)
-        schema, step = int(manifest["schema"]), int(manifest["step"])
-        if schema > SCHEMA:
-            raise CheckpointError(
-                f"{place} has schema {schema}, this genkit reads up to {SCHEMA}: update genkit."
-            )
-        if (
-            schema < 1
-            or (schema > 1 and manifest["sha256"] != seal(manifest))
-            or place.name != f"step-{step}"
-        ):
-            raise ValueError("it is not the one that was saved")
-        entries = manifest["files"].items()
-        return manifest, {name: (entry["bytes"], entry["sha256"]) for name, entry in entries}
-    except (OSError, OverflowError, *MALFORMED) as error:
-        raise CheckpointError(f"{path} is damaged ({short(error)}); {_instead(place)}.") from error
-
-
-def seal(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of a manifest without this entry: it shows damage, and is no signature."""
-    content = {key: value for key, value in manifest.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _read_json(path: Path) -> Any:
-    """A file's JSON; a ValueError if it is too large to be what it should."""
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise ValueError(f"more than {MAX_JSON_BYTES:,} bytes")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def short(error: BaseException) -> str:
-    """What Python says of malformed values, on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:100]
-
-
-def _instead(place: Path) -> str:
-    """What to do about a checkpoint that cannot be used."""
-    others = [step for step in available(place.parent) if f"step-{step}" != place.name]
-    if not others:
-        return "there is no other checkpoint: restore it from a copy, or train anew"
-    return f"use checkpoint=step-{others[-1]}, or delete {place} to go on from there"
 
 
 def check_belongs(checkpoint: Checkpoint, model_sha256: str, spec_sha256: str) -> None:
@@ -321,18 +223,8 @@ def check_finite(checkpoint: Checkpoint, place: Path) -> None:
     if broken := not_finite(tensors):
         raise CheckpointError(
             f"{place} has {len(broken)} tensors that are not finite ({', '.join(broken[:5])});"
-            f" {_instead(place)}, or set allow_nonfinite=true."
+            f" {instead(place)}, or set allow_nonfinite=true."
         )
-
-
-def digest(place: Path) -> str:
-    """SHA-256 of the manifest, and so of everything in the checkpoint."""
-    return _describe(place / MANIFEST)["sha256"]
-
-
-def _describe(path: Path) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
 
 
 def _flush(path: Path) -> None:
@@ -352,12 +244,24 @@ def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 def _load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
-    except (OSError, SafetensorError) as error:
-        with open(path, "rb") as file:
-            opening = file.read(2)
-        # A ZIP archive or pickle's own opening: what torch.save writes, and what reading could run.
-        kind = "a pickle, which could run code" if opening in (b"PK", b"\x80\x02") else f"damaged ({error})"
-        raise CheckpointError(f"{path} is no safetensors file but {kind}; {_instead(path.parent)}.") from None
+    except (OSError, SafetensorError, RuntimeError, *MALFORMED) as error:
+        kind = _unsafe_format(path) or f"damaged ({short(error)})"
+        raise CheckpointError(f"{path} is no safetensors file but {kind}; {instead(path.parent)}.") from None
+
+
+def _unsafe_format(path: Path) -> str | None:
+    """What a file of weights is instead, where reading that could run code."""
+    with open(path, "rb") as file:
+        opening, end = file.read(512), file.seek(-1, os.SEEK_END) if path.stat().st_size else 0
+        last = file.read(1) if end else b""
+    if opening.startswith(b"PK"):
+        return "a ZIP archive (of torch.save, TorchScript or .pt2), whose pickles could run code"
+    if opening[257:262] == b"ustar":
+        return "a tar archive (of an old torch.save), whose pickles could run code"
+    # From protocol 2 on a pickle says its protocol; one of 0 or 1 begins with an opcode. All end with STOP.
+    if opening[:1] == b"\x80" or (last == b"." and opening[:1] in b"(c]}iVSI"):
+        return "a pickle, which could run code"
+    return None
 
 
 def _split(value: Any, tensors: dict[str, Tensor], path: str) -> Any:

@@ -29,9 +29,16 @@ from typing import Any, NoReturn
 from filelock import FileLock, Timeout
 
 from genkit.core.errors import CheckpointError, ConfigError, Locked, StorageError, nearest
+from genkit.core.plain import find_links, parse_json, read_text
 from genkit.core.spec import Spec, spec_from_dict
 
 RECORD, CONFIG, SPEC, LOCK = "run.json", "config.yaml", "spec.json", ".lock"
+# What we write ourselves in a run folder; a logger may add folders of its own.
+OWN = (
+    *(RECORD, CONFIG, SPEC, LOCK, "checkpoints", "samples", "metrics.csv", "findings.json"),
+    *("evaluation.jsonl", "evaluation", "tensorboard"),
+)
+MAX_RECORD_BYTES, MAX_SPEC_BYTES = 8_000_000, 64_000_000
 
 
 def check_run_name(name: str) -> str:
@@ -166,12 +173,12 @@ class Run:
             CheckpointError: run.json is not JSON.
         """
         try:
-            record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+            record = parse_json(read_text(self.path / RECORD, MAX_RECORD_BYTES))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise CheckpointError(
-                f"{self.path / RECORD} is damaged: {error}. Restore it from a copy."
+                f"{self.path / RECORD} is damaged: {reason(error)}. Restore it from a copy."
             ) from error
         if not isinstance(record, dict):
             raise CheckpointError(f"{self.path / RECORD} is no run's record; restore it from a copy.")
@@ -223,12 +230,29 @@ def check_room(folder: Path, size: int) -> None:
         )
 
 
+def reason(error: BaseException) -> str:
+    """What went wrong with a file, without its path, on one short line."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
+
+
+def check_plain(path: Path) -> None:
+    """See that a run folder holds plain files and folders alone: nothing outside it is read or written.
+
+    Raises:
+        CheckpointError: naming the first link, pipe or device.
+    """
+    for found, kind in find_links(path, OWN):
+        raise CheckpointError(
+            f"{found} is {kind}: a run folder holds plain files and folders; put a copy in its place."
+        )
+
+
 def find(run: str, runs_dir: str | Path) -> Path:
     """The folder of a run, given as a path or as a name below `runs_dir`.
 
     Raises:
         ConfigError: neither exists; the nearest run is named.
-        CheckpointError: the folder is no run's.
+        CheckpointError: the folder is no run's, or holds links, pipes or devices.
     """
     if "://" in run:
         raise ConfigError(f"run={run} is an address: copy the run folder to this machine and give its path.")
@@ -237,7 +261,8 @@ def find(run: str, runs_dir: str | Path) -> Path:
     for path in (Path(run).expanduser(), Path(runs_dir) / run):
         if run and path.is_dir():
             if not (path / CONFIG).is_file():
-                raise CheckpointError(f"{path} is no run folder: {CONFIG} is missing.")
+                raise CheckpointError(f"{path} is no run folder: {CONFIG} is missing, or no plain file.")
+            check_plain(path)
             return path
     if run and Path(run).expanduser().is_file():
         raise ConfigError(f"run={run} is a file; give the run's folder, which holds {CONFIG}.")
@@ -258,12 +283,12 @@ def spec(path: Path) -> Spec:
     """
     file = path / SPEC
     try:
-        text = file.read_text(encoding="utf-8")
-        made = spec_from_dict(json.loads(text))
+        text = read_text(file, MAX_SPEC_BYTES)
+        made = spec_from_dict(parse_json(text))
     except OSError:
         raise CheckpointError(f"{file} is missing: the run was not trained yet, or restore it.") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise CheckpointError(f"{file} is damaged: {error}. Restore it from a copy.") from None
+        raise CheckpointError(f"{file} is damaged: {reason(error)}. Restore it from a copy.") from None
     recorded = read(path).get("spec_sha256")
     if recorded and hashlib.sha256(text.encode()).hexdigest() != recorded:
         raise CheckpointError(f"{file} is not the one that the run was trained with; restore it from a copy.")

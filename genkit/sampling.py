@@ -9,15 +9,17 @@ from typing import Any
 import torch
 
 from genkit import checkpoints, config, runs
-from genkit.core import registry
+from genkit.core import bounded, registry
 from genkit.core.ema import MovingAverage
-from genkit.core.errors import ConfigError
+from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.module import GenerativeModule
 from genkit.core.spec import Spec
 from genkit.runs import Run
 
 # Keys of a model's configuration that speak to the house; all others are the family's own knobs.
 HOUSE_KEYS = ("family", "view", "sizes", "select")
+# What a network may take while it is built: its own numbers several times over, of 2 or 4 bytes each.
+FIRST_NUMBERS, NUMBERS_PER_BYTE = 1_000_000, 4
 
 
 def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> GenerativeModule:
@@ -40,6 +42,29 @@ def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> Gene
             raise ConfigError(f"model: {error}; see `genkit families`.") from error
 
 
+def check_size(model: Mapping[str, Any], spec: Spec, folder: Run) -> None:
+    """See that a configuration describes a model about as large as a run's weights, before it takes memory.
+
+    Raises:
+        CheckpointError: it describes a far larger one, or none that can be built.
+    """
+    files = [place / checkpoints.WEIGHTS for place in folder.checkpoints.glob("step-*")]
+    held = max((file.stat().st_size for file in files if file.is_file()), default=0)
+    where = folder.path / runs.CONFIG
+    try:
+        bounded.check_size(lambda: build_module(model, spec), FIRST_NUMBERS + NUMBERS_PER_BYTE * held)
+    except bounded.TooLarge:
+        raise CheckpointError(
+            f"{where} or {runs.SPEC} describes a far larger model than that of the weights of {held:,} bytes;"
+            " restore it from a copy."
+        ) from None
+    except (ArithmeticError, AssertionError, RuntimeError, *checkpoints.MALFORMED) as error:
+        raise CheckpointError(
+            f"{where} describes no model that can be built ({checkpoints.short(error)});"
+            " restore it from a copy."
+        ) from None
+
+
 def load(
     run: str | Path,
     checkpoint: str = "last",
@@ -60,10 +85,12 @@ def load(
     """
     folder = Run(runs.find(str(run), runs_dir))
     cfg = config.load_frozen(folder.path / runs.CONFIG)
-    module = build_module(cfg["model"], runs.spec(folder.path))
+    spec = runs.spec(folder.path)
     place = checkpoints.locate(folder.checkpoints, checkpoint)
     saved = checkpoints.load(place)
     checkpoints.check_belongs(saved, config.digest(cfg["model"]), runs.spec_digest(folder.path))
+    check_size(cfg["model"], spec, folder)
+    module = build_module(cfg["model"], spec)
     if not allow_nonfinite:
         checkpoints.check_finite(saved, place)
     checkpoints.restore_module(module, saved.weights, place)

@@ -32,7 +32,7 @@ from genkit.core.noise import mix
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
 from genkit.runs import Run
-from genkit.sampling import build_module
+from genkit.sampling import build_module, check_size
 
 console = Console(stderr=True, soft_wrap=True)
 
@@ -124,6 +124,8 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
     torch.set_float32_matmul_precision(trainer_cfg["matmul"])
     dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
     data = DataModule(dataset, seed=seed, batch_size=cfg["batch_size"])
+    if checkpoints.available(run.checkpoints):
+        check_size(cfg["model"], dataset.spec, run)
     module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
     budget = _budget(cfg["budget"])
     total_steps = budget.steps(cfg["batch_size"], len(dataset.split("train")))

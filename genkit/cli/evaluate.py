@@ -148,6 +148,7 @@ def _check(
     """Everything that can be refused before torch is imported."""
     from genkit.data import reopen
 
+    cfg = config.load_frozen(folder / runs.CONFIG)
     spec, record = runs.spec(folder), runs.read(folder)
     for name in checkpoints or ["last"]:
         check_choices({"checkpoint": name})
@@ -157,7 +158,6 @@ def _check(
         raise ConfigError(f"extractor= is for images, and {folder.name} draws texts; leave it out.")
     if not spec.is_text and settings["featuriser"] != "ngrams":
         raise ConfigError(f"featuriser= is for texts, and {folder.name} draws images; leave it out.")
-    cfg = config.load_frozen(folder / runs.CONFIG)
     reopen(cfg["data"], paths, config.view(cfg), record).split(settings["split"])
     check_writable(folder)
 

@@ -18,6 +18,7 @@ def export(words: list[str]) -> int:
     if "run" not in given or not given.get("out"):
         raise ConfigError("export needs run=RUN and out=FOLDER.")
     folder = runs.find(given["run"], config.paths(words)["runs_dir"])
+    config.load_frozen(folder / runs.CONFIG)
     out = Path(given["out"]).expanduser()
     if out.exists():
         raise ConfigError(f"out={out} exists; choose a new folder.")

@@ -134,6 +134,7 @@ class _Opened:
         if "run" not in given:
             raise ConfigError(f"{command} needs run=RUN; genkit runs lists them.")
         self.folder = runs.find(given.pop("run"), self.paths["runs_dir"])
+        config.load_frozen(self.folder / runs.CONFIG)
         self.given: Mapping[str, Any] = resolve_options(options, given, f"genkit {command}")
         self.out = Path(
             self.given["out"] or self.folder / "samples" / f"{command}-seed{self.given['seed']}.png"

@@ -45,6 +45,7 @@ def sample(words: list[str]) -> int:
         typo = next((f" ({key}=?)" for key in given if difflib.get_close_matches(key, ["run"])), "")
         raise ConfigError(f"sample needs run=RUN{typo}; in {runs_dir} there is {known}.")
     folder = runs.find(given.pop("run"), runs_dir)
+    config.load_frozen(folder / runs.CONFIG)
     spec = runs.spec(folder)
     record = runs.read(folder)
     try:

@@ -53,6 +53,7 @@ def score(words: list[str]) -> int:
         if Path(out).suffix.lower() != ".jsonl":
             raise ConfigError(f"out={out}: scores are written as .jsonl.")
         check_writable(Path(out).expanduser().parent)
+    config.load_frozen(folder / runs.CONFIG)
     spec = runs.spec(folder)
     for text in texts:
         if not isinstance(spec, TokenSpec) or not spec.is_text:

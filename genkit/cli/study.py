@@ -21,7 +21,7 @@ FLAGS = ("dry", "yes", "retry")
 
 
 def study(words: list[str]) -> int:
-    launcher = [word for word in words if word.startswith("hydra")]
+    launcher = config.launching(words)
     paths = config.paths(words)
     given = {}
     for word in words:

@@ -204,6 +204,7 @@ def ask_hydra(words: Sequence[str]) -> int:
     """Hand Hydra's other flags to Hydra."""
     import hydra
 
+    config.launching(words)
     kept, texts = list(sys.argv), [word for word in words if config.split_free_text([word])[0]]
     sys.argv = [kept[0], *(word for word in words if word not in texts)]
     try:

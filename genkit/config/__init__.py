@@ -14,7 +14,7 @@ from genkit.config.composing import (
     sweep,
 )
 from genkit.config.frozen import digest, freeze, load_frozen, value_of, view, with_values
-from genkit.config.words import as_text, key_and_value, split_free_text
+from genkit.config.words import as_text, key_and_value, launching, split_free_text
 
 __all__ = [
     "about",
@@ -27,6 +27,7 @@ __all__ = [
     "hydra_session",
     "jobs",
     "key_and_value",
+    "launching",
     "load_frozen",
     "one_line_errors",
     "paths",

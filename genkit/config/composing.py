@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,9 +12,18 @@ from typing import Any
 
 from genkit.config import pretrained
 from genkit.config.rules import check_rules, check_types, copied, leaves, put, refuse_targets
-from genkit.config.words import FREE_GROUP, Word, nearest_key, parse, parse_sweep, split_free_text
+from genkit.config.words import (
+    FREE_GROUP,
+    Word,
+    launching,
+    nearest_key,
+    parse,
+    parse_sweep,
+    split_free_text,
+)
 from genkit.core.budget import UNITS
 from genkit.core.errors import ConfigError, nearest
+from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
 
 OPTIONAL_GROUPS = ("experiment", "debug")
 # A run that goes on is watched and placed anew, and keeps all that decides its numbers.
@@ -62,12 +72,37 @@ def _text(file: Path) -> str:
     """A configuration file.
 
     Raises:
-        ConfigError: it cannot be read, or is no UTF-8.
+        ConfigError: it cannot be read, is too large, or is no UTF-8.
     """
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        # (A link is fine here: who installs a distribution trusts it, and editable ones have links.)
+        return read_text(file.resolve(), MAX_YAML_BYTES)
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{file} cannot be read: {error}; write it in UTF-8.") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _plain(file: Path) -> Any:
+    """What a configuration file holds, before Hydra reads it.
+
+    Raises:
+        ConfigError: it is no YAML of plain values: a tag of Python's, an alias, a key that stands twice.
+    """
+    try:
+        return parse_yaml(_text(file))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file} cannot be read: {str(error)[:200]}") from None
+
+
+@cache
+def _check_outside() -> None:
+    """See that what other distributions add to the configurations is YAML of plain values."""
+    from genkit.core.registry import outside_conf_folders
+
+    for folder in outside_conf_folders():
+        for file in sorted(folder.rglob("*.yaml")):
+            _plain(file)
 
 
 # ---------------------------------------------------------------------- composing
@@ -146,8 +181,8 @@ def sweep(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     words = [word for word in words if word not in texts]
     if any(text.startswith("name=") for text in texts):
         raise ConfigError("name= is one run's; leave it out of a sweep, and each run gets a name of its own.")
-    jobs = 1
-    for key, values in parse_sweep([word for word in words if not word.startswith("hydra")]):
+    jobs, own = 1, launching(words)
+    for key, values in parse_sweep([word for word in words if word not in own]):
         for value in values or []:
             _sort(parse([f"{key}={value}"]))
         jobs *= len(values or [None])
@@ -188,6 +223,7 @@ def _sort(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
             hint = nearest(str(word.value), options)
             listed = "" if hint.startswith(" Known") else f" Known: {', '.join(options)}."
             raise ConfigError(f"{word.line}: there is no such {word.key}.{hint}{listed}")
+        _plain(options[str(word.value)])
         lines = _text(options[str(word.value)]).splitlines()
         if not any(line.strip() and not line.startswith("#") for line in lines):
             raise ConfigError(f"{word.line}: {options[str(word.value)]} is empty; write its keys.")
@@ -236,6 +272,7 @@ def _hydra_compose(command: str, words: Sequence[Word]) -> dict[str, Any]:
     from hydra import compose as hydra_compose
     from omegaconf import OmegaConf, open_dict
 
+    _check_outside()
     with one_line_errors(), hydra_session():
         cfg = hydra_compose(command, [word.line for word in words], return_hydra_config=True)
         choices = {k: v for k, v in cfg.hydra.runtime.choices.items() if "/" not in k}
@@ -246,6 +283,8 @@ def _hydra_compose(command: str, words: Sequence[Word]) -> dict[str, Any]:
                 raise ConfigError(
                     f"{key}={value}: the environment is read in paths.* alone; give the value itself."
                 )
+            if isinstance(value, str) and re.search(r"\$\{(?!oc\.env:)[^}]*:", value):
+                raise ConfigError(f"{key}={value}: no function is called here; give the value itself.")
         plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
     for group, option in choices.items():
@@ -291,13 +330,10 @@ def _check_keys(typed: Sequence[str], defaults: Mapping[str, Any]) -> None:
 
 def _options_with(key: str) -> list[str]:
     """The options, as typed, of the key's group whose files hold it."""
-    import yaml
-
     group, _, name = key.partition(".")
     found = []
     for option, file in groups().get(group, {}).items():
-        with one_line_errors():
-            plain = yaml.safe_load(_text(file)) or {}
+        plain = _plain(file) or {}
         if name and name in {**plain, **(plain.get(group) or {})}:
             found.append(f"{group}={option}")
     return found

@@ -9,14 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.config.rules import copied, put, refuse_targets
+from genkit.config.rules import copied, leaves, put, refuse_targets
+from genkit.config.words import FREE_TEXT
+from genkit.core import registry
 from genkit.core.errors import CheckpointError, ConfigError
+from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
 
 if TYPE_CHECKING:
     from genkit.core.spec import View
 
 NOT_FROZEN = ("paths", "experiment", "debug", "resume", "init_from", "accept_new_data")
-MAX_CONFIG_BYTES = 1_000_000
 
 
 def freeze(cfg: Mapping[str, Any]) -> str:
@@ -35,20 +37,17 @@ def digest(section: Mapping[str, Any]) -> str:
 
 
 def load_frozen(path: Path) -> dict[str, Any]:
-    """Read a run's config.yaml.
+    """Read a run's config.yaml: what `freeze` writes, and nothing that could be more than a value.
 
     Raises:
-        CheckpointError: it is missing, too large, no YAML mapping, or holds a `_target_`.
+        CheckpointError: it is missing, a link, too large, no YAML mapping of plain values, or holds a
+            `_target_`, an interpolation, an address or a rule.
     """
-    import yaml
-
+    if path.is_symlink() or not path.is_file():
+        raise CheckpointError(f"{path} is missing, or no plain file; restore it.")
     try:
-        if not path.is_file() or path.stat().st_size > MAX_CONFIG_BYTES:
-            raise CheckpointError(
-                f"{path} is missing or has more than {MAX_CONFIG_BYTES:,} bytes; restore it."
-            )
-        cfg = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        cfg = parse_yaml(read_text(path, MAX_YAML_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read: {' '.join(str(error).split())[:150]}") from None
     if not isinstance(cfg, dict) or not isinstance(cfg.get("model"), dict):
         raise CheckpointError(
@@ -56,9 +55,25 @@ def load_frozen(path: Path) -> dict[str, Any]:
         )
     try:
         refuse_targets(cfg)
+        _refuse_more_than_values(cfg)
+        if "family" in cfg["model"]:
+            registry.check_name(cfg["model"]["family"])
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from None
     return cfg
+
+
+def _refuse_more_than_values(cfg: Mapping[str, Any]) -> None:
+    for group, section in cfg.items():
+        if group == "rules" or (isinstance(section, Mapping) and "rules" in section):
+            raise ConfigError(f"{group}: a run's configuration holds no rules; remove them.")
+    for key, value in leaves(cfg):
+        for item in value if isinstance(value, list) else [value]:
+            if key not in FREE_TEXT and isinstance(item, str) and ("${" in item or "://" in item):
+                raise ConfigError(
+                    f"{key}={item[:60]}: a run's configuration holds plain values, no ${{…}} and no address;"
+                    " write the value itself."
+                )
 
 
 def with_values(cfg: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

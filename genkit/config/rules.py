@@ -322,16 +322,18 @@ def _refuse(word: str) -> Any:
 
 
 def refuse_targets(cfg: Any, where: str = "") -> None:
-    """Refuse `_target_` at any depth.
+    """Refuse what would make a value code, at any depth: `_target_` and its kin, Lightning's `_instantiator`.
+
+    No key of ours begins with an underscore.
 
     Raises:
         ConfigError: there is one.
     """
     if isinstance(cfg, Mapping):
         for key, value in cfg.items():
-            if key == "_target_":
+            if str(key).startswith("_"):
                 raise ConfigError(
-                    f"{where}_target_: a configuration holds names and values, no code; remove it."
+                    f"{where}{key}: a configuration holds names and values, no code; remove it."
                 )
             refuse_targets(value, f"{where}{key}.")
     elif isinstance(cfg, list):

@@ -17,6 +17,8 @@ FREE_TEXT = (
     *("pretrained", "name", "data.path", "real", "fake"),
 )
 FREE_GROUP = "paths."
+# Of Hydra's own words, what says how several runs are launched.  Others could name code: a callback, say.
+LAUNCHING = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.")
 REPEATABLE = ("prompt", "stop", "bad_tokens", "text")
 
 
@@ -84,6 +86,22 @@ def parse_sweep(words: Sequence[str]) -> list[tuple[str, list[str] | None]]:
         else:
             swept.append((override.key_or_group, list(override.sweep_string_iterator())))
     return swept
+
+
+def launching(words: Iterable[str]) -> list[str]:
+    """Hydra's own words among those of several runs.
+
+    Raises:
+        ConfigError: one that says something else than how they are launched, or names code.
+    """
+    own = [word for word in words if word.lstrip("+~").startswith("hydra")]
+    for word in own:
+        if not word.startswith(LAUNCHING) or "_target_" in word:
+            raise ConfigError(
+                f"{word}: of Hydra's own words there are hydra/launcher=, hydra/sweeper= and their keys here;"
+                " leave it out."
+            )
+    return own
 
 
 def key_and_value(word: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import yaml
 from genkit import rows as row_files
 from genkit import runs
 from genkit.core.errors import ConfigError, GenkitError
+from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
 from genkit.rows import Row
 
 DECLARATION, MEMBERS, OUTCOMES, SEARCH = "study.yaml", "members.json", "outcomes", "search.json"
@@ -112,7 +113,10 @@ def read_runs(paths: Sequence[Path]) -> list[Member]:
         if any(path.samefile(member.path) for member in members):
             raise ConfigError(f"run={path} is given twice; give it once.")
         member = read_member(path, path.name, 0, {})
-        plain = yaml.safe_load(member.config) if member.config else {}
+        try:
+            plain = parse_yaml(member.config) if member.config else {}
+        except ValueError as error:
+            raise ConfigError(f"{path / runs.CONFIG} cannot be read: {str(error)[:150]}") from None
         member.seed = int(plain.pop("seed", 0))
         plain.pop("name", None)
         arm = arms.setdefault(json.dumps(plain, sort_keys=True), path.name)
@@ -132,7 +136,8 @@ def read_member(path: Path, arm: str, seed: int, ended: dict[str, Any]) -> Membe
         return Member(arm, seed, path, status, reason)
     try:
         record, found = runs.read(path), _rows(path / row_files.FILE)
-    except GenkitError as error:
+        written = read_text(path / runs.CONFIG, MAX_YAML_BYTES)
+    except (GenkitError, OSError, ValueError) as error:
         return Member(arm, seed, path, "failed", str(error))
     status = status or str(record.get("status", "unknown"))
     reason = reason or ("" if status == "finished" else str(record.get("reason", "")))
@@ -143,7 +148,7 @@ def read_member(path: Path, arm: str, seed: int, ended: dict[str, Any]) -> Membe
         status,
         reason,
         record,
-        (path / runs.CONFIG).read_text(encoding="utf-8"),
+        written,
         found,
         _curves(path / "metrics.csv"),
         _latest(path / "samples"),

@@ -25,6 +25,7 @@ import yaml
 
 from genkit import config
 from genkit.core.errors import ConfigError, nearest
+from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
 from genkit.naming import KNOWN
 from genkit.study.metrics import check_primary
 from genkit.study.space import Search, check_search
@@ -83,25 +84,6 @@ class Declaration:
         }
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML of plain values, in which no key stands twice."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = True) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise ConfigError(f"{key} stands twice{_where(node)}; give each arm, and each key, a name once.")
-    return yaml.SafeLoader.construct_mapping(loader, node, deep)
-
-
-def _where(node: yaml.Node) -> str:
-    return f" in line {node.start_mark.line + 1} and below"
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
 def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> Declaration:
     """The study of a name in `conf/study`, or of a file.
 
@@ -114,8 +96,8 @@ def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> De
     """
     file = find(study)
     try:
-        plain = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        plain = parse_yaml(read_text(file.resolve(), MAX_YAML_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{file} cannot be read: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(plain, dict):
         raise ConfigError(f"{file} is no study: it has no keys; write arms:, seeds: and budget:.")

@@ -257,12 +257,13 @@ for line in sys.stdin:
 """
 
 
-def refused(cases, runs_dir):
+def refused(cases, runs_dir, timeout=None, **environment):
     """The command line's answers to lists of words, given without torch."""
     ran = subprocess.run(
         [sys.executable, "-c", RUNNER],
         input="".join(json.dumps(words) + "\n" for words in cases),
-        env={**os.environ, "GENKIT_RUNS_DIR": str(runs_dir), "CUDA_VISIBLE_DEVICES": ""},
+        env={**os.environ, "GENKIT_RUNS_DIR": str(runs_dir), "CUDA_VISIBLE_DEVICES": "", **environment},
+        timeout=timeout,
         capture_output=True,
         text=True,
         check=True,

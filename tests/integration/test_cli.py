@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from genkit import checkpoints, config
+from genkit import checkpoints, config, manifests
 from genkit.cli import COMMANDS
 from genkit.runs import read
 from tests.integration.conftest import words
@@ -316,7 +316,7 @@ def poison(run):
     next(iter(tensors.values()))[...] = float("nan")
     save_file(tensors, place / "ema.safetensors")
     manifest = json.loads((place / "manifest.json").read_text())
-    manifest["files"]["ema.safetensors"] = checkpoints._describe(place / "ema.safetensors")
+    manifest["files"]["ema.safetensors"] = manifests.describe(place / "ema.safetensors")
     manifest["sha256"] = checkpoints.seal(manifest)
     (place / "manifest.json").write_text(json.dumps(manifest))
 

@@ -6,13 +6,17 @@ import functools
 import importlib
 import itertools
 import os
+import resource
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.reliability import faults
+
+MEMORY, SECONDS = 2 << 30, 20  # what a guarded process may take beyond what it has, and of the processor
 
 
 def _wrapped(target: str, around: Callable[[int, Callable[[], Any]], Any]) -> None:
@@ -74,3 +78,12 @@ def wait_for(file: str) -> None:
     """Until a file is there: many processes begin at once."""
     while not os.path.exists(file):
         time.sleep(0.001)
+
+
+def guarded(folder: str) -> None:
+    """A process that may take some time and memory, and in which a stranger's module could be imported."""
+    sys.path.insert(0, str(Path(folder) / "modules"))
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))

@@ -30,7 +30,7 @@ def server() -> Any:
         if _server is None:
             _server = multiprocessing.get_context("forkserver")
             _server.set_forkserver_preload(PRELOADED)
-            with _environment(OMP_NUM_THREADS="1", LD_PRELOAD=str(faults.library() or "")):
+            with changed_environment(OMP_NUM_THREADS="1", LD_PRELOAD=str(faults.library() or "")):
                 run = _server.Process(target=_nothing)
                 run.start()
                 run.join()
@@ -38,7 +38,8 @@ def server() -> Any:
 
 
 @contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def changed_environment(**values: str) -> Iterator[None]:
+    """Other variables of the environment, until it is left."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.reliability import plainly
 from tests.reliability.processes import genkit
 from tests.reliability.rows import Row, Trial
 from tests.reliability.tiny import MODELS, SETTINGS, STEPS, assert_same, ending, strays, words
@@ -71,5 +72,6 @@ ROW = Row(
         for setting in SETTINGS
         for step in range(1, STEPS)
     },
+    plainly.resumed,
     share=92,
 )

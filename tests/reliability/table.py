@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 from tests.reliability.rows import Result, Row
 
-NAMES = ("resuming", "killing", "borders", "signalling", "storing", "damaging", "starting")
+NAMES = (
+    "resuming",
+    "killing",
+    "borders",
+    "signalling",
+    "storing",
+    "damaging",
+    "strangers",
+    "configuring",
+    "starting",
+)
 
 
 def row(name: str) -> Row:
