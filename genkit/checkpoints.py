@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from genkit import manifests
 from genkit.core.errors import CheckpointError, StorageError
 from genkit.manifests import (
     EMA,
@@ -39,6 +40,7 @@ from genkit.manifests import (
     read_json,
     seal,
     short,
+    unsafe_format,
     verify,
 )
 from genkit.manifests import (
@@ -197,15 +199,7 @@ def check_belongs(checkpoint: Checkpoint, model_sha256: str, spec_sha256: str) -
     Raises:
         CheckpointError: the run's configuration or its spec (a tokeniser, say) is another one.
     """
-    for key, found, file in (
-        ("model_sha256", model_sha256, "the model in config.yaml"),
-        ("spec_sha256", spec_sha256, "spec.json"),
-    ):
-        if checkpoint.about.get(key, found) != found:
-            raise CheckpointError(
-                f"{file} is not what step-{checkpoint.step} was trained with (SHA-256);"
-                " restore the run folder from a copy."
-            )
+    manifests.check_belongs(checkpoint.about, model_sha256, spec_sha256)
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
@@ -245,23 +239,8 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError, RuntimeError, *MALFORMED) as error:
-        kind = _unsafe_format(path) or f"damaged ({short(error)})"
+        kind = unsafe_format(path) or f"damaged ({short(error)})"
         raise CheckpointError(f"{path} is no safetensors file but {kind}; {instead(path.parent)}.") from None
-
-
-def _unsafe_format(path: Path) -> str | None:
-    """What a file of weights is instead, where reading that could run code."""
-    with open(path, "rb") as file:
-        opening, end = file.read(512), file.seek(-1, os.SEEK_END) if path.stat().st_size else 0
-        last = file.read(1) if end else b""
-    if opening.startswith(b"PK"):
-        return "a ZIP archive (of torch.save, TorchScript or .pt2), whose pickles could run code"
-    if opening[257:262] == b"ustar":
-        return "a tar archive (of an old torch.save), whose pickles could run code"
-    # From protocol 2 on a pickle says its protocol; one of 0 or 1 begins with an opcode. All end with STOP.
-    if opening[:1] == b"\x80" or (last == b"." and opening[:1] in b"(c]}iVSI"):
-        return "a pickle, which could run code"
-    return None
 
 
 def _split(value: Any, tensors: dict[str, Tensor], path: str) -> Any:

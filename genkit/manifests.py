@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -144,3 +145,38 @@ def digest(place: Path) -> str:
 def describe(path: Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+
+
+def unsafe_format(path: Path) -> str | None:
+    """What a file of weights is instead, where reading that could run code."""
+    with open(path, "rb") as file:
+        opening, end = file.read(512), file.seek(-1, os.SEEK_END) if path.stat().st_size else 0
+        last = file.read(1) if end else b""
+    if opening.startswith(b"PK"):
+        return "a ZIP archive (of torch.save, TorchScript or .pt2), whose pickles could run code"
+    if opening[257:262] == b"ustar":
+        return "a tar archive (of an old torch.save), whose pickles could run code"
+    # From protocol 2 on a pickle says its protocol; one of 0 or 1 begins with an opcode. All end with STOP.
+    if opening[:1] == b"\x80" or (last == b"." and opening[:1] in b"(c]}iVSI"):
+        return "a pickle, which could run code"
+    return None
+
+
+def check_belongs(manifest: Mapping[str, Any], model_sha256: str | None, spec_sha256: str) -> None:
+    """See that a checkpoint was made by the model, and on data of the spec, that its run speaks of.
+
+    Args:
+        model_sha256: None: it is not known.
+
+    Raises:
+        CheckpointError: the run's configuration or its spec (a tokeniser, say) is another one.
+    """
+    for key, found, file in (
+        ("model_sha256", model_sha256, "the model in config.yaml"),
+        ("spec_sha256", spec_sha256, "spec.json"),
+    ):
+        if found is not None and manifest.get(key, found) != found:
+            raise CheckpointError(
+                f"{file} is not what step-{manifest.get('step')} was trained with (SHA-256);"
+                " restore the run folder from a copy."
+            )

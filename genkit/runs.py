@@ -247,8 +247,11 @@ def check_plain(path: Path) -> None:
         )
 
 
-def find(run: str, runs_dir: str | Path) -> Path:
+def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
     """The folder of a run, given as a path or as a name below `runs_dir`.
+
+    Args:
+        trusted: whether it may hold links, pipes and devices.
 
     Raises:
         ConfigError: neither exists; the nearest run is named.
@@ -262,7 +265,8 @@ def find(run: str, runs_dir: str | Path) -> Path:
         if run and path.is_dir():
             if not (path / CONFIG).is_file():
                 raise CheckpointError(f"{path} is no run folder: {CONFIG} is missing, or no plain file.")
-            check_plain(path)
+            if not trusted:
+                check_plain(path)
             return path
     if run and Path(run).expanduser().is_file():
         raise ConfigError(f"run={run} is a file; give the run's folder, which holds {CONFIG}.")

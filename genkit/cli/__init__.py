@@ -54,6 +54,7 @@ COMMANDS = {
     "runs": Command(
         "[run=RUN] [status=…] [sort=KEY]", "list the runs, by filters, or look into one", "show:runs"
     ),
+    "verify": Command("run=RUN", "whether a run folder is whole, and holds no code", "verify:verify"),
     "compare": Command("RUN RUN …", "in what runs differ: configurations and numbers", "compare:compare"),
 }
 HIDDEN = {
@@ -134,6 +135,9 @@ IMAGE_WORDS = """\
   scale=0.3                 denoise: of the noise, for a range of 1
   factor=2                  upscale: side of the blocks whose means are known
   steps=9 path=spherical label=   interpolate: spherical | linear, of a class"""
+VERIFY_WORDS = """\
+  run=RUN     hashes of all files against the manifests, links, pickles, the configuration, tokeniser, data,
+              pointers, findings; no model is loaded. Exit code 0: sound; 3: what is wrong is listed"""
 IMAGE_VERBS = ("interpolate", "reconstruct", "complete", "denoise", "upscale")
 MORE = {
     "sample": SAMPLE_WORDS,
@@ -142,6 +146,7 @@ MORE = {
     "study": STUDY_WORDS,
     "report": REPORT_WORDS,
     "runs": RUNS_WORDS,
+    "verify": VERIFY_WORDS,
     "data": DATA_WORDS,
     **dict.fromkeys(IMAGE_VERBS, IMAGE_WORDS),
 }

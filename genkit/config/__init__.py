@@ -13,10 +13,11 @@ from genkit.config.composing import (
     resume,
     sweep,
 )
-from genkit.config.frozen import digest, freeze, load_frozen, value_of, view, with_values
+from genkit.config.frozen import NOT_FROZEN, digest, freeze, load_frozen, value_of, view, with_values
 from genkit.config.words import as_text, key_and_value, launching, split_free_text
 
 __all__ = [
+    "NOT_FROZEN",
     "about",
     "as_text",
     "compose",

@@ -125,6 +125,7 @@ def in_a_run(kind: str) -> Trial:
             ["train", "resume=run"],
             ["train", f"resume={run}", "budget.steps=9", "optim.lr=0.1"],
             ["compare", str(run), str(trained("gpt"))],
+            ["verify", f"run={run}"],
         ]
         check(words, folder, canaries, (3,), said)
 

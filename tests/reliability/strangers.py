@@ -221,6 +221,7 @@ KINDS: dict[str, tuple[Tamper, str]] = {
     "a far larger model": (configured(hidden=2_000_000_000), "far larger model"),
 }
 ONLY_RESUME = ("pickle in the trainer's state",)
+ONLY_BUILT = ("a far larger model",)  # to verify builds no model
 ONLY_LOAD = ("pointer out of the folder",)  # a resume takes the newest, whatever a pointer says
 
 
@@ -228,15 +229,19 @@ ONLY_LOAD = ("pointer out of the folder",)  # a resume takes the newest, whateve
 
 
 def commands(kind: str, run: Path) -> list[list[str]]:
-    """Every command that loads what was tampered with."""
+    """Every command that meets what was tampered with."""
     out, where = run.parent / "out", f"paths.runs_dir={run.parent}"
     loading = [
         ["sample", f"run={run}", "n=1", f"out={out}.png"],
         ["score", f"run={run}", "split=test"],
         ["evaluate", f"run={run}", "n=8", "metrics=nll", f"out={out}.jsonl"],
     ]
-    resuming = [["train", "resume=run", "budget.steps=8", where]]
-    return resuming if kind in ONLY_RESUME else loading if kind in ONLY_LOAD else [*loading, *resuming]
+    resuming, verifying = ["train", "resume=run", "budget.steps=8", where], ["verify", f"run={run}"]
+    return [
+        *(loading if kind not in ONLY_RESUME else []),
+        *([resuming] if kind not in ONLY_LOAD else []),
+        *([verifying] if kind not in ONLY_BUILT else []),
+    ]
 
 
 def hostile(kind: str, environment: dict[str, str]) -> Trial:

@@ -27,6 +27,7 @@ ALLOWED = {
     "manifests": {"core"},
     "checkpoints": {"core", "manifests", "runs"},
     "sampling": {"core", "config", "runs", "checkpoints"},
+    "verifying": {"core", "config", "runs", "manifests"},
     "scoring": {"core", "data", "decoding"},
     "rows": {"core", "runs"},
     "naming": {"core"},
@@ -56,7 +57,7 @@ ALLOWED = {
     "testing": {"core", "checkpoints"},
     "cli": {
         *("core", "config", "data", "runs", "rows", "sampling", "training", "export", "scoring", "verbs"),
-        *("evaluation", "naming", "report", "statistics", "ranks", "study", "slurm"),
+        *("evaluation", "naming", "report", "statistics", "ranks", "study", "slurm", "verifying"),
     },
     "__init__": {"core", "cli", "training", "sampling", "evaluation"},
     "__main__": {"cli"},

@@ -1,0 +1,114 @@
+"""`genkit verify`: what is wrong with a run folder is listed; what is right is not."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from genkit import manifests
+
+STEP = "checkpoints/step-4"
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of a trained run."""
+    return shutil.copytree(trained("vae"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("family", ["gpt", "dcgan", "vae"])
+def test_what_was_trained_is_sound(family, trained, genkit):
+    code, out, err = genkit("verify", f"run={trained(family)}")
+    assert (code, err) == (0, "")
+    assert "is sound: step-2, step-4; " in out
+    assert "wrong" not in out
+
+
+def reseal(place, **entries):
+    manifest = {**json.loads((place / "manifest.json").read_text()), **entries}
+    manifest["files"] = {name: manifests.describe(place / name) for name in manifest["files"]}
+    manifest["sha256"] = manifests.seal(manifest)
+    (place / "manifest.json").write_text(json.dumps(manifest))
+
+
+def pickled(run):
+    (run / STEP / "weights.safetensors").write_bytes(b"\x80\x04N.")
+    reseal(run / STEP)
+
+
+def other_data(run):
+    for step in (2, 4):
+        reseal(run / f"checkpoints/step-{step}", data="another")
+
+
+def append(name, text):
+    def change(run):
+        with open(run / name, "a") as file:
+            file.write(text)
+
+    return change
+
+
+def write(name, text):
+    return lambda run: (run / name).write_text(text)
+
+
+WRONG = {
+    "bit": (append(f"{STEP}/trainer.json", " "), "trainer.json has"),
+    "pickle": (pickled, "weights.safetensors is no safetensors file but a pickle, which could run code"),
+    "stray-pickle": (write("model.ckpt", "x"), "model.ckpt is a file of a kind (.ckpt) that could run code"),
+    "stray": (write(f"{STEP}/more.json", "{}"), "more.json is no file of this checkpoint"),
+    "link": (lambda run: (run / "x").symlink_to("/etc/hostname"), "run/x is a link"),
+    "pipe": (lambda run: os.mkfifo(run / "pipe"), "pipe is a pipe"),
+    "target": (append("config.yaml", "more: {_target_: os.system}\n"), "_target_"),
+    "key": (append("config.yaml", "more: 3\n"), "has a key more, which no configuration"),
+    "model": (lambda run: write("config.yaml", config_with(run, "hidden: 16", "hidden: 17"))(run), "SHA-256"),
+    "spec": (append("spec.json", " "), "spec.json is not the one"),
+    "record": (write("run.json", "{"), "run.json is damaged"),
+    "no-record": (lambda run: (run / "run.json").unlink(), "run.json is missing"),
+    "pointer": (write("checkpoints/best", "step-3\n"), "best names 'step-3', which is no checkpoint here"),
+    "pointer-out": (write("checkpoints/last", "../x\n"), "last names '../x'"),
+    "no-pointer": (lambda run: (run / "checkpoints/last").unlink(), "last is missing; the newest is step-4"),
+    "data": (other_data, "names data that no checkpoint was trained on"),
+    "findings": (write("findings.json", "[]"), "findings.json is damaged"),
+    "rows": (write("evaluation.jsonl", '{"metric": "x"}\n{}\n'), "evaluation.jsonl is damaged"),
+}
+
+
+def config_with(run, old, new):
+    text = (run / "config.yaml").read_text()
+    assert old in text
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_what_is_wrong_is_listed(kind, run, genkit):
+    change, said = WRONG[kind]
+    change(run)
+    code, out, err = genkit("verify", f"run={run}")
+    assert code == 3
+    assert said in out
+    assert f"genkit: {run} is not sound: " in err
+    assert err.count("\n") == 1
+
+
+def test_several_things_are_each_a_line(run, genkit):
+    append("spec.json", " ")(run)
+    write("checkpoints/best", "step-3\n")(run)
+    code, out, err = genkit("verify", f"run={run}")
+    assert code == 3
+    assert len(out.splitlines()) == out.count("wrong: ") > 2
+    assert "more, above." in err
+
+
+def test_weights_whose_header_begins_like_a_pickle_are_sound(run, genkit):
+    file = run / STEP / "weights.safetensors"
+    content = file.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    padding = (0x80 - length) % 256  # (the first byte of a header's length is 0x80, as a pickle's first is)
+    header = content[8 : 8 + length] + b" " * padding
+    file.write_bytes(len(header).to_bytes(8, "little") + header + content[8 + length :])
+    assert file.read_bytes()[:1] == b"\x80"
+    reseal(run / STEP)
+    assert genkit("verify", f"run={run}")[0] == 0
