@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 from rich.console import Console
@@ -127,7 +127,7 @@ def _callbacks(
         if stop["metric"] not in known:
             hint = nearest(stop["metric"], known)
             raise ConfigError(f"callbacks.early_stopping.metric={stop['metric']} is not validated.{hint}")
-        counting.append(EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
+        counting.append(watch.EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
         made.append(counting[-1])
     recorder = recording.Recorder(  # after all that counts, so that its checkpoints hold every count
         run,

@@ -1,4 +1,4 @@
-"""What watches a training, whatever its family: budget, samples, history, progress."""
+"""What watches a training, whatever its family: budget, patience, samples, history, progress."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning import callbacks
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from rich.console import Console
 from torch import Tensor
@@ -42,6 +43,20 @@ class BudgetStop(Callback):
         else:  # the clocks of two processes differ: the first one's counts
             spent = bool(trainer.strategy.broadcast(module.seconds >= (self.seconds or 0)))
         if spent:
+            trainer.should_stop = True
+
+
+class EarlyStopping(callbacks.EarlyStopping):
+    """Lightning's, whose decision to stop outlives the process that made it.
+
+    A training that goes on where it had stopped stops again, unless its patience has been raised since.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self.wait_count >= self.patience:
             trainer.should_stop = True
 
 

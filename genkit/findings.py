@@ -76,7 +76,7 @@ class Finding:
         )
 
 
-# The thresholds are reasoned from what the numbers mean, and looked at on trainings with seeds from 100 on.
+# The thresholds are reasoned from what the numbers mean, and looked at on trainings of seeds 100 to 299.
 BEFORE: dict[str, Any] = {"patience": 1, "after": 0.0, "since": 0}  # judged from the first measurement on
 RULES = (
     # ------------------------------------------------------------------ numbers

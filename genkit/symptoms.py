@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -174,10 +175,14 @@ def _of_texts(
 ) -> dict[str, float | list[float]]:
     """Of a few texts drawn: `looping`, the share of their pieces that they repeat beyond what real texts of
     that length do, and `copied`, the share that stands in the training data beyond what unseen texts do."""
-    if "max_new_tokens" not in [option.name for option in module.options]:
+    known_options = {option.name for option in module.options}
+    if "max_new_tokens" not in known_options:
         return {}
+    asked: dict[str, Any] = {"max_new_tokens": LENGTH}
+    if "stop" in known_options:
+        asked["stop"] = ""  # on beyond the end of a document: a model may know nothing but ends
     # While validating, the module holds the weights that `sample()` would draw from.
-    samples = module.sample(TEXTS, seed=module.plan.seed, weights="raw", max_new_tokens=LENGTH)
+    samples = module.sample(TEXTS, seed=module.plan.seed, weights="raw", **asked)
     texts = [np.asarray(text) for text in samples.data]
     whole = np.concatenate([row[1:].numpy(force=True) for row in real])
     unseen = [whole[i : i + LENGTH] for i in range(0, min(len(whole) - LENGTH + 1, TEXTS * LENGTH), LENGTH)]

@@ -241,6 +241,31 @@ def test_early_stopping_ends_a_run(tmp_path):
     assert (record["status"], record["step"]) == ("finished", 6)
 
 
+class SignalAtValidation(Callback):
+    """A signal that arrives while a validation ends; the checkpoint is written by then."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_validation_end(self, trainer, module):
+        if trainer.global_step == self.step:
+            raise Interrupted(15)
+
+
+def test_a_signal_does_not_undo_early_stopping(tmp_path):
+    more = ["optim.lr=1e-30", "callbacks.early_stopping.metric=val/neg_elbo"]
+    more += ["callbacks.early_stopping.patience=2", "budget.steps=50", "trainer.val_every=2"]
+    with pytest.raises(Interrupted):
+        train(words("vae", tmp_path, "run", *more), callbacks=[SignalAtValidation(6)])
+    assert read(tmp_path / "run")["status"] == "interrupted"
+    for _ in range(2):  # also where it had ended by itself
+        record = resume(tmp_path / "run")
+        assert (record["status"], record["step"], record["final"]["step"]) == ("finished", 6, 6)
+    # Who wants to wait longer says so.
+    record = resume(tmp_path / "run", "callbacks.early_stopping.patience=4")
+    assert (record["status"], record["step"]) == ("finished", 10)
+
+
 def test_early_stopping_on_what_is_not_validated(tmp_path):
     with pytest.raises(ConfigError, match=r"early_stopping.metric=val/nll is not validated.*val/kl"):
         train(words("vae", tmp_path, "run", "callbacks.early_stopping.metric=val/nll"))

@@ -28,7 +28,8 @@ def main(arguments: list[str]) -> int:
             result.neighbours = row.baseline()
         for trial, why in result.failures.items():
             print(f"  failed: {trial}: {why}", flush=True)
-        print(f"{result.name}: {result.passed}/{result.trials} ({result.seconds:.0f} s)", flush=True)
+        note = f", {result.note}" if result.note else ""
+        print(f"{result.name}: {result.passed}/{result.trials}{note} ({result.seconds:.0f} s)", flush=True)
         results.append(result)
     shown = table.markdown(results)
     print(f"\n{shown}")

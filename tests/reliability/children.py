@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
+import json
 import os
 import resource
 import signal
@@ -87,3 +88,23 @@ def guarded(folder: str) -> None:
         now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+
+
+def broken(name: str) -> None:
+    """A training that goes wrong in a known way; see `tests.reliability.breaking`."""
+    from tests.reliability import breaking
+
+    breaking.BROKEN[name]()
+
+
+def tell_metrics(file: str) -> None:
+    """Write down what this process knows at the end of every validation, a line each."""
+
+    def tell(n: int, go_on: functools.partial[Any]) -> Any:
+        trainer = go_on.args[1]
+        known = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+        with open(file, "a") as told:
+            told.write(json.dumps(known) + "\n")
+        return go_on()
+
+    _wrapped("genkit.recording:Recorder.on_validation_end", tell)

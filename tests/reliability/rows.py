@@ -23,12 +23,14 @@ class Row:
         trials: by name; each gets a folder of its own and raises an AssertionError if it fails.
         baseline: what a neighbour does of itself, `(passed, of, who)`; None where nobody compares.
         share: one of so many trials runs with the other tests; None: none does, for the clock decides them.
+        note: what the trials did, said beside the count.
     """
 
     name: str
     trials: dict[str, Trial]
     baseline: Callable[[], list[tuple[int, int, str]]] | None = None
     share: int | None = 50
+    note: Callable[[], str] | None = None
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Result:
     seconds: float
     failures: dict[str, str] = field(default_factory=dict)
     neighbours: list[tuple[int, int, str]] = field(default_factory=list)
+    note: str = ""
 
 
 def run(row: Row, *, jobs: int = 2, every: int = 1, only: str = "") -> Result:
@@ -51,7 +54,9 @@ def run(row: Row, *, jobs: int = 2, every: int = 1, only: str = "") -> Result:
     ]
     with ThreadPoolExecutor(jobs) as pool:
         failures = dict(f for f in pool.map(lambda item: _attempt(*item), chosen) if f is not None)
-    return Result(row.name, len(chosen) - len(failures), len(chosen), time.monotonic() - started, failures)
+    seconds = time.monotonic() - started
+    note = row.note() if row.note else ""
+    return Result(row.name, len(chosen) - len(failures), len(chosen), seconds, failures, note=note)
 
 
 def _attempt(name: str, trial: Trial) -> tuple[str, str] | None:

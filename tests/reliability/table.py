@@ -17,6 +17,9 @@ NAMES = (
     "strangers",
     "configuring",
     "starting",
+    "pathologies",
+    "healthy",
+    "doubled",
 )
 
 
@@ -30,5 +33,6 @@ def markdown(results: Sequence[Result]) -> str:
     lines = ["| what | genkit | its neighbours | seconds |", "|---|---|---|---|"]
     for result in results:
         others = ", ".join(f"{who} {passed}/{of}" for passed, of, who in result.neighbours) or "–"
-        lines.append(f"| {result.name} | {result.passed}/{result.trials} | {others} | {result.seconds:.0f} |")
+        passed = f"{result.passed}/{result.trials}" + (f" ({result.note})" if result.note else "")
+        lines.append(f"| {result.name} | {passed} | {others} | {result.seconds:.0f} |")
     return "\n".join(lines) + "\n"

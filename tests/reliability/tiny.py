@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,12 @@ def words(family: str, folder: Path, name: str, *more: str, setting: str = "plai
     typed = [*MODELS[family], *QUICK, *SETTINGS[setting], f"budget.steps={STEPS}"]
     if setting == "counted":
         typed.append(f"callbacks.early_stopping.metric=val/{TERM[family]}")
-    typed += [f"paths.runs_dir={folder}", f"name={name}", *more]
-    last = {word.partition("=")[0]: word for word in typed}
-    return ["train", *last.values()]
+    return ["train", *once([*typed, f"paths.runs_dir={folder}", f"name={name}", *more])]
+
+
+def once(words: Iterable[str]) -> list[str]:
+    """Each key with its last value."""
+    return list({word.partition("=")[0]: word for word in words}.values())
 
 
 def ending(run: Path) -> dict[str, Any]:
