@@ -23,10 +23,11 @@ from genkit.core.spec import ArraySpec
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule
 from genkit.data.real import spaced, unchanged
-from genkit.health import Health, Strict
+from genkit.health import Health
 from genkit.histories import BoardHistory, CSVHistory
 from genkit.runs import Run
 from genkit.selecting import SampledMetric, sampled_metric
+from genkit.strict import Strict
 
 KNOWN_IMAGES, KNOWN_TOKENS = 1024, 300_000  # training examples that samples are compared with
 console = Console(stderr=True, soft_wrap=True)

@@ -7,7 +7,7 @@ with them and without.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Health(Callback):
         training: np.ndarray | None = None,
     ) -> None:
         self.run, self.console, self.training = run, console, training
-        self.history = [row for row in _read(run) if row["step"] <= start]
+        self.history = [row for row in read(run) if row["step"] <= start]
         self._said: set[tuple[str, str, int]] = set()
         self._sums: dict[str, list[Any]] = {}
         self._losses = torch.zeros(0)
@@ -209,40 +209,6 @@ class Health(Callback):
         self._said |= {_key(finding) for finding in found}
 
 
-class Strict(Callback):
-    """Ends a training that has become worthless, at its validation, once that is saved.
-
-    Args:
-        health: whose findings count; its callback stands before this one.
-        save: writes a checkpoint.
-
-    Raises:
-        Unsound: a finding of severity error stands.
-    """
-
-    def __init__(self, health: Health, save: Callable[[pl.Trainer, GenerativeModule], None]) -> None:
-        self.health, self.save = health, save
-
-    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
-        self._refuse(trainer, self.health.planned(module))
-
-    def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
-        found = self.health.found(module)
-        if trainer.strategy.broadcast(unsound(found) is not None):
-            self.save(trainer, module)
-        self._refuse(trainer, found)
-
-    def _refuse(self, trainer: pl.Trainer, found: Sequence[Finding]) -> None:
-        """All processes end by what the first one has found."""
-        if said := trainer.strategy.broadcast(str(unsound(found) or "")):
-            raise Unsound(f"strict=true: {said}")
-
-
-def unsound(found: Sequence[Finding]) -> Finding | None:
-    """The first finding that makes the result worthless as it stands."""
-    return next((f for f in found if f.severity == findings.ERROR and f.until is None), None)
-
-
 def _key(finding: Finding) -> tuple[str, str, int]:
     return finding.code, finding.measure, finding.step
 
@@ -258,18 +224,7 @@ def _names(module: GenerativeModule) -> list[str]:
     return [phase.name for phase in module.phases()]
 
 
-def refuse_unsound(run: Run) -> None:
-    """See that a run which is not trained any more is not worthless.
-
-    Raises:
-        Unsound: a finding of severity error stands in its file.
-    """
-    for said in _read(run, "findings"):
-        if said.get("severity") == findings.ERROR and said.get("until") is None:
-            raise Unsound(f"strict=true: {said.get('code')} at step {said.get('step')}. {said.get('advice')}")
-
-
-def _read(run: Run, part: str = "history") -> list[dict[str, Any]]:
+def read(run: Run, part: str = "history") -> list[dict[str, Any]]:
     """The measurements, or the findings, of a run's file; none where it is missing or damaged."""
     try:
         return list(json.loads((run.path / FILE).read_text(encoding="utf-8"))[part])

@@ -15,7 +15,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 
-from genkit import checkpoints, config, health, ranks, recording, runs, slurm
+from genkit import checkpoints, config, ranks, recording, runs, slurm, strict
 from genkit.assembling import build_trainer
 from genkit.checkpoints import Checkpoint
 from genkit.core.budget import UNITS, Budget
@@ -87,7 +87,8 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, 
             slurm.requeue(signal_.number)
             raise
         except BaseException as error:
-            status = "diverged" if isinstance(error, Diverged) else "failed"
+            # Of several processes the first one's error is a code here.
+            status = "diverged" if getattr(error, "exit_code", 1) == Diverged.exit_code else "failed"
             run.update(status=status, reason=f"{type(error).__name__}: {error}"[:500], ended=_now())
             refused = isinstance(error, ConfigError | DataError | CheckpointError | StorageError)
             if refused and not resumed and not checkpoints.available(run.checkpoints):
@@ -153,7 +154,7 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
         if total_steps is not None and start >= total_steps:
             if checkpoint is None or recording.is_validated(checkpoint):
                 if cfg.get("strict"):
-                    health.refuse_unsound(run)
+                    strict.refuse_unsound(run)
                 if trainer.is_global_zero:
                     console.print(
                         f"nothing to do: {run.path.name} has spent its budget of {total_steps} steps."

@@ -93,6 +93,17 @@ def test_a_schedule_longer_than_the_run_is_said_before_anything_is_trained(
         assert not checkpoints.available(tmp_path / "strict" / "checkpoints")
 
 
+@pytest.mark.slow
+def test_of_several_processes_all_end_by_what_the_first_has_found(tmp_path, genkit):
+    two = ["trainer.threads=1", "strict=true", *STILL]
+    every = [word for word in typed("vae", tmp_path, *two) if word != "trainer=cpu"]
+    code, _, err = genkit("train", "trainer=ddp_cpu", *every)
+    assert code == 5, err
+    assert read(tmp_path / "run")["status"] == "diverged"
+    assert checkpoints.available(tmp_path / "run" / "checkpoints") == [3]
+    assert "standing_still" in findings(tmp_path / "run")
+
+
 def test_numbers_that_are_not_finite_are_a_finding_and_replace_no_checkpoint(tmp_path, genkit):
     code, _, err = genkit("train", *typed("vae", tmp_path, "optim.lr=1e30", "budget.steps=20"))
     assert code == 5

@@ -43,14 +43,15 @@ ALLOWED = {
     "findings": set(),
     "symptoms": {"core"},
     "health": {"core", "runs", "findings", "symptoms"},
+    "strict": {"core", "runs", "findings", "health"},
     "histories": {"core", "runs"},
     "assembling": {
         *("core", "config", "data", "runs", "checkpoints", "callbacks", "recording", "health", "histories"),
-        *("selecting", "symptoms"),
+        *("selecting", "symptoms", "strict"),
     },
     "training": {
         *("core", "config", "data", "runs", "checkpoints", "assembling", "recording", "sampling", "export"),
-        *("slurm", "ranks", "health"),
+        *("slurm", "ranks", "strict"),
     },
     "explaining": {"core"},
     "verbs": {"core", "explaining"},
