@@ -16,6 +16,8 @@ NAMES = (
     "damaging",
     "strangers",
     "configuring",
+    "mistaking",
+    "fuzzing",
     "starting",
     "pathologies",
     "healthy",
