@@ -8,6 +8,7 @@ from typing import Any
 from genkit import config
 from genkit import runs as run_folders
 from genkit.core.errors import ConfigError, nearest
+from genkit.core.terminal import without_controls
 
 
 def families(words: list[str]) -> int:
@@ -55,7 +56,7 @@ def runs(words: list[str]) -> int:
     if "run" in texts:
         record = run_folders.read(run_folders.find(texts["run"], runs_dir))
         for key, value in record.items():
-            print(f"{key:<14} {_short(value)}")
+            print(without_controls(f"{key:<14} {_short(value)}"))
         return 0
     found = run_folders.list_runs(runs_dir)
     if not found:
@@ -133,6 +134,7 @@ def _only(words: Sequence[str], allowed: Sequence[str]) -> None:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table as wide as it needs to be, so that a pipe gets whole lines."""
+    rows = [[without_controls(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, ["-" * width for width in widths], *rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

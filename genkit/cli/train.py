@@ -16,6 +16,7 @@ from genkit import config, ranks, runs, slurm
 from genkit.cli.devices import check_device
 from genkit.core.errors import ConfigError, GenkitError, StorageError
 from genkit.core.interrupts import forwarded
+from genkit.core.terminal import without_controls
 
 MULTIRUN = ("-m", "--multirun")
 SHOW = ("--cfg", "-c")
@@ -37,11 +38,11 @@ def train(words: list[str]) -> int:
     unit, amount = next((unit, amount) for unit, amount in cfg["budget"].items() if amount is not None)
     chosen = cfg["choices"]
     verb = "going on with" if cfg["resume"] else "training"
-    print(
+    said = (
         f"{verb} model={chosen.get('model')} on data={chosen.get('data')} for {amount:g} {unit}"
-        f" (seed {cfg['seed']}, batches of {cfg['batch_size']}) as {cfg['name']}",
-        flush=True,
+        f" (seed {cfg['seed']}, batches of {cfg['batch_size']}) as {cfg['name']}"
     )
+    print(without_controls(said), flush=True)
     if not words:
         print("other models, data, recipes: genkit train --help; other commands: genkit --help", flush=True)
     from genkit.training import launch

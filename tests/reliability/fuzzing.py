@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from genkit import config
-from genkit.config.rules import leaves
+from genkit.config.rules import leaves, shown
 from tests.reliability.damaging import trained
 from tests.reliability.processes import Process
 from tests.reliability.rows import Row, Trial
@@ -66,18 +66,19 @@ VALUES = (
     *("choice(1,2)", "range(3)", "!!python/name:os.system", "*a", "&a 1", "%s", "\U0001f600", "2147483648"),
 )
 PLACES = ("", "+", "++", "~", "-", "--", "_", "hydra.")
-# Keys whose values are places on this machine.
-LEFT_OUT = ("paths.runs_dir", "paths.cache_dir", "paths.data_dir")
+# Keys whose values are places on this machine, or names on a hub.
+LEFT_OUT = ("pretrained", "paths.runs_dir", "paths.cache_dir", "paths.data_dir")
 TRAIN = [*QUICK, "batch_size=8", "callbacks.samples.n=0", "budget.steps=1", "trainer.val_every=1"]
 
 
 @cache
-def _composed(family: str) -> list[str]:
-    return [key for key in dict(leaves(config.compose("train", MODELS[family]))) if key not in LEFT_OUT]
+def _composed(family: str) -> dict[str, object]:
+    found = leaves(config.compose("train", MODELS[family]))
+    return {key: value for key, value in found if key not in LEFT_OUT}
 
 
-def keys_of(family: str) -> list[str]:
-    """All keys of a training of a family; Hydra composes one configuration at a time."""
+def keys_of(family: str) -> dict[str, object]:
+    """All keys and values of a training of a family; Hydra composes one configuration at a time."""
     with _lock:
         return _composed(family)
 
@@ -88,14 +89,37 @@ def overrides(seed: int, folder: Path) -> list[str]:
     family = draw.choice(FAMILIES)
     words = [*MODELS[family], *TRAIN, f"paths.runs_dir={folder}", "name=new"]
     keys = keys_of(family)
+    if seed % 2:  # one value like those that are usual, so that more is reached than the first check
+        key = draw.choice(list(keys))
+        return _last([*words, f"{key}={shown(_like(keys[key], draw))}"])
     for _ in range(draw.randint(1, 3)):
-        key = draw.choice(keys if draw.random() < 0.8 else list(config.groups()))
+        key = draw.choice(list(keys) if draw.random() < 0.8 else list(config.groups()))
         if draw.random() < 0.2:
             at = draw.randrange(len(key))
             key = key[:at] + draw.choice("abc._/@ ") + key[at + 1 :]
         prefix = draw.choice(PLACES) if draw.random() < 0.2 else ""
         words.append(f"{prefix}{key}={draw.choice(VALUES)}")
+    return _last(words)
+
+
+def _last(words: list[str]) -> list[str]:
     return ["train", *{word.partition("=")[0]: word for word in words}.values()]
+
+
+def _like(value: object, draw: random.Random) -> object:
+    """Another value of the same type, not a large one."""
+    match value:
+        case bool():
+            return not value
+        case int():
+            return draw.choice((0, 1, 2, 3, 7, 64))
+        case float():
+            return draw.choice((0.0, 1e-4, 0.3, 0.999, 1.0, 5.0))
+        case list():
+            return value[:1]
+        case None:
+            return draw.choice((1, 2, 0.5, "a"))
+    return value
 
 
 def configurations(seed: int, folder: Path) -> list[str]:
@@ -138,9 +162,13 @@ def pictures(seed: int, folder: Path) -> list[str]:
             Image.new("RGB", made.size, "red").save(buffer, kind)
         content = mangled(buffer.getvalue(), draw) if draw.random() < 0.1 else buffer.getvalue()
         (place / f"{draw.choice(('', 'a b', '字', '-'))}{i:02}.{kind}").write_bytes(content)
-    words = ["data=image_folder", f"data.path={place}", f"data.on_bad={draw.choice(('stop', 'skip'))}"]
+    words = [
+        "data=image_folder",
+        f"data.path={place}",
+        f"data.on_bad={draw.choice(('error', 'skip', 'skip'))}",
+    ]
     words += draw.choice(([], ["data.size=8", f"data.fit={draw.choice(('crop', 'pad', 'stretch'))}"]))
-    words += draw.choice(([], ["data.max_bad=1"], ["data.dedupe=true"], ["data.levels=4"]))
+    words += draw.choice(([], ["data.max_bad=1"], ["data.dedupe=exact"], ["data.levels=4"]))
     if draw.random() < 0.3:
         return ["data", "check", *words]
     model = [word for word in MODELS["vae"] if not word.startswith("data")]

@@ -7,6 +7,7 @@ those that need files: pictures, texts, run folders, studies.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -178,6 +179,18 @@ FOLDERS = {
     ),
     "another tool's": Case(SAMPLE, 3, ("config.yaml is missing",), changed(lambda r: _emptied(r))),
     "clock set back": Case("runs run={run}", 0, ("finished",), changed(lambda r: _aged(r))),
+    "controls in the record": Case(
+        "runs run={run}",
+        0,
+        ("status",),
+        changed(lambda run: runs.Run(run).update(reason="\x1b[2J\u202e", model="\x9b31m")),
+    ),
+    "controls in the records": Case(
+        "runs paths.runs_dir={f} model={run}",
+        2,
+        ("no run has model=",),
+        changed(lambda run: runs.Run(run).update(model="\x1b]0;x\x07")),
+    ),
     "secret in the environment": Case(
         f"{ONE_STEP} model.network=${{{{oc.env:API_KEY}}}}", 2, ("environment",)
     ),
@@ -315,7 +328,7 @@ def check(words: list[str], code: int, said: tuple[str, ...], folder: Path) -> N
     assert answer.code == code, (answer.code, answer.err[-600:])
     assert "Traceback" not in answer.err, answer.err
     assert SECRET not in answer.out + answer.err
-    assert "\x1b" not in answer.err
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", answer.out + answer.err)
     if code:
         assert answer.is_one_line, answer.err
         assert len(answer.err.strip().splitlines()[-1]) < 600, answer.err
