@@ -29,6 +29,7 @@ from genkit.core.errors import (
 from genkit.core.interrupts import Interrupted, Remembered, raised
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import mix
+from genkit.core.processor import prepare_processor
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
 from genkit.runs import Run
@@ -122,6 +123,9 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
     _quieten_lightning()
     trainer_cfg, seed = cfg["trainer"], int(cfg["seed"])
     _set_threads(trainer_cfg)
+    automatic = trainer_cfg["accelerator"] == "auto"
+    if trainer_cfg["accelerator"] == "cpu" or (automatic and not torch.accelerator.is_available()):
+        prepare_processor()
     torch.set_float32_matmul_precision(trainer_cfg["matmul"])
     dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
     data = DataModule(dataset, seed=seed, batch_size=cfg["batch_size"])

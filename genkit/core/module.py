@@ -9,6 +9,7 @@ counts batches for all of them.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import math
 import time
 from abc import abstractmethod
@@ -234,6 +235,9 @@ class GenerativeModule(LightningModule):
                 self._update(index, phase, micro, step, progress)
         if self.average is not None:
             self.average.update(step)
+
+    # Lightning asks for it at every step, and to find it takes longer than to be told.
+    training_step.__signature__ = inspect.signature(training_step)  # type: ignore[attr-defined]
 
     def _reseed_dropout(self, step: int) -> None:
         """Dropout depends on (seed, rank, step), so no generator's state needs saving."""
@@ -480,7 +484,7 @@ class _LateCheck:
         self._pending: list[tuple[str, int, list[str], Tensor, Any]] = []
 
     def watch(self, phase: str, step: int, names: list[str], values: list[Tensor]) -> None:
-        stacked = torch.stack([v.float() for v in values])
+        stacked = torch.stack(values).float()
         if stacked.device.type != "cuda":
             self._judge(phase, step, names, stacked)
             return

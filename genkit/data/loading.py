@@ -107,7 +107,7 @@ class TrainStream:
         return max(0, self._total - self.start)
 
     def __iter__(self) -> Iterator[Batch]:
-        return read_ahead(self._batches)
+        return self._gather.iterate(self._batches)
 
     def _batches(self) -> Iterator[Batch]:
         step = self.start
@@ -154,7 +154,7 @@ class EvalLoader:
         return -(-len(self._rows) // self._batch)
 
     def __iter__(self) -> Iterator[Batch]:
-        return read_ahead(self._batches)
+        return self._gather.iterate(self._batches)
 
     def _batches(self) -> Iterator[Batch]:
         for start in range(0, len(self._rows), self._batch):
@@ -179,6 +179,10 @@ class Gather:
 
     def __len__(self) -> int:
         return len(self.examples)
+
+    def iterate(self, make: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
+        """Ahead of their use for another device; on a CPU a thread would only take the cores of the model."""
+        return make() if self.device.type == "cpu" else read_ahead(make)
 
     def _resident(self) -> Tensor:
         table = self.examples.table()

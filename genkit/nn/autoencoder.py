@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genkit.nn.memory import to_channels_last
+from genkit.nn.resampling import Doubling, Halving
 
 
 class ImageEncoder(nn.Module):
@@ -87,14 +88,12 @@ def conv_pair(shape: Shape, outputs: int, latent_size: int, hidden: int, width: 
     """Two halvings by strided convolutions, then a hidden layer; the decoder is its mirror."""
     channels, height, side = shape
     small = (2 * width, height // 4, side // 4)
-    down = nn.Sequential(
-        nn.Conv2d(channels, width, 4, 2, 1), nn.ReLU(), nn.Conv2d(width, 2 * width, 4, 2, 1), nn.ReLU()
-    )
+    down = nn.Sequential(Halving(channels, width), nn.ReLU(), Halving(width, 2 * width), nn.ReLU())
     up = nn.Sequential(
         nn.ReLU(),
-        nn.ConvTranspose2d(2 * width, width, 4, 2, 1),
+        Doubling(2 * width, width),
         nn.ReLU(),
-        nn.ConvTranspose2d(width, outputs * channels, 4, 2, 1),
+        Doubling(width, outputs * channels),
     )
     return (
         ImageEncoder(down, prod(small), hidden, 2 * latent_size, classes),
@@ -109,10 +108,10 @@ def residual_pair(
     channels, height, side = shape
     small = (2 * width, height // 4, side // 4)
     down = nn.Sequential(
-        nn.Conv2d(channels, width, 4, 2, 1),
+        Halving(channels, width),
         Residual(width),
         Residual(width),
-        nn.Conv2d(width, 2 * width, 4, 2, 1),
+        Halving(width, 2 * width),
         Residual(2 * width),
         Residual(2 * width),
         nn.SiLU(),
@@ -121,11 +120,11 @@ def residual_pair(
         Residual(2 * width),
         Residual(2 * width),
         nn.SiLU(),
-        nn.ConvTranspose2d(2 * width, width, 4, 2, 1),
+        Doubling(2 * width, width),
         Residual(width),
         Residual(width),
         nn.SiLU(),
-        nn.ConvTranspose2d(width, outputs * channels, 4, 2, 1),
+        Doubling(width, outputs * channels),
     )
     return (
         ImageEncoder(down, prod(small), hidden, 2 * latent_size, classes),

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from genkit.nn.normalisation import ConditionalBatchNorm2d, GlobalBatchNorm2d
+from genkit.nn.resampling import Doubling, Halving
+
+SLOPE = 0.2  # of LeakyReLU (section 3)
 
 
 def doublings(side: int) -> int:
@@ -56,14 +59,12 @@ class Generator(nn.Module):
         widths = [width << i for i in reversed(range(doublings(side)))]  # W·2^(k-1) … W
         inputs = 2 * latent_size if classes else latent_size
         kernels: list[nn.Module] = [nn.ConvTranspose2d(inputs, widths[0], 4, 1, 0, bias=False)]
-        kernels += [
-            nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False) for wide, narrow in pairwise(widths)
-        ]
+        kernels += [Doubling(wide, narrow, bias=False) for wide, narrow in pairwise(widths)]
         self.kernels = nn.ModuleList(kernels)
         self.norms = nn.ModuleList(
             ConditionalBatchNorm2d(w, classes) if classes else GlobalBatchNorm2d(w) for w in widths
         )
-        self.to_image = nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=False)
+        self.to_image = Doubling(widths[-1], channels, bias=False)
         self.classes = nn.Embedding(classes, latent_size) if classes else None
         dcgan_initialise(self)
         if self.classes is not None:
@@ -113,9 +114,10 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         widths = [width << i for i in range(doublings(side))]
-        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), _leaky()]
+        # Not in place: autograd copies a view that is written to, and a halving may put one out.
+        layers: list[nn.Module] = [Halving(channels, width, bias=False), nn.LeakyReLU(SLOPE)]
         for narrow, wide in pairwise(widths):
-            layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), NORMS[norm](wide), _leaky()]
+            layers += [Halving(narrow, wide, bias=False), NORMS[norm](wide), _leaky()]
         narrow, features = widths[-1], widths[-1] * (2 if extra else 1)
         for _ in range(extra):
             layers += [nn.Conv2d(narrow, features, 3, 1, 1, bias=False), NORMS[norm](features), _leaky()]
@@ -141,4 +143,4 @@ class Discriminator(nn.Module):
 
 
 def _leaky() -> nn.Module:
-    return nn.LeakyReLU(0.2, inplace=True)
+    return nn.LeakyReLU(SLOPE, inplace=True)

@@ -1,0 +1,34 @@
+"""What a training asks of a CPU and its C library; of the whole process, until it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import torch
+
+
+def prepare_processor() -> None:
+    """Keep freed memory, and take numbers below 1e-38 for 0.
+
+    Adam's averages of a gradient that has become 0, as of a pixel at the border, die out through such
+    numbers, on which arithmetic is many times slower.  Threads started later inherit it.
+    """
+    keep_freed_memory()
+    torch.set_flush_denormal(True)
+
+
+def keep_freed_memory() -> bool:
+    """Let the C library keep what is freed, for the next step; whether it does.
+
+    glibc hands large blocks back to the system, which fills them with zeros again, page by page: 20,000 pages
+    in a DCGAN's step at 64×64.  The process stays as large as it once was.  See mallopt(3).
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is None:
+        return False
+    trim, top_pad, mmap, arenas = -1, -2, -3, -8
+    wanted = ((mmap, 32 << 20), (trim, 2**31 - 1), (top_pad, 64 << 20), (arenas, 1))
+    return all(mallopt(parameter, value) == 1 for parameter, value in wanted)

@@ -1,0 +1,76 @@
+"""Halvings and doublings are torch's convolutions, with their gradients, by whichever route."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from genkit.nn import resampling
+from genkit.nn.resampling import Doubling, Halving
+
+# Channels, features and side of the smaller image: one channel, few places, oneDNN's own case, no square.
+SHAPES = [(1, 3, (4, 4)), (3, 5, (2, 3)), (256, 512, (4, 4)), (4, 8, (8, 8))]
+
+
+@pytest.fixture(params=["chosen", "products", "convolutions"])
+def route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "products":
+        monkeypatch.setattr(resampling, "PLACES", 1 << 30)
+        monkeypatch.setattr(resampling, "KERNELS", 0)
+    elif request.param == "convolutions":
+        monkeypatch.setattr(resampling, "PLACES", 0)
+    return str(request.param)
+
+
+def _gradients(value: torch.Tensor, *inputs: torch.Tensor) -> list[torch.Tensor]:
+    weight = torch.linspace(-1, 1, value.numel(), dtype=value.dtype).view(value.shape)
+    return list(torch.autograd.grad((value * weight).sum(), inputs))
+
+
+@pytest.mark.parametrize(("channels", "features", "side"), SHAPES)
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_values_and_gradients(channels, features, side, bias, layout, route) -> None:
+    torch.manual_seed(0)
+    small, large = (2, features, *side), (2, channels, 2 * side[0], 2 * side[1])
+    for module, shape, convolve in (
+        (Halving(channels, features, bias=bias), large, F.conv2d),
+        (Doubling(features, channels, bias=bias), small, F.conv_transpose2d),
+    ):
+        module = module.double().to(memory_format=layout)
+        x = torch.randn(shape, dtype=torch.float64).contiguous(memory_format=layout).requires_grad_()
+        expected = convolve(x, module.weight, module.bias, 2, 1)
+        torch.testing.assert_close(module(x), expected)
+        torch.testing.assert_close(module(x.detach()), expected)
+        inputs = (x, *module.parameters())
+        torch.testing.assert_close(_gradients(module(x), *inputs), _gradients(expected, *inputs))
+
+
+def test_gradients_of_gradients(route) -> None:
+    """What a gradient penalty needs, against finite differences."""
+    torch.manual_seed(0)
+    for module, shape in ((Halving(1, 2), (2, 1, 4, 4)), (Doubling(2, 1), (2, 2, 2, 2))):
+        module = module.double()
+        x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+
+        def of(x: torch.Tensor, *parameters: torch.Tensor, module: nn.Module = module) -> torch.Tensor:
+            names = [name for name, _ in module.named_parameters()]
+            return torch.func.functional_call(module, dict(zip(names, parameters, strict=True)), x).tanh()
+
+        assert torch.autograd.gradgradcheck(of, (x, *module.parameters()))
+
+
+def test_the_routes_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The products are used where they are faster, and only there."""
+    used = []
+    plain = resampling.patches
+    monkeypatch.setattr(resampling, "patches", lambda images: used.append(images.shape) or plain(images))
+    Halving(64, 128)(torch.randn(1, 64, 8, 8))
+    Halving(1, 8)(torch.randn(1, 1, 8, 8))
+    Halving(256, 512)(torch.randn(1, 256, 16, 16))
+    assert used == []
+    Halving(256, 512)(torch.randn(1, 256, 8, 8))
+    Halving(1, 8)(torch.randn(1, 1, 8, 8, requires_grad=True))
+    assert [shape[1] for shape in used] == [256, 1]
