@@ -92,7 +92,7 @@ def conv_pair(shape: Shape, outputs: int, latent_size: int, hidden: int, width: 
     up = nn.Sequential(
         nn.ReLU(),
         Doubling(2 * width, width),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         Doubling(width, outputs * channels),
     )
     return (
