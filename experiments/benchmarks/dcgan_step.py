@@ -24,44 +24,16 @@ from itertools import pairwise
 from pathlib import Path
 
 from alternating import compare, environment
+from training_step import training_step
 
 WARM_UP = 2
-CLOCKS = {"wall": "perf_counter", "cpu": "process_time"}
-CHILD = """
-import statistics, sys, time
-import genkit
-from pytorch_lightning.callbacks import Callback
-class Clock(Callback):
-    times = []
-    def on_train_batch_end(self, *rest):
-        self.times.append(time.%s())
-genkit.train(sys.argv[1:], callbacks=[Clock()])
-times = Clock.times
-print("median", statistics.median(b - a for a, b in zip(times[%d:], times[%d + 1:])))
-"""
 
 
 def of_genkit(data_dir: str, steps: int, threads: int, clock: str) -> float:
-    with tempfile.TemporaryDirectory() as runs:
-        words = [
-            "model=dcgan",
-            "data=mnist",
-            "data.size=64",
-            "model.width=64",
-            "batch_size=64",
-            "trainer=cpu",
-        ]
-        words += [f"budget.steps={steps + WARM_UP}", "trainer.val_batches=1", "callbacks.samples.n=0"]
-        words += [
-            "callbacks.progress=none",
-            "logger=csv",
-            f"paths.data_dir={data_dir}",
-            f"paths.runs_dir={runs}",
-        ]
-        words += [f"trainer.val_every={steps + WARM_UP}"]
-        child = [sys.executable, "-c", CHILD % (CLOCKS[clock], WARM_UP, WARM_UP), *words]
-        done = subprocess.run(child, env=environment(threads), capture_output=True, text=True, check=True)
-    return float(re.findall(r"median ([\d.e-]+)", done.stdout)[-1])
+    words = ["model=dcgan", "data=mnist", "data.size=64", "model.width=64", "batch_size=64"]
+    step = training_step([*words, f"paths.data_dir={data_dir}"], steps, threads, clock, WARM_UP)
+    print(f"  {step.flops / 1e9:.0f} GFLOP, {step.utilisation:.0%} of {step.ceiling / 1e9:.0f} GFLOP/s")
+    return step.seconds
 
 
 def processor_seconds(pid: int) -> float:

@@ -1,11 +1,13 @@
-"""Seconds of a whole process that trains a VAE on MNIST for ten epochs: of genkit and of pytorch/examples.
+"""Seconds of a whole process that trains a VAE on MNIST for ten epochs: of genkit, pytorch/examples and pythae.
 
-    python experiments/benchmarks/vae_epochs.py peer.examples=DIR data_dir=DIR [rounds=3] [epochs=10]
-        [threads=2] [clock=wall|cpu] [out=FILE.json]
+    python experiments/benchmarks/vae_epochs.py data_dir=DIR [peer.examples=DIR] [peer.pythae=PYTHON] [rounds=3]
+        [epochs=10] [threads=2] [clock=wall|cpu] [out=FILE.json]
 
-Both read MNIST, train 784-400-20-400-784 with Adam on batches of 128, test on the 10,000 images and draw
+`peer.pythae` is a Python that has it (see pythae_vae.py).
+
+All read MNIST, train 784-400-20-400-784 with Adam on batches of 128, test on the 10,000 images and draw
 samples; imports are in it.  genkit validates and saves at the end and twice before, the example tests in each
-epoch and saves nothing.  The first run packs the data, which later ones find packed; `pack=true` packs anew.
+epoch and saves nothing, pythae does both.  The first run packs the data, which later ones find packed; `pack=true` packs anew.
 """
 
 from __future__ import annotations
@@ -56,6 +58,15 @@ def of_the_example(folder: Path, data_dir: str, epochs: int, threads: int, clock
     return seconds
 
 
+def of_pythae(python: str, data_dir: str, epochs: int, threads: int, clock: str) -> float:
+    script = Path(__file__).with_name("pythae_vae.py")
+    with tempfile.TemporaryDirectory() as out:
+        command = [python, str(script), str(Path(data_dir).absolute()), str(epochs), out]
+        seconds, said = _timed(command, out, threads, clock)
+    print("  test", re.findall(r"^test ([\d.]+)", said, re.M)[-1])
+    return seconds
+
+
 def main(words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words)
     threads, epochs = int(given.get("threads", 2)), int(given.get("epochs", 10))
@@ -66,6 +77,8 @@ def main(words: list[str]) -> None:
         contestants["pytorch/examples"] = partial(
             of_the_example, Path(peer), data_dir, epochs, threads, clock
         )
+    if python := given.get("peer.pythae"):
+        contestants["pythae"] = partial(of_pythae, python, data_dir, epochs, threads, clock)
     rounds = int(given.get("rounds", 3))
     compare(contestants, rounds, f"s ({clock})", given.get("out"), threads=threads, epochs=epochs)
 
