@@ -29,10 +29,11 @@ from training_step import training_step
 WARM_UP = 2
 
 
-def of_genkit(data_dir: str, steps: int, threads: int, clock: str) -> float:
+def of_genkit(data_dir: str, steps: int, threads: int, clock: str, used: list[float]) -> float:
     words = ["model=dcgan", "data=mnist", "data.size=64", "model.width=64", "batch_size=64"]
     step = training_step([*words, f"paths.data_dir={data_dir}"], steps, threads, clock, WARM_UP)
     print(f"  {step.flops / 1e9:.0f} GFLOP, {step.utilisation:.0%} of {step.ceiling / 1e9:.0f} GFLOP/s")
+    used.append(step.utilisation)
     return step.seconds
 
 
@@ -69,11 +70,13 @@ def main(words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words)
     threads, steps = int(given.get("threads", 2)), int(given.get("steps", 20))
     data_dir, clock = given["data_dir"], given.get("clock", "wall")
-    contestants = {"genkit": partial(of_genkit, data_dir, steps, threads, clock)}
+    used: list[float] = []
+    contestants = {"genkit": partial(of_genkit, data_dir, steps, threads, clock, used)}
     if peer := given.get("peer.examples"):
         contestants["pytorch/examples"] = partial(of_the_example, Path(peer), data_dir, steps, threads, clock)
     rounds = int(given.get("rounds", 3))
-    compare(contestants, rounds, f"s a step ({clock})", given.get("out"), threads=threads, steps=steps)
+    about = {"threads": threads, "steps": steps, "utilisation": used}  # of the ceiling, in each round
+    compare(contestants, rounds, f"s a step ({clock})", given.get("out"), **about)
 
 
 if __name__ == "__main__":

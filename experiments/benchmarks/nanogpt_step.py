@@ -3,10 +3,10 @@
     python experiments/benchmarks/nanogpt_step.py peer.nanogpt=DIR data_dir=DIR [rounds=3] [steps=100]
         [threads=2] [out=FILE.json]
 
-Each trains in a process of its own as its README runs it: 4 layers, width 128, 12 windows of 64 characters, AdamW,
-the gradient clipped, no compilation.  nanoGPT prints the time of each step; genkit's are taken between the
-ends of its steps.  Both have the drawing of batches in them, and no evaluation.  `peer.nanogpt` is a checkout
-whose data/shakespeare_char is prepared, `data_dir` holds tinyshakespeare.txt.
+Each trains in a process of its own as its README runs it: 4 layers, width 128, 12 windows of 64 characters,
+AdamW, the gradient clipped, no compilation.  nanoGPT prints the time of each step; genkit's are taken between
+the ends of its steps.  Both have the drawing of batches in them, and no evaluation.  `peer.nanogpt` is a
+checkout whose data/shakespeare_char is prepared, `data_dir` holds tinyshakespeare.txt.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The VAE of `vae_epochs.py` by pythae: `python pythae_vae.py DATA_DIR EPOCHS OUT`.
 
-pythae asks for old versions of what it uses; `pip install --no-deps pythae` in an environment of its own serves.
+pythae asks for old versions of what it uses; so
+`pip install --no-deps pythae` in an environment with torch serves.
 """
 
 from __future__ import annotations

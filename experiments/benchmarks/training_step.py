@@ -51,7 +51,7 @@ print("found", json.dumps({
 
 @dataclass(frozen=True)
 class Step:
-    """Attributes: seconds, the median; flops, of one step; ceiling, FLOP/s of a product of 2048×2048 there."""
+    """The median seconds of a step, its FLOPs, and the FLOP/s of a product of 2048×2048 in that process."""
 
     seconds: float
     flops: float

@@ -1,13 +1,14 @@
-"""Seconds of a whole process that trains a VAE on MNIST for ten epochs: of genkit, pytorch/examples and pythae.
+"""Seconds of a process that trains a VAE on MNIST for ten epochs: of genkit, pytorch/examples and pythae.
 
-    python experiments/benchmarks/vae_epochs.py data_dir=DIR [peer.examples=DIR] [peer.pythae=PYTHON] [rounds=3]
-        [epochs=10] [threads=2] [clock=wall|cpu] [out=FILE.json]
+    python experiments/benchmarks/vae_epochs.py data_dir=DIR [peer.examples=DIR] [peer.pythae=PYTHON]
+        [rounds=3] [epochs=10] [threads=2] [clock=wall|cpu] [out=FILE.json]
 
 `peer.pythae` is a Python that has it (see pythae_vae.py).
 
 All read MNIST, train 784-400-20-400-784 with Adam on batches of 128, test on the 10,000 images and draw
 samples; imports are in it.  genkit validates and saves at the end and twice before, the example tests in each
-epoch and saves nothing, pythae does both.  The first run packs the data, which later ones find packed; `pack=true` packs anew.
+epoch and saves nothing, pythae does both.  The first run packs the data, which later ones find packed;
+`pack=true` packs anew.
 """
 
 from __future__ import annotations
