@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import sys
 from genkit.cli.startup import postpone_metrics
@@ -32,3 +34,58 @@ def test_lightning_comes_without_the_metrics_which_come_when_asked_for():
             [sys.executable, "-c", SCRIPT, way], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
+
+
+PROFILE = """
+import sys
+from genkit.cli import main
+sys.argv = ["genkit", *sys.argv[1:]]
+try:
+    code = main()
+except SystemExit as ended:
+    code = ended.code
+assert not code, code
+print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+# What a training needs none of, each a tenth of a second or more; and what answers without torch.
+NOT_TRAINING = {
+    "scipy",
+    "pandas",
+    "sklearn",
+    "transformers",
+    "torchvision",
+    "optuna",
+    "ray",
+    "datasets",
+    "jinja2",
+}
+NOT_ANSWERING = {"torch", "pytorch_lightning", "transformers", "torchvision", "scipy", "pandas", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        (["--help"], NOT_ANSWERING | {"numpy", "hydra", "omegaconf"}),
+        (["train", "--help"], NOT_ANSWERING),
+        (["runs"], NOT_ANSWERING),
+        (
+            ["train", "model=gpt_tiny", "data=shakespeare", "debug=fast", "logger=csv"],
+            NOT_TRAINING | {"tensorboard"},
+        ),
+    ],
+    ids=["help", "help of a command", "runs", "train"],
+)
+def test_the_import_profile_of_a_command(words, absent, tmp_path, data_dir):
+    """Start-up is imports: what a command does not need, it does not load."""
+    places = [f"paths.runs_dir={tmp_path}", f"paths.data_dir={data_dir}"] if words[0] == "train" else []
+    done = subprocess.run(
+        [sys.executable, "-c", PROFILE, *words, *(places if "--help" not in words else [])],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split("LOADED")[1].split())
+    assert "genkit" in loaded
+    assert not loaded & absent
