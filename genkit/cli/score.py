@@ -88,9 +88,11 @@ def _texts(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _score(folder: Path, paths: Mapping[str, str], settings: Mapping[str, Any], texts: list[str]) -> int:
+    from genkit.core.processor import keep_freed_memory
     from genkit.sampling import load
     from genkit.scoring import score_split, score_text
 
+    keep_freed_memory()
     module = load(folder, settings["checkpoint"]).to(torch_device(settings["device"]))
     how = {"stride": settings["stride"], "batch_size": settings["batch_size"]}
     with module.weights(settings["weights"]):
