@@ -23,8 +23,6 @@ SCHEDULES = ("constant", "linear", "cosine", "wsd")
 
 def decay_groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay for matrices and kernels, none for biases, gains and other vectors (as GPT-2 trains)."""
-    if not weight_decay:
-        return [{"params": list(parameters), "weight_decay": 0.0}]
     matrices = [p for p in parameters if p.ndim >= 2]
     vectors = [p for p in parameters if p.ndim < 2]
     groups = [
