@@ -156,7 +156,7 @@ class Health(Callback):
         found["level"] = symptoms.level(losses)
         levels = [row["level"] for row in self.history if row.get("level") is not None]
         best = min([*levels, found["level"]])
-        found["risen"] = (found["level"] - best) / symptoms.scatter(losses[-symptoms.LEVEL :])
+        found["risen"] = float((found["level"] - best) / symptoms.scatter(losses[-symptoms.LEVEL :]))
         validated = trainer.callback_metrics.get(f"val/{name}")
         if (
             validated is not None

@@ -37,10 +37,11 @@ def level(losses: np.ndarray) -> float:
     return float(np.median(losses[-LEVEL:]))
 
 
-def scatter(losses: np.ndarray) -> float:
-    """How far losses usually are from the level: their median deviation, as a standard deviation."""
-    middle = np.median(losses)
-    return max(1.4826 * float(np.median(np.abs(losses - middle))), STILL * abs(float(middle)), 1e-12)
+def scatter(losses: np.ndarray) -> np.ndarray:
+    """How far losses, (…, N), usually are from their median: that deviation as a standard deviation, (…)."""
+    middle = np.median(losses, axis=-1, keepdims=True)
+    deviation = 1.4826 * np.median(np.abs(losses - middle), axis=-1)
+    return np.maximum(np.maximum(deviation, STILL * np.abs(middle[..., 0])), 1e-12)
 
 
 def highest_spike(losses: np.ndarray) -> float | None:
@@ -51,10 +52,8 @@ def highest_spike(losses: np.ndarray) -> float | None:
     if len(losses) <= LEVEL:
         return None
     before = np.lib.stride_tricks.sliding_window_view(losses[:-1], LEVEL)  # (n - LEVEL, LEVEL)
-    middle = np.median(before, axis=1)
-    deviation = 1.4826 * np.median(np.abs(before - middle[:, None]), axis=1)
-    deviation = np.maximum(np.maximum(deviation, STILL * np.abs(middle)), 1e-12)
-    return max(0.0, float(((losses[LEVEL:] - middle) / deviation).max()))
+    above = losses[LEVEL:] - np.median(before, axis=1)
+    return max(0.0, float((above / scatter(before)).max()))
 
 
 def gap(trained: float, validated: float) -> float | None:
