@@ -28,6 +28,7 @@ from genkit.core.budget import Budget
 from genkit.core.capabilities import CAPABILITIES, Conditional, Likelihood
 from genkit.core.ema import MovingAverage
 from genkit.core.errors import ConfigError, Diverged
+from genkit.core.finite import LateCheck
 from genkit.core.noise import Noise, mix
 from genkit.core.optim import build_optimizer, schedule_factor
 from genkit.core.options import Option, resolve_options
@@ -99,7 +100,7 @@ class GenerativeModule(LightningModule):
         self._current: tuple[Phase, dict[str, Any]] | None = None
         self._skips = 0
         self._started = time.monotonic()
-        self._late = _LateCheck()
+        self._late = LateCheck()
         self._sums: dict[str, list[float]] = {}
         self._swapped: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
@@ -475,42 +476,3 @@ class GenerativeModule(LightningModule):
                     self.to(home)
                 for module, mode in modes.items():
                     module.training = mode
-
-
-class _LateCheck:
-    """Sees that numbers are finite: at once on a CPU, later on a GPU, where asking would wait for it."""
-
-    def __init__(self) -> None:
-        self._pending: list[tuple[str, int, list[str], Tensor, Any]] = []
-
-    def watch(self, phase: str, step: int, names: list[str], values: list[Tensor]) -> None:
-        stacked = torch.stack(values).float()
-        if stacked.device.type != "cuda":
-            self._judge(phase, step, names, stacked)
-            return
-        host = torch.empty(stacked.shape, dtype=stacked.dtype, pin_memory=True)
-        host.copy_(stacked, non_blocking=True)
-        event = torch.cuda.Event()
-        event.record()
-        self._pending.append((phase, step, names, host, event))
-
-    def raise_if_diverged(self, wait: bool = False) -> None:
-        while self._pending:
-            phase, step, names, host, event = self._pending[0]
-            if wait:
-                event.synchronize()
-            elif not event.query():
-                return
-            self._pending.pop(0)
-            self._judge(phase, step, names, host)
-
-    @staticmethod
-    def _judge(phase: str, step: int, names: list[str], values: Tensor) -> None:
-        numbers = values.tolist()
-        if all(map(math.isfinite, numbers)):
-            return
-        name, value = next((n, v) for n, v in zip(names, numbers, strict=True) if not math.isfinite(v))
-        raise Diverged(
-            f"phase {phase}, step {step}: {name} is {value}."
-            " Lower optim.lr, set optim.clip, or start from an earlier checkpoint."
-        )
