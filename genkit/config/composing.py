@@ -223,9 +223,7 @@ def _sort(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
             hint = nearest(str(word.value), options)
             listed = "" if hint.startswith(" Known") else f" Known: {', '.join(options)}."
             raise ConfigError(f"{word.line}: there is no such {word.key}.{hint}{listed}")
-        _plain(options[str(word.value)])
-        lines = _text(options[str(word.value)]).splitlines()
-        if not any(line.strip() and not line.startswith("#") for line in lines):
+        if _plain(options[str(word.value)]) is None:
             raise ConfigError(f"{word.line}: {options[str(word.value)]} is empty; write its keys.")
     return choices, [word for word in words if word.key not in known]
 
