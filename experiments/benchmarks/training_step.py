@@ -63,7 +63,7 @@ class Step:
 
 
 def training_step(words: list[str], steps: int, threads: int, clock: str, warm_up: int = 2) -> Step:
-    """Of a training by these words; pictures, histories and long validations are left out."""
+    """Of a training by these words; pictures and long validations are left out."""
     quiet = ["trainer=cpu", "trainer.val_batches=1", "callbacks.samples.n=0", "callbacks.progress=none"]
     with tempfile.TemporaryDirectory() as runs:
         given = [CLOCKS[clock], str(warm_up), str(steps), *words, *quiet, f"paths.runs_dir={runs}"]
