@@ -123,7 +123,8 @@ def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
     choices, values = _sort(typed)
     defaults = _hydra_compose(command, choices)
     _check_keys([word.key for word in values], defaults)
-    cfg = _hydra_compose(command, [*choices, *values, *_other_units(values)])
+    more = [*values, *_other_units(values)]
+    cfg = _hydra_compose(command, [*choices, *more]) if more else copied(defaults)
     _attach(texts, cfg)
     _keep_family(defaults, cfg)
     pretrained.apply(cfg, [*texts, *(word.key for word in values)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from genkit.core.errors import ConfigError
+from genkit.core.errors import ConfigError, StorageError
 from genkit.data.decoding import form_of, look_at, pack_pictures
 from genkit.data.duplicates import across, as_8_bits, exact_pairs, hashes_of, repeated
 from genkit.data.folders import Pictures
@@ -20,6 +21,7 @@ from genkit.data.splits import divide
 from genkit.data.treatments import Levels
 
 PAD_UP_TO = 1.25  # pad to the size that a model takes when it is at most this much larger, else resize
+MANY = 5_000  # images whose scaling takes longer (a tenth of a second) than opening what was kept
 
 
 def packed_images(
@@ -117,15 +119,28 @@ def sized(
         raise ConfigError(f"data.size={size}: the model takes {', '.join(map(str, sizes))}.")
     if size is None or (size, size) == (height, width):
         return source, notices
-    levels = source.levels if size <= PAD_UP_TO * width else 256
-    fitted = _fitted(source, size, cache_dir)
-    return replace(source, images=fitted, levels=levels, digest=source.contents(), hashes=None), notices
+    levels = source.levels if _is_padded(source.images, size) else 256
+    source = replace(source, digest=source.contents())  # of the images as they came; taken once
+    return replace(source, images=_fitted(source, size, cache_dir), levels=levels, hashes=None), notices
 
 
 def _fitted(source: Images, size: int, cache_dir: str) -> np.ndarray:
-    """Images as squares of a size; of mapped ones the result is mapped too, for it may be large."""
-    if not isinstance(source.images, np.memmap):
-        return _fit(source.images, size, source.levels)
+    """Images as squares of a size.
+
+    The result is kept in the cache, mapped, where it may be large (the images are mapped, too) or costly
+    (many are scaled): every process that trains on it would make it anew.  What fits into memory needs no
+    cache that can be written.
+    """
+    if isinstance(source.images, np.memmap):
+        return _kept(source, size, cache_dir)
+    if len(source.images) >= MANY and not _is_padded(source.images, size):
+        with contextlib.suppress(StorageError):
+            return _kept(source, size, cache_dir)
+    return _fit(source.images, size, source.levels)
+
+
+def _kept(source: Images, size: int, cache_dir: str) -> np.ndarray:
+    """As `_fitted`, from the cache."""
 
     def build(folder: Path) -> dict[str, Any]:
         count, channels, height, width = source.images.shape
@@ -140,15 +155,22 @@ def _fitted(source: Images, size: int, cache_dir: str) -> np.ndarray:
         made.flush()
         return {"name": "sized", "contents": source.contents(), "size": size}
 
-    folder, _ = packed(cache_dir, "sized", {"contents": source.contents(), "size": size}, build)
+    key = {"contents": source.contents(), "size": size, "levels": source.levels}
+    folder, _ = packed(cache_dir, "sized", key, build)
     return open_array(folder / "images.npy")
+
+
+def _is_padded(images: np.ndarray, size: int) -> bool:
+    """Whether images (N, C, H, W) come to a size by padding: they are no larger and little is missing."""
+    height, width = images.shape[2:]
+    return max(height, width) <= size <= PAD_UP_TO * min(height, width)
 
 
 def _fit(images: np.ndarray, size: int, levels: int) -> np.ndarray:
     """Images (N, C, H, W) as squares of a size: padded with 0 where little is missing, else resized."""
     height, width = images.shape[2:]
-    down, across = size - height, size - width
-    if down >= 0 and across >= 0 and size <= PAD_UP_TO * min(height, width):
+    if _is_padded(images, size):
+        down, across = size - height, size - width
         pads = ((0, 0), (0, 0), (down // 2, down - down // 2), (across // 2, across - across // 2))
         return np.pad(images, pads)
     scaled = as_8_bits(images, levels)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from genkit.core.errors import StorageError
 from genkit.data.folders import Pictures
-from genkit.data.packing import digest
+from genkit.data.packing import digest, open_array, packed
 from genkit.data.texts import Texts, read_text
 
 
@@ -70,6 +72,30 @@ DIGITS = tuple("0123456789")
 
 def digits(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     """scikit-learn's 1,797 handwritten digits, 8×8 with 17 levels."""
+    images, labels, part = _kept_digits(paths.get("cache_dir", ""))
+    return Images(images, labels, 17, DIGITS, part.tolist(), "fixed and stratified")
+
+
+def _kept_digits(cache_dir: str) -> tuple[np.ndarray, ...]:
+    """As `_read_digits`, from the cache where there is one: scikit-learn takes over a second to import."""
+    names = ("images", "labels", "part")
+
+    def build(folder: Path) -> dict[str, Any]:
+        for name, array in zip(names, _read_digits(), strict=True):
+            np.save(folder / f"{name}.npy", array)
+        return {"name": "digits"}
+
+    if not cache_dir:
+        return _read_digits()
+    try:
+        folder, _ = packed(cache_dir, "digits", {"scikit-learn": version("scikit-learn")}, build)
+    except StorageError:  # so small that nobody has to make room for it
+        return _read_digits()
+    return tuple(np.array(open_array(folder / f"{name}.npy")) for name in names)
+
+
+def _read_digits() -> tuple[np.ndarray, ...]:
+    """Images uint8 (N, 1, 8, 8), labels int64 (N,) and the part of each (N,)."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -80,7 +106,7 @@ def digits(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     validation, test = train_test_split(rest, test_size=180, stratify=bunch.target[rest], random_state=0)
     part = np.full(len(images), "train", dtype="<U10")
     part[validation], part[test] = "validation", "test"
-    return Images(images, bunch.target.astype(np.int64), 17, DIGITS, part.tolist(), "fixed and stratified")
+    return images, bunch.target.astype(np.int64), part
 
 
 def pydocs(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:

@@ -13,6 +13,7 @@ from PIL import Image
 from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
 from genkit.data import names, open_dataset
+from genkit.data.sources import Images
 
 IMAGES = {
     "size": None,
@@ -124,6 +125,46 @@ def test_resized_arrays_are_mapped_too(tmp_path):
     assert isinstance(mapped.images, np.memmap)
     whole = images._fit(COLOUR.transpose(0, 3, 1, 2), 32, 256)
     assert (mapped.gather(np.arange(len(mapped)))[0] == whole[mapped.rows]).all()
+
+
+def test_many_images_are_scaled_once_and_without_a_cache_anew(tmp_path, monkeypatch):
+    from genkit.data import images
+
+    source = Images(RANDOM.integers(0, 256, (40, 1, 6, 6)).astype(np.uint8), None)
+    scaled = images._fit(source.images, 3, 256)
+    monkeypatch.setattr(images, "MANY", 40)
+    (tmp_path / "file").write_text("")
+    for cache in ("cache", "file/no-folder"):
+        made, _ = images.sized("x", source, 3, (), str(tmp_path / cache))
+        assert isinstance(made.images, np.memmap) == (cache == "cache")
+        assert (made.images == scaled).all()
+    monkeypatch.setattr(images, "_fit", None)
+    again, _ = images.sized("x", source, 3, (), str(tmp_path / "cache"))
+    assert (again.images == scaled).all()
+
+
+@pytest.mark.parametrize(("size", "levels"), [(4, 256), (10, 17), (12, 256)])
+def test_only_what_is_padded_keeps_its_levels(size, levels, tmp_path):
+    dataset = opened(tmp_path, "digits", size=size)
+    values = everything(dataset)
+    assert dataset.spec.levels == levels
+    assert 200 * levels / 256 < values.max() < levels
+
+
+def test_digits_are_the_same_from_the_cache_and_without_one(tmp_path, monkeypatch):
+    from sklearn import datasets
+
+    (tmp_path / "file").write_text("")
+    first = opened(tmp_path, "digits")
+    without = open_dataset(
+        {**IMAGES, "name": "digits"}, {"cache_dir": str(tmp_path / "file")}, View("arrays")
+    )
+    monkeypatch.setattr(datasets, "load_digits", None)
+    kept = opened(tmp_path, "digits")
+    assert first.fingerprint == without.fingerprint == kept.fingerprint
+    assert first.counts == {"train": 1437, "validation": 180, "test": 180}
+    for dataset in (first, without):
+        assert (everything(dataset, first.counts) == everything(kept, first.counts)).all()
 
 
 # ---------------------------------------------------------------------- published sets
