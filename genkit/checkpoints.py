@@ -274,15 +274,29 @@ def _join(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     return tuple(items) if kind == "tuple" else items
 
 
+def _unwrapped(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by the names that they have in the module which was wrapped."""
+    return {
+        name.replace("_orig_mod.", "").removeprefix("module."): tensor
+        for name, tensor in tensors.items()
+        if name != "n_averaged"
+    }
+
+
 def restore_module(
     module: torch.nn.Module, tensors: Mapping[str, Tensor], where: object = "the given file"
 ) -> None:
     """Load weights by name; `where` they come from is said when they do not fit.
 
+    What wraps a module (torch.compile, DistributedDataParallel, AveragedModel) and is part of the names
+    then is left out of them.
+
     Raises:
         CheckpointError: names or shapes differ; the first five of each are listed.
     """
     own = module.state_dict()
+    if set(unwrapped := _unwrapped(tensors)) == set(own):
+        tensors = unwrapped
     missing = sorted(set(own) - set(tensors))
     unexpected = sorted(set(tensors) - set(own))
     shapes = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib
 import itertools
 import json
 import os
 import resource
+import shutil
 import signal
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -88,6 +91,24 @@ def guarded(folder: str) -> None:
         now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+
+
+def without_privileges() -> None:
+    """A process that may read what the modes of files say, also as root: without capabilities, capset(2)."""
+    header, data = struct.pack("Ii", 0x20080522, 0), struct.pack("6I", *[0] * 6)
+    if ctypes.CDLL(None, use_errno=True).capset(header, data):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def remove_at_step(step: int, folder: str) -> None:
+    """A folder that vanishes while a batch is trained."""
+
+    def remove(n: int, go_on: Callable[[], Any]) -> Any:
+        if n == step:
+            shutil.rmtree(folder)
+        return go_on()
+
+    _wrapped("genkit.core.module:GenerativeModule.training_step", remove)
 
 
 def broken(name: str) -> None:

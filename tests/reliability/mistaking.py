@@ -6,28 +6,54 @@ those that need files: pictures, texts, run folders, studies.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shutil
-from collections.abc import Callable
+import signal
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from genkit import manifests, runs
+from genkit import runs
 from tests.integration.test_bad_input import CASES, RUNS, SAMPLES
 from tests.reliability import starting, storing
 from tests.reliability.canaries import SECRET
 from tests.reliability.damaging import trained
+from tests.reliability.mistakes import (
+    Make,
+    aged,
+    changed,
+    copied,
+    emptied,
+    flip,
+    looped,
+    moved,
+    nameless,
+    not_finite,
+    picture,
+    pictures,
+    prefixed,
+    put,
+    renamed,
+    replaced,
+    reseal,
+    same,
+    saved_again,
+    study,
+    swapped,
+    text,
+    turned,
+    unreadable,
+    weights,
+)
 from tests.reliability.processes import Process
 from tests.reliability.rows import Row, Trial
 from tests.reliability.tiny import MODELS, QUICK
 
 TIMEOUT = 120.0  # seconds of a process
-STEP = "step-6"
-Make = Callable[[Path], object]
 
 
 @dataclass(frozen=True)
@@ -40,6 +66,8 @@ class Case:
         said: words of the answer, wherever they stand.
         make: prepares the folder.
         family: of the run.
+        before: what is done in the process before the command; see `tests.reliability.children`.
+        environment: of the process, with `{f}` for the trial's folder.
     """
 
     words: str
@@ -47,108 +75,8 @@ class Case:
     said: tuple[str, ...] = ()
     make: Make | None = None
     family: str = "vae"
-
-
-# ---------------------------------------------------------------------- what stands in the folder
-
-
-def pictures(**how: object) -> Make:
-    """Thirty pictures of 8×8, and `how` says what is odd: a function of the folder with its files."""
-
-    def make(folder: Path) -> None:
-        place, draw = folder / "pictures", np.random.default_rng(0)
-        place.mkdir()
-        for i in range(30):
-            Image.fromarray(draw.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(place / f"{i:02}.png")
-        for name, content in how.items():
-            file = place / name.replace("_", ".")
-            if isinstance(content, bytes):
-                file.write_bytes(content)
-            elif isinstance(content, Image.Image):
-                content.save(file)
-            elif callable(content):
-                content(place)
-
-    return make
-
-
-def picture(mode: str, shape: tuple[int, ...] = (8, 8)) -> Image.Image:
-    """One of a mode, of another kind than the rest."""
-    draw = np.random.default_rng(1)
-    if mode in ("I;16", "I", "F"):
-        kind = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
-        return Image.fromarray(draw.integers(0, 60_000, shape).astype(kind))
-    whole = Image.fromarray(draw.integers(0, 256, (*shape, 3), dtype=np.uint8))
-    return whole.convert(mode)
-
-
-def same(place: Path) -> None:
-    for file in place.glob("*.png"):
-        Image.new("RGB", (8, 8), "red").save(file)
-
-
-def looped(place: Path) -> None:
-    (place / "round").symlink_to(place)
-    (place / "gone.png").symlink_to(place / "nowhere.png")
-
-
-def locked(place: Path) -> None:
-    (place / "zz.png").write_bytes(b"")
-
-
-def text(content: bytes) -> Make:
-    return lambda folder: (folder / "a.txt").write_bytes(content)
-
-
-def changed(change: Callable[[Path], object]) -> Make:
-    """A copy of a run with something changed, `change` gets its folder."""
-    return lambda folder: change(folder / "run")
-
-
-def weights(file: str = "weights.safetensors") -> Callable[[Path], Path]:
-    return lambda run: run / "checkpoints" / STEP / file
-
-
-def reseal(run: Path, **entries: object) -> None:
-    place = run / "checkpoints" / STEP
-    manifest = {**json.loads((place / "manifest.json").read_text()), **entries}
-    manifest["files"] = {name: manifests.describe(place / name) for name in manifest["files"]}
-    manifest["sha256"] = manifests.seal(manifest)
-    (place / "manifest.json").write_text(json.dumps(manifest))
-
-
-def renamed(run: Path) -> None:
-    """Weights of which one has another name, and one is not a number."""
-    from safetensors.numpy import load_file, save_file
-
-    tensors = load_file(weights()(run))
-    first = sorted(tensors)[0]
-    save_file({f"{name}_" if name == first else name: t for name, t in tensors.items()}, weights()(run))
-    reseal(run)
-
-
-def not_finite(run: Path) -> None:
-    from safetensors.numpy import load_file, save_file
-
-    tensors = load_file(weights()(run))
-    first = sorted(tensors)[0]
-    save_file({**tensors, first: np.full_like(tensors[first], np.nan)}, weights()(run))
-    reseal(run)
-
-
-def moved(run: Path) -> None:
-    weights()(run).rename(run.parent / "elsewhere")
-    weights()(run).symlink_to(run.parent / "elsewhere")
-
-
-def swapped(run: Path) -> None:
-    spec = json.loads((run / "spec.json").read_text())
-    spec["codec"]["characters"] = [point + 1 for point in spec["codec"]["characters"]]
-    (run / "spec.json").write_text(json.dumps(spec))
-
-
-def study(body: str) -> Make:
-    return lambda folder: (folder / "s.yaml").write_text(body)
+    before: tuple[object, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 TINY = f"{' '.join(MODELS['vae'])} {' '.join(QUICK)} batch_size=8 callbacks.samples.n=0 paths.runs_dir={{f}}"
@@ -177,8 +105,8 @@ FOLDERS = {
     "no checkpoint": Case(
         SAMPLE, 3, ("train it first",), changed(lambda r: shutil.rmtree(r / "checkpoints"))
     ),
-    "another tool's": Case(SAMPLE, 3, ("config.yaml is missing",), changed(lambda r: _emptied(r))),
-    "clock set back": Case("runs run={run}", 0, ("finished",), changed(lambda r: _aged(r))),
+    "another tool's": Case(SAMPLE, 3, ("config.yaml is missing",), changed(lambda r: emptied(r))),
+    "clock set back": Case("runs run={run}", 0, ("finished",), changed(lambda r: aged(r))),
     "controls in the record": Case(
         "runs run={run}",
         0,
@@ -191,6 +119,14 @@ FOLDERS = {
         ("no run has model=",),
         changed(lambda run: runs.Run(run).update(model="\x1b]0;x\x07")),
     ),
+    "another case": Case(
+        ONE_STEP.replace("name=new", "name=RUN"),
+        2,
+        ("run",),
+        lambda f: shutil.copytree(trained("vae"), f / "run"),
+    ),
+    "no TMPDIR": Case(ONE_STEP, 0, environment=(("TMPDIR", "{f}/none"),)),
+    "TMPDIR that cannot be written": Case(ONE_STEP, 0, environment=(("TMPDIR", "/proc"),)),
     "secret in the environment": Case(
         f"{ONE_STEP} model.network=${{{{oc.env:API_KEY}}}}", 2, ("environment",)
     ),
@@ -198,11 +134,15 @@ FOLDERS = {
 CHECKPOINTS = {
     "missing": Case(SAMPLE + " checkpoint=step-99", 3, ("step-6, step-5",)),
     "truncated": Case(SAMPLE, 3, ("manifest says",), changed(lambda r: weights()(r).write_bytes(b"x" * 9))),
-    "one bit": Case(SAMPLE, 3, ("SHA-256",), changed(lambda r: _flip(weights()(r)))),
+    "one bit": Case(SAMPLE, 3, ("SHA-256",), changed(lambda r: flip(weights()(r)))),
     "empty": Case(SAMPLE, 3, ("0 bytes",), changed(lambda r: weights()(r).write_bytes(b""))),
     "link": Case(SAMPLE, 3, ("is a link",), changed(moved)),
-    "keys": Case(SAMPLE, 3, ("1 missing", "1 unexpected"), changed(renamed)),
-    "not finite": Case(SAMPLE, 3, ("allow_nonfinite=true",), changed(not_finite)),
+    "folder": Case(SAMPLE, 3, ("no plain file",), changed(lambda r: replaced(weights()(r), Path.mkdir))),
+    "pipe": Case(SAMPLE, 3, ("weights.safetensors",), changed(lambda r: replaced(weights()(r), os.mkfifo))),
+    "keys": Case(SAMPLE, 3, ("1 missing", "1 unexpected"), saved_again(renamed)),
+    "compiled": Case(SAMPLE, 0, (), prefixed("_orig_mod.")),
+    "parallel": Case(SAMPLE, 0, (), prefixed("module.")),
+    "not finite": Case(SAMPLE, 3, ("allow_nonfinite=true",), saved_again(not_finite)),
     "pickle": Case(
         SAMPLE, 3, ("pickle",), changed(lambda r: (weights()(r).write_bytes(b"\x80\x02N."), reseal(r)))
     ),
@@ -219,7 +159,7 @@ PICTURES = {
     "only folders": Case(
         IMAGES, 4, ("holds no picture",), lambda f: (f / "pictures" / "a" / "b").mkdir(parents=True)
     ),
-    "no images": Case(IMAGES, 4, (".csv",), lambda f: _put(f / "pictures" / "a.csv", b"1,2")),
+    "no images": Case(IMAGES, 4, (".csv",), lambda f: put(f / "pictures" / "a.csv", b"1,2")),
     "text as .png": Case(IMAGES, 4, ("on_bad=skip",), pictures(zz_png=b"hello")),
     "page as .png": Case(IMAGES, 4, ("zz.png",), pictures(zz_png=b"<!doctype html><html>404</html>")),
     "empty file": Case(IMAGES, 4, ("zz.png",), pictures(zz_png=b"")),
@@ -233,6 +173,13 @@ PICTURES = {
     "1 bit": Case(IMAGES, 0, (), pictures(zz_png=picture("1"))),
     "grey among colour": Case(IMAGES, 0, (), pictures(zz_png=picture("L"))),
     "upper-case ending": Case(IMAGES, 0, (), pictures(zz_PNG=picture("RGB"))),
+    "turned": Case(IMAGES, 0, (), pictures((8, 12), all=turned)),
+    "turned, and another size": Case(IMAGES, 4, ("data.fit=",), pictures(all=turned)),
+    "not to be read": Case(
+        IMAGES, 4, ("29.png", "ermission"), pictures(all=unreadable), before=("without_privileges",)
+    ),
+    "name not UTF-8": Case(IMAGES, 0, (), pictures(all=nameless)),
+    "copies in two parts": Case(IMAGES, 0, ("1 of test one of train", "dedupe"), pictures(all=copied)),
     "all the same": Case(IMAGES, 0, ("same",), pictures(all=same)),
     "links": Case(IMAGES, 4, ("gone.png",), pictures(all=looped)),
 }
@@ -255,40 +202,21 @@ WRITINGS = {
     "n=0": Case("sample run={run} n=0", 0, ("0 samples",)),
     "max_new_tokens=0": Case(SAMPLE + " max_new_tokens=0", 0, (), None, "gpt"),
     "greedy": Case(SAMPLE + " temperature=0 max_new_tokens=3", 0, (), None, "gpt"),
+    "n too large for memory": Case("sample run={run} n=1000000000000 out={f}/out", 2, ("n=",)),
     "top_k above the vocabulary": Case(SAMPLE + " top_k=100000 max_new_tokens=3", 0, (), None, "gpt"),
 }
 STUDIES = {
     "empty grid": Case("study study={f}/s.yaml", 2, ("seeds",), study(STUDY % "[]")),
     "no arms": Case("study study={f}/s.yaml", 2, ("arms",), study("arms: {}\nseeds: 1\nbudget: {steps: 1}")),
     "a million": Case("study study={f}/s.yaml", 2, ("yes=true",), study(STUDY % "1000000")),
+    "an arm twice": Case("study study={f}/s.yaml", 2, ("twice",), study(STUDY.replace("}", ", a: []}") % 1)),
+    "arms that differ in case": Case(
+        "study study={f}/s.yaml", 2, ("A",), study(STUDY.replace("}", ", A: []}", 1) % 1)
+    ),
     "a seed twice": Case("study study={f}/s.yaml", 2, ("twice",), study(STUDY % "[1, 1]")),
     "unknown metric": Case("study study={f}/s.yaml", 2, ("primary",), study(STUDY % "1" + "primary: fidd\n")),
     "none": Case("study study={f}/s.yaml", 2, ("no such file",)),
 }
-
-
-def _emptied(run: Path) -> None:
-    shutil.rmtree(run)
-    run.mkdir()
-    (run / "model.ckpt").write_bytes(b"PK")
-
-
-def _aged(run: Path) -> None:
-    import os
-
-    for path in run.rglob("*"):
-        os.utime(path, (0, 0))
-
-
-def _flip(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[-3] ^= 1
-    file.write_bytes(content)
-
-
-def _put(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True)
-    file.write_bytes(content)
 
 
 # ---------------------------------------------------------------------- trials
@@ -301,7 +229,8 @@ def answered(case: Case) -> Trial:
         if case.make:
             case.make(folder)
         words = [word.format(f=folder, run=folder / "run") for word in case.words.split(" ")]
-        check(words, case.code, case.said, folder)
+        more = {key: value.format(f=folder) for key, value in case.environment}
+        check(words, case.code, case.said, folder, case.before, more)
         assert case.code == 0 or not (folder / "new").exists(), "a run was left behind"
 
     return trial
@@ -321,10 +250,73 @@ def listed(words: list[str], code: int, *said: str, family: str | None = None) -
     return trial
 
 
-def check(words: list[str], code: int, said: tuple[str, ...], folder: Path) -> None:
+def vanishing(folder: Path) -> None:
+    """The pictures go while a model trains on them: it has packed them, and misses them when it resumes."""
+    pictures()(folder)
+    words = IMAGES.replace("budget.steps=1", "budget.steps=3").format(f=folder).split(" ")
+    check(words, 0, (), folder, ("remove_at_step", 2, str(folder / "pictures")))
+    check(["train", f"resume={folder / 'new'}", "budget.steps=5"], 4, ("pictures is missing",), folder)
+
+
+def changing(folder: Path) -> None:
+    """One picture is another by the time that the training goes on."""
+    pictures()(folder)
+    check(IMAGES.format(f=folder).split(" "), 0, (), folder)
+    picture("RGB").save(folder / "pictures" / "07.png")
+    more = ["train", f"resume={folder / 'new'}", "budget.steps=2"]
+    check(more, 4, ("accept_new_data=true",), folder)
+    check([*more, "accept_new_data=true"], 0, (), folder)
+
+
+def members(folder: Path) -> None:
+    """One member diverges, one is killed, one finishes, whose folder is deleted then."""
+    words = [word for word in TINY.split(" ") if not word.startswith("paths.")]
+    arms = {"diverging": [*words, "optim.lr=1e30"], "killed": words, "fine": words}
+    declared = {"arms": arms, "seeds": 1, "budget": {"steps": 6}, "evaluate": {"n": 8, "metrics": ["cost"]}}
+    (folder / "s.yaml").write_text(json.dumps(declared))
+    command = ["study", f"study={folder / 's.yaml'}"]
+    running = Process(command, (), {"GENKIT_RUNS_DIR": str(folder)})
+    _kill_member(folder / "s", 1, running)
+    answer = running.wait()
+    assert "2 of 3 runs failed" in answer.out, answer
+    assert "Traceback" not in answer.err, answer
+    assert _reasons(folder / "s") == {"diverging": "diverged", "killed": "killed", "fine": "finished"}
+    shutil.rmtree(folder / "s" / "fine-0")
+    check(["report", f"study={folder / 's'}"], 0, (), folder)
+    told = next((folder / "s").rglob("report.html")).read_text()
+    assert "its folder was deleted" in told
+    assert "killed" in told
+
+
+def _kill_member(study: Path, number: int, running: Process) -> None:
+    """End a member's process as soon as it is there."""
+    ends = time.monotonic() + TIMEOUT
+    while running.is_alive and time.monotonic() < ends:
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if file.read_bytes().split(b"\0")[-4:-1] == [b"member", os.fsencode(study), b"%d" % number]:
+                    return os.kill(int(file.parent.name), signal.SIGKILL)
+        time.sleep(0.05)
+    raise AssertionError("the member was not there")
+
+
+def _reasons(study: Path) -> dict[str, str]:
+    """The status of each arm in a study's table."""
+    rows = [json.loads(line) for line in (study / "rows.jsonl").read_text().splitlines()]
+    return {row["arm"]: row["status"] for row in rows}
+
+
+def check(
+    words: list[str],
+    code: int,
+    said: tuple[str, ...],
+    folder: Path,
+    before: tuple[object, ...] = (),
+    more: Mapping[str, str] | None = None,
+) -> None:
     """Run a command and look at its answer."""
     environment = {"GENKIT_RUNS_DIR": str(folder), "API_KEY": SECRET, "CUDA_VISIBLE_DEVICES": ""}
-    answer = Process(words, (), environment).wait(TIMEOUT)
+    answer = Process(words, before, {**environment, **(more or {})}).wait(TIMEOUT)
     assert answer.code == code, (answer.code, answer.err[-600:])
     assert "Traceback" not in answer.err, answer.err
     assert SECRET not in answer.out + answer.err
@@ -356,6 +348,9 @@ TRIALS: dict[str, Trial] = {
         if words and name != "unknown"
     },
     **{f"{group}: {name}": answered(case) for group, cases in GROUPS.items() for name, case in cases.items()},
+    "image data: pictures vanish during a training": vanishing,
+    "image data: a picture changes": changing,
+    "study: members that diverge, are killed, are deleted": members,
     "run folder: two processes on one name": starting.together(0),
     "run folder: a full disk": storing.ROW.trials["ENOSPC checkpoint first"],
     "run folder: a full disk under the log": storing.ROW.trials["ENOSPC log first"],

@@ -266,3 +266,21 @@ def test_keys_that_do_not_fit_are_counted_and_listed():
     assert "1 missing (weight)" in said
     assert "7 unexpected (x0, x1, x2, x3, x4)" in said
     assert "1 of another shape (bias)" in said
+
+
+@pytest.mark.parametrize(
+    "wrap", [torch.compile, torch.optim.swa_utils.AveragedModel, "module._orig_mod.", "x."]
+)
+def test_names_that_a_wrapper_has_lengthened(wrap):
+    plain, other = torch.nn.Sequential(torch.nn.Linear(2, 3)), torch.nn.Sequential(torch.nn.Linear(2, 3))
+    if isinstance(wrap, str):
+        state = {wrap + name: tensor for name, tensor in plain.state_dict().items()}
+    else:
+        state = wrap(plain).state_dict()
+        assert set(state) != set(plain.state_dict())
+    if wrap == "x.":
+        with pytest.raises(CheckpointError, match="2 missing"):
+            checkpoints.restore_module(other, state)
+        return
+    checkpoints.restore_module(other, state)
+    assert torch.equal(other[0].weight, plain[0].weight)
