@@ -43,6 +43,8 @@ def render(figure: Figure) -> tuple[bytes, bytes]:
     svg, png = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a name may hold characters that the measuring font lacks
+        figure.draw_without_rendering()  # lays it out
+        figure.set_layout_engine("none")  # once, not anew for each format
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=150, facecolor="white", metadata={"Software": None})
     return svg.getvalue(), png.getvalue()

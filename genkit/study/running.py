@@ -1,4 +1,4 @@
-"""Running a study: what is missing is started through a launcher of Hydra, one process a member.
+"""Running a study: what is missing is started, one process a member, here or through a launcher of Hydra.
 
 A launcher sweeps one integer, the member's number.  Each job starts a process on that member's frozen
 configuration, waits, writes down how it ended, and never raises: one member's failure is not the others'.
@@ -66,15 +66,22 @@ def _launch(
     launcher: Sequence[str],
     program: Sequence[str],
 ) -> None:
-    """One sweep over the numbers of members."""
+    """One job a member: one after another in this process, or a sweep of Hydra's over their numbers."""
+    how: dict[str, Any] = {
+        "folder": str(plan.folder.absolute()),
+        "paths": dict(paths),
+        "program": list(program),
+    }
+    if not launcher:  # what Hydra's basic launcher does, less a composition for each member
+        for member in missing:
+            _job(member.number, **how)
+        return
     numbers = ",".join(str(member.number) for member in missing)
     place = plan.folder / ".sweep"
     with config.one_line_errors(), config.hydra_session() as hydra:
         hydra.multirun(
             config_name="member",
-            task_function=partial(
-                _job, folder=str(plan.folder.absolute()), paths=dict(paths), program=list(program)
-            ),
+            task_function=partial(_swept, **how),
             overrides=[
                 *launcher,
                 f"member={numbers}",
@@ -85,9 +92,13 @@ def _launch(
     shutil.rmtree(place, ignore_errors=True)
 
 
-def _job(cfg: Any, *, folder: str, paths: Mapping[str, str], program: Sequence[str]) -> int:
+def _swept(cfg: Any, **how: Any) -> int:
     """One job of the sweep; a launcher may call it in another process or on another machine."""
-    number = int(cfg.member)
+    return _job(int(cfg.member), **how)
+
+
+def _job(number: int, *, folder: str, paths: Mapping[str, str], program: Sequence[str]) -> int:
+    """Run one member to its end."""
     listed = json.loads((Path(folder) / "members.json").read_text(encoding="utf-8"))
     name = next(m["name"] for m in listed if m["number"] == number)
     console.print(f"[{number + 1}/{len(listed)}] {name}", highlight=False, markup=False)
