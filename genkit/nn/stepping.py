@@ -186,10 +186,13 @@ def _matrix(layer: nn.Module, precision: str) -> tuple[Tensor, Tensor | None]:
 def _blocked(weight: Tensor, rows: int) -> Tensor | None:
     """A matrix in oneDNN's blocked layout, which its products would otherwise make anew at each call.
 
-    None off the CPU, and for one row in float32, which reads a plain matrix as fast.
+    None off the CPU, for one row in float32, which reads a plain matrix as fast, and for bfloat16 on a CPU
+    without instructions for it (AVX2 alone).
     """
     if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return None
     if rows == 1 and weight.dtype == torch.float32:
+        return None
+    if weight.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return None
     return torch.ops.mkldnn._reorder_linear_weight(weight, rows)
