@@ -102,6 +102,9 @@ def make_norm(config: TransformerConfig) -> nn.Module:
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding: the two halves of each head are the real and imaginary parts (RoFormer, eq. 34)."""
+    if torch.compiler.is_compiling():  # which fuses the plain formula, and fails at outputs that are views
+        real, imaginary = x.chunk(2, dim=-1)
+        return torch.cat((real * cos - imaginary * sin, real * sin + imaginary * cos), dim=-1)
     return _Rotation.apply(x, cos, sin)
 
 

@@ -1,5 +1,7 @@
 """The transformer against transformers' GPT-2, and its cache against reading everything anew."""
 
+import shutil
+
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -163,3 +165,22 @@ def test_rotary_scores_depend_on_distance_alone():
 
     assert score(5, 2) == pytest.approx(score(12, 9), abs=1e-5)
     assert score(5, 2) != pytest.approx(score(5, 3), abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_network_computes_the_same_whatever_the_batch():
+    torch.manual_seed(0)
+    blocks = {"norm": "rms", "activation": "relu2", "positions": "rotary", "qk_norm": True}
+    network = Transformer(TransformerConfig(**{**SIZES, "n_layer": 1}, **blocks))
+    batches = [torch.randint(0, 37, (rows, 16)) for rows in (8, 32, 5)]  # training, validation, its last
+    plain = [network(batch) for batch in batches]
+    gradients = torch.autograd.grad(plain[0].sum(), list(network.parameters()))
+    network.compile()
+    for batch, expected in zip(batches, plain, strict=True):
+        found = network(batch)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        if batch is batches[0]:
+            again = torch.autograd.grad(found.sum(), list(network.parameters()))
+    for one, other in zip(again, gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
