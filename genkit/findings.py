@@ -171,6 +171,13 @@ RULES = (
         *("discriminator_constant", ERROR, "discriminator_spread", False, 1e-3),
         "The discriminator says the same of everything: change the seed, or lower optim.discriminator.lr.",
     ),
+    # A critic whose slope is at most 1 tells pictures of 64×64×3 in [-1, 1] apart by 222 at most, and a
+    # probability is 0 or 1 in float32 long before.
+    Rule(
+        *("discriminator_exploded", ERROR, "discriminator_spread", True, 1_000),
+        "The discriminator's outputs are so far apart that no gradient is left of them: lower optim.lr, or"
+        " set model.r1 or model.spectral_norm.",
+    ),
     # ------------------------------------------------------------------ samples
     Rule(
         *("collapsed", ERROR, "diversity", False, 0.25),

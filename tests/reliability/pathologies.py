@@ -56,7 +56,7 @@ TEXTS = {
 EVERY = {  # what can befall any family
     "learning rate × 1000": {
         "gpt": Broken("learned_nothing", ("optim.lr=3",)),
-        "dcgan": Broken("collapsed or discriminator_saturated", ("optim.lr=1",)),
+        "dcgan": Broken("collapsed or discriminator_saturated or discriminator_exploded", ("optim.lr=1",)),
         "vae": Broken("not_finite", ("optim.lr=3",), exit_code=5),
     },
     "optimiser of other parameters": dict.fromkeys(SMALL, Broken("standing_still", how="foreign_optimiser")),
