@@ -20,6 +20,10 @@ from genkit.nn.lora import dense
 from genkit.nn.transformer import Block, KVCache, Transformer, activate, rotate
 
 PRECISIONS = ("float32", "bfloat16", "int8")
+ROUNDED = (
+    "rounded"  # to bfloat16, and multiplied in float32: for processors without instructions for bfloat16
+)
+WIDE = ("float32", ROUNDED)  # whose products are of float32
 FUSED = {"gelu": "none", "gelu_tanh": "tanh"}  # our activations, and what oneDNN calls them
 Map = Callable[[Tensor], Tensor]  # (B, in) to (B, out)
 Added = Callable[[Tensor, Tensor], Tensor]  # (B, in) and a stream (B, out) to their sum behind the matrix
@@ -32,14 +36,17 @@ class Stepper:
         network: its weights are taken as they are now; later changes are not seen.
         cache: as the network filled it; each step adds a token to every row.
         precision: of the matrices and of what is multiplied with them, one of `PRECISIONS`.  Sums, norms,
-            the cache and what the network reads at once stay in float32.
+            the cache and what the network reads at once stay in float32; on a CPU without instructions for
+            bfloat16 (AVX2 alone) only the matrices are rounded to it.
     """
 
     def __init__(self, network: Transformer, cache: KVCache, precision: str = "float32") -> None:
         rows = cache.keys.shape[1]
+        if precision == "bfloat16" and not _multiplies_bfloat16(cache.keys.device):
+            precision = ROUNDED
         self._cache = cache
         self._attention = _Attention(network, cache)
-        self._inner = torch.float32 if precision == "float32" else torch.bfloat16
+        self._inner = torch.float32 if precision in WIDE else torch.bfloat16
         self._norm, self._head = _norm(network.norm), _product(network.head, rows, precision)
         self._layers = []
         for block in network.blocks:
@@ -123,6 +130,12 @@ class _Attention:
         return qk if self._rotary is None else rotate(qk, *self._rotary)
 
 
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type != "cpu":
+        return True
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def _norm(norm: nn.Module) -> Map:
     """The normalisation as a function."""
     if isinstance(norm, nn.LayerNorm):
@@ -132,7 +145,7 @@ def _norm(norm: nn.Module) -> Map:
 
 
 def _product(layer: nn.Module, rows: int, precision: str) -> Map:
-    """The linear layer for inputs of `rows` rows; in and out are bfloat16 unless the precision is float32.
+    """The linear layer for inputs of `rows` rows; in and out are bfloat16 unless the precision is of `WIDE`.
 
     int8 has a scale for each output (symmetric, rounded to the nearest), and sums in float32.
     """
@@ -166,9 +179,9 @@ def _activated(layer: nn.Module, rows: int, precision: str, activation: str) -> 
 def _added(layer: nn.Module, rows: int, precision: str) -> Added:
     """The linear layer, its output added to a float32 stream, in one pass where a kernel has both."""
     weight, bias = _matrix(layer, precision)
-    if precision == "float32" and (blocked := _blocked(weight, rows)) is not None:
+    if precision in WIDE and (blocked := _blocked(weight, rows)) is not None:
         return lambda x, stream: torch.ops.mkldnn._linear_pointwise.binary(x, stream, blocked, bias, "add")
-    if precision == "float32" and bias is None:
+    if precision in WIDE and bias is None:
         transposed = weight.t().contiguous()
         return lambda x, stream: torch.addmm(stream, x, transposed)
     product = _product(layer, rows, precision)
@@ -178,7 +191,9 @@ def _added(layer: nn.Module, rows: int, precision: str) -> Added:
 def _matrix(layer: nn.Module, precision: str) -> tuple[Tensor, Tensor | None]:
     """Weight and bias; those of int8 products are rounded by themselves, after float32."""
     weight, bias = dense(layer)
-    inner = torch.float32 if precision == "float32" else torch.bfloat16
+    inner = torch.float32 if precision in WIDE else torch.bfloat16
+    if precision == ROUNDED:
+        weight = weight.bfloat16()
     weight = weight.float() if precision == "int8" else weight.to(inner)
     return weight, None if bias is None else bias.to(inner)
 
@@ -186,13 +201,10 @@ def _matrix(layer: nn.Module, precision: str) -> tuple[Tensor, Tensor | None]:
 def _blocked(weight: Tensor, rows: int) -> Tensor | None:
     """A matrix in oneDNN's blocked layout, which its products would otherwise make anew at each call.
 
-    None off the CPU, for one row in float32, which reads a plain matrix as fast, and for bfloat16 on a CPU
-    without instructions for it (AVX2 alone).
+    None off the CPU, and for one row in float32, which reads a plain matrix as fast.
     """
     if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return None
     if rows == 1 and weight.dtype == torch.float32:
-        return None
-    if weight.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return None
     return torch.ops.mkldnn._reorder_linear_weight(weight, rows)

@@ -7,7 +7,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from genkit.decoding import decode, read_prompts
-from genkit.nn.stepping import Stepper
+from genkit.nn.stepping import ROUNDED, Stepper
 from genkit.nn.transformer import KVCache, Transformer, TransformerConfig, rotate
 
 SIZES = {"vocab_size": 37, "block_size": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
@@ -97,7 +97,7 @@ def test_steps_equal_reading_anew(blocks, lengths):
             torch.testing.assert_close(logits[b], expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.02), ("int8", 0.02)])
+@pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.02), (ROUNDED, 0.02), ("int8", 0.02)])
 @pytest.mark.parametrize("rows", [1, 3])
 @torch.no_grad()
 def test_narrow_weights_stay_close(precision, tolerance, rows):
