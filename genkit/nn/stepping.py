@@ -20,9 +20,8 @@ from genkit.nn.lora import dense
 from genkit.nn.transformer import Block, KVCache, Transformer, activate, rotate
 
 PRECISIONS = ("float32", "bfloat16", "int8")
-ROUNDED = (
-    "rounded"  # to bfloat16, and multiplied in float32: for processors without instructions for bfloat16
-)
+# Matrices rounded to bfloat16 and multiplied in float32, for processors without instructions for bfloat16.
+ROUNDED = "rounded"
 WIDE = ("float32", ROUNDED)  # whose products are of float32
 FUSED = {"gelu": "none", "gelu_tanh": "tanh"}  # our activations, and what oneDNN calls them
 Map = Callable[[Tensor], Tensor]  # (B, in) to (B, out)

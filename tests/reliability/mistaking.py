@@ -122,7 +122,7 @@ FOLDERS = {
     "another case": Case(
         ONE_STEP.replace("name=new", "name=RUN"),
         2,
-        ("run",),
+        ("another name=",),
         lambda f: shutil.copytree(trained("vae"), f / "run"),
     ),
     "no TMPDIR": Case(ONE_STEP, 0, environment=(("TMPDIR", "{f}/none"),)),
@@ -202,7 +202,7 @@ WRITINGS = {
     "n=0": Case("sample run={run} n=0", 0, ("0 samples",)),
     "max_new_tokens=0": Case(SAMPLE + " max_new_tokens=0", 0, (), None, "gpt"),
     "greedy": Case(SAMPLE + " temperature=0 max_new_tokens=3", 0, (), None, "gpt"),
-    "n too large for memory": Case("sample run={run} n=1000000000000 out={f}/out", 2, ("n=",)),
+    "n too large": Case("sample run={run} n=1000000000000 out={f}/out", 2, ("nearest: n=1000000",)),
     "top_k above the vocabulary": Case(SAMPLE + " top_k=100000 max_new_tokens=3", 0, (), None, "gpt"),
 }
 STUDIES = {
@@ -211,7 +211,7 @@ STUDIES = {
     "a million": Case("study study={f}/s.yaml", 2, ("yes=true",), study(STUDY % "1000000")),
     "an arm twice": Case("study study={f}/s.yaml", 2, ("twice",), study(STUDY.replace("}", ", a: []}") % 1)),
     "arms that differ in case": Case(
-        "study study={f}/s.yaml", 2, ("A",), study(STUDY.replace("}", ", A: []}", 1) % 1)
+        "study study={f}/s.yaml", 2, ("differ in case",), study(STUDY.replace("}", ", A: []}", 1) % 1)
     ),
     "a seed twice": Case("study study={f}/s.yaml", 2, ("twice",), study(STUDY % "[1, 1]")),
     "unknown metric": Case("study study={f}/s.yaml", 2, ("primary",), study(STUDY % "1" + "primary: fidd\n")),
@@ -280,7 +280,7 @@ def members(folder: Path) -> None:
     answer = running.wait()
     assert "2 of 3 runs failed" in answer.out, answer
     assert "Traceback" not in answer.err, answer
-    assert _reasons(folder / "s") == {"diverging": "diverged", "killed": "killed", "fine": "finished"}
+    assert _statuses(folder / "s") == {"diverging": "diverged", "killed": "killed", "fine": "finished"}
     shutil.rmtree(folder / "s" / "fine-0")
     check(["report", f"study={folder / 's'}"], 0, (), folder)
     told = next((folder / "s").rglob("report.html")).read_text()
@@ -300,7 +300,7 @@ def _kill_member(study: Path, number: int, running: Process) -> None:
     raise AssertionError("the member was not there")
 
 
-def _reasons(study: Path) -> dict[str, str]:
+def _statuses(study: Path) -> dict[str, str]:
     """The status of each arm in a study's table."""
     rows = [json.loads(line) for line in (study / "rows.jsonl").read_text().splitlines()]
     return {row["arm"]: row["status"] for row in rows}

@@ -53,11 +53,9 @@ def test_what_a_model_does_not_report_is_not_judged():
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_every_rule_of_the_table_fires_on_its_side_alone(rule):
     wrong, right = (1e6, -1e6) if rule.above else (-1e6, 1e6)
-    for other in RULES:
-        if (
-            other.measure == rule.measure and other.above != rule.above
-        ):  # bad on both sides: good between them
-            right = (rule.threshold + other.threshold) / 2
+    opposite = [other for other in RULES if other.measure == rule.measure and other.above != rule.above]
+    if opposite:  # bad on both sides: good between them
+        right = (rule.threshold + opposite[0].threshold) / 2
 
     def codes(value):
         return [f.code for f in judge(history(*[value] * 5, measure=rule.measure.replace("*", "x")))]
