@@ -125,9 +125,12 @@ def _callbacks(
     own = cfg["callbacks"]
     made: list[Callback] = []
     known = [f"val/{name}" for name in module.units]
-    if (metric := sampled_metric(cfg["model"].get("select"))) and own["metrics"]["n"]:
+    select = cfg["model"].get("select")
+    if (metric := sampled_metric(select)) and own["metrics"]["n"]:
         made.append(SampledMetric(metric, data.dataset, own["metrics"]["n"], own["metrics"]["extractor"]))
         known.append(f"val/{metric}")
+    if select and select not in known and not metric:
+        raise ConfigError(f"model.select={select} is not validated.{nearest(select, known)}")
     health = Health(run, checkpoint.step if checkpoint else 0, console, known_examples(data.dataset))
     made += [
         watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
@@ -146,7 +149,7 @@ def _callbacks(
         run,
         every=own["checkpoint"]["every"],
         keep=own["checkpoint"]["keep"],
-        select=cfg["model"].get("select"),
+        select=select,
         about=_about(cfg, data.dataset, module),
         start=checkpoint,
         counting=counting,

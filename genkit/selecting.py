@@ -10,6 +10,7 @@ from genkit.core.errors import ConfigError
 from genkit.core.module import GenerativeModule
 from genkit.data.dataset import Dataset
 from genkit.data.real import pictures, real_pictures, spaced, unchanged
+from genkit.data.splits import FEWEST
 from genkit.metrics.extractors import Extractor, extractor, suggested
 from genkit.metrics.features import Features, collect
 from genkit.metrics.images import METRICS, image_measures
@@ -65,5 +66,11 @@ class SampledMetric(Callback):
             made = extractor(self.name)
             examples = unchanged(self.dataset.split("validation"))
             rows = spaced(len(examples), self.n)
+            if len(rows) < FEWEST:
+                raise ConfigError(
+                    f"model.select=val/{self.metric} needs {FEWEST} validation images, and"
+                    f" {self.dataset.name} has {len(rows)}; set data.validation={FEWEST}, or keep the last"
+                    " checkpoint by model.select=null."
+                )
             self._made = made, collect(made, real_pictures(self.dataset.spec, examples, rows))
         return self._made

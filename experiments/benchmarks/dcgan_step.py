@@ -30,7 +30,8 @@ WARM_UP = 2
 
 
 def of_genkit(data_dir: str, steps: int, threads: int, clock: str, used: list[float]) -> float:
-    words = ["model=dcgan", "data=mnist", "data.size=64", "model.width=64", "batch_size=64"]
+    words = ["model=dcgan", "model.width=64", "data=mnist", "data.split=peer", "data.size=64"]
+    words.append("batch_size=64")
     step = training_step([*words, f"paths.data_dir={data_dir}"], steps, threads, clock, WARM_UP)
     print(f"  {step.flops / 1e9:.0f} GFLOP, {step.utilisation:.0%} of {step.ceiling / 1e9:.0f} GFLOP/s")
     used.append(step.utilisation)

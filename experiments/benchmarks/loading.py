@@ -54,7 +54,9 @@ def data_group(*words: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def ours(data_dir: str) -> Callable[[], int]:
-    data, paths = data_group("data=mnist", "data.download=false", f"paths.data_dir={data_dir}")
+    data, paths = data_group(
+        "data=mnist", "data.split=peer", "data.download=false", f"paths.data_dir={data_dir}"
+    )
     examples = open_dataset(data, paths, View("arrays")).split("train")
     gather = Gather(examples, torch.device("cpu"))
 

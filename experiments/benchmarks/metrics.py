@@ -38,7 +38,7 @@ BATCH = 256
 
 def pictures(part: str, n: int) -> Tensor:
     """n of MNIST, uint8 (n, 1, 28, 28)."""
-    cfg = config.compose("train", ["model=vae_mlp", "data=mnist"])
+    cfg = config.compose("train", ["model=vae_mlp", "data=mnist", "data.split=peer"])
     examples = open_dataset(cfg["data"], cfg["paths"], View("arrays", (28,))).split(part)
     images, _, _ = examples.gather(torch.arange(n).numpy())
     return torch.from_numpy(images).view(-1, 1, 28, 28)

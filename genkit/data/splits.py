@@ -15,6 +15,7 @@ from genkit.core.errors import ConfigError, DataError
 
 PROTOCOLS = ("peer", "three")
 SHARE = 0.05  # validation and test each, of a source without parts
+FEWEST = 4  # examples that a distance between two samples takes (KID), where a fifth of the source has them
 
 PARTS = {
     "train": ("train", "training"),
@@ -54,7 +55,7 @@ def divide(
     if len(rows) < 10:
         raise DataError(f"{len(rows)} usable examples are too few to train and validate; give at least 10.")
     if part is None:
-        share = max(1, round(SHARE * len(rows)))
+        share = max(1, round(SHARE * len(rows)), min(FEWEST, len(rows) // 5))
         train, rest = hold_out(rows, labels, 2 * share)
         if split == "peer":
             parts = {"train": train, "validation": rest, "test": rest}

@@ -10,6 +10,7 @@ budget: {steps: 500}        # one number in one unit: steps, examples, seconds o
 primary: fid                # the metric of the verdict
 evaluate: {n: 1000}         # settings of `genkit evaluate`
 search: …                   # of every arm, before its seeds run; see genkit.study.space
+selected_on_test: false     # true: what selects may be what the study reports, and each number says so
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ from genkit.naming import KNOWN
 from genkit.study.metrics import check_primary
 from genkit.study.space import Search, check_search
 
-KEYS = ("name", "question", "arms", "common", "seeds", "budget", "primary", "evaluate", "search")
+KEYS = (
+    *("name", "question", "arms", "common", "seeds", "budget", "primary", "evaluate", "search"),
+    "selected_on_test",
+)
 UNITS = ("steps", "examples", "seconds", "flops")
 EVALUATE = (
     *("n", "seed", "split", "extractor", "metrics", "weights", "importance_samples", "stride"),
@@ -54,6 +58,7 @@ class Declaration:
         primary: the metric of the verdict; None: the usual ones are tried.
         evaluate: settings of the evaluation of every member.
         search: what is tried for each arm before its seeds run; None: nothing.
+        selected_on_test: whether checkpoints and trials may be chosen on the examples that are reported.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Declaration:
     primary: str | None
     evaluate: Mapping[str, Any]
     search: Search | None = None
+    selected_on_test: bool = False
 
     @property
     def size(self) -> int:
@@ -81,6 +87,7 @@ class Declaration:
             "primary": self.primary,
             "evaluate": dict(self.evaluate),
             **({"search": self.search.to_dict()} if self.search else {}),
+            **({"selected_on_test": True} if self.selected_on_test else {}),
         }
 
 
@@ -132,10 +139,11 @@ def _change(plain: dict[str, Any], key: str, text: str) -> None:
         plain["budget"] = {name: value}
     elif group == "evaluate" and name:
         plain["evaluate"] = {**(plain.get("evaluate") or {}), name: value}
-    elif key in ("seeds", "name", "primary"):
+    elif key in ("seeds", "name", "primary", "selected_on_test"):
         plain[key] = value
     else:
-        known = ["study", "seeds", "name", "primary", *(f"budget.{unit}" for unit in UNITS), "dry", "yes"]
+        known = ["study", "seeds", "name", "primary", "selected_on_test", "dry", "yes"]
+        known += [f"budget.{unit}" for unit in UNITS]
         raise ConfigError(f"study takes no {key}=.{nearest(key, known)}")
 
 
@@ -162,6 +170,9 @@ def check(plain: Mapping[str, Any], where: str) -> Declaration:
     primary = None if plain.get("primary") is None else str(plain["primary"])
     if primary is not None:
         check_primary(primary, evaluate.get("metrics"))
+    on_test = plain.get("selected_on_test", False)
+    if not isinstance(on_test, bool):
+        raise ConfigError(f"{where}: selected_on_test={on_test} is neither true nor false.")
     search = None
     if plain.get("search") is not None:
         search = check_search(plain["search"], list(arms), seeds, where)
@@ -182,6 +193,7 @@ def check(plain: Mapping[str, Any], where: str) -> Declaration:
         primary=primary,
         evaluate=evaluate,
         search=search,
+        selected_on_test=on_test,
     )
 
 

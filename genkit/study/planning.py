@@ -11,7 +11,7 @@ from genkit.core.errors import ConfigError, GenkitError
 from genkit.study.declaring import MAX_MEMBERS, Declaration
 from genkit.study.folder import DECLARATION, Plan, Planned, load_plan
 from genkit.study.metrics import check_primary
-from genkit.study.samedata import check_same_data, check_three_parts
+from genkit.study.samedata import check_same_data, check_three_parts, chooses_checkpoints
 
 
 def open_study(declaration: Declaration, paths: Mapping[str, str], *, yes: bool = False) -> Plan:
@@ -114,8 +114,10 @@ def _compose(
     dataset = check_same_data(arms, paths)
     if declaration.primary is not None:
         check_primary(declaration.primary, declaration.evaluate.get("metrics"), dataset.spec.is_text)
+    chooses = "a search" if declaration.search else chooses_checkpoints(arms, declaration.evaluate)
+    if chooses and not declaration.selected_on_test:
+        check_three_parts(dataset, chooses)
     if declaration.search is not None:
-        check_three_parts(dataset)
         for arm in arms:
             for word in declaration.search.corners(arm):
                 _compose_arm(declaration, arm, paths, word)

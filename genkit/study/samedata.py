@@ -61,8 +61,11 @@ def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, s
     return first[2]
 
 
-def check_three_parts(dataset: Dataset) -> None:
+def check_three_parts(dataset: Dataset, who: str) -> None:
     """See that what is chosen on the validation part is not reported on the same examples.
+
+    Args:
+        who: what chooses: "a search".
 
     Raises:
         ConfigError: validation and test are one part.
@@ -71,6 +74,21 @@ def check_three_parts(dataset: Dataset) -> None:
 
     if same(dataset.split("validation"), dataset.split("test")):
         raise ConfigError(
-            f"data={dataset.name} has one part for validation and test, so a search would choose by what the"
-            " study reports; give it three (data.validation=5000, or data.split=three)."
+            f"data={dataset.name} has one part for validation and test, so {who} would choose by what the"
+            " study reports; give it three (data.split=three), or say selected_on_test=true."
         )
+
+
+def chooses_checkpoints(arms: Mapping[str, Mapping[str, Any]], evaluate: Mapping[str, Any]) -> str | None:
+    """What chooses the checkpoints that a study reports on test, by the validation part; None: nothing does.
+
+    Args:
+        arms: the composed configuration of each.
+        evaluate: the study's settings of its evaluation.
+    """
+    asked = evaluate.get("checkpoint") or "best"
+    names = asked.split(",") if isinstance(asked, str) else list(asked)
+    if evaluate.get("split", "test") != "test" or "best" not in names:
+        return None
+    arm = next((arm for arm, cfg in arms.items() if cfg["model"].get("select")), None)
+    return arm and f"the best checkpoint of arm {arm} (by {arms[arm]['model']['select']})"

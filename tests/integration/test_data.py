@@ -65,7 +65,7 @@ def test_a_gan_on_pictures_of_every_kind(genkit, tmp_path):
     assert code == 0, said
     assert all(name in said for name in broken)
     record = json.loads((tmp_path / "runs" / "a" / "run.json").read_text())
-    assert sum(record["counts"][part] for part in ("train", "validation")) == 60
+    assert sum(record["counts"][part] for part in ("train", "validation", "test")) == 60
     assert genkit("sample", "run=a", "n=4", f"out={tmp_path / 'grid.png'}")[0] == 0
     code, said = genkit("data", "check", *words[2:4], "data.on_bad=skip")
     assert code == 0

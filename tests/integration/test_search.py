@@ -145,7 +145,7 @@ def test_what_no_search_can_be_is_refused(declare, old, new, said):
         ("[0.001, 0.01, 0.1]", "[0.001, -1]", "arm bb: optim.lr"),
         ("[8, 16]", "[8, many]", "arm a: model.hidden"),
         ("primary: fid", "primary: mauve", "primary=mauve is of texts, and the data are images"),
-        ("data=digits", "data=mnist", "one part for validation and test"),
+        ("data=digits", "data=mnist, data.split=peer", "one part for validation and test, so a search"),
     ],
 )
 def test_values_that_no_training_takes_are_refused_before_any_trial(declare, paths, data_dir, old, new, said):

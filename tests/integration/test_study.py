@@ -110,6 +110,19 @@ def test_an_arm_with_other_data_or_a_wrong_word_is_refused(declare, paths, words
         open_study(declare(text), paths)
 
 
+def test_checkpoints_are_not_chosen_on_what_a_study_reports(declare, paths, data_dir):
+    text = STUDY.replace("data=digits", "data=mnist, data.split=peer")
+    with pytest.raises(ConfigError, match=r"the best checkpoint of arm a \(by val/neg_elbo\) would choose"):
+        open_study(declare(text), paths)
+    assert open_study(declare(text, selected_on_test="true"), paths).declaration.selected_on_test
+    for fair in ("{checkpoint: last}", "{split: validation}"):
+        open_study(declare(f"{text}evaluate: {fair}\n", name=f"fair{len(fair)}"), paths)
+    unselecting = text.replace("trainer=cpu", "trainer=cpu, model.select=null")
+    open_study(declare(unselecting, name="unselecting"), paths)
+    with pytest.raises(ConfigError, match="selected_on_test=3 is neither true nor false"):
+        declare(text, selected_on_test="3")
+
+
 def test_pixels_and_images_are_the_same_data(declare, paths):
     text = STUDY.replace(f"bb: {TINY[:-1]}, model.beta=2]", "bb: [model=gpt_pixels]")
     assert len(open_study(declare(text), paths).members) == 6

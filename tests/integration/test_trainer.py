@@ -72,3 +72,12 @@ def test_no_temporary_folder_is_needed(tmp_path, genkit, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
     assert genkit("train", *words("gpt", tmp_path, "run", "budget.steps=1"))[0] == 0
     assert genkit("sample", f"run={tmp_path / 'run'}", "n=1", f"out={tmp_path / 'a.txt'}")[0] == 0
+
+
+def test_a_term_that_selects_must_be_validated(tmp_path, genkit):
+    code, _, err = genkit("train", *words("gpt", tmp_path, "run", "model.select=val/nlll"))
+    assert code == 2
+    assert "model.select=val/nlll is not validated. Did you mean val/nll?" in err
+    assert not (tmp_path / "run").exists()
+    assert genkit("train", *words("gpt", tmp_path, "last", "model.select=null", "budget.steps=2"))[0] == 0
+    assert not (tmp_path / "last" / "checkpoints" / "best").exists()
