@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from genkit import checkpoints
 from genkit.core.batch import Batch
-from genkit.core.module import GenerativeModule
+from genkit.core.module import GenerativeModule, Plan
+from genkit.core.optim import build_optimizer
 from genkit.core.phase import StepNoise, training_only
 from genkit.data.dataset import Examples
 from genkit.evaluation.subject import Found, Subject
@@ -23,6 +26,7 @@ from genkit.sampling import build_module
 
 COUNTED = 4  # examples that operations are counted for; the count is proportional to their number
 DRAWN = 64
+OPERATIONS = "products of matrices, convolutions and attention, of losses, their gradients and the optimiser"
 
 
 def costs(subject: Subject, checkpoint: Path) -> Found:
@@ -33,12 +37,12 @@ def costs(subject: Subject, checkpoint: Path) -> Found:
     saved = checkpoints.load(checkpoint, trainer=True)
     batch_size = int(subject.cfg["batch_size"])
     fresh = build_module(subject.cfg["model"], subject.dataset.spec)
-    per_example = flops_per_example(fresh, subject.dataset.split("train"))
+    a_step = flops_per_step(fresh, subject.dataset.split("train"), batch_size, subject.cfg["optim"])
     found = {
         "parameters": sum(p.numel() for p in subject.module.parameters()),
         "training_steps": saved.step,
         "training_examples": saved.step * batch_size,
-        "training_flops": per_example * batch_size * saved.step,
+        "training_flops": a_step * saved.step,
         "training_seconds": float(saved.trainer["seconds"]),
         "samples_per_second": subject.drawn / subject.seconds,
     }
@@ -51,18 +55,32 @@ def costs(subject: Subject, checkpoint: Path) -> Found:
     about = {
         "trained_on": f"{hardware.get('machine', '?')}, {hardware.get('cores', '?')} cores",
         "drawn_on": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
-        "operations": "matrix products and convolutions, by torch's FlopCounterMode",
+        "operations": OPERATIONS,
     }
     return Found(cost_measures(found, about, subject.drawn), missing=absent)
 
 
-def flops_per_example(module: GenerativeModule, examples: Examples) -> float:
-    """Operations of one training step, every phase by how often it is due, for one example of its batch."""
+def flops_per_step(
+    module: GenerativeModule, examples: Examples, batch_size: int, optim: Mapping[str, Any]
+) -> float:
+    """Operations of one training step, every phase by how often it is due.
+
+    Args:
+        module: of no further use afterwards: its optimisers have moved it.
+        optim: the group `optim`; what an optimiser multiplies does not depend on the size of the batch.
+    """
     data, labels, weight = examples.gather(np.arange(min(COUNTED, len(examples))))
     rows = range(len(data))
     tensors = [None if a is None else torch.from_numpy(a) for a in (labels, weight)]
     batch = module.prepare(Batch(torch.from_numpy(data), rows, *tensors))
-    return sum(flops_per_phase(module, batch)) / len(data)
+    losses, optimisers = 0.0, 0.0
+    for phase, count in zip(module.phases(), flops_per_phase(module, batch), strict=True):
+        losses += count
+        settings = Plan(optim=optim).settings(phase.name)
+        with counting() as counter:  # over the gradients that the loss has left
+            build_optimizer(phase, settings).step()
+        optimisers += counter.get_total_flops() / phase.every
+    return losses / len(data) * batch_size + optimisers
 
 
 def flops_per_phase(module: GenerativeModule, batch: Batch) -> list[float]:
@@ -73,12 +91,51 @@ def flops_per_phase(module: GenerativeModule, batch: Batch) -> list[float]:
     noise.parameters = tuple(p for phase in phases for p in phase.parameters)
     found = []
     for phase in phases:
-        counter = FlopCounterMode(display=False)
-        counter.mod_tracker = _Everywhere()  # type: ignore[assignment]
-        with training_only(phase, phases), counter:
+        with training_only(phase, phases), counting() as counter:
             phase.loss(batch, noise).total.backward()
         found.append(counter.get_total_flops() / phase.every)
     return found
+
+
+def counting() -> FlopCounterMode:
+    """torch's counter, which also counts every fused kernel of attention, by what attention is.
+
+    torch counts some kernels and takes others for nothing, the CPU's among them; and what a kernel computes
+    anew to spare memory is its own affair: the same model costs the same, whatever computes it.
+    """
+    counter = FlopCounterMode(display=False, custom_mapping=_attention())
+    counter.mod_tracker = _Everywhere()  # type: ignore[assignment]
+    return counter
+
+
+def _attention() -> dict[Any, Any]:
+    """The count of every fused attention and its gradient."""
+    found: dict[Any, Any] = {}
+    for kernel in KERNELS:
+        name = f"_scaled_dot_product_{kernel}"
+        found[getattr(torch.ops.aten, name)] = _forward
+        found[getattr(torch.ops.aten, f"{name}_backward")] = _backward
+    return found
+
+
+KERNELS = (
+    "cudnn_attention",
+    "efficient_attention",
+    "flash_attention",
+    "flash_attention_for_cpu",
+    "fused_attention_overrideable",
+)
+Size = tuple[int, ...]
+
+
+def _forward(query: Size, key: Size, value: Size, *args: Any, **rest: Any) -> int:
+    """Two products: of queries with keys, of their weights with values."""
+    return sdpa_flop_count(query, key, value)
+
+
+def _backward(gradient: Size, query: Size, key: Size, value: Size, *args: Any, **rest: Any) -> int:
+    """A gradient of either product by either of its factors."""
+    return 2 * sdpa_flop_count(query, key, value)
 
 
 class _Everywhere(nullcontext[None]):

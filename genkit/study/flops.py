@@ -10,18 +10,18 @@ from genkit.core.errors import ConfigError
 
 
 def steps_within(cfg: Mapping[str, Any], flops: float) -> int:
-    """Whole training steps that cost at most so many operations, all phases of a step together.
+    """Whole training steps that cost at most so many operations, all phases and optimisers of a step together.
 
     Raises:
         ConfigError: not one step does.
     """
     from genkit.data import open_dataset
-    from genkit.evaluation.costs import flops_per_example
+    from genkit.evaluation.costs import flops_per_step
     from genkit.sampling import build_module
 
     dataset = open_dataset(cfg["data"], cfg["paths"], config.view(dict(cfg)))
     module = build_module(cfg["model"], dataset.spec)
-    a_step = flops_per_example(module, dataset.split("train")) * cfg["batch_size"]
+    a_step = flops_per_step(module, dataset.split("train"), cfg["batch_size"], cfg["optim"])
     if a_step > flops:
         raise ConfigError(f"a step takes {a_step:.3g} FLOP, the budget is {flops:.3g}; give at least a step.")
     return int(flops // a_step)
