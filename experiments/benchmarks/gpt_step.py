@@ -26,7 +26,6 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from genkit.core.batch import Batch
@@ -34,6 +33,7 @@ from genkit.core.budget import Budget
 from genkit.core.module import Plan
 from genkit.core.spec import TokenSpec
 from genkit.core.tokens import CharCodec
+from genkit.evaluation.costs import counting
 from genkit.families.gpt import GPT
 
 VOCABULARY = 65
@@ -73,7 +73,7 @@ class Work:
     def flops(self) -> int:
         """Of a forward and a backward pass."""
         network, tokens = self.model().network, next(self.batches(1))
-        with FlopCounterMode(display=False) as counter:
+        with counting() as counter:
             cross_entropy(network(tokens[:, :-1]), tokens).backward()
         return counter.get_total_flops()
 

@@ -15,13 +15,13 @@ CHILD = """
 import json, statistics, sys, time
 import genkit, torch
 from pytorch_lightning.callbacks import Callback
-from torch.utils.flop_counter import FlopCounterMode
+from genkit.evaluation.costs import counting
 
 CLOCK, WARM_UP, STEPS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 now = getattr(time, CLOCK)
 
 class Clock(Callback):
-    times, counter = [], FlopCounterMode(display=False)
+    times, counter = [], counting()
     def on_train_batch_start(self, *rest):
         if len(self.times) == WARM_UP + STEPS + 1:  # one more, which is counted and not timed
             self.counter.__enter__()
