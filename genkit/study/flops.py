@@ -10,7 +10,7 @@ from genkit.core.errors import ConfigError
 
 
 def steps_within(cfg: Mapping[str, Any], flops: float) -> int:
-    """Whole training steps that cost at most so many operations, all phases and optimisers of a step together.
+    """Whole training steps that cost at most so many operations, all phases and optimisers together.
 
     Raises:
         ConfigError: not one step does.

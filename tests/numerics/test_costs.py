@@ -48,7 +48,7 @@ def test_every_kernel_of_attention_is_counted():
 
 
 def test_what_the_optimiser_multiplies_is_counted():
-    """Muon's five iterations on an (m, n) matrix, m ≤ n, take 5 (4 m² n + 2 m³); Adam multiplies no matrices."""
+    """Five iterations on an (m, n) matrix, m ≤ n, take 5 (4 m² n + 2 m³); Adam multiplies no matrices."""
     spec = TokenSpec(CharCodec.of("abcdefgh"))
     sizes = {**SIZES, "n_layer": 2, "n_embd": 32, "block_size": 16}
     examples = TokenWindows(np.arange(200, dtype=np.uint8) % 8, 16, moving=True)
