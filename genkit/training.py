@@ -32,6 +32,7 @@ from genkit.core.noise import mix
 from genkit.core.processor import prepare_processor
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
+from genkit.data.packing import written_down
 from genkit.runs import Run
 from genkit.sampling import build_module, check_size
 
@@ -289,6 +290,7 @@ def _describe(run: Run, cfg: Mapping[str, Any], module: GenerativeModule, datase
         units=dict(module.units),
         options=[option.to_dict() for option in module.options],
         fingerprint=dataset.fingerprint,
+        packed=written_down(dataset.packs),
         protocol=dataset.protocol,
         counts=dataset.counts,
         spec_sha256=hashlib.sha256(spec.encode()).hexdigest(),

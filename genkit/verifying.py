@@ -18,6 +18,7 @@ from genkit.config.rules import leaves
 from genkit.core.errors import CheckpointError, GenkitError
 from genkit.core.options import Option
 from genkit.core.plain import find_links, parse_json, read_text
+from genkit.data.packing import changed
 
 # Names that pickles go by, whatever is in them.
 PICKLES = (".pt", ".pth", ".pt2", ".ckpt", ".pkl", ".pickle", ".bin", ".joblib")
@@ -40,8 +41,11 @@ class Verdict:
     size: int = 0
 
 
-def verify(folder: Path) -> Verdict:
-    """Check everything that a run folder holds.
+def verify(folder: Path, cache_dir: str | None = None) -> Verdict:
+    """Check everything that a run folder holds, and the packed data that it was trained on.
+
+    Args:
+        cache_dir: where data is packed; None: it is left out.
 
     A folder with links, pipes or devices is not looked at any further.
     """
@@ -59,6 +63,8 @@ def verify(folder: Path) -> Verdict:
     for step in found.steps:
         found.wrong += _checkpoint(place / f"step-{step}", folder, cfg)
     found.wrong += [*_pointers(place, found.steps), *_data(place, found.steps, record), *_reports(folder)]
+    if cache_dir is not None:
+        found.wrong += changed(record.get("packed", {}), cache_dir)
     return found
 
 

@@ -136,8 +136,9 @@ IMAGE_WORDS = """\
   factor=2                  upscale: side of the blocks whose means are known
   steps=9 path=spherical label=   interpolate: spherical | linear, of a class"""
 VERIFY_WORDS = """\
-  run=RUN     hashes of all files against the manifests, links, pickles, the configuration, tokeniser, data,
-              pointers, findings; no model is loaded. Exit code 0: sound; 3: what is wrong is listed"""
+  run=RUN     hashes of all files against the manifests, links, pickles, the configuration, tokeniser, data
+              (packed arrays, too), pointers, findings; no model is loaded. Exit code 0: sound; 3: what is
+              wrong is listed"""
 IMAGE_VERBS = ("interpolate", "reconstruct", "complete", "denoise", "upscale")
 MORE = {
     "sample": SAMPLE_WORDS,

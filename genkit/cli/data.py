@@ -62,8 +62,12 @@ def pack(words: list[str]) -> int:
 
 
 def check(words: list[str]) -> int:
-    """The report; the exit code says whether a training would take the data as it is."""
+    """The report; the exit code says whether a training would take the data as it is.
+
+    What is packed is read whole: a training compares some of its blocks.
+    """
     from genkit.data.checking import check as report_on
+    from genkit.data.packing import examine
 
     cfg = config.compose("train", words)
     source = open_source(cfg["data"], cfg["paths"])
@@ -72,9 +76,11 @@ def check(words: list[str]) -> int:
     for topic, finding in report:
         print(f"{topic:<{width}}  {finding}")
     try:
-        open_dataset(cfg["data"], cfg["paths"], View(native_view(source).kind, block_size=1))
+        dataset = open_dataset(cfg["data"], cfg["paths"], View(native_view(source).kind, block_size=1))
     except DataError as error:
         raise DataError(f"a training would refuse this data: {error}") from None
+    for wrong in filter(None, map(examine, dataset.packs)):
+        raise DataError(wrong)
     return 0
 
 

@@ -14,10 +14,11 @@ def verify(words: list[str]) -> int:
         raise ConfigError(f"verify takes no {key}=.{nearest(key, ['run'])}")
     if "run" not in texts:
         raise ConfigError("verify needs run=RUN; genkit runs lists them.")
-    folder = runs.find(texts["run"], config.paths(words)["runs_dir"], trusted=True)
+    paths = config.paths(words)
+    folder = runs.find(texts["run"], paths["runs_dir"], trusted=True)
     from genkit.verifying import verify as look
 
-    found = look(folder)
+    found = look(folder, paths["cache_dir"])
     if not found.wrong:
         held = ", ".join(f"step-{step}" for step in found.steps) or "no checkpoint"
         print(f"{folder} is sound: {held}; {found.files} files, {found.size / 1e6:,.1f} MB")

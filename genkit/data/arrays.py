@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from genkit.core.errors import ConfigError, DataError
-from genkit.data.packing import check_space, digest, open_array, packed
+from genkit.data.packing import check_space, digest_of, open_array, packed
 from genkit.data.sources import Images
 from genkit.data.splits import PARTS
 
@@ -60,7 +60,8 @@ def pack_blocks(
         _as_npy(folder / "raw", folder / "images.npy", (total, *shape))
         if labels:
             np.save(folder / "labels.npy", np.concatenate(labels))
-        return {"name": name, "counts": counts, "digest": digest([open_array(folder / "images.npy")])}
+        found = digest_of(folder, ["images.npy"])
+        return {"name": name, "counts": counts, "digest": found, "digest_of": ["images.npy"]}
 
     folder, about = packed(cache_dir, name, key, build)
     images = open_array(folder / "images.npy")

@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -186,6 +187,7 @@ class Dataset:
         protocol: how it was split, in words.
         fingerprint: of contents, splits and spec; not of places.
         notices: what a user should know.
+        packs: the packed folders that its contents are read from.
     """
 
     name: str
@@ -194,6 +196,7 @@ class Dataset:
     protocol: str
     fingerprint: str
     notices: list[str] = field(default_factory=list)
+    packs: tuple[Path, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:

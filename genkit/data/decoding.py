@@ -17,7 +17,15 @@ from PIL import Image
 
 from genkit.core.errors import ConfigError, DataError
 from genkit.data.folders import Pictures
-from genkit.data.packing import check_space, digest, open_array, packed, progress, synchronise, within_ceiling
+from genkit.data.packing import (
+    check_space,
+    digest_rows,
+    open_array,
+    packed,
+    progress,
+    synchronise,
+    within_ceiling,
+)
 from genkit.data.pictures import ALPHA, DEEP, FITS, GREY, Form, hashes, measure, to_array
 
 ROWS = 256  # pictures that a process takes at once
@@ -231,7 +239,9 @@ def pack_pictures(
             "modes": dict(look.modes),
             "refused": refused,
             "converted": _converted(look.modes, form.channels),
-            "digest": _digest_rows(images, good),
+            "digest": digest_rows(images, good),
+            "digest_of": ["images.npy"],
+            "digest_rows": "good.npy",
         }
 
     folder, about = packed(cache_dir, name, key, build)
@@ -288,12 +298,6 @@ def _decode_rows(
         part = good[start : start + step]
         numbers[part] = hashes(images[part])
     return refused
-
-
-def _digest_rows(images: np.ndarray, rows: np.ndarray) -> str:
-    if len(rows) == len(images):
-        return digest([images])
-    return digest(images[rows[start : start + ROWS]] for start in range(0, len(rows), ROWS))
 
 
 def _converted(modes: Mapping[str, int], channels: int) -> list[str]:

@@ -15,7 +15,7 @@ from genkit.core.errors import ConfigError, StorageError
 from genkit.data.decoding import form_of, look_at, pack_pictures
 from genkit.data.duplicates import across, as_8_bits, exact_pairs, hashes_of, repeated
 from genkit.data.folders import Pictures
-from genkit.data.packing import check_space, digest, open_array, packed, progress
+from genkit.data.packing import check_space, digest, digest_of, open_array, packed, progress
 from genkit.data.sources import Images
 from genkit.data.splits import divide
 from genkit.data.treatments import Levels
@@ -153,7 +153,8 @@ def _kept(source: Images, size: int, cache_dir: str) -> np.ndarray:
                 made[start : start + step] = _fit(part, size, source.levels)
                 advance(len(part))
         made.flush()
-        return {"name": "sized", "contents": source.contents(), "size": size}
+        about = {"name": "sized", "contents": source.contents(), "size": size}
+        return {**about, "digest": digest_of(folder, ["images.npy"]), "digest_of": ["images.npy"]}
 
     key = {"contents": source.contents(), "size": size, "levels": source.levels}
     folder, _ = packed(cache_dir, "sized", key, build)

@@ -5,7 +5,8 @@
 
 The key is made of the listing of the source (names, sizes, times) and of the settings that decide the
 content, so a changed source is another folder.  A folder is made beside its place and renamed: a reader sees
-all of it or none.  What an interrupted packing leaves is taken up again; a refused one leaves nothing.
+all of it or none.  What an interrupted packing leaves is taken up again; a refused one leaves nothing.  What
+is opened is compared with what was made; see `genkit.data.seals`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import hashlib
 import json
 import mmap
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,10 +28,13 @@ import numpy as np
 from filelock import FileLock
 
 from genkit.core.errors import DataError, GenkitError, StorageError
+from genkit.data import seals
+from genkit.data.seals import DESCRIPTION
 
-DESCRIPTION = "dataset.json"
-LAYOUT = 1  # of the folders below; a newer one makes new folders
+LAYOUT = 2  # of the folders below; a newer one makes new folders
 BLOCK = 2**22  # bytes hashed or copied at once
+ROWS = 256  # of an array, hashed at once
+NAME = re.compile(r"\w+-[0-9a-f]{16}")  # of a packed folder
 
 
 def key_of(plain: Mapping[str, Any]) -> str:
@@ -57,18 +62,25 @@ def packed(
 
     Raises:
         StorageError: the cache cannot be written, or the disk is full.
+        DataError: what was packed is another by now.
         GenkitError: whatever `build` refuses; nothing is left behind then.
     """
     folder = Path(cache_dir).expanduser() / f"{name}-{key_of(key)}"
     if (folder / DESCRIPTION).is_file():
-        return folder, describe(folder)
+        return folder, _opened(folder)
     partial = folder.with_name(folder.name + ".partial")
     with _storage_errors(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):  # another process may be packing the same
             if not (folder / DESCRIPTION).is_file():
                 _make(folder, partial, build)
-    return folder, describe(folder)
+    return folder, _opened(folder)
+
+
+def _opened(folder: Path) -> dict[str, Any]:
+    about = seals.describe(folder)
+    seals.check(folder, about)
+    return about
 
 
 def _make(folder: Path, partial: Path, build: Callable[[Path], dict[str, Any]]) -> None:
@@ -78,7 +90,7 @@ def _make(folder: Path, partial: Path, build: Callable[[Path], dict[str, Any]]) 
     except GenkitError:
         shutil.rmtree(partial)
         raise
-    text = json.dumps(description, indent=1) + "\n"
+    text = json.dumps(seals.sealed(partial, description), indent=1) + "\n"
     (partial / DESCRIPTION).write_text(text, encoding="utf-8")
     for file in partial.iterdir():
         synchronise(file)
@@ -88,16 +100,46 @@ def _make(folder: Path, partial: Path, build: Callable[[Path], dict[str, Any]]) 
     synchronise(folder.parent)
 
 
-def describe(folder: Path) -> dict[str, Any]:
-    """The description of a packed dataset.
+def examine(folder: Path, digest: str | None = None) -> str | None:
+    """Read every byte of a packed folder, and make the digest that fingerprints rest on anew.
 
-    Raises:
-        DataError: it is damaged.
+    Args:
+        digest: of the contents, as whoever used them wrote it down.
+
+    Returns:
+        What is wrong, in a line; None: nothing.
     """
     try:
-        return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder / DESCRIPTION} is damaged ({error}): delete {folder}.") from None
+        about = seals.examine(folder)
+        names = about.get("digest_of")
+        made = digest_of(folder, names, about.get("digest_rows")) if names else about.get("digest")
+    except DataError as error:
+        return str(error)
+    if made != about.get("digest"):
+        return f"{folder} holds other data than its digest says: delete it, and the data is packed anew."
+    if digest is not None and made != digest:
+        return f"{folder} holds other data than was written down when it was used; restore it, or delete it."
+    return None
+
+
+def written_down(packs: Iterable[Path]) -> dict[str, str]:
+    """The digests of the contents of packed folders by their names, for the record of who uses them."""
+    found = {folder.name: seals.describe(folder).get("digest") for folder in packs}
+    return {name: digest for name, digest in found.items() if digest}
+
+
+def changed(record: Any, cache_dir: str | Path) -> list[str]:
+    """What packed folders hold that is not what was written down; those that are not there are not missed.
+
+    Args:
+        record: as `written_down` made it, though a stranger may have.
+    """
+    if not isinstance(record, dict) or not all(isinstance(v, str) for kv in record.items() for v in kv):
+        return ["the record of the packed data is damaged; restore it from a copy."]
+    cache = Path(cache_dir).expanduser()
+    packs = {cache / name: digest for name, digest in record.items() if NAME.fullmatch(name)}
+    found = [examine(folder, digest) for folder, digest in packs.items() if (folder / DESCRIPTION).is_file()]
+    return [line for line in found if line]
 
 
 def open_array(path: Path) -> np.ndarray:
@@ -111,6 +153,25 @@ def open_array(path: Path) -> np.ndarray:
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:100]
         raise DataError(f"{path} is damaged ({reason}): delete {path.parent}.") from None
+
+
+def folder_of(array: np.ndarray) -> Path | None:
+    """The packed folder that an array is mapped from; None for one in memory."""
+    file = getattr(array, "filename", None)
+    return Path(file).parent if file and (Path(file).parent / DESCRIPTION).is_file() else None
+
+
+def digest_of(folder: Path, names: Iterable[str], rows: str | None = None) -> str:
+    """The digest of arrays of a folder, or of the rows of the first that another array names."""
+    arrays = [open_array(folder / name) for name in names]
+    return digest(arrays) if rows is None else digest_rows(arrays[0], np.asarray(open_array(folder / rows)))
+
+
+def digest_rows(array: np.ndarray, rows: np.ndarray) -> str:
+    """SHA-256 of some rows of an array, as `digest` has it where they are all."""
+    if len(rows) == len(array):
+        return digest([array])
+    return digest(array[rows[start : start + ROWS]] for start in range(0, len(rows), ROWS))
 
 
 def synchronise(path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from genkit.core.errors import DataError
 from genkit.core.tokens import Codec, codec_from_dict
-from genkit.data.packing import Appended, check_space, digest, open_array, packed, progress, within_ceiling
+from genkit.data.packing import Appended, check_space, digest_of, open_array, packed, progress, within_ceiling
 from genkit.data.texts import Document, Texts, clean
 
 CHUNK = 2**20  # characters encoded at once, at least
@@ -103,6 +103,7 @@ def _build(
                 target.append(codec.encode(text))
                 advance(len(text))
             target.close()
+    encoded = [f"{part}.npy" for part in sorted(streams)]
     return {
         "name": name,
         "protocol": protocol,
@@ -114,7 +115,8 @@ def _build(
         "repeated": scan.repeated,
         "clean": data["clean"],
         "dedupe": data["dedupe"],
-        "digest": digest(open_array(folder / f"{part}.npy") for part in sorted(streams)),
+        "digest": digest_of(folder, encoded),
+        "digest_of": encoded,
         "codec": codec.to_dict(),
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from genkit.data.codecs import identity, make_codec
 from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows, fingerprint
 from genkit.data.folders import Pictures
 from genkit.data.images import divided, fewer_levels, oddities, packed_images, sized
-from genkit.data.packing import digest
+from genkit.data.packing import digest, folder_of
 from genkit.data.sources import Images, Text
 from genkit.data.texts import Texts
 from genkit.data.tokenising import Tokens, code_points, narrow, pack_texts
@@ -86,7 +87,13 @@ def _windows(name: str, tokens: Tokens, view: View) -> Dataset:
     }
     contents = tokens.digest or digest(tokens.parts[part] for part in sorted(tokens.parts))
     print_ = fingerprint(spec, contents, {part: np.array([len(t)]) for part, t in tokens.parts.items()})
-    return Dataset(name, spec, splits, tokens.protocol, print_, list(tokens.notices))
+    packs = _packs(tokens.parts.values())
+    return Dataset(name, spec, splits, tokens.protocol, print_, list(tokens.notices), packs)
+
+
+def _packs(arrays: Iterable[np.ndarray]) -> tuple[Path, ...]:
+    """The packed folders that arrays are mapped from."""
+    return tuple(sorted({folder for array in arrays if (folder := folder_of(array)) is not None}))
 
 
 # ---------------------------------------------------------------------- images
@@ -118,7 +125,8 @@ def _examples(
         assert isinstance(spec.codec, PixelCodec)
         splits = {part: PixelWindows(own, spec.codec) for part, own in examples.items()}
     # Of the images, whichever way they are read: models of both views are judged by the same examples.
-    return Dataset(name, spec, splits, protocol, fingerprint(arrays, about, parts), notices)
+    print_ = fingerprint(arrays, about, parts)
+    return Dataset(name, spec, splits, protocol, print_, notices, _packs([images.images]))
 
 
 def _pixels(name: str, spec: ArraySpec, view: View) -> PixelCodec:

@@ -4,9 +4,12 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 from genkit import manifests
+from genkit.data import seals
+from tests.integration.conftest import QUICK
 
 STEP = "checkpoints/step-4"
 
@@ -112,3 +115,40 @@ def test_weights_whose_header_begins_like_a_pickle_are_sound(run, genkit):
     assert file.read_bytes()[:1] == b"\x80"
     reseal(run / STEP)
     assert genkit("verify", f"run={run}")[0] == 0
+
+
+def test_packed_data_that_was_changed_is_found(genkit, tmp_path):
+    """By a training, by a check and by verify; who rewrites the description too, by the run that used it."""
+    values = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8)
+    np.savez(tmp_path / "x.npz", images=values)
+    places = [f"paths.runs_dir={tmp_path}", f"paths.cache_dir={tmp_path / 'cache'}"]
+    data = ["data=arrays", f"data.path={tmp_path / 'x.npz'}", places[1]]
+    words = ["model=vae", "model.network=mlp", "model.hidden=8", *QUICK, "budget.steps=1", *data, places[0]]
+    assert genkit("train", *words, "name=a")[0] == 0
+    assert genkit("verify", "run=a", *places)[0] == 0
+    (folder,) = (tmp_path / "cache").glob("arrays-*/")
+    images = np.load(folder / "images.npy", mmap_mode="r+")
+    images[...] = 0
+    images.flush()
+    for code, command in ((4, ["train", *words, "name=b"]), (4, ["data", "check", *data])):
+        found, _, err = genkit(*command)
+        assert found == code, err
+        assert "images.npy is damaged" in err
+    assert "images.npy is damaged" in genkit("verify", "run=a", *places)[2]
+    about = seals.describe(folder)
+    (folder / "dataset.json").write_text(json.dumps(seals.sealed(folder, about)))
+    assert genkit("train", *words, "name=b")[0] == 0  # (what the folder says is right in itself)
+    assert "other data than its digest" in genkit("data", "check", *data)[2]
+    code, _, err = genkit("verify", "run=a", *places)
+    assert (code, "other data than its digest" in err) == (3, True)
+    shutil.rmtree(folder)
+    assert genkit("verify", "run=a", *places)[0] == 0
+
+
+@pytest.mark.parametrize("said", [7, [], {"../../x-0123456789abcdef": "a"}, {"x": None}, {"a": {"b": "c"}}])
+def test_what_a_record_says_of_packed_data_leads_nowhere(said, run, genkit, tmp_path):
+    record = {**json.loads((run / "run.json").read_text()), "packed": said}
+    (run / "run.json").write_text(json.dumps(record))
+    code, _, err = genkit("verify", f"run={run}", f"paths.cache_dir={tmp_path / 'a' / 'b'}")
+    assert code == (0 if isinstance(said, dict) and "../" in str(said) else 3), err
+    assert code == 0 or "record of the packed data is damaged" in err

@@ -27,7 +27,7 @@ ALLOWED = {
     "manifests": {"core"},
     "checkpoints": {"core", "manifests", "runs"},
     "sampling": {"core", "config", "runs", "checkpoints"},
-    "verifying": {"core", "config", "runs", "manifests"},
+    "verifying": {"core", "config", "data", "runs", "manifests"},
     "scoring": {"core", "data", "decoding"},
     "rows": {"core", "runs"},
     "naming": {"core"},
