@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genkit.config import pretrained
-from genkit.core.errors import CheckpointError, ConfigError, StorageError
+from genkit.core import storage
+from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.module import GenerativeModule
 from genkit.core.spec import TokenSpec
 from genkit.core.tokens import ByteCodec, CharCodec, Codec, SubwordCodec
@@ -106,7 +105,7 @@ def _both(name: str, layer: Any, transposed: bool) -> Iterator[tuple[str, Tensor
 def write(module: GenerativeModule, out: Path) -> Path:
     """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` of transformers load.
 
-    Low-rank updates are merged.  The folder is made beside its place and renamed.
+    Low-rank updates are merged.  The folder is made beside its place, flushed and renamed.
 
     Raises:
         ConfigError: transformers' GPT-2 has no such blocks, or the folder exists.
@@ -117,9 +116,7 @@ def write(module: GenerativeModule, out: Path) -> Path:
     if not isinstance(spec, TokenSpec) or not spec.is_text:
         raise ConfigError("this model draws images; Hugging Face has no tokeniser for them.")
     tokenizer, start = tokenizer_json(spec.codec), spec.codec.start
-    if out.exists():
-        raise ConfigError(f"out={out} exists; choose a new folder.")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    storage.check_new(out)
     texts = {
         "config.json": {**plain, "bos_token_id": start, "eos_token_id": start},
         "generation_config.json": {"bos_token_id": start, "eos_token_id": start},
@@ -130,15 +127,13 @@ def write(module: GenerativeModule, out: Path) -> Path:
         },
     }
     try:
-        temporary.mkdir(parents=True)
-        save_file(gpt2_tensors(network), temporary / pretrained.WEIGHTS, metadata={"format": "pt"})
-        (temporary / pretrained.TOKENIZER).write_text(tokenizer, encoding="utf-8")
-        for name, content in texts.items():
-            (temporary / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.rename(temporary, out)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise StorageError(f"cannot write {out}: {error}. Give another folder.") from error
+        with storage.made(out) as place:
+            save_file(gpt2_tensors(network), place / pretrained.WEIGHTS, metadata={"format": "pt"})
+            (place / pretrained.TOKENIZER).write_text(tokenizer, encoding="utf-8")
+            for name, content in texts.items():
+                (place / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except SafetensorError as error:
+        raise storage.refusal(out, error, storage.ADVICE) from error
     return out
 
 

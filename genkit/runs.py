@@ -10,7 +10,6 @@ runs/<name>/config.yaml       the composed configuration, frozen at launch
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import hashlib
 import json
@@ -28,6 +27,7 @@ from typing import Any, NoReturn
 
 from filelock import FileLock, Timeout
 
+from genkit.core import storage
 from genkit.core.errors import CheckpointError, ConfigError, Locked, StorageError, nearest
 from genkit.core.plain import find_links, parse_json, read_text
 from genkit.core.spec import Spec, spec_from_dict
@@ -69,19 +69,7 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         StorageError: the folder cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"cannot write {path}: {error.strerror}. Free space, or set paths.runs_dir."
-        ) from error
+    storage.write_text(path, text, "Free space, or set paths.runs_dir.")
 
 
 class Run:

@@ -11,8 +11,10 @@ import numpy as np
 
 from genkit import config
 from genkit.cli import DATA_WORDS
-from genkit.cli.train import check_writable
+from genkit.cli.outputs import Output
+from genkit.core import storage
 from genkit.core.errors import ConfigError, DataError, nearest
+from genkit.core.grid import png
 from genkit.core.options import Option
 from genkit.core.spec import TokenSpec, View
 from genkit.data import open_dataset, open_source
@@ -98,9 +100,9 @@ def show(words: list[str]) -> int:
     target = Path(out or f"{opened.name}-{part}.png").expanduser()
     if target.suffix.lower() != ".png":
         raise ConfigError(f"out={out}: images are shown as one .png.")
-    check_writable(target.parent)
-    _grid(opened, data).save(target)
-    print(f"{len(data)} examples of {opened.name}, {part}: {target}")
+    place = Output(target)
+    storage.write_bytes(target, png(_grid(opened, data)))
+    print(f"{len(data)} examples of {opened.name}, {part}: {place}")
     return 0
 
 
@@ -112,9 +114,10 @@ def _show_texts(opened: Dataset, windows: np.ndarray, out: str | None) -> int:
 
         print(("\n" + "-" * 20 + "\n").join(map(without_controls, texts)))
         return 0
-    check_writable(Path(out).expanduser().parent)
-    Path(out).expanduser().write_text("\n".join(texts) + "\n", encoding="utf-8")
-    print(f"{len(texts)} examples of {opened.name}: {out}")
+    target = Path(out).expanduser()
+    place = Output(target)
+    storage.write_text(target, "\n".join(texts) + "\n")
+    print(f"{len(texts)} examples of {opened.name}: {place}")
     return 0
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from genkit import config, runs
 from genkit.cli.devices import check_device
+from genkit.cli.outputs import Output, check_writable
 from genkit.cli.sample import check_checkpoint, check_choices, torch_device
 from genkit.cli.show import table
-from genkit.cli.train import check_writable
 from genkit.core.errors import ConfigError, DataError, nearest
 from genkit.core.options import Option, resolve_options
 from genkit.naming import groups
@@ -52,10 +52,10 @@ def evaluate(words: list[str]) -> int:
     if (out := settings["out"]) is not None:
         if Path(out).suffix.lower() != ".jsonl":
             raise ConfigError(f"out={out}: rows are written as .jsonl.")
-        check_writable(Path(out).expanduser().parent)
+        out = Output(Path(out).expanduser())
     if files:
-        return _files(files, settings)
-    return _runs([runs.find(run, paths["runs_dir"]) for run in asked], settings, paths)
+        return _files(files, settings, out)
+    return _runs([runs.find(run, paths["runs_dir"]) for run in asked], settings, paths, out)
 
 
 def _read(words: Sequence[str]) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def extractor_known(name: str) -> None:
 # ---------------------------------------------------------------------- two sets of files
 
 
-def _files(files: Mapping[str, str], settings: Mapping[str, Any]) -> int:
+def _files(files: Mapping[str, str], settings: Mapping[str, Any], out: Output | None) -> int:
     for word, path in files.items():
         if not Path(path).expanduser().exists():
             raise DataError(f"{word}={path} is missing; give a folder of pictures, or a .txt or .jsonl file.")
@@ -99,13 +99,17 @@ def _files(files: Mapping[str, str], settings: Mapping[str, Any]) -> int:
 
     rows = evaluate_files(files["real"], files["fake"], name=settings["extractor"], out=settings["out"])
     _print(panel(rows))
+    if out is not None:
+        print(f"rows: {out}")
     return 0
 
 
 # ---------------------------------------------------------------------- runs
 
 
-def _runs(folders: Sequence[Path], settings: dict[str, Any], paths: Mapping[str, str]) -> int:
+def _runs(
+    folders: Sequence[Path], settings: dict[str, Any], paths: Mapping[str, str], out: Output | None
+) -> int:
     checkpoints = settings.pop("checkpoint")
     asked = checkpoints.split(",") if checkpoints else None
     metrics = settings["metrics"].split(",") if settings["metrics"] else None
@@ -115,7 +119,7 @@ def _runs(folders: Sequence[Path], settings: dict[str, Any], paths: Mapping[str,
         raise ConfigError("run= names one run twice; give each once.")
     for folder in folders:
         _check(folder, asked, metrics, settings, paths)
-    out = settings.pop("out")
+    kept = settings.pop("out")
     settings["metrics"] = None if metrics is None else tuple(metrics)
     from genkit.evaluation import evaluate as measure
     from genkit.rows import write
@@ -123,7 +127,7 @@ def _runs(folders: Sequence[Path], settings: dict[str, Any], paths: Mapping[str,
     settings["device"] = torch_device(settings["device"])
     rows: list[Row] = []
     for folder in folders:
-        found = measure(folder, asked, paths=paths, out=out, **settings)
+        found = measure(folder, asked, paths=paths, out=kept, **settings)
         rows += found
         for names in dict.fromkeys(row["checkpoint"] for row in found):
             print(f"{folder.name}, checkpoint {names}\n")
@@ -131,7 +135,7 @@ def _runs(folders: Sequence[Path], settings: dict[str, Any], paths: Mapping[str,
             print()
         print(f"rows: {out or folder / FILE}")
     if out is not None:
-        write(Path(out).expanduser(), rows, append=False)
+        write(out.path, rows, append=False)
     if len(folders) > 1:
         print("\nside by side\n")
         _print(comparison([row for row in rows if "last" in row["checkpoint"].split(",") or asked]))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genkit import config, runs
+from genkit.cli.outputs import check_writable
+from genkit.core import storage
 from genkit.core.errors import ConfigError, nearest
 
 WORDS = {"format": "hf", "checkpoint": "last", "weights": "ema"}
@@ -20,8 +22,8 @@ def export(words: list[str]) -> int:
     folder = runs.find(given["run"], config.paths(words)["runs_dir"])
     config.load_frozen(folder / runs.CONFIG)
     out = Path(given["out"]).expanduser()
-    if out.exists():
-        raise ConfigError(f"out={out} exists; choose a new folder.")
+    storage.check_new(out)
+    check_writable(out.parent)
     from genkit.export import write
     from genkit.sampling import load
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit import config, runs
-from genkit.cli.train import check_writable
+from genkit.cli.outputs import Output
 from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.spec import ArraySpec
@@ -136,12 +136,11 @@ class _Opened:
         self.folder = runs.find(given.pop("run"), self.paths["runs_dir"])
         config.load_frozen(self.folder / runs.CONFIG)
         self.given: Mapping[str, Any] = resolve_options(options, given, f"genkit {command}")
-        self.out = Path(
-            self.given["out"] or self.folder / "samples" / f"{command}-seed{self.given['seed']}.png"
-        )
-        if self.out.suffix.lower() != ".png":
-            raise ConfigError(f"out={self.out}: {command} writes a .png.")
-        check_writable(self.out.parent)
+        default = self.folder / "samples" / f"{command}-seed{self.given['seed']}.png"
+        path = Path(self.given["out"] or default).expanduser()
+        if path.suffix.lower() != ".png":
+            raise ConfigError(f"out={path}: {command} writes a .png.")
+        self.out = Output(path)
         from genkit.sampling import load
 
         self.module: GenerativeModule = load(self.folder, self.given["checkpoint"])
@@ -198,8 +197,11 @@ class _Opened:
 
     def save(self, images: Tensor, columns: int) -> None:
         """A picture of images (N, C, H, W) in reading order."""
+        from genkit.core import storage
+        from genkit.core.grid import png
         from genkit.core.samples import Samples
 
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        Samples(images, self.image, self.given["seed"]).grid(columns=columns).save(self.out)
+        storage.make_folder(self.out.path.parent)
+        shown = Samples(images, self.image, self.given["seed"]).grid(columns=columns)
+        storage.write_bytes(self.out.path, png(shown))
         print(self.out)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from genkit import config, runs
-from genkit.cli.train import check_writable
+from genkit.cli.outputs import REPLACES, check_writable
 from genkit.core.errors import ConfigError, nearest
+
+OWN = ("report.html", "verdict.txt", "figures", "tables")
 
 
 def report(words: list[str]) -> int:
@@ -30,11 +32,23 @@ def report(words: list[str]) -> int:
         out = Path(given["out"]).expanduser() if "out" in given else source / "report"
     if out.suffix or out.is_file():
         raise ConfigError(f"out={out}: a report is a folder; leave the suffix out.")
+    was_there = _check_own(out)
     check_writable(out)
     from genkit.report import report as write
 
-    print(f"report: {write(source, out)}")
+    print(f"report: {write(source, out)}{REPLACES if was_there else ''}")
     return 0
+
+
+def _check_own(out: Path) -> bool:
+    """Whether a report is there, which is made anew; a folder of something else is not written into.
+
+    Raises:
+        ConfigError: it is such a folder.
+    """
+    if out.is_dir() and any(p.name not in OWN and not p.name.startswith(".") for p in out.iterdir()):
+        raise ConfigError(f"out={out} holds something else than a report; choose a new folder.")
+    return (out / "report.html").is_file()
 
 
 def find_study(name: str, runs_dir: str) -> Path:

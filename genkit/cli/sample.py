@@ -12,7 +12,7 @@ from typing import Any
 from genkit import config, runs
 from genkit.cli import prompts
 from genkit.cli.devices import check_device
-from genkit.cli.train import check_writable
+from genkit.cli.outputs import Output
 from genkit.core.errors import CheckpointError, ConfigError, nearest
 from genkit.core.options import Option, resolve_options
 from genkit.core.spec import Spec, TokenSpec
@@ -58,8 +58,7 @@ def sample(words: list[str]) -> int:
     check_checkpoint(folder, settings["checkpoint"])
     suffix = _suffix(settings["out"], spec)
     name = f"sample-seed{settings['seed']}-n{settings['n']}{suffix}"
-    out = Path(settings["out"] or folder / "samples" / name).expanduser()
-    check_writable(out.parent)
+    out = Output(Path(settings["out"] or folder / "samples" / name).expanduser())
     if isinstance(spec, TokenSpec):
         texts = options.get("prompt") or []
         for text in [texts] if isinstance(texts, str) else texts:
@@ -141,7 +140,7 @@ def _suffix(out: str | None, spec: Spec) -> str:
     return fitting[0]
 
 
-def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any], out: Path) -> int:
+def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any], out: Output) -> int:
     from genkit.sampling import load
 
     module = load(folder, settings["checkpoint"], allow_nonfinite=settings["allow_nonfinite"] == "true")
@@ -157,7 +156,7 @@ def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any],
     if is_text and len(samples):
         print(samples)
     if len(samples):
-        samples.save(out)
+        samples.save(out.path)
     where = f": {out}" if len(samples) else ", nothing is written"
     print(f"{len(samples)} samples{where}", file=sys.stderr if is_text else sys.stdout)
     return 0

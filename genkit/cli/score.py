@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from genkit import config, runs
 from genkit.cli.devices import check_device
+from genkit.cli.outputs import Output
 from genkit.cli.sample import check_checkpoint, check_choices, read_words, torch_device
-from genkit.cli.train import check_writable
+from genkit.core import storage
 from genkit.core.errors import ConfigError, DataError, nearest
 from genkit.core.options import Option, resolve_options
 from genkit.core.spec import TokenSpec
@@ -49,17 +50,18 @@ def score(words: list[str]) -> int:
     texts = _texts(settings)
     check_device("device", settings["device"], "device=auto")
     check_checkpoint(folder, settings["checkpoint"])
-    if (out := settings["out"]) is not None:
-        if Path(out).suffix.lower() != ".jsonl":
-            raise ConfigError(f"out={out}: scores are written as .jsonl.")
-        check_writable(Path(out).expanduser().parent)
+    out = None
+    if settings["out"] is not None:
+        if Path(settings["out"]).suffix.lower() != ".jsonl":
+            raise ConfigError(f"out={settings['out']}: scores are written as .jsonl.")
+        out = Output(Path(settings["out"]).expanduser())
     config.load_frozen(folder / runs.CONFIG)
     spec = runs.spec(folder)
     for text in texts:
         if not isinstance(spec, TokenSpec) or not spec.is_text:
             raise ConfigError(f"{folder.name} reads no texts; give split=validation.")
         spec.codec.encode(text)
-    return _score(folder, paths, settings, texts)
+    return _score(folder, paths, settings, texts, out)
 
 
 def _texts(settings: Mapping[str, Any]) -> list[str]:
@@ -87,7 +89,13 @@ def _texts(settings: Mapping[str, Any]) -> list[str]:
     return texts
 
 
-def _score(folder: Path, paths: Mapping[str, str], settings: Mapping[str, Any], texts: list[str]) -> int:
+def _score(
+    folder: Path,
+    paths: Mapping[str, str],
+    settings: Mapping[str, Any],
+    texts: list[str],
+    out: Output | None,
+) -> int:
     from genkit.core.processor import keep_freed_memory
     from genkit.sampling import load
     from genkit.scoring import score_split, score_text
@@ -104,9 +112,10 @@ def _score(folder: Path, paths: Mapping[str, str], settings: Mapping[str, Any], 
             rows = {settings["split"]: score_split(module, examples, **how)}
     for name, scores in rows.items():
         print(f"{_short(name)}  {_line(scores)}")
-    if settings["out"] is not None:
+    if out is not None:
         lines = [_row(module, name, scores, bool(texts)) for name, scores in rows.items()]
-        Path(settings["out"]).expanduser().write_text("".join(lines), encoding="utf-8")
+        storage.write_text(out.path, "".join(lines))
+        print(f"scores: {out}")
     return 0
 
 

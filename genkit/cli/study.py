@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from genkit import config
-from genkit.cli.train import check_writable
+from genkit.cli.outputs import check_writable
 from genkit.core.errors import ConfigError, Locked
 from genkit.study import Plan, open_study, read_declaration, run_missing
 from genkit.study.declaring import Declaration, find

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -14,7 +13,8 @@ from typing import Any
 
 from genkit import config, ranks, runs, slurm
 from genkit.cli.devices import check_device
-from genkit.core.errors import ConfigError, GenkitError, StorageError
+from genkit.cli.outputs import check_writable
+from genkit.core.errors import ConfigError, GenkitError
 from genkit.core.interrupts import forwarded
 from genkit.core.terminal import without_controls
 
@@ -162,21 +162,6 @@ def _check_place(root: Path, name: str) -> None:
         if other.casefold() == name.casefold() and not (other == name and runs.is_abandoned(root / other)):
             runs.refuse_taken(root / other)
     check_writable(root)
-
-
-def check_writable(folder: Path) -> None:
-    """Write and remove a file in the folder, or where it would be made.
-
-    Raises:
-        StorageError: that fails.
-    """
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    try:
-        with tempfile.NamedTemporaryFile(dir=there, prefix=".genkit-") as file:
-            file.write(b"genkit")
-            file.flush()
-    except OSError as error:
-        raise StorageError(f"cannot write in {there}: {error.strerror}. Give another folder.") from None
 
 
 # ---------------------------------------------------------------------- Hydra's own words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
@@ -28,6 +29,13 @@ def grid(images: np.ndarray, columns: int | None = None, border: int = 1) -> Ima
     whole = picture(canvas)
     scale = max(1, 32 // height)
     return whole.resize((whole.width * scale, whole.height * scale), Image.Resampling.NEAREST)
+
+
+def png(image: Image.Image) -> bytes:
+    """A picture as a PNG file holds it."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def picture(pixels: np.ndarray) -> Image.Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from genkit.core import storage
 from genkit.core.errors import ConfigError
-from genkit.core.grid import grid, picture
+from genkit.core.grid import grid, picture, png
 from genkit.core.spec import ArraySpec, Spec, TokenSpec
 from genkit.core.terminal import without_controls
 from genkit.core.tokens import PixelCodec
@@ -77,43 +77,51 @@ class Samples:
         return grid(self.images, columns, border)
 
     def save(self, out: str | Path) -> Path:
-        """Write the samples and return the path.
+        """Write the samples and return the path; a file of that name is replaced in one step.
 
         By the suffix: `.png` one grid, `.npz` the array and its provenance, `.txt` the texts one after
-        another, `.jsonl` a JSON object a text.  Without a suffix: a folder with a PNG or a text file each.
+        another, `.jsonl` a JSON object a text.  Without a suffix: a new folder with a PNG or a text file
+        each.
 
         Raises:
-            ConfigError: a suffix that does not fit these samples.
+            ConfigError: a suffix that does not fit these samples, or a folder that holds something already.
+            StorageError: it cannot be written; what was there stays.
         """
         path = Path(out)
-        path.parent.mkdir(parents=True, exist_ok=True)
         is_text = self.spec.is_text
         suffix = path.suffix.lower()
-        if suffix == ".png" and not is_text:
-            self.grid().save(path)
-        elif suffix == ".npz":
-            arrays = {"images": self.images} if not is_text else {"texts": np.array(self.texts)}
-            arrays["provenance"] = np.array(json.dumps(self.provenance()))
-            np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
-        elif suffix == ".txt" and is_text:
-            path.write_text("\n\n".join(self.texts) + "\n", encoding="utf-8")
-        elif suffix == ".jsonl" and is_text:
-            lines = [
-                json.dumps({"sample": i, "text": t}, ensure_ascii=False) for i, t in enumerate(self.texts)
-            ]
-            path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-        elif not suffix:
-            path.mkdir(exist_ok=True)
-            for i in range(len(self)):
-                if is_text:
-                    (path / f"{i:05d}.txt").write_text(self.texts[i], encoding="utf-8")
-                else:
-                    picture(self.images[i]).save(path / f"{i:05d}.png")
-        else:
+        if suffix not in ("", ".npz", *((".txt", ".jsonl") if is_text else (".png",))):
             fits = ".txt, .jsonl, .npz" if is_text else ".png, .npz"
             kind = "texts" if is_text else "images"
             raise ConfigError(f"out={out}: {kind} are saved as {fits} or, without a suffix, as a folder.")
+        storage.make_folder(path.parent)
+        if not suffix:
+            self._save_each(path)
+        elif suffix == ".png":
+            storage.write_bytes(path, png(self.grid()))
+        elif suffix == ".npz":
+            arrays = {"images": self.images} if not is_text else {"texts": np.array(self.texts)}
+            arrays["provenance"] = np.array(json.dumps(self.provenance()))
+            with storage.written(path) as file:
+                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        elif suffix == ".txt":
+            storage.write_text(path, "\n\n".join(self.texts) + "\n")
+        else:
+            lines = [
+                json.dumps({"sample": i, "text": t}, ensure_ascii=False) for i, t in enumerate(self.texts)
+            ]
+            storage.write_text(path, "".join(line + "\n" for line in lines))
         return path
+
+    def _save_each(self, folder: Path) -> None:
+        """A file a sample, in a new folder; every sample is decoded once."""
+        with storage.made(folder) as place:
+            if self.spec.is_text:
+                for i, text in enumerate(self.texts):
+                    (place / f"{i:05d}.txt").write_text(text, encoding="utf-8")
+            else:
+                for i, pixels in enumerate(self.images):
+                    (place / f"{i:05d}.png").write_bytes(png(picture(pixels)))
 
     def provenance(self) -> dict[str, Any]:
         """Seed, options and origin as plain values."""
@@ -138,6 +146,4 @@ class Samples:
         """The grid in a notebook."""
         if self.spec.is_text:
             return None
-        buffer = io.BytesIO()
-        self.grid().save(buffer, format="PNG")
-        return buffer.getvalue()
+        return png(self.grid())

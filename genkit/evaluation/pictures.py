@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genkit.core import storage
 from genkit.core.errors import DataError
-from genkit.core.grid import grid
+from genkit.core.grid import grid, png
 from genkit.core.spec import ArraySpec
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, spaced, unchanged
 from genkit.evaluation.subject import Found, Subject, reasons
@@ -97,7 +97,7 @@ class Pictures:
         except DataError:  # too few for two halves
             floor = []
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            storage.make_folder(folder)
             self._show(pairs, len(train), folder / "nearest.png")
         return Found(model, floor)
 
@@ -108,7 +108,7 @@ class Pictures:
         rows = spaced(len(examples), TRAIN_MOST)[pairs.train.numpy()]
         made = [self.subject.sample(1, int(i)).images for i in pairs.generated]
         given = [as_samples(dataset.spec, examples, rows).images]
-        grid(np.concatenate(made + given), columns=len(made)).save(file)
+        storage.write_bytes(file, png(grid(np.concatenate(made + given), columns=len(made))))
 
 
 def noise_pictures(spec: ArraySpec, n: int) -> Iterator[Tensor]:
@@ -121,7 +121,7 @@ def noise_pictures(spec: ArraySpec, n: int) -> Iterator[Tensor]:
 def cached(file: Path, make: Callable[[], Features]) -> Features:
     """Features from a file, or made and kept there."""
     from safetensors import SafetensorError, safe_open
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     try:
         with safe_open(file, "pt") as held:
@@ -130,9 +130,8 @@ def cached(file: Path, make: Callable[[], Features]) -> Features:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         pass  # not there, or damaged: made anew
     features = make()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
     tensors = {name: tensor.contiguous() for name, tensor in features.tensors().items()}
-    save_file(tensors, temporary, {"protocol": json.dumps(dict(features.protocol))})
-    os.replace(temporary, file)
+    content = save(tensors, {"protocol": json.dumps(dict(features.protocol))})
+    storage.make_folder(file.parent)
+    storage.write_bytes(file, content, "Free space, or set paths.cache_dir.")
     return features

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from genkit.core import storage
 from genkit.core.errors import ConfigError, StorageError
 from genkit.report import figures, tables
 from genkit.report.analysis import Analysis, Line, analyse, cell_text, number
@@ -87,8 +88,8 @@ def _figures(
         if figure is None:
             continue
         svg, png = figures.render(figure)
-        (folder / f"{name}.svg").write_bytes(svg)
-        (folder / f"{name}.png").write_bytes(png)
+        storage.write_bytes(folder / f"{name}.svg", svg)
+        storage.write_bytes(folder / f"{name}.png", png)
         drawn[name] = {"light": _address(svg, "svg+xml"), "dark": _address(figures.on_dark(svg), "svg+xml")}
     return drawn, front
 
