@@ -24,11 +24,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genkit import manifests
+from genkit.core import storage
 from genkit.core.errors import CheckpointError, StorageError
 from genkit.manifests import (
     EMA,
     MALFORMED,
     MANIFEST,
+    POINTERS,
     SCHEMA,
     TRAINER,
     WEIGHTS,
@@ -91,10 +93,10 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         manifest["sha256"] = seal(manifest)
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         for path in temporary.iterdir():
-            _flush(path)
-        _flush(temporary)
+            storage.flush(path)
+        storage.flush(temporary)
         _put(temporary, place)
-        _flush(folder)
+        storage.flush(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise StorageError(f"cannot write {place}: {error}. Free space, then resume the run.") from error
@@ -166,18 +168,35 @@ def newest(folder: Path) -> tuple[Checkpoint, list[CheckpointError]]:
     raise damaged[0] if damaged else CheckpointError(f"there is no checkpoint in {folder}.")
 
 
+def load_named(folder: Path, which: str) -> tuple[Path, Checkpoint]:
+    """The checkpoint that "last", "best" or "step-N" names, and its place.
+
+    A trainer may delete what `last` named a moment ago: then it names another one by now.
+
+    Raises:
+        CheckpointError: as `locate` and `load`.
+    """
+    while True:
+        place = locate(folder, which)
+        try:
+            return place, load(place)
+        except CheckpointError:
+            if which not in POINTERS or (place / MANIFEST).exists() or locate(folder, which) == place:
+                raise
+
+
 def load(place: Path, *, trainer: bool = False) -> Checkpoint:
-    """Read a checkpoint, every file of it checked against the manifest first.
+    """Read a checkpoint, each file that is read checked against the manifest first.
 
     Args:
-        trainer: whether the state of the optimisers is wanted too.
+        trainer: whether the state of the optimisers is wanted too; else it is neither read nor hashed.
 
     Raises:
         CheckpointError: a file is missing, damaged, or of a newer schema.
     """
-    manifest = verify(place)
+    manifest = verify(place, trainer=trainer)
     checkpoint = Checkpoint(
-        int(manifest["step"]), _load_tensors(place / WEIGHTS), about=manifest, digest=digest(place)
+        int(manifest["step"]), _load_tensors(place / WEIGHTS), about=manifest, digest=_digest(place)
     )
     if EMA in manifest["files"]:
         checkpoint.ema = _load_tensors(place / EMA)
@@ -221,13 +240,11 @@ def check_finite(checkpoint: Checkpoint, place: Path) -> None:
         )
 
 
-def _flush(path: Path) -> None:
-    """Force a file or a folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
+def _digest(place: Path) -> str:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return digest(place)
+    except OSError as error:
+        raise CheckpointError(f"{place} was deleted while it was read; {instead(place)}.") from error
 
 
 def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -239,6 +256,8 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError, RuntimeError, *MALFORMED) as error:
+        if not path.exists():
+            raise CheckpointError(f"{path} was deleted while it was read; {instead(path.parent)}.") from None
         kind = unsafe_format(path) or f"damaged ({short(error)})"
         raise CheckpointError(f"{path} is no safetensors file but {kind}; {instead(path.parent)}.") from None
 

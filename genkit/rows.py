@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genkit.core.errors import ConfigError, StorageError
-from genkit.runs import write_atomically
+from genkit.core import storage
+from genkit.core.errors import ConfigError
 
 ROLES = ("model", "floor", "ceiling")
 FILE = "evaluation.jsonl"
@@ -55,18 +55,21 @@ def missing(metric: str, unit: str, note: str) -> Row:
 def write(path: Path, rows: Sequence[Mapping[str, Any]], *, append: bool) -> None:
     """Write rows so that a reader finds the old file or the whole new one.
 
+    What several processes append at once is all in it.
+
     Raises:
         StorageError: the folder cannot be written.
     """
-    before = ""
-    try:
-        if append and path.is_file():
-            before = path.read_text(encoding="utf-8")
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}. Give another folder.") from None
-    lines = [json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows]
-    write_atomically(path, before + "".join(lines))
+    lines = "".join(json.dumps(_plain(row), ensure_ascii=False) + "\n" for row in rows)
+    storage.make_folder(path.parent)
+    with storage.one_at_a_time(path.parent):  # several processes may evaluate one run
+        before = b""
+        try:
+            if append and path.is_file():
+                before = path.read_bytes()
+        except OSError as error:
+            raise storage.refusal(path, error, "Give another folder.") from None
+        storage.write_bytes(path, before + lines.encode())
 
 
 def read(path: Path) -> list[Row]:

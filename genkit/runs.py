@@ -31,6 +31,7 @@ from genkit.core import storage
 from genkit.core.errors import CheckpointError, ConfigError, Locked, StorageError, nearest
 from genkit.core.plain import find_links, parse_json, read_text
 from genkit.core.spec import Spec, spec_from_dict
+from genkit.core.storage import reason
 
 RECORD, CONFIG, SPEC, LOCK = "run.json", "config.yaml", "spec.json", ".lock"
 # What we write ourselves in a run folder; a logger may add folders of its own.
@@ -216,11 +217,6 @@ def check_room(folder: Path, size: int) -> None:
             f"{folder.parent} has {free / 1e6:,.0f} MB free, and two checkpoints of this model need"
             f" {2 * size / 1e6:,.0f} MB: free some, or set paths.runs_dir to another disk."
         )
-
-
-def reason(error: BaseException) -> str:
-    """What went wrong with a file, without its path, on one short line."""
-    return " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
 
 
 def check_plain(path: Path) -> None:

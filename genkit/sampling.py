@@ -49,7 +49,7 @@ def check_size(model: Mapping[str, Any], spec: Spec, folder: Run) -> None:
         CheckpointError: it describes a far larger one, or none that can be built.
     """
     files = [place / checkpoints.WEIGHTS for place in folder.checkpoints.glob("step-*")]
-    held = max((file.stat().st_size for file in files if file.is_file()), default=0)
+    held = max(map(_size, files), default=0)
     where = folder.path / runs.CONFIG
     try:
         bounded.check_size(lambda: build_module(model, spec), FIRST_NUMBERS + NUMBERS_PER_BYTE * held)
@@ -63,6 +63,14 @@ def check_size(model: Mapping[str, Any], spec: Spec, folder: Run) -> None:
             f"{where} describes no model that can be built ({checkpoints.short(error)});"
             " restore it from a copy."
         ) from None
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file; 0 where there is none (any more: a trainer deletes old checkpoints)."""
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except OSError:
+        return 0
 
 
 def load(
@@ -86,8 +94,7 @@ def load(
     folder = Run(runs.find(str(run), runs_dir))
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     spec = runs.spec(folder.path)
-    place = checkpoints.locate(folder.checkpoints, checkpoint)
-    saved = checkpoints.load(place)
+    place, saved = checkpoints.load_named(folder.checkpoints, checkpoint)
     checkpoints.check_belongs(saved, config.digest(cfg["model"]), runs.spec_digest(folder.path))
     check_size(cfg["model"], spec, folder)
     module = build_module(cfg["model"], spec)

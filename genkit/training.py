@@ -260,8 +260,8 @@ def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule) -> C
         return checkpoint
     if cfg.get("init_from"):
         other = Run(runs.find(cfg["init_from"], cfg["paths"]["runs_dir"]))
-        place = checkpoints.locate(other.checkpoints, "last")
-        checkpoints.restore_module(module, checkpoints.load(place).weights, place)
+        place, saved = checkpoints.load_named(other.checkpoints, "last")
+        checkpoints.restore_module(module, saved.weights, place)
     if cfg.get("pretrained"):
         from genkit import export
 

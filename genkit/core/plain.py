@@ -118,15 +118,23 @@ def find_links(folder: Path, own: Iterable[str] = ()) -> Iterable[tuple[Path, st
     """
     root, waiting = os.path.realpath(folder), [str(folder)]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                path = Path(entry.path)
-                if entry.is_symlink():
-                    target = os.path.realpath(entry.path)
-                    inside = os.path.commonpath([root, target]) == root
-                    if not inside or path.relative_to(folder).parts[0] in own:
-                        yield path, "a link"
-                elif entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                elif not entry.is_file(follow_symlinks=False):
-                    yield path, "a pipe, a socket or a device"
+        for entry in _entries(waiting.pop()):
+            path = Path(entry.path)
+            if entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                inside = os.path.commonpath([root, target]) == root
+                if not inside or path.relative_to(folder).parts[0] in own:
+                    yield path, "a link"
+            elif entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            elif not entry.is_file(follow_symlinks=False):
+                yield path, "a pipe, a socket or a device"
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """What a folder holds; nothing where it was deleted meanwhile, as a trainer deletes old checkpoints."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []

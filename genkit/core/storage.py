@@ -13,7 +13,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from filelock import FileLock
 
 from genkit.core.errors import ConfigError, StorageError
 
@@ -78,6 +80,45 @@ def made(folder: Path, advice: str = ADVICE) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Within the context no other process is in one of the same folder; the others wait.
+
+    The folder itself is locked, where the system can do that, so that nothing is left behind.
+
+    Raises:
+        StorageError: the folder cannot be opened.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        fcntl = None  # type: ignore[assignment]
+    try:
+        handle = os.open(folder, os.O_RDONLY) if fcntl else -1
+    except OSError as error:
+        raise refusal(folder, error, "Give another place.") from None
+    try:
+        if not _locked(fcntl, handle):  # some network disks lock files alone
+            with FileLock(folder / ".writing"):
+                yield
+            return
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)  # which gives the lock back
+
+
+def _locked(fcntl: Any, handle: int) -> bool:
+    """Whether a folder could be locked, which is waited for."""
+    if handle < 0:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:
+        return False
+    return True
+
+
 def check_new(folder: Path) -> None:
     """See that a folder can be made: files of two makers in one folder cannot be told apart.
 
@@ -127,8 +168,12 @@ def make_folder(path: Path) -> None:
 
 def refusal(path: Path, error: BaseException, advice: str) -> StorageError:
     """What a failing system call is to the user, on one line."""
-    reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
-    return StorageError(f"cannot write {path}: {reason}. {advice}")
+    return StorageError(f"cannot write {path}: {reason(error)}. {advice}")
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong with a file, without its path, on one short line."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
 
 
 def flush(path: Path) -> None:

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from genkit.core import storage
 from genkit.core.errors import DataError, GenkitError, StorageError
 from genkit.data import seals
 from genkit.data.seals import DESCRIPTION
@@ -202,13 +203,15 @@ def _storage_errors(cache: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise StorageError(f"{cache}: the disk is full; free some, or set paths.cache_dir.") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        if error.filename and not Path(str(error.filename)).absolute().is_relative_to(cache.absolute()):
+            raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # (numpy says no more than how much was left)
             raise StorageError(
-                f"{cache} cannot be written ({error.strerror}); set paths.cache_dir or GENKIT_CACHE_DIR."
+                f"{cache}: the disk is full ({storage.reason(error)}); free some, or set paths.cache_dir."
             ) from error
-        raise
+        raise StorageError(
+            f"{cache} cannot be written ({storage.reason(error)}); set paths.cache_dir or GENKIT_CACHE_DIR."
+        ) from error
 
 
 def digest(arrays: Iterable[np.ndarray | None]) -> str:

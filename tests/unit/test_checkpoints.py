@@ -285,3 +285,65 @@ def test_only_prefixes_of_wrappers_are_left_out():
     assert torch.equal(other.weight, plain.weight)
     with pytest.raises(CheckpointError, match="2 missing"):
         checkpoints.restore_module(other, {f"x.{name}": t for name, t in plain.state_dict().items()})
+
+
+# ---------------------------------------------------------------------- beside a trainer
+
+
+READS = {
+    "verify": checkpoints,
+    "read_json": manifests,
+    "describe": manifests,
+    "load_file": checkpoints,
+    "digest": checkpoints,
+}
+
+
+@pytest.mark.parametrize("which", ["last", "best", "step-2"])
+@pytest.mark.parametrize("read", READS)
+def test_a_checkpoint_that_a_trainer_deletes_while_it_is_read(which, read, place, monkeypatch):
+    """Whatever has been read by then: a pointer names the next one, a step is refused by name."""
+    folder = place.parent
+    checkpoints.point(folder, "best", 2)
+    real, begun = getattr(READS[read], read), []
+
+    def deleted_before(*arguments, **more):
+        if not begun:
+            begun.append(1)
+            saved(folder, 3, b=torch.tensor([3]))
+            checkpoints.point(folder, "best", 3)
+            place.rename(folder / ".old")  # as `prune` does
+            shutil.rmtree(folder / ".old")
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(READS[read], read, deleted_before)
+    if which == "step-2":
+        with pytest.raises(CheckpointError, match="step-2") as refused:
+            checkpoints.load_named(folder, which)
+        assert "\n" not in str(refused.value)
+    else:
+        found, loaded = checkpoints.load_named(folder, which)
+        assert (found.name, loaded.weights["b"].item()) == ("step-3", 3)
+
+
+def test_a_last_checkpoint_that_is_damaged_is_refused_at_once(place):
+    flip(place)
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        checkpoints.load_named(place.parent, "last")
+
+
+def test_drawing_reads_nothing_of_the_optimisers(place, monkeypatch):
+    hashed = []
+    real = manifests.describe
+    monkeypatch.setattr(manifests, "describe", lambda path: (hashed.append(path.name), real(path))[1])
+    checkpoints.load(place)
+    assert sorted(hashed) == ["ema.safetensors", "manifest.json", "weights.safetensors"]
+    hashed.clear()
+    checkpoints.load(place, trainer=True)
+    assert {"trainer.safetensors", "trainer.json"} < set(hashed)
+    content = bytearray((place / "trainer.safetensors").read_bytes())
+    content[-1] ^= 1
+    (place / "trainer.safetensors").write_bytes(content)
+    checkpoints.load(place)
+    with pytest.raises(CheckpointError, match=r"trainer.safetensors is not the file"):
+        checkpoints.load(place, trainer=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from genkit import rows
 from genkit.core import storage
 from genkit.core.errors import ConfigError, StorageError
 from genkit.core.samples import Samples
@@ -117,7 +118,7 @@ def test_a_picture_of_the_array_comes_back(tmp_path):
 @pytest.mark.parametrize("name", ["x" * 300, "folder"])
 def test_places_that_cannot_be_files(name, tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(StorageError, match="cannot write|no plain file"):
+    with pytest.raises(StorageError, match=r"cannot write|no plain file"):
         storage.write_text(tmp_path / name, "a")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder"]
 
@@ -138,3 +139,31 @@ def test_every_file_of_a_folder_is_flushed_before_it_gets_its_name(count, tmp_pa
             (place / str(number)).write_text("")
     flushed = order[: order.index("rename")]
     assert flushed == (["fsync"] * 4 if count == 3 else ["sync", "fsync"])
+
+
+APPENDING = """
+import sys
+from pathlib import Path
+from genkit import rows
+while not Path(sys.argv[1], "go").exists():
+    pass
+for number in range(50):
+    rows.write(Path(sys.argv[1], "rows.jsonl"), [{"metric": f"{sys.argv[2]}/{number}"}], append=True)
+"""
+
+
+def test_rows_that_processes_append_at_once_are_all_kept(tmp_path):
+    processes = [subprocess.Popen([sys.executable, "-c", APPENDING, tmp_path, str(n)]) for n in range(4)]
+    (tmp_path / "go").write_text("")
+    assert [process.wait(120) for process in processes] == [0] * 4
+    kept = [row["metric"] for row in rows.read(tmp_path / "rows.jsonl")]
+    assert sorted(kept) == sorted(f"{n}/{number}" for n in range(4) for number in range(50))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["go", "rows.jsonl"]
+
+
+def test_where_folders_cannot_be_locked_a_file_is(tmp_path, monkeypatch):
+    import fcntl
+
+    monkeypatch.setattr(storage, "_locked", lambda *a: False)
+    with storage.one_at_a_time(tmp_path), open(tmp_path / ".writing") as held, pytest.raises(BlockingIOError):
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
