@@ -234,6 +234,9 @@ def check_plain(path: Path) -> None:
 def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
     """The folder of a run, given as a path or as a name below `runs_dir`.
 
+    A name without a slash is looked for below `runs_dir` first, so that a folder that happens to have it here
+    hides no run; `./NAME` is the folder here.
+
     Args:
         trusted: whether it may hold links, pipes and devices.
 
@@ -245,13 +248,16 @@ def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
         raise ConfigError(f"run={run} is an address: copy the run folder to this machine and give its path.")
     if "\0" in run:
         raise ConfigError(f"run={run!r} holds a NUL byte; leave it out.")
-    for path in (Path(run).expanduser(), Path(runs_dir) / run):
-        if run and path.is_dir():
-            if not (path / CONFIG).is_file():
-                raise CheckpointError(f"{path} is no run folder: {CONFIG} is missing, or no plain file.")
+    below, here = Path(runs_dir) / run, Path(run).expanduser()
+    places = [below, here] if os.sep not in run else [here, below]
+    folders = [path for path in places if run and path.is_dir()]
+    for path in folders:
+        if (path / CONFIG).is_file():
             if not trusted:
                 check_plain(path)
             return path
+    if folders:
+        raise CheckpointError(f"{folders[0]} is no run folder: {CONFIG} is missing, or no plain file.")
     if run and Path(run).expanduser().is_file():
         raise ConfigError(f"run={run} is a file; give the run's folder, which holds {CONFIG}.")
     known = [path.name for path in _folders(runs_dir)]

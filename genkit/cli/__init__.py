@@ -88,6 +88,7 @@ SCORE_WORDS = """\
   text=… file=FILE          texts, whose every token is scored (text= may be repeated)
   split=validation          train | validation | test of the run's own data, for any family with a likelihood
   stride=                   tokens that a window scores, 1 to the context (default: half of it)
+  data.path=                where the run's data is now, if it was moved
   out=FILE.jsonl            an object each: nats, perplexity, bits, of a text every token's log-probability
   checkpoint= weights= batch_size= device=   as in sampling"""
 EVALUATE_WORDS = """\
@@ -101,6 +102,7 @@ EVALUATE_WORDS = """\
   featuriser=ngrams         of texts, for MAUVE: ngrams | own (the run's network)
   importance_samples=1      of a likelihood that is a bound
   out=FILE.jsonl            rows go there instead of the run's evaluation.jsonl
+  data.path=                where the run's data is now, if it was moved
   stride= weights=ema batch_size=64 device=auto   as in scoring and sampling"""
 DATA_WORDS = """\
   genkit data                          the datasets
@@ -130,6 +132,7 @@ RUNS_WORDS = """\
 IMAGE_WORDS = """\
   n=8 seed=0 out=FILE.png checkpoint=last weights=ema
   split=test                all but interpolate: train | validation | test, of the run's own data
+  data.path=                where that data is now, if it was moved
   draws=3                   complete, denoise, upscale: answers for each example
   mask=lower                complete: lower | upper | left | right | box | random is hidden
   scale=0.3                 denoise: of the noise, for a range of 1

@@ -41,6 +41,7 @@ def evaluate(words: list[str]) -> int:
     asked, files = given.pop("run", []), {key: given.pop(key) for key in PAIR if key in given}
     if bool(asked) == bool(files) or len(files) == 1:
         raise ConfigError("evaluate needs run=RUN, or real=DIR and fake=DIR (or two .txt files).")
+    moved = given.pop("data.path", None)
     names = [option.name for option in WORDS]
     for key in given:
         if key not in names or (files and key not in OF_FILES):
@@ -54,7 +55,12 @@ def evaluate(words: list[str]) -> int:
             raise ConfigError(f"out={out}: rows are written as .jsonl.")
         out = Output(Path(out).expanduser())
     if files:
+        if moved is not None:
+            raise ConfigError(
+                "data.path= is where a run's data is; real= and fake= have no run: leave it out."
+            )
         return _files(files, settings, out)
+    settings["data_path"] = moved
     return _runs([runs.find(run, paths["runs_dir"]) for run in asked], settings, paths, out)
 
 
@@ -162,7 +168,7 @@ def _check(
         raise ConfigError(f"extractor= is for images, and {folder.name} draws texts; leave it out.")
     if not spec.is_text and settings["featuriser"] != "ngrams":
         raise ConfigError(f"featuriser= is for texts, and {folder.name} draws images; leave it out.")
-    reopen(cfg["data"], paths, config.view(cfg), record).split(settings["split"])
+    reopen(cfg["data"], paths, config.view(cfg), record, settings["data_path"]).split(settings["split"])
     check_writable(folder)
 
 

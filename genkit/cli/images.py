@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit import config, runs
 from genkit.cli.outputs import Output
-from genkit.core.errors import CheckpointError, ConfigError
+from genkit.core.errors import ConfigError
 from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.spec import ArraySpec
 
@@ -134,6 +134,7 @@ class _Opened:
         if "run" not in given:
             raise ConfigError(f"{command} needs run=RUN; genkit runs lists them.")
         self.folder = runs.find(given.pop("run"), self.paths["runs_dir"])
+        self.moved = given.pop("data.path", None)
         config.load_frozen(self.folder / runs.CONFIG)
         self.given: Mapping[str, Any] = resolve_options(options, given, f"genkit {command}")
         default = self.folder / "samples" / f"{command}-seed{self.given['seed']}.png"
@@ -152,20 +153,16 @@ class _Opened:
         """The first examples of a split of the run's own data.
 
         Raises:
-            CheckpointError: the data is not what the run was trained on.
+            DataError: the data is not what the run was trained on.
         """
         import numpy as np
 
-        from genkit.data import open_dataset
+        from genkit.data import reopen
         from genkit.data.loading import Gather
 
         cfg = config.load_frozen(self.folder / runs.CONFIG)
-        dataset = open_dataset(cfg["data"], self.paths, config.view(cfg))
-        if dataset.fingerprint != runs.read(self.folder).get("fingerprint"):
-            raise CheckpointError(
-                f"the data is not what {self.folder.name} was trained on (its fingerprint is another):"
-                " restore it, or set paths.data_dir."
-            )
+        record = runs.read(self.folder)
+        dataset = reopen(cfg["data"], self.paths, config.view(cfg), record, self.moved)
         examples = dataset.split(self.given["split"])
         n = min(self.given["n"], len(examples))
         return self.module.as_images(Gather(examples, self.module.device)(np.arange(n), range(n)))

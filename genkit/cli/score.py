@@ -41,6 +41,7 @@ def score(words: list[str]) -> int:
     if "run" not in given:
         raise ConfigError("score needs run=RUN, and text=, file= or split=.")
     folder = runs.find(given.pop("run"), paths["runs_dir"])
+    moved = given.pop("data.path", None)
     names = [option.name for option in WORDS]
     for key in given:
         if key not in names:
@@ -61,6 +62,9 @@ def score(words: list[str]) -> int:
         if not isinstance(spec, TokenSpec) or not spec.is_text:
             raise ConfigError(f"{folder.name} reads no texts; give split=validation.")
         spec.codec.encode(text)
+    if moved is not None and texts:
+        raise ConfigError("data.path= is where the run's data is; text= and file= need none: leave it out.")
+    settings["data_path"] = moved
     return _score(folder, paths, settings, texts, out)
 
 
@@ -107,7 +111,7 @@ def _score(
         if texts:
             rows = {text: score_text(module, text, **how) for text in texts}
         else:
-            examples = _dataset(folder, paths, settings["split"])
+            examples = _dataset(folder, paths, settings["split"], settings["data_path"])
             how["importance_samples"] = settings["importance_samples"]
             rows = {settings["split"]: score_split(module, examples, **how)}
     for name, scores in rows.items():
@@ -119,8 +123,11 @@ def _score(
     return 0
 
 
-def _dataset(folder: Path, paths: Mapping[str, str], split: str) -> Any:
+def _dataset(folder: Path, paths: Mapping[str, str], split: str, moved: str | None) -> Any:
     """A split of the data that the run was trained on.
+
+    Args:
+        moved: where the data is now; None: where the run found it.
 
     Raises:
         DataError: the data is another by now.
@@ -128,7 +135,7 @@ def _dataset(folder: Path, paths: Mapping[str, str], split: str) -> Any:
     from genkit.data import reopen
 
     cfg = config.load_frozen(folder / runs.CONFIG)
-    return reopen(cfg["data"], paths, config.view(cfg), runs.read(folder)).split(split)
+    return reopen(cfg["data"], paths, config.view(cfg), runs.read(folder), moved).split(split)
 
 
 def _line(scores: Scores) -> str:

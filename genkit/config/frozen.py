@@ -26,9 +26,18 @@ def freeze(cfg: Mapping[str, Any]) -> str:
     import yaml
 
     kept = {key: value for key, value in copied(cfg).items() if key not in NOT_FROZEN}
-    if path := kept.get("data", {}).get("path"):
-        kept["data"]["path"] = os.path.abspath(os.path.expanduser(path))
+    data = kept.get("data", {})
+    for key in [key for key in data if key == "path" or key.endswith("_path")]:
+        data[key] = settled(data[key])
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
+
+
+def settled(place: Any) -> Any:
+    """A path that leads somewhere, absolute: a run finds it from any folder; a hub's name as it is."""
+    if not isinstance(place, str):
+        return place
+    path = os.path.abspath(os.path.expanduser(place))
+    return path if os.path.exists(path) else place
 
 
 def digest(section: Mapping[str, Any]) -> str:

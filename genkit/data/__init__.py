@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from genkit.core import registry
-from genkit.core.errors import DataError
+from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
 from genkit.data.dataset import Dataset
 from genkit.data.sources import BUILT_IN
@@ -34,16 +35,31 @@ def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) 
 
 
 def reopen(
-    data: Mapping[str, Any], paths: Mapping[str, str], view: View, record: Mapping[str, Any]
+    data: Mapping[str, Any],
+    paths: Mapping[str, str],
+    view: View,
+    record: Mapping[str, Any],
+    path: str | None = None,
 ) -> Dataset:
     """The data that a run was trained on.
 
     Args:
         record: of the run, with its name and the fingerprint of its data.
+        path: where it is now, if not where the run found it.
 
     Raises:
         DataError: as `open_dataset`, or the data is another by now.
+        ConfigError: a path is given, and this dataset is found by none.
     """
+    if path is not None:
+        if "path" not in data:
+            raise ConfigError(f"data.path={path}: data={data['name']} has no path; set paths.data_dir.")
+        data = {**data, "path": path}
+    elif os.path.isabs(data.get("path") or "") and not os.path.exists(data["path"]):
+        raise DataError(
+            f"{data['path']}, which {record.get('name')} was trained on, is missing; say where it is now by"
+            " data.path=."
+        )
     dataset = open_dataset(data, paths, view)
     if dataset.fingerprint != record.get("fingerprint"):
         raise DataError(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from genkit.core.errors import StorageError
+from genkit.core.errors import DataError, StorageError
 from genkit.data.folders import Pictures
 from genkit.data.packing import digest, open_array, packed
 from genkit.data.texts import Texts, read_text
@@ -127,7 +127,10 @@ def colors(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:
 
 def shakespeare(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:
     """tinyshakespeare.txt, the first 90 % to train on; the rest in halves, or whole as nanoGPT has it."""
-    whole = read_text(Path(paths["data_dir"]).expanduser() / "tinyshakespeare.txt", "utf-8")
+    file = Path(paths["data_dir"]).expanduser() / "tinyshakespeare.txt"
+    if not file.exists():
+        raise DataError(f"{file} is missing; set paths.data_dir, or GENKIT_DATA_DIR, to its folder.")
+    whole = read_text(file, "utf-8")
     if data.get("split", "peer") == "three":  # a run of before this knob has the two parts
         return three_parts(whole)
     cut = int(len(whole) * 0.9)

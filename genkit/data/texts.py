@@ -211,7 +211,7 @@ def _decoded(
 
 def _unreadable(path: Path, error: OSError) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"{path} is missing; check the path, or set paths.data_dir.")
+        return DataError(f"{path} is missing; check the path.")
     return DataError(f"{path} cannot be read: {error.strerror}.")
 
 

@@ -100,7 +100,7 @@ def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[s
     module = sampling.load(folder.path, checkpoint.name).to(settings.device)
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     record = folder.record()
-    dataset = reopen(cfg["data"], paths, config.view(cfg), record)
+    dataset = reopen(cfg["data"], paths, config.view(cfg), record, settings.data_path)
     dataset.split(settings.split)
     return Subject(module, dataset, settings, cfg, record, paths["cache_dir"])
 

@@ -29,6 +29,7 @@ class Settings:
         importance_samples: k of a likelihood that is a bound.
         stride: tokens that a window of a text scores.
         featuriser: of texts, for MAUVE: "ngrams", the same for all runs, or "own", the run's network.
+        data_path: where the run's data is now; None: where the run found it.
     """
 
     n: int | None = None
@@ -42,6 +43,7 @@ class Settings:
     importance_samples: int = 1
     stride: int | None = None
     featuriser: str = "ngrams"
+    data_path: str | None = None
 
 
 @dataclass
