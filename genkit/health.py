@@ -21,10 +21,12 @@ from genkit import findings, symptoms
 from genkit.core.batch import Batch
 from genkit.core.errors import Diverged, Unsound
 from genkit.core.module import GenerativeModule
+from genkit.core.plain import read_json
 from genkit.findings import Finding
 from genkit.runs import Run, write_atomically
 
 FILE = "findings.json"
+SHAPE = {"history": [{"step": int}], "findings": [{"code": str, "step": int}]}
 EXAMPLES = 64  # looked at; their 2,016 pairs tell a mean distance to a few per cent
 
 
@@ -227,8 +229,8 @@ def _names(module: GenerativeModule) -> list[str]:
 def read(run: Run, part: str = "history") -> list[dict[str, Any]]:
     """The measurements, or the findings, of a run's file; none where it is missing or damaged."""
     try:
-        return list(json.loads((run.path / FILE).read_text(encoding="utf-8"))[part])
-    except (OSError, ValueError, KeyError, TypeError):
+        return list(read_json(run.path / FILE, SHAPE)[part])
+    except (OSError, ValueError):
         return []
 
 

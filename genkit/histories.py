@@ -14,8 +14,9 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
-from genkit.core.errors import StorageError
-from genkit.runs import write_atomically
+from genkit.core.errors import CheckpointError, StorageError
+from genkit.core.plain import read_text
+from genkit.runs import MAX_HISTORY_BYTES, reason, write_atomically
 
 
 class Trouble:
@@ -46,10 +47,17 @@ class CSVHistory(Logger):
         self.path, self._trouble = path, Trouble(path)
         self._rows: dict[int, dict[str, str]] = {}
         if path.is_file() and start_step:
-            with open(path, newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
+            try:
+                text = read_text(path, MAX_HISTORY_BYTES)
+                for row in csv.DictReader(io.StringIO(text, newline="")):
                     if int(row["step"]) <= start_step:
-                        self._rows[int(row["step"])] = {k: v for k, v in row.items() if k != "step" and v}
+                        self._rows[int(row["step"])] = {
+                            k: v for k, v in row.items() if k and k != "step" and v
+                        }
+            except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
+                raise CheckpointError(
+                    f"{path} is damaged: {reason(error)}; restore it, or delete it."
+                ) from None
         self._written = time.monotonic()
 
     @property
@@ -93,7 +101,13 @@ class BoardHistory(TensorBoardLogger):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, name="", version="tensorboard")
-        self._trouble = Trouble(folder / "tensorboard")
+        self._folder = folder / "tensorboard"
+        self._trouble = Trouble(self._folder)
+
+    @property
+    def log_dir(self) -> str:
+        """The folder itself: Lightning would replace `$HOME` in a run's name by what the variable holds."""
+        return str(self._folder)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if self._trouble.told:

@@ -17,10 +17,20 @@ from typing import Any
 
 from genkit.core import storage
 from genkit.core.errors import ConfigError
+from genkit.core.plain import parse_json, read_bytes, read_text
+from genkit.core.shapes import conform
 
 ROLES = ("model", "floor", "ceiling")
 FILE = "evaluation.jsonl"
 Row = dict[str, Any]
+MAX_BYTES = 256_000_000  # of a file of rows
+SHAPE = {
+    "metric": str,
+    **{f"{key}?": float | None for key in ("value", "low", "high", "n", "n_real", "step", "seed")},
+    **{f"{key}?": str for key in ("unit", "direction", "kind", "interval", "fingerprint", "note", "role")},
+    **{f"{key}?": str for key in ("run", "checkpoint", "weights", "digest", "split", "data", "judged")},
+    **{"arm?": str, "training_seed?": int, "status?": str, "trial?": int, "protocol?": {str: Any}},
+}
 
 
 @dataclass(frozen=True)
@@ -66,8 +76,8 @@ def write(path: Path, rows: Sequence[Mapping[str, Any]], *, append: bool) -> Non
         before = b""
         try:
             if append and path.is_file():
-                before = path.read_bytes()
-        except OSError as error:
+                before = read_bytes(path, MAX_BYTES, follow=True)
+        except (OSError, ValueError) as error:
             raise storage.refusal(path, error, "Give another folder.") from None
         storage.write_bytes(path, before + lines.encode())
 
@@ -79,9 +89,8 @@ def read(path: Path) -> list[Row]:
         ConfigError: it cannot be read, or is no file of rows.
     """
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        if not all(isinstance(row, dict) and "metric" in row for row in rows):
-            raise ValueError("a line is no row")
+        lines = read_text(path, MAX_BYTES, follow=True).split("\n")
+        rows = [conform(parse_json(line), SHAPE) for line in lines if line.strip()]
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} holds no rows: {error}.") from None
     return rows

@@ -29,7 +29,8 @@ from filelock import FileLock, Timeout
 
 from genkit.core import storage
 from genkit.core.errors import CheckpointError, ConfigError, Locked, StorageError, nearest
-from genkit.core.plain import find_links, parse_json, read_text
+from genkit.core.plain import find_links, parse_json, read_bytes, read_json, read_text
+from genkit.core.shapes import Optional
 from genkit.core.spec import Spec, spec_from_dict
 from genkit.core.storage import reason
 
@@ -40,6 +41,22 @@ OWN = (
     *("evaluation.jsonl", "evaluation", "tensorboard"),
 )
 MAX_RECORD_BYTES, MAX_SPEC_BYTES = 8_000_000, 64_000_000
+MAX_HISTORY_BYTES = 256_000_000  # of a metrics.csv
+OPTION_BOUNDS = {**{f"{key}?": float | None for key in ("low", "high", "above")}, "many?": bool}
+TEXTS = ("status", "name", "family", "model", "data", "created", "ended", "fingerprint", "spec_sha256")
+# What run.json says, as far as anything is done with it.
+RECORD_SHAPE = {
+    **{f"{key}?": str for key in TEXTS},
+    **{"reason?": str | None, "start?": str | None, "step?": int, "seconds?": float, "seed?": int},
+    **{"pid?": int, "parameters?": int, "peak_memory?": float | None, "units?": {str: str}},
+    "best?": Optional({"step": int, "metric": str | None, "value": float | None}),
+    "final?": {str: float | None},
+    "options?": [{"name": str, "kind": str, "help?": str, "choices?": [str], **OPTION_BOUNDS}],
+    "provenance?": {
+        **{"command?": [str], "versions?": {str: str}, "hardware?": {str: Any}},
+        "git?": Optional({"revision?": str, "dirty?": bool}),
+    },
+}
 
 
 def check_run_name(name: str) -> str:
@@ -146,8 +163,8 @@ class Run:
 
     def _last_logged(self) -> int:
         try:
-            with open(self.path / "metrics.csv", encoding="utf-8") as file:
-                return max((int(line.split(",")[0]) for line in list(file)[1:]), default=0)
+            lines = read_text(self.path / "metrics.csv", MAX_HISTORY_BYTES).split("\n")
+            return max((int(line.split(",")[0]) for line in lines[1:] if line), default=0)
         except (OSError, ValueError):
             return 0
 
@@ -159,19 +176,16 @@ class Run:
         """What run.json says; empty where there is none.
 
         Raises:
-            CheckpointError: run.json is not JSON.
+            CheckpointError: run.json is no JSON, or a value in it is not of its kind.
         """
         try:
-            record = parse_json(read_text(self.path / RECORD, MAX_RECORD_BYTES))
+            return dict(read_json(self.path / RECORD, RECORD_SHAPE, MAX_RECORD_BYTES))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"{self.path / RECORD} is damaged: {reason(error)}. Restore it from a copy."
             ) from error
-        if not isinstance(record, dict):
-            raise CheckpointError(f"{self.path / RECORD} is no run's record; restore it from a copy.")
-        return record
 
     def update(self, **entries: Any) -> None:
         """Set entries of run.json."""
@@ -281,7 +295,7 @@ def spec(path: Path) -> Spec:
         made = spec_from_dict(parse_json(text))
     except OSError:
         raise CheckpointError(f"{file} is missing: the run was not trained yet, or restore it.") from None
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CheckpointError(f"{file} is damaged: {reason(error)}. Restore it from a copy.") from None
     recorded = read(path).get("spec_sha256")
     if recorded and hashlib.sha256(text.encode()).hexdigest() != recorded:
@@ -301,14 +315,23 @@ def spec_digest(path: Path) -> str:
         CheckpointError: it cannot be read.
     """
     try:
-        return hashlib.sha256((path / SPEC).read_bytes()).hexdigest()
-    except OSError as error:
-        raise CheckpointError(f"{path / SPEC} cannot be read: {error.strerror}. Restore it.") from None
+        return hashlib.sha256(read_bytes(path / SPEC, MAX_SPEC_BYTES)).hexdigest()
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path / SPEC} cannot be read: {reason(error)}. Restore it.") from None
 
 
 def list_runs(runs_dir: str | Path) -> list[dict[str, Any]]:
-    """The records of all runs below a folder, oldest first; `path` is added to each."""
-    records = [{"path": str(path), "name": path.name, **Run(path).record()} for path in _folders(runs_dir)]
+    """The records of all runs below a folder, oldest first; `path` and the folder's `name` are added to each.
+
+    One that cannot be read has the status "damaged" and says why as its reason.
+    """
+    records = []
+    for path in _folders(runs_dir):
+        try:
+            record = Run(path).record()
+        except CheckpointError as error:
+            record = {"status": "damaged", "reason": str(error)}
+        records.append({**record, "path": str(path), "name": path.name})
     return sorted(records, key=lambda record: str(record.get("created", "")))
 
 

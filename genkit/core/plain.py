@@ -8,24 +8,52 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from genkit.core.shapes import conform
+
 MAX_YAML_BYTES = 200_000  # of a configuration; the largest that we write has 6,000
-MAX_DEPTH = 30  # of nested lists and mappings in YAML
+MAX_DEPTH = 30  # of nested lists and mappings
+MAX_DIGITS = 100  # of a whole number: what has more is no number that anything here counts, nor a float
+MAX_JSON_BYTES = 8_000_000  # of a record, a list of members, findings
+NAME_BYTES = 255  # of a file's own name, on every file system that people use
 
 
-def read_text(path: Path, limit: int) -> str:
-    """A plain file's UTF-8 text.
+def inside(folder: Path, *names: Any) -> Path:
+    """`folder / names`, where each name leads one level down and is no link: the way to every path whose
+    parts stand in a file.
+
+    Raises:
+        ValueError: a name is none of a single file or folder, or a link lies there.
+    """
+    path = folder
+    for name in names:
+        fits = isinstance(name, str) and name.isprintable() and not {"/", "\\"} & {*name}
+        if not fits or name in ("", ".", "..") or len(os.fsencode(name)) > NAME_BYTES:
+            raise ValueError(f"{str(name)[:60]!a} is no name of a file in {folder}")
+        path = path / name
+        if path.is_symlink():
+            raise ValueError(f"{path} is a link")
+    return path
+
+
+def read_bytes(path: Path, limit: int, *, follow: bool = False) -> bytes:
+    """A plain file's content.
+
+    Args:
+        follow: whether the path may be a link: a person typed it.
 
     Raises:
         OSError: it is missing, a link, a folder, a pipe or a device, or cannot be read.
-        ValueError: it has more than `limit` bytes, or is no UTF-8.
+        ValueError: it has more than `limit` bytes.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    own = 0 if follow else os.O_NOFOLLOW
+    handle = os.open(path, os.O_RDONLY | own | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(None, "it is no plain file")
@@ -33,19 +61,45 @@ def read_text(path: Path, limit: int) -> str:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"more than {limit:,} bytes")
-    return content.decode("utf-8")
+    return content
+
+
+def read_text(path: Path, limit: int, *, follow: bool = False) -> str:
+    """A plain file's UTF-8 text.
+
+    Raises:
+        OSError, ValueError: as `read_bytes`; a ValueError also where it is no UTF-8.
+    """
+    return read_bytes(path, limit, follow=follow).decode("utf-8")
+
+
+def read_json(path: Path, shape: Any, limit: int = MAX_JSON_BYTES) -> Any:
+    """A plain file's JSON, if it is of a shape (see `genkit.core.shapes`).
+
+    Raises:
+        OSError: as `read_bytes`.
+        ValueError: it is too large, no JSON, or of another shape.
+    """
+    return conform(parse_json(read_text(path, limit)), shape)
+
+
+def read_yaml(path: Path, shape: Any, limit: int = MAX_YAML_BYTES, *, follow: bool = False) -> Any:
+    """A plain file's YAML, if it is of a shape; raises as `read_json`."""
+    return conform(parse_yaml(read_text(path, limit, follow=follow)), shape)
 
 
 def parse_json(text: str) -> Any:
-    """JSON in which no key stands twice.
+    """JSON in which no key stands twice, at most `MAX_DEPTH` deep.
 
     Raises:
-        ValueError: it is none, or is nested too deeply.
+        ValueError: it is none, is nested too deeply, or holds what is no text or number.
     """
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        plain = json.loads(text, object_pairs_hook=_once, parse_int=_whole)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    _check_sound(plain, bool(re.search(r"\\u[dD][89a-fA-F]", text)))
+    return plain
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -57,8 +111,37 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits")
+    return int(digits)
+
+
+def _check_sound(plain: Any, escaped: bool) -> None:
+    """See that values are not nested too deeply and, where code points were `escaped`, are text.
+
+    Raises:
+        ValueError: they are not.
+    """
+    level = [plain]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for value in level:
+            items = [*value, *value.values()] if isinstance(value, dict) else value
+            if isinstance(value, dict | list):
+                below += [item for item in items if isinstance(item, dict | list | str)]
+            elif escaped and isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+                raise ValueError("half of a surrogate pair, which is no text")
+        level = below if escaped else [item for item in below if not isinstance(item, str)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
 def parse_yaml(text: str) -> Any:
-    """YAML of plain values: no tags of Python's, no anchors, no key twice, at most `MAX_DEPTH` deep.
+    """YAML of texts, numbers, true, false and null in lists and mappings of words.
+
+    No tags, no dates, no numbers to the base 60, no anchors, no key twice, at most `MAX_DEPTH` deep.
 
     Raises:
         ValueError: it is none; what is wrong and the line are said.
@@ -66,9 +149,13 @@ def parse_yaml(text: str) -> Any:
     import yaml
 
     try:
-        return yaml.load(text, Loader=_loader())
-    except yaml.YAMLError as error:
+        plain = yaml.load(text, Loader=_loader())
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise ValueError(" ".join(str(error).split())) from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    _check_sound(plain, "\\u" in text or "\\U" in text)
+    return plain
 
 
 @cache
@@ -83,6 +170,8 @@ def _loader() -> Any:
             # An alias of an alias of … makes a few lines as large as one likes.
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
                 raise _marked("an anchor or alias: write the value out", event)
+            if (tag := getattr(event, "tag", None)) is not None:
+                raise _marked(f"the tag {tag[:80]}: write the value alone", event)
             self.depth += 1
             if self.depth > MAX_DEPTH:
                 raise _marked(f"nested more than {MAX_DEPTH} deep", event)
@@ -95,17 +184,31 @@ def _loader() -> Any:
         made: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             key = loader.construct_object(key_node, deep=True)
-            if not isinstance(key, str | int | float | bool):
-                raise _marked("a key that is no word", key_node)
+            if not isinstance(key, str):
+                raise _marked("a key that is no word (quote it)", key_node)
             if key in made:
                 raise _marked(f"the key {str(key)[:40]} stands twice", key_node)
             made[key] = loader.construct_object(value_node, deep=True)
         return made
 
+    def number(loader: Plain, node: yaml.ScalarNode) -> int | float:
+        if ":" in node.value or len(node.value) > MAX_DIGITS:
+            raise _marked("a number that is none (quote it, if it is a text)", node)
+        whole = node.tag.endswith("int")
+        return loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
+
+    def refused(loader: Plain, node: yaml.Node) -> None:
+        kind = node.tag.rpartition(":")[2]
+        raise _marked(f"a value of the kind {kind[:40]} (quote it, if it is a text)", node)
+
     def _marked(said: str, place: Any) -> yaml.YAMLError:
         return yaml.YAMLError(f"{said}, in line {place.start_mark.line + 1}")
 
     Plain.add_constructor("tag:yaml.org,2002:map", mapping)
+    for name in ("int", "float"):
+        Plain.add_constructor(f"tag:yaml.org,2002:{name}", number)
+    for name in ("timestamp", "binary", "set", "omap", "pairs", "merge", "value"):
+        Plain.add_constructor(f"tag:yaml.org,2002:{name}", refused)
     return Plain
 
 

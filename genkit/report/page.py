@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from genkit.core import storage
 from genkit.core.errors import ConfigError, StorageError
+from genkit.core.plain import read_bytes
 from genkit.report import figures, tables
 from genkit.report.analysis import Analysis, Line, analyse, cell_text, number
 from genkit.report.reading import Member, read_runs, read_study, search
@@ -30,7 +31,7 @@ HERE = Path(__file__).parent
 PAGE = "report.html"
 LONGEST_TEXT = 2_000
 NOTHING = "No metric decides: nothing is compared."
-MOST_BYTES = 2_000_000  # of one embedded picture
+MOST_BYTES = 2_000_000  # of one embedded picture or text
 
 
 def report(source: Path | Sequence[Path], out: Path) -> Path:
@@ -200,7 +201,7 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
         entry: dict[str, Any] = {"arm": arm, "seed": member.seed, "picture": "", "text": "", "pairs": ""}
         if member.samples is not None:
             if member.samples.suffix == ".txt":
-                text = member.samples.read_text(encoding="utf-8", errors="replace")
+                text = _text(member.samples)
                 entry["text"] = text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")
             else:
                 entry["picture"] = _picture(member.samples)
@@ -213,10 +214,18 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
 def _picture(path: Path) -> str:
     """A PNG of a run as an address; "" where it is none, or too large to carry along."""
     try:
-        data = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
-    except OSError:
+        data = read_bytes(path, MOST_BYTES)
+    except (OSError, ValueError):
         return ""
     return _address(data, "png") if data.startswith(b"\x89PNG") else ""
+
+
+def _text(path: Path) -> str:
+    """A text of a run; "" where it cannot be read, or is too large to carry along."""
+    try:
+        return read_bytes(path, MOST_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return ""
 
 
 def _address(data: bytes, kind: str) -> str:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from genkit import rows as row_files
-from genkit import runs
-from genkit.core.errors import ConfigError, GenkitError
-from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
+from genkit import runs, studies
+from genkit.core.errors import CheckpointError, ConfigError, GenkitError
+from genkit.core.plain import (
+    MAX_YAML_BYTES,
+    inside,
+    parse_yaml,
+    read_json,
+    read_text,
+    read_yaml,
+)
+from genkit.core.shapes import conform
 from genkit.rows import Row
+from genkit.studies import DECLARATION, MEMBERS
 
-DECLARATION, MEMBERS, OUTCOMES, SEARCH = "study.yaml", "members.json", "outcomes", "search.json"
+# What a report takes from a study's declaration, and from a run's findings.
+DECLARED = {"name?": str | None, "question?": str | None, "budget?": {str: float}, "primary?": str | None}
+FINDINGS = {"findings": [{"severity": str, "code": str, "step": int, "advice?": str | None}]}
 Curve = tuple[list[float], list[float]]  # steps, values
 
 
@@ -64,39 +75,29 @@ def read_study(folder: Path) -> tuple[dict[str, Any], list[Member]]:
     """The frozen declaration of a study, and its members in their order, without trials of a search.
 
     Raises:
-        ConfigError: the folder is no study's.
+        ConfigError: the folder is no study's, or is damaged.
+        CheckpointError: it holds links, pipes or devices.
     """
     if not is_study(folder):
         raise ConfigError(f"{folder} is no study: it lacks {DECLARATION} or {MEMBERS}; give study=FOLDER.")
+    studies.check_plain(folder)
     try:
-        declared = yaml.safe_load((folder / DECLARATION).read_text(encoding="utf-8"))
-        listed = json.loads((folder / MEMBERS).read_text(encoding="utf-8"))
-        members = [
-            read_member(folder / m["name"], str(m["arm"]), int(m["seed"]), outcome(folder, m["number"]))
-            for m in listed
-            if m.get("trial") is None  # what was tried is no result; see `search`
-        ]
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        declared = read_yaml(folder / DECLARATION, DECLARED)
+        listed = studies.read_members(folder)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} holds a damaged study: {error}; restore it from a copy.") from None
+    members = [
+        read_member(inside(folder, m.name), m.arm, m.seed, studies.read_outcome(folder, m.number))
+        for m in listed
+        if m.trial is None  # what was tried is no result; see `search`
+    ]
     return declared, members
 
 
 def search(folder: Path) -> dict[str, Any]:
     """What was tried for each arm before its seeds ran, and the best of it; empty without a search."""
-    try:
-        found = json.loads((folder / SEARCH).read_text(encoding="utf-8"))
-        return {arm: {"best": found[arm]["best"], "trials": list(found[arm]["trials"])} for arm in found}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def outcome(folder: Path, number: int) -> dict[str, Any]:
-    """How a member ended, as the study wrote it down; empty while it has not."""
-    try:
-        found = json.loads((folder / OUTCOMES / f"{number:04d}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    found = studies.read_found(folder)
+    return {arm: {"best": found[arm]["best"], "trials": list(found[arm]["trials"])} for arm in found}
 
 
 def read_runs(paths: Sequence[Path]) -> list[Member]:
@@ -106,6 +107,7 @@ def read_runs(paths: Sequence[Path]) -> list[Member]:
 
     Raises:
         ConfigError: one run is given twice.
+        CheckpointError: a configuration cannot be read.
     """
     arms: dict[str, str] = {}
     members: list[Member] = []
@@ -114,10 +116,10 @@ def read_runs(paths: Sequence[Path]) -> list[Member]:
             raise ConfigError(f"run={path} is given twice; give it once.")
         member = read_member(path, path.name, 0, {})
         try:
-            plain = parse_yaml(member.config) if member.config else {}
+            plain = conform(parse_yaml(member.config), {"seed?": int}) if member.config else {}
         except ValueError as error:
-            raise ConfigError(f"{path / runs.CONFIG} cannot be read: {str(error)[:150]}") from None
-        member.seed = int(plain.pop("seed", 0))
+            raise CheckpointError(f"{path / runs.CONFIG} cannot be read: {str(error)[:150]}") from None
+        member.seed = plain.pop("seed", 0)
         plain.pop("name", None)
         arm = arms.setdefault(json.dumps(plain, sort_keys=True), path.name)
         repeats = any((other.arm, other.seed) == (arm, member.seed) for other in members)
@@ -160,10 +162,10 @@ def read_member(path: Path, arm: str, seed: int, ended: dict[str, Any]) -> Membe
 def _findings(path: Path) -> list[str]:
     """What `findings.json` says, a line each; a damaged file says nothing."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["findings"]
-        return [f"{f['severity']}: {f['code']} at step {f['step']}. {f.get('advice', '')}" for f in found]
-    except (OSError, ValueError, KeyError, TypeError):
+        found = read_json(path, FINDINGS)["findings"]
+    except (OSError, ValueError):
         return []
+    return [f"{f['severity']}: {f['code']} at step {f['step']}. {f.get('advice') or ''}" for f in found]
 
 
 def _rows(path: Path) -> list[Row]:
@@ -192,21 +194,26 @@ def _names(row: Row) -> list[str]:
 def _curves(path: Path) -> dict[str, Curve]:
     """Each validation term of `metrics.csv`; what is no finite number is left out."""
     found: dict[str, Curve] = {}
-    if not path.is_file():
-        return found
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            for name, text in row.items():
-                if name and name.startswith("val/") and text:
-                    value = float(text)
-                    if math.isfinite(value):
+    try:
+        text = read_text(path, runs.MAX_HISTORY_BYTES)
+        for row in csv.DictReader(io.StringIO(text, newline="")):
+            for name, said in row.items():
+                if name and name.startswith("val/") and said:
+                    step, value = float(row["step"]), float(said)
+                    if math.isfinite(value) and math.isfinite(step):
                         steps, values = found.setdefault(name, ([], []))
-                        steps.append(float(row["step"]))
+                        steps.append(step)
                         values.append(value)
+    except (OSError, ValueError, LookupError, TypeError, csv.Error):
+        return {}  # (none, or a damaged one, draws no curve)
     return found
 
 
 def _latest(folder: Path) -> Path | None:
     """Samples of the last step at which some were drawn."""
-    drawn = [path for path in folder.glob("step-*.*") if path.stem[5:].isdigit()]
-    return max(drawn, key=lambda path: int(path.stem[5:]), default=None)
+    named = [
+        (path, re.fullmatch(r"step-(\d{1,18})\.(png|txt)", path.name, re.ASCII))
+        for path in folder.glob("step-*")
+    ]
+    drawn = [(int(match[1]), path) for path, match in named if match]
+    return max(drawn, default=(0, None))[1]

@@ -23,29 +23,21 @@ import yaml
 
 from genkit import config, runs
 from genkit.core.errors import CheckpointError, ConfigError, StorageError
+from genkit.core.plain import MAX_YAML_BYTES, inside, parse_yaml, read_text, read_yaml
+from genkit.core.shapes import conform
+from genkit.studies import (
+    ARMS,
+    CONFIGS,
+    DECLARATION,
+    MEMBERS,
+    OUTCOMES,
+    Planned,
+    check_plain,
+    outcome_file,
+    read_members,
+    read_outcome,
+)
 from genkit.study.declaring import Declaration, check
-
-DECLARATION, MEMBERS, CONFIGS, OUTCOMES = "study.yaml", "members.json", "members", "outcomes"
-ARMS, SEARCH = "arms", "search.json"
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One member.
-
-    Attributes:
-        trial: its place among the trials of its arm's search; None: it is one of the study's own runs.
-    """
-
-    number: int
-    arm: str
-    seed: int
-    name: str
-    trial: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        trial = {} if self.trial is None else {"trial": self.trial}
-        return {"number": self.number, "arm": self.arm, "seed": self.seed, "name": self.name, **trial}
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,7 @@ class Plan:
         Raises:
             StorageError: it cannot be written.
         """
-        base = yaml.safe_load(self.arms[member.arm])
+        base = parse_yaml(self.arms[member.arm])
         cfg = {**config.with_values(base, values), "seed": member.seed, "name": member.name}
         self.configs[member.number] = config.freeze(cfg)
         runs.write_atomically(_config_file(self.folder, member.number), self.configs[member.number])
@@ -115,28 +107,29 @@ def load_plan(folder: Path) -> Plan:
     """The plan of a study's folder.
 
     Raises:
+        CheckpointError: the folder holds links, pipes or devices.
         ConfigError: it is damaged.
     """
+    check_plain(folder)
     try:
-        plain = yaml.safe_load((folder / DECLARATION).read_text(encoding="utf-8"))
-        listed = json.loads((folder / MEMBERS).read_text(encoding="utf-8"))
-        members = [
-            Planned(int(m["number"]), str(m["arm"]), int(m["seed"]), str(m["name"]), m.get("trial"))
-            for m in listed
-        ]
+        plain = read_yaml(folder / DECLARATION, dict)
+        members = read_members(folder)
         declared = check(plain, str(folder / DECLARATION))
         files = {m.number: _config_file(folder, m.number) for m in members}
         configs = {
-            number: file.read_text(encoding="utf-8")
+            number: read_text(file, MAX_YAML_BYTES)
             for number, file in files.items()
             if declared.search is None or file.is_file()
         }
         names = declared.arms if declared.search else ()
-        arms = {arm: (folder / ARMS / f"{arm}.yaml").read_text(encoding="utf-8") for arm in names}
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{folder} holds a damaged study: {error}; restore it, or delete it.") from None
-    for member in members:
-        runs.check_run_name(member.name)
+        arms = {arm: read_text(inside(folder, ARMS, f"{arm}.yaml"), MAX_YAML_BYTES) for arm in names}
+        for text in (*configs.values(), *arms.values()):
+            conform(parse_yaml(text), {"model": dict, "name?": str | None})
+        if unknown := [member.arm for member in members if member.arm not in declared.arms]:
+            raise ValueError(f"{MEMBERS} speaks of an arm {unknown[0][:40]}")
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ConfigError(f"{folder} holds a damaged study: {said}; restore it, or delete it.") from None
     return Plan(folder, declared, members, configs, arms)
 
 
@@ -144,13 +137,21 @@ def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> dict[s
     """The whole configuration of a member's training; it goes on where there is a run of it.
 
     Raises:
-        CheckpointError: the frozen configuration is damaged.
-        ConfigError: the run folder belongs to another study.
+        CheckpointError: the frozen configuration is damaged, or speaks of another member.
+        ConfigError: the run folder belongs to another study, or is none.
     """
-    cfg = config.load_frozen(_config_file(folder, number))
-    path = folder / cfg["name"]
+    cfg, file = config.load_frozen(_config_file(folder, number)), _config_file(folder, number)
+    try:
+        member = next((m for m in read_members(folder) if m.number == number), None)
+        if member is None or (cfg.get("name"), cfg.get("seed")) != (member.name, member.seed):
+            raise ValueError("its name= and seed= are not what the study lists")
+        path = inside(folder, member.name)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file}: {error}; restore it from a copy.") from None
     resume = None
     if path.is_dir() and not (path / runs.CONFIG).is_file():
+        if not runs.is_abandoned(path):
+            raise ConfigError(f"{path} is no run's folder; move it away, or choose another name=.")
         shutil.rmtree(path)  # made, but never written
     if path.is_dir():
         check_belongs(path, cfg)
@@ -169,28 +170,16 @@ def check_belongs(path: Path, cfg: Mapping[str, Any]) -> None:
         found = config.load_frozen(path / runs.CONFIG)
     except CheckpointError as error:
         raise ConfigError(f"{path}: {error} Delete the folder to train this member again.") from None
-    if found != yaml.safe_load(config.freeze(cfg)):
+    if found != parse_yaml(config.freeze(cfg)):
         raise ConfigError(f"{path} is a run of another study; move it away, or choose another name=.")
 
 
-def read_outcome(folder: Path, number: int) -> dict[str, Any]:
-    try:
-        found = json.loads(_outcome_file(folder, number).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def write_outcome(folder: Path, number: int, **ended: Any) -> None:
-    runs.write_atomically(_outcome_file(folder, number), json.dumps(ended, ensure_ascii=False) + "\n")
+    runs.write_atomically(outcome_file(folder, number), json.dumps(ended, ensure_ascii=False) + "\n")
 
 
 def _config_file(folder: Path, number: int) -> Path:
     return folder / CONFIGS / f"{number:04d}.yaml"
-
-
-def _outcome_file(folder: Path, number: int) -> Path:
-    return folder / OUTCOMES / f"{number:04d}.json"
 
 
 def _dump(plain: Mapping[str, Any]) -> str:

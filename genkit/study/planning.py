@@ -8,8 +8,9 @@ from typing import Any
 
 from genkit import config, runs
 from genkit.core.errors import ConfigError, GenkitError
+from genkit.studies import DECLARATION, Planned, check_plain
 from genkit.study.declaring import MAX_MEMBERS, Declaration
-from genkit.study.folder import DECLARATION, Plan, Planned, load_plan
+from genkit.study.folder import Plan, load_plan
 from genkit.study.metrics import check_primary
 from genkit.study.samedata import check_same_data, check_three_parts, chooses_checkpoints
 
@@ -23,6 +24,7 @@ def open_study(declaration: Declaration, paths: Mapping[str, str], *, yes: bool 
     Raises:
         ConfigError: more members than `MAX_MEMBERS` without `yes`, arms with different data, or a folder of
             another study.
+        CheckpointError: the folder holds links, pipes or devices.
     """
     if declaration.size > MAX_MEMBERS and not yes:
         raise ConfigError(
@@ -31,6 +33,8 @@ def open_study(declaration: Declaration, paths: Mapping[str, str], *, yes: bool 
     folder = Path(paths["runs_dir"]) / declaration.name
     if (folder / runs.CONFIG).is_file():
         raise ConfigError(f"{folder} is a run, no study; choose another name=.")
+    if folder.is_dir():
+        check_plain(folder)
     if not (folder / DECLARATION).is_file():
         members = _members(declaration, [])
         return Plan(folder, declaration, members, *_compose(declaration, members, paths), new=True)

@@ -6,7 +6,6 @@ configuration, waits, writes down how it ended, and never raises: one member's f
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -25,7 +24,9 @@ from genkit import config, runs
 from genkit import rows as row_files
 from genkit.core.errors import GenkitError
 from genkit.core.interrupts import forwarded
-from genkit.study.folder import Plan, Planned, load_plan, member_config, write_outcome
+from genkit.core.plain import inside
+from genkit.studies import TABLE, Planned, read_members
+from genkit.study.folder import Plan, load_plan, member_config, write_outcome
 from genkit.study.searching import parts
 
 console = Console(stderr=True, soft_wrap=True)
@@ -99,10 +100,10 @@ def _swept(cfg: Any, **how: Any) -> int:
 
 def _job(number: int, *, folder: str, paths: Mapping[str, str], program: Sequence[str]) -> int:
     """Run one member to its end."""
-    listed = json.loads((Path(folder) / "members.json").read_text(encoding="utf-8"))
-    name = next(m["name"] for m in listed if m["number"] == number)
+    listed = read_members(Path(folder))
+    name = next(m.name for m in listed if m.number == number)
     console.print(f"[{number + 1}/{len(listed)}] {name}", highlight=False, markup=False)
-    log = Path(folder) / f".{name}.log"
+    log = inside(Path(folder), f".{name}.log")
     environment = {**os.environ, **{f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}}
     begun = time.monotonic()
     with open(log, "wb") as output:
@@ -136,7 +137,9 @@ def _ended(code: int, log: Path) -> tuple[str, str]:
         number = -code if code < 0 else code - 128
         known = number in list(signal.Signals)
         return "killed", f"by {signal.Signals(number).name if known else f'signal {number}'}"
-    said = log.read_bytes()[-LAST_LINES:].decode("utf-8", "replace").splitlines()
+    with open(log, "rb") as file:  # (which this process has made)
+        file.seek(max(0, log.stat().st_size - LAST_LINES))
+        said = file.read(LAST_LINES).decode("utf-8", "replace").splitlines()
     lines = [line for line in said if line.strip()]
     own = [line.removeprefix("genkit: ") for line in lines if line.startswith("genkit: ")]
     reason = (own or lines or [f"exit code {code}"])[-1].strip()
@@ -219,7 +222,7 @@ def write_table(plan: Plan) -> Path:
     lines: list[dict[str, Any]] = []
     for member in plan.members:
         lines += _rows_of(plan, member)
-    path = plan.folder / "rows.jsonl"
+    path = plan.folder / TABLE
     row_files.write(path, lines, append=False)
     return path
 

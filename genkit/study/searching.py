@@ -10,15 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from genkit import config, runs
 from genkit import rows as row_files
 from genkit.core.errors import ConfigError
-from genkit.study.folder import SEARCH, Plan, Planned, write_outcome
+from genkit.core.plain import parse_yaml
+from genkit.studies import SEARCH, Planned, read_found
+from genkit.study.folder import Plan, write_outcome
 from genkit.study.space import Values
 
 DIGITS = 3  # significant digits of a value that is asked for
@@ -48,7 +47,8 @@ def parts(plan: Plan, retry: bool = False) -> Iterator[list[Planned]]:
 
 def _settle(plan: Plan) -> None:
     """Freeze what every arm's seeds run with, once: the values of its best trial."""
-    found = read_found(plan.folder)
+    found, search = read_found(plan.folder), plan.declaration.search
+    assert search is not None
     for arm in plan.declaration.arms:
         if not found.get(arm, {}).get("best"):
             found[arm] = _found(plan, arm)
@@ -60,17 +60,8 @@ def _settle(plan: Plan) -> None:
                 reason = f"no trial of its search gave a number of {plan.declaration.primary}"
                 write_outcome(plan.folder, member.number, status="failed", reason=reason, code=2, seconds=0.0)
             else:
-                plan.freeze(member, best["values"])
+                plan.freeze(member, {key: best["values"][key] for key in search.space[arm]})
     runs.write_atomically(plan.folder / SEARCH, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-
-
-def read_found(folder: Path) -> dict[str, Any]:
-    """What a study's search found, by arm; empty before it has ended."""
-    try:
-        found = json.loads((folder / SEARCH).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _found(plan: Plan, arm: str) -> dict[str, Any]:
@@ -91,7 +82,7 @@ def told(plan: Plan, arm: str, before: int) -> list[dict[str, Any]]:
     for member in plan.members:
         if member.arm != arm or member.trial is None or member.trial >= before:
             continue
-        cfg = yaml.safe_load(plan.configs[member.number])
+        cfg = parse_yaml(plan.configs[member.number])
         values = {key: config.value_of(cfg, key) for key in search.space[arm]}
         row = _row(plan, member)
         value, direction = (row["value"], row["direction"]) if row else (None, "lower")

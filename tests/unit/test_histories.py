@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from genkit import histories
-from genkit.core.errors import StorageError
+from genkit.core.errors import CheckpointError, StorageError
 from genkit.histories import BoardHistory, CSVHistory
 
 
@@ -44,6 +44,22 @@ def test_a_new_run_forgets_an_old_file(tmp_path):
     file.write_text("step,a\n1,2\n")
     CSVHistory(file).save()
     assert read(file) == [["step"]]
+
+
+def test_a_damaged_history_is_refused_when_a_run_goes_on(tmp_path):
+    for content in ("step,a\nx,1\n", "a\n1\n", "step,a\n1\n" + "9" * 200_000 + ",1\n", "step\n\x00\n"):
+        (tmp_path / "metrics.csv").write_text(content)
+        with pytest.raises(CheckpointError, match="csv is damaged"):
+            CSVHistory(tmp_path / "metrics.csv", start_step=2)
+
+
+def test_the_board_stays_in_its_run_whatever_the_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("ELSEWHERE", str(tmp_path / "elsewhere"))
+    board = BoardHistory(tmp_path / "runs" / "$ELSEWHERE")
+    board.log_metrics({"a": 1.0}, 1)
+    board.finalize("success")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert list((tmp_path / "runs" / "$ELSEWHERE" / "tensorboard").iterdir())
 
 
 # ---------------------------------------------------------------------- a full disk

@@ -17,8 +17,10 @@ ALLOWED = {
     "data": {"core"},
     "metrics": {"core"},
     "statistics": set(),
-    "report": {"core", "runs", "rows", "statistics"},
+    "studies": {"core", "runs"},
+    "report": {"core", "runs", "rows", "statistics", "studies"},
     "study": {
+        "studies",
         *("core", "config", "data", "naming", "runs", "rows", "sampling", "training", "evaluation"),
         "statistics",
     },
