@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genkit.core.errors import ConfigError
+from genkit.core.errors import ConfigError, nearest
 from genkit.core.noise import Noise
 from genkit.core.spec import Spec
 
@@ -20,7 +20,10 @@ def require_classes(spec: Spec) -> int:
         ConfigError: none.
     """
     if not spec.classes:
-        raise ConfigError("model.conditional=true needs labels, and the data has none; leave it out.")
+        raise ConfigError(
+            "model.conditional=true needs labels, and the data has none; leave it out, or see with"
+            " genkit data look what became of them."
+        )
     return len(spec.classes)
 
 
@@ -31,13 +34,35 @@ def label_conditions(options: Mapping[str, Any], classes: Sequence[str]) -> list
         ConfigError: no such class; those that there are are listed.
     """
     asked = options["label"]
-    found: list[int | None] = []
-    for label in [asked] if asked is None or isinstance(asked, str) else asked:
-        if label is not None and label not in classes and not (label.isdigit() and int(label) < len(classes)):
-            listed = ", ".join(classes[:20])
-            raise ConfigError(f"label={label} is no class of the data; it has {listed}.")
-        found.append(label if label is None else classes.index(label) if label in classes else int(label))
-    return found
+    every = [asked] if asked is None or isinstance(asked, str) else asked
+    return [None if label is None else class_number(label, classes) for label in every]
+
+
+def class_number(label: str, classes: Sequence[str]) -> int:
+    """The number of a class that is asked for by its name, or by its number where no name is a number.
+
+    Raises:
+        ConfigError: no such class; those that there are are listed.
+    """
+    if label in classes:
+        return classes.index(label)
+    listed = ", ".join(classes[:20]) + (", …" if len(classes) > 20 else "")
+    if any(map(is_number, classes)):
+        raise ConfigError(
+            f"label={label[:40]} is no class of the data, which go by names with numbers: {listed}."
+        )
+    if is_number(label) and int(label) < len(classes):
+        return int(label)
+    hint = nearest(label, classes) if len(label) < 100 else ""
+    raise ConfigError(
+        f"label={label[:40]} is no class of the data; it has {len(classes)}, numbered from 0: {listed}."
+        f"{hint if hint.startswith(' Did') else ''}"
+    )
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a whole number of a size that classes have."""
+    return text.isascii() and text.isdecimal() and len(text) < 10
 
 
 def choose_labels(condition: Sequence[int | None], classes: int, noise: Noise) -> Tensor:

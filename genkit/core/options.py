@@ -100,7 +100,7 @@ class Option:
 
 
 # Of every family that is conditional on the labels of its data; see `genkit.core.labels`.
-LABEL = Option("label", "name", None, "class by name or number; null: any", many=True)
+LABEL = Option("label", "name", None, "class by name, or by number if no name is one; null: any", many=True)
 
 
 def resolve_options(declared: Iterable[Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:

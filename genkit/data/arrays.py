@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,38 +14,61 @@ from typing import Any
 import numpy as np
 
 from genkit.core.errors import ConfigError, DataError
-from genkit.data.packing import check_space, digest_of, open_array, packed
+from genkit.data import npy, ranges
+from genkit.data.labels import class_numbers
+from genkit.data.packing import check_space, digest_of, open_array, packed, printable
 from genkit.data.sources import Images
 from genkit.data.splits import PARTS
 
 BLOCK = 2**24  # bytes of a block
+LARGEST = 2**28  # bytes of an image
+LONGEST = 2**16  # bytes of a label
+LABELS = "labels"  # the array of labels where `data.label` says nothing else
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some images of one part, uint8 (n, C, H, W), with labels (n,) or without; `part` may be ""."""
+    """Some images of one part, uint8 levels (n, C, H, W), with labels (n,) or without; `part` may be ""."""
 
     part: str
     images: np.ndarray
     labels: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a first look at a source says, and how to read it.
+
+    Attributes:
+        levels: of all images.
+        classes: names of the labels.
+        notices: what a user should know.
+        said: more that belongs into the description.
+    """
+
+    blocks: Callable[[], Iterator[Block]]
+    levels: int = 256
+    classes: tuple[str, ...] = ()
+    notices: Sequence[str] = ()
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
 def pack_blocks(
-    name: str,
-    key: Mapping[str, Any],
-    blocks: Callable[[], Iterator[Block]],
-    classes: tuple[str, ...],
-    data: Mapping[str, Any],
-    cache_dir: str,
+    name: str, key: Mapping[str, Any], look: Callable[[], Reading], data: Mapping[str, Any], cache_dir: str
 ) -> Images:
-    """All blocks in one array, divided as the configuration says."""
+    """All blocks in one array, divided as the configuration says.
+
+    Args:
+        look: called where nothing is packed yet.
+    """
 
     def build(folder: Path) -> dict[str, Any]:
+        reading = look()
         counts: list[list[Any]] = []
         labels: list[np.ndarray] = []
         shape: tuple[int, ...] | None = None
         with open(folder / "raw", "wb") as raw:
-            for block in blocks():
+            for block in reading.blocks():
                 if shape is not None and block.images.shape[1:] != shape:
                     raise DataError(f"data={name}: images of {shape} and {block.images.shape[1:]}; give one.")
                 shape = block.images.shape[1:]
@@ -60,16 +84,23 @@ def pack_blocks(
         _as_npy(folder / "raw", folder / "images.npy", (total, *shape))
         if labels:
             np.save(folder / "labels.npy", np.concatenate(labels))
-        found = digest_of(folder, ["images.npy"])
-        return {"name": name, "counts": counts, "digest": found, "digest_of": ["images.npy"]}
+        about = {"name": name, "counts": counts, "levels": reading.levels, "classes": list(reading.classes)}
+        about |= {"notices": list(reading.notices), **reading.said}
+        return {**about, "digest": digest_of(folder, ["images.npy"]), "digest_of": ["images.npy"]}
 
     folder, about = packed(cache_dir, name, key, build)
     images = open_array(folder / "images.npy")
     labels = np.asarray(open_array(folder / "labels.npy")) if (folder / "labels.npy").exists() else None
     part = [p for p, count in about["counts"] for _ in range(count)]
-    if labels is not None and not classes:
-        classes = tuple(map(str, range(int(labels.max()) + 1)))
-    return Images(images, labels, 256, classes, part if all(part) else None, digest=about["digest"])
+    return Images(
+        images,
+        labels,
+        about["levels"],
+        tuple(about["classes"]),
+        part if all(part) else None,
+        digest=about["digest"],
+        notices=tuple(about["notices"]),
+    )
 
 
 def _as_npy(raw: Path, target: Path, shape: tuple[int, ...]) -> None:
@@ -89,7 +120,8 @@ def _as_npy(raw: Path, target: Path, shape: tuple[int, ...]) -> None:
 def arrays(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     """Images in an .npz (`images` and, if there are, `labels`; or `train_images`, `test_images`, …) or .npy.
 
-    They are (N, H, W), (N, H, W, C) or (N, C, H, W) with one or three channels: uint8, or floats in [0, 1].
+    They are (N, H, W), (N, H, W, C) or (N, C, H, W) with one or three channels, of any type: what is black
+    and what is white is decided by all of them; see `genkit.data.ranges`.
     """
     if not data["path"]:
         raise ConfigError("data=arrays needs data.path=FILE.npz or FILE.npy.")
@@ -97,41 +129,93 @@ def arrays(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     if not path.is_file():
         raise DataError(f"{path} is {'no file' if path.exists() else 'missing'}; give an .npz or .npy file.")
     about = path.stat()
-    key = {"listing": [path.name, about.st_size, about.st_mtime_ns]}
-    return pack_blocks("arrays", key, partial(_named_blocks, path), (), data, paths["cache_dir"])
+    key: dict[str, Any] = {"listing": [path.name, about.st_size, about.st_mtime_ns]}
+    key |= {"range": ranges.given(data), "label": data.get("label", LABELS)}
+    return pack_blocks("arrays", key, partial(_look, path, data), data, paths["cache_dir"])
 
 
-def _named_blocks(path: Path) -> Iterator[Block]:
+@contextmanager
+def _as_refusals(path: Path) -> Iterator[None]:
     try:
-        yield from _file_blocks(path)
+        yield
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"{path} is no array file that can be read: {reason}") from None
 
 
-def _file_blocks(path: Path) -> Iterator[Block]:
-    if path.suffix == ".npy":
-        for images in _blocks(partial(open, path, "rb")):
-            yield Block("", _levels(images, path), None)
-        return
-    with zipfile.ZipFile(path) as archive:
-        names = {name.removesuffix(".npy") for name in archive.namelist()}
-        found = [(part, key) for part, key in _keys() if f"{key}images" in names]
+def _look(path: Path, data: Mapping[str, Any]) -> Reading:
+    """Everything is read once before it is packed: ranges and classes are those of the whole."""
+    word = data.get("label", LABELS)
+    with _as_refusals(path):
+        members = npy.stored(path)
+        found = [(part, key) for part, key in _keys() if f"{key}images" in members]
         if not found:
-            listed = ", ".join(sorted(names)[:8]) or "nothing"
+            listed = ", ".join(sorted(map(printable, members))[:8]) or "nothing"
             raise DataError(f"{path} has no array named images or train_images; it has {listed}.")
-        for part, key in found:
-            labels = None
-            if f"{key}labels" in names:
-                with archive.open(f"{key}labels.npy") as file:
-                    labels = np.lib.format.read_array(file, allow_pickle=False).reshape(-1)
-            start = 0
-            for images in _blocks(partial(archive.open, f"{key}images.npy")):
-                own = None if labels is None else labels[start : start + len(images)]
-                start += len(images)
-                yield Block(part, _levels(images, path), own)
-            if labels is not None and len(labels) != start:
-                raise DataError(f"{path}: {start} {key}images and {len(labels)} labels; give one each.")
+        if len(found) > 1 and not found[0][0]:
+            raise DataError(
+                f"{path} has images and {found[1][1]}images; give either, or what has no part is lost."
+            )
+        used = {f"{key}{end}" for _, key in found for end in ("images", word)}
+        images = {key: members[f"{key}images"]() for _, key in found}
+        labels = _labels(path, members, images, word)
+        extent, kinds = ranges.Extent(), set()
+        for array in images.values():
+            if len(array.shape) not in (3, 4) or array.dtype.kind not in ranges.KINDS:
+                raise ValueError(f"it holds {array.dtype} of shape {array.shape}, no images")
+            kinds.add(array.dtype)
+            for block in array.blocks(LARGEST):
+                extent = extent.including(block)
+    if not any(array.shape[0] for array in images.values()):
+        raise DataError(f"{path} holds no images.")
+    asked = ranges.given(data)
+    range_ = ranges.decide(extent, np.result_type(*kinds), asked, str(path))
+    classes: tuple[str, ...] = ()
+    said = ranges.remarks(extent, range_, asked)
+    if labels:
+        numbers, classes, more = class_numbers(list(labels.values()), f"{path}: {word}")
+        labels = dict(zip(labels, numbers, strict=True))
+        said += more
+    if unused := sorted(set(members) - used):
+        listed = ", ".join(map(printable, unused[:5])) + (", …" if len(unused) > 5 else "")
+        said.append(f"{len(unused):,} of {len(members):,} arrays are not used: {listed}")
+
+    def blocks() -> Iterator[Block]:
+        with _as_refusals(path):
+            for part, key in found:
+                start = 0
+                for block in images[key].blocks(LARGEST):
+                    own = labels[key][start : start + len(block)] if labels else None
+                    start += len(block)
+                    yield Block(part, range_.apply(_planes(block, path)), own)
+
+    notices = [f"arrays: {line}." for line in said]
+    return Reading(blocks, range_.levels, classes, notices, {"range": range_.to_dict()})
+
+
+def _labels(
+    path: Path,
+    members: Mapping[str, Callable[[], npy.Stored]],
+    images: Mapping[str, npy.Stored],
+    word: str | None,
+) -> dict[str, np.ndarray]:
+    """Labels by what the names of their parts begin with; none where there are none."""
+    having = [key for key in images if f"{key}{word}" in members]
+    if word is None or not having:
+        if word not in (None, LABELS):
+            raise DataError(f"data.label={word}: {path} has no such array; it has {', '.join(members)}.")
+        return {}
+    if missing := [key for key in images if key not in having]:
+        raise DataError(
+            f"{path} has {having[0]}{word} and no {missing[0]}{word}; add it, or data.label=null."
+        )
+    found = {}
+    for key, array in images.items():
+        own = members[f"{key}{word}"]()
+        if not own.shape[0] == array.shape[0]:
+            raise DataError(f"{path}: {array.shape[0]} {key}images and {own.shape[0]} labels; give one each.")
+        found[key] = own.whole(LONGEST)
+    return found
 
 
 def _keys() -> Iterator[tuple[str, str]]:
@@ -141,39 +225,12 @@ def _keys() -> Iterator[tuple[str, str]]:
         yield from ((part, f"{word}_") for word in words)
 
 
-def _blocks(opener: Callable[[], Any]) -> Iterator[np.ndarray]:
-    """An .npy file along its first axis, some megabytes at a time."""
-    with opener() as file:
-        version = np.lib.format.read_magic(file)
-        header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-        shape, fortran, dtype = header[version](file)
-        if dtype.hasobject or len(shape) not in (3, 4) or fortran:
-            raise ValueError(f"it holds {dtype} of shape {shape}, no images in C order")
-        size = int(np.prod(shape[1:])) * dtype.itemsize
-        rows = max(1, BLOCK // max(1, size))
-        for start in range(0, shape[0], rows):
-            count = min(rows, shape[0] - start)
-            content = file.read(count * size)
-            if len(content) != count * size:
-                raise ValueError("it ends too early")
-            yield np.frombuffer(content, dtype).reshape(count, *shape[1:])
-
-
-def _levels(images: np.ndarray, path: Path) -> np.ndarray:
-    """Any layout and type as uint8 (n, C, H, W)."""
+def _planes(images: np.ndarray, path: Path) -> np.ndarray:
+    """Any layout as (n, C, H, W)."""
     if images.ndim == 3:
         images = images[:, None]
     elif images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
         images = images.transpose(0, 3, 1, 2)
     if images.shape[1] not in (1, 3):
         raise DataError(f"{path} holds arrays of shape {images.shape[1:]}; give one or three channels.")
-    if images.dtype.kind == "f":
-        if not (np.isfinite(images).all() and images.min() >= 0 and images.max() <= 1):
-            raise DataError(f"{path} holds floats outside [0, 1]; scale them to [0, 1], or give uint8.")
-        return np.round(images * 255).astype(np.uint8)
-    if images.dtype != np.uint8 and images.size and not 0 <= images.min() <= images.max() <= 255:
-        raise DataError(f"{path} holds integers outside 0 … 255; scale them, or give uint8.")
-    return images.astype(np.uint8)
+    return images

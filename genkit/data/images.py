@@ -21,6 +21,7 @@ from genkit.data.splits import divide
 from genkit.data.treatments import Levels
 
 PAD_UP_TO = 1.25  # pad to the size that a model takes when it is at most this much larger, else resize
+SMALLEST = 4  # pixels of a side; also of `data.size`
 MANY = 5_000  # images whose scaling takes longer (a tenth of a second) than opening what was kept
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from genkit.core.errors import DataError
-from genkit.data.arrays import Block, pack_blocks
+from genkit.data.arrays import Block, Reading, pack_blocks
 from genkit.data.folders import FilePictures
 from genkit.data.packing import listing_of
 from genkit.data.sources import Images
@@ -121,7 +121,9 @@ def _packed(
     paths: Mapping[str, str],
 ) -> Images:
     listing = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) if f.is_file() else f.name for f in files]
-    return pack_blocks(name, {"listing": listing}, blocks, classes, data, paths["cache_dir"])
+    return pack_blocks(
+        name, {"listing": listing}, lambda: Reading(blocks, classes=classes), data, paths["cache_dir"]
+    )
 
 
 def _torchvision(name: str, root: Path, data: Mapping[str, Any], file: Path, **which: Any) -> Any:

@@ -14,7 +14,8 @@ from genkit.core.tokens import PixelCodec
 from genkit.data.codecs import identity, make_codec
 from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows, fingerprint
 from genkit.data.folders import Pictures
-from genkit.data.images import divided, fewer_levels, oddities, packed_images, sized
+from genkit.data.images import SMALLEST, divided, fewer_levels, oddities, packed_images, sized
+from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
 from genkit.data.sources import Images, Text
 from genkit.data.texts import Texts
@@ -106,8 +107,12 @@ def _examples(
     cache_dir = paths.get("cache_dir", "")
     if isinstance(source, Pictures):
         source = packed_images(name, source, data, cache_dir, sizes)
+    check_numbers(source.labels, source.classes, len(source.images), f"data={name}")
     parts, protocol = divided(source, data, cache_dir)
     images, notices = sized(name, source, data["size"], sizes, cache_dir)
+    if min(images.images.shape[2:]) < SMALLEST:
+        height, width = images.images.shape[2:]
+        raise DataError(f"data={name}: images of {height}×{width} are too small; each side needs {SMALLEST}.")
     notices += [f"{name}: {line}" for line in oddities(source, parts)]
     levels = fewer_levels(name, images, data)
     channels, height, width = images.images.shape[1:]
