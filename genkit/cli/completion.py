@@ -13,8 +13,9 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 
 from genkit import config, runs
 from genkit.cli import COMMANDS, SHELL_FLAGS
-from genkit.cli.train import ask_hydra
+from genkit.cli.flags import run_hydra
 from genkit.core.errors import ConfigError
+from genkit.core.terminal import without_controls
 
 SAMPLE_WORDS = ("n=", "seed=", "out=", "checkpoint=", "weights=", "batch_size=", "device=", "prompt=")
 
@@ -26,10 +27,10 @@ def shell_completion(words: Sequence[str]) -> int:
         ConfigError: neither is given.
     """
     asked = [word for word in words if word.startswith(("install=", "uninstall=", "query="))]
-    if len(asked) != 1:
+    if len(asked) != 1 or not re.fullmatch(r"\w+=(bash|zsh|fish)", asked[0]):
         raise ConfigError("--shell-completion takes install=bash, install=zsh or install=fish.")
     if not asked[0].startswith("query="):
-        return ask_hydra([SHELL_FLAGS[0], asked[0]])
+        return run_hydra([SHELL_FLAGS[0], asked[0]])
     line = os.environ.get("COMP_LINE", "")
     typed = [*line.split(), ""] if line.endswith(" ") else line.split()
     if len(typed) < 3:
@@ -37,16 +38,22 @@ def shell_completion(words: Sequence[str]) -> int:
         return 0
     program, command, *rest = typed
     if command in COMMANDS and "run=RUN" in COMMANDS[command].usage:
-        names = [f"run={record['name']}" for record in runs.list_runs(config.paths(rest[:-1])["runs_dir"])]
+        names = [
+            f"run={without_controls(record['name'])}"
+            for record in runs.list_runs(config.paths(rest[:-1])["runs_dir"])
+        ]
         print(" ".join([*names, *(SAMPLE_WORDS if command == "sample" else ())]))
         return 0
     if command not in ("train", "data"):
         return 0
     # Free text and quotes are no words of Hydra's grammar.
-    _, known = config.split_free_text(word for word in rest[:-1] if "=" in word and word[0] not in "'\"")
+    _, known = config.split_free_text(word for word in rest[:-1] if "=" in word and word[0] not in "'\"-")
+    known = [word for word in known if not word.lstrip("+~").startswith("hydra") and "${" not in word]
+    if rest[-1].startswith("-"):
+        return 0
     os.environ["COMP_LINE"] = " ".join([program, *known, rest[-1]])
     output = io.StringIO()
     with redirect_stdout(output), redirect_stderr(io.StringIO()), suppress(SystemExit):
-        ask_hydra([SHELL_FLAGS[0], asked[0]])
+        run_hydra([SHELL_FLAGS[0], asked[0]])
     print(" ".join(word for word in output.getvalue().split() if not re.search(r"=_|rules\.|^hydra", word)))
     return 0

@@ -13,14 +13,13 @@ from typing import Any
 
 from genkit import config, ranks, runs, slurm
 from genkit.cli.devices import check_device
+from genkit.cli.flags import FLAGS, ask
 from genkit.cli.outputs import check_writable
 from genkit.core.errors import ConfigError, GenkitError
 from genkit.core.interrupts import forwarded
 from genkit.core.terminal import without_controls
 
 MULTIRUN = ("-m", "--multirun")
-SHOW = ("--cfg", "-c")
-OTHER_FLAGS = ("--info", "-i", "--hydra-help")
 CHECKED_JOBS = 100  # of a sweep before its first one starts; composing costs a third of a second
 
 
@@ -28,10 +27,8 @@ def train(words: list[str]) -> int:
     flags = [word.partition("=")[0] for word in words]
     if any(flag in MULTIRUN for flag in flags):
         return sweep([word for word in words if word not in MULTIRUN])
-    if any(flag in SHOW for flag in flags):
-        return show_config(words)
-    if any(flag in OTHER_FLAGS for flag in flags):
-        return ask_hydra(words)
+    if any(flag in FLAGS for flag in flags):
+        return ask(words)
     if ranks.place()[0]:
         return join(words)
     cfg = training_config(words)
@@ -167,52 +164,15 @@ def _check_place(root: Path, name: str) -> None:
 # ---------------------------------------------------------------------- Hydra's own words
 
 
-def show_config(words: Sequence[str]) -> int:
-    """`--cfg job`: the configuration as it would be trained with; Hydra's own for `--cfg hydra` and `all`."""
-    import yaml
-
-    rest = [word for word in words if word.partition("=")[0] not in SHOW]
-    kind = next(word.partition("=")[2] for word in words if word.partition("=")[0] in SHOW)
-    if not kind:
-        kind = next((word for word in rest if word in ("job", "hydra", "all")), "")
-        rest = [word for word in rest if word != kind]
-    if kind not in ("job", "hydra", "all"):
-        raise ConfigError("--cfg takes job, hydra or all; write --cfg job.")
-    if kind != "job":
-        return ask_hydra(words)
-    cfg = config.compose("train", [word for word in rest if word != "--resolve"])
-    del cfg["choices"]
-    print(yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True), end="")
-    return 0
-
-
-def ask_hydra(words: Sequence[str]) -> int:
-    """Hand Hydra's other flags to Hydra."""
-    import hydra
-
-    config.launching(words)
-    kept, texts = list(sys.argv), [word for word in words if config.split_free_text([word])[0]]
-    sys.argv = [kept[0], *(word for word in words if word not in texts)]
-    try:
-        config.register_outside_conf()
-        asked = hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name="train")
-        with config.one_line_errors():
-            asked(_nothing)()
-    finally:
-        sys.argv = kept
-    return 0
-
-
-def _nothing(cfg: Any) -> None:
-    """The task of a Hydra that is only asked."""
-
-
 def sweep(arguments: Sequence[str]) -> int:
     """`-m`: each combination of the values is a run of its own, in a process of its own.
 
     What cannot be composed is said before anything runs; a job that fails does not stop the others, and the
     exit code is that of the first failure.
     """
+    from genkit.study.launchers import check_launcher
+
+    check_launcher(config.launching(arguments))
     texts, words = config.sweep(arguments)
     refused: dict[tuple[str, ...], GenkitError] = {}
     with config.one_line_errors(), config.hydra_session() as hydra:

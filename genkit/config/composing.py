@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -19,7 +18,9 @@ from genkit.config.words import (
     nearest_key,
     parse,
     parse_sweep,
+    refuse_calls,
     split_free_text,
+    texts_of,
 )
 from genkit.core.budget import UNITS
 from genkit.core.errors import ConfigError, nearest
@@ -166,6 +167,8 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
     cfg = copied(defaults)
     _check_keys([word.key for word in values], defaults)
     for word in (*values, *_other_units(values)):
+        if any("${" in text for text in texts_of(word.value)):
+            raise ConfigError(f"{word.line}: nothing is looked up when a run goes on; give the value itself.")
         put(cfg, word.key, word.value)
     _attach(texts, cfg)
     return {**_checked(defaults, cfg, values), "choices": {**before, **{w.key: w.value for w in choices}}}
@@ -278,12 +281,7 @@ def _hydra_compose(command: str, words: Sequence[Word]) -> dict[str, Any]:
         with open_dict(cfg):
             del cfg["hydra"]
         for key, value in leaves(OmegaConf.to_container(cfg)):  # type: ignore[arg-type]
-            if isinstance(value, str) and "oc.env" in value and not key.startswith("paths."):
-                raise ConfigError(
-                    f"{key}={value}: the environment is read in paths.* alone; give the value itself."
-                )
-            if isinstance(value, str) and re.search(r"\$\{(?!oc\.env:)[^}]*:", value):
-                raise ConfigError(f"{key}={value}: no function is called here; give the value itself.")
+            refuse_calls(key, value)
         plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)
     for group, option in choices.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.config.rules import copied, leaves, put, refuse_targets
-from genkit.config.words import FREE_TEXT
+from genkit.config.words import FREE_TEXT, texts_of
 from genkit.core import registry
 from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
@@ -69,7 +69,8 @@ def load_frozen(path: Path) -> dict[str, Any]:
             registry.check_name(cfg["model"]["family"])
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    return cfg
+    # Where things lie on this machine, and what was asked for once, is no run's to say.
+    return {key: value for key, value in cfg.items() if key not in NOT_FROZEN}
 
 
 def _refuse_more_than_values(cfg: Mapping[str, Any]) -> None:
@@ -77,8 +78,8 @@ def _refuse_more_than_values(cfg: Mapping[str, Any]) -> None:
         if group == "rules" or (isinstance(section, Mapping) and "rules" in section):
             raise ConfigError(f"{group}: a run's configuration holds no rules; remove them.")
     for key, value in leaves(cfg):
-        for item in value if isinstance(value, list) else [value]:
-            if key not in FREE_TEXT and isinstance(item, str) and ("${" in item or "://" in item):
+        for item in texts_of(value):
+            if key not in FREE_TEXT and ("${" in item or "://" in item):
                 raise ConfigError(
                     f"{key}={item[:60]}: a run's configuration holds plain values, no ${{…}} and no address;"
                     " write the value itself."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -19,6 +19,10 @@ FREE_TEXT = (
 FREE_GROUP = "paths."
 # Of Hydra's own words, what says how several runs are launched.  Others could name code: a callback, say.
 LAUNCHING = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.")
+# What Hydra's grammar may call: functions that list the values of a sweep, and in a sweep what orders them.
+LISTING, ORDERING = ("choice", "range", "interval", "glob"), ("sort", "shuffle", "tag")
+REFERENCE = re.compile(r"\$\{[\w.]+\}")  # to another key
+ENVIRONMENT = re.compile(r"\$\{oc\.env:\w+(,[^${}]*)?\}")
 REPEATABLE = ("prompt", "stop", "bad_tokens", "text")
 
 
@@ -78,7 +82,7 @@ def parse_sweep(words: Sequence[str]) -> list[tuple[str, list[str] | None]]:
 
     swept: list[tuple[str, list[str] | None]] = []
     for word in words:
-        override = _read(word)
+        override = _read(word, (*LISTING, *ORDERING))
         if not override.is_sweep_override():
             swept.append((override.key_or_group, [override.get_value_element_as_str()]))
         elif override.value_type is ValueType.GLOB_CHOICE_SWEEP or override.is_interval_sweep():
@@ -96,11 +100,16 @@ def launching(words: Iterable[str]) -> list[str]:
     """
     own = [word for word in words if word.lstrip("+~").startswith("hydra")]
     for word in own:
-        if not word.startswith(LAUNCHING) or "_target_" in word:
+        # (The parameters of a sweeper are words themselves, and would come past every check of words.)
+        fits = word.startswith(LAUNCHING) and not word.startswith("hydra.sweeper.params")
+        if not fits or "_target_" in word or "${" in word:
             raise ConfigError(
-                f"{word}: of Hydra's own words there are hydra/launcher=, hydra/sweeper= and their keys here;"
-                " leave it out."
+                f"{word}: of Hydra's own words there are hydra/launcher=, hydra/sweeper= and their keys here,"
+                " with plain values; leave it out."
             )
+        key, _, value = word.partition("=")
+        if "/" in key and not re.fullmatch(r"\w+", value, re.ASCII):
+            raise ConfigError(f"{word}: {key}= takes the name of one that is installed, such as {key}=basic.")
     return own
 
 
@@ -123,9 +132,14 @@ def key_and_value(word: str) -> tuple[str, str]:
     return key, value
 
 
-def _read(word: str) -> Any:
-    """Hydra's own reading of one word."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
+def _read(word: str, functions: Sequence[str] = LISTING) -> Any:
+    """Hydra's own reading of one word, with those functions of its grammar.
+
+    Raises:
+        ConfigError: it cannot be read, calls another function, or says more than a key and a value.
+    """
+    from hydra._internal.grammar.functions import Functions
+    from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
     from hydra.errors import HydraException
 
     key, value = key_and_value(word)
@@ -133,13 +147,50 @@ def _read(word: str) -> Any:
         raise ConfigError(f"{word}: Hydra's own words go with -m (several runs) or --cfg job.")
     if "_target_" in word:
         raise ConfigError(f"{word}: a configuration holds names and values, no _target_; leave it out.")
+    known, allowed = create_functions(), Functions()
+    for name in functions:
+        allowed.register(name, known.functions[name])
     try:
-        override = OverridesParser.create().parse_override(word)
-    except HydraException:
+        override = OverridesParser(allowed).parse_override(word)
+    except HydraException as error:
+        if "Unknown function" in str(error):
+            raise ConfigError(
+                f"{word}: no function is called here; give the value, or quote it: {quoted(key, value)}"
+            ) from None
         raise ConfigError(f"{word!r} cannot be read; quote its value: {quoted(key, value)}") from None
     if override.package is not None:
         raise ConfigError(f"{word}: a group has one place; write {override.key_or_group}={value}.")
     return override
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """The texts in a value, however deep they lie."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from texts_of(key)
+            yield from texts_of(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_of(item)
+
+
+def refuse_calls(key: str, value: Any) -> None:
+    """Refuse everything in `${…}` but the name of another key and, among the paths, the environment.
+
+    Raises:
+        ConfigError: there is something else, however deep.
+    """
+    for text in texts_of(value):
+        known = ENVIRONMENT.sub("", text) if key.startswith("paths.") else text
+        if "${" not in REFERENCE.sub("", known):
+            continue
+        if "oc.env" in text:
+            raise ConfigError(
+                f"{key}={text}: the environment is read in paths.* alone; give the value itself."
+            )
+        raise ConfigError(f"{key}={text}: no function is called here; give the value itself.")
 
 
 def as_text(value: str) -> str:

@@ -53,6 +53,12 @@ def test_no_output_of_a_run_has_a_secret(tmp_path, genkit):
         ["train", "model.norm=${oc.env:API_KEY}"],
         ["train", "model.norm=a${oc.env:API_KEY}b"],
         ["train", "seed=${oc.env:API_KEY}"],
+        ["train", "model.norm=[${oc.env:API_KEY}]"],
+        ["train", "model.norm=[[{a: ${oc.env:API_KEY}}]]"],
+        ["train", "model.norm=${oc.${model.activation}:API_KEY}"],
+        ["train", "--cfg", "all", "--resolve", "model.norm=[${oc.env:API_KEY}]"],
+        ["train", "--info", "config", "model.norm=[${oc.env:API_KEY}]"],
+        ["train", "-m", "model.norm=[${oc.env:API_KEY}],[b]"],
         ["train", "+x=${oc.env:API_KEY}"],
         ["train", "-m", "model.norm=${oc.env:API_KEY},b"],
         ["train", "--cfg", "job", "model.norm=${oc.env:API_KEY}"],
@@ -62,10 +68,15 @@ def test_no_output_of_a_run_has_a_secret(tmp_path, genkit):
         ["runs", "run=${oc.env:API_KEY}"],
         ["data", "look", "data=text_file", "data.path=${oc.env:API_KEY}"],
         ["study", "study=${oc.env:API_KEY}"],
+        ["study", "study=arm.yaml"],
+        ["study", "study=quickstart", "hydra.launcher.a=[${oc.env:API_KEY}]"],
     ],
 )
 def test_no_refusal_tells_a_secret(typed, tmp_path, genkit, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "arm.yaml").write_text(
+        'arms: {a: ["model.norm=[${oc.env:API_KEY}]"]}\nseeds: 1\nbudget: {steps: 1}\n'
+    )
     code, out, err = genkit(*typed)
     assert code in (2, 4), err
     assert err.startswith("genkit: ")

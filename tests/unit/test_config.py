@@ -157,6 +157,25 @@ def test_a_resumed_run_keeps_its_own_values(frozen):
     assert cfg["resume"] == "a"
 
 
+def test_where_things_lie_is_never_a_runs_to_say(frozen, tmp_path):
+    stranger = {
+        **frozen,
+        "paths": {"runs_dir": "/theirs", "data_dir": "/theirs"},
+        "init_from": "x",
+        "resume": "y",
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(stranger))
+    loaded = config.load_frozen(tmp_path / "config.yaml")
+    assert loaded == frozen
+    assert "/theirs" not in str(config.resume(loaded, ["resume=a"]))
+
+
+def test_nothing_is_looked_up_when_a_run_goes_on(frozen):
+    for value in ("${oc.env:HOME}", "[${oc.env:HOME}]", "${seed}"):
+        with pytest.raises(ConfigError, match="nothing is looked up"):
+            config.resume(frozen, ["resume=a", f"logger.names={value}"])
+
+
 def test_a_resumed_run_may_go_on_longer_and_elsewhere(frozen):
     words = ["resume=a", "budget.epochs=3", "trainer=cpu", "logger=none", "paths.data_dir=/d"]
     cfg = config.resume(frozen, [*words, "callbacks.samples.n=0", "optim.clip=1"])

@@ -1,8 +1,10 @@
 """The words of a command line: texts arrive as typed, everything else as Hydra reads it."""
 
+import json
 import shlex
 
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -13,10 +15,12 @@ from genkit.config.words import (
     REPEATABLE,
     as_text,
     key_and_value,
+    launching,
     nearest_key,
     parse,
     parse_sweep,
     quoted,
+    refuse_calls,
     split_free_text,
 )
 from genkit.core.errors import ConfigError
@@ -125,11 +129,74 @@ def test_other_words_are_read_by_hydras_grammar(word, key, value):
         ("a={_target_: x}", "_target_"),
         ("a@b=c", "write a=c"),
         ("a=(", "quote its value"),
+        ("seed=int(3)", "no function is called"),
+        ("a=[1,[float(1)]]", "no function is called"),
+        ("a={b: str(1)}", "no function is called"),
+        ("a=json_str(1)", "no function is called"),
+        ("a=sort(3,2)", "no function is called"),
     ],
 )
 def test_words_that_are_none(word, said):
     with pytest.raises(ConfigError, match=said.replace("(", r"\(")):
         parse([word])
+
+
+@pytest.mark.parametrize("word", ["a=int(3)", "a=int(choice(1,2))", "a=1,float(2)"])
+def test_a_sweep_calls_nothing_but_what_lists_and_orders(word):
+    with pytest.raises(ConfigError, match="no function is called"):
+        parse_sweep([word])
+    assert parse_sweep(["a=sort(3,1,2)"]) == [("a", ["1", "2", "3"])]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "hydra/launcher=../../evil",
+        "hydra/launcher=/tmp/evil",
+        "hydra/launcher=[basic]",
+        "hydra/launcher=",
+        "hydra/sweeper=../x",
+        "+hydra/launcher=basic",
+        "hydra.launcher.a=${oc.env:HOME}",
+        "hydra.launcher._target_=x",
+        "hydra.sweeper.params={hydra.job_logging: x}",
+        "hydra.callbacks.a=x",
+    ],
+)
+def test_hydras_own_words_name_what_is_installed_and_plain_values(word):
+    with pytest.raises(ConfigError, match=r"leave it out|takes the name"):
+        launching([word])
+
+
+def test_hydras_words_of_launching():
+    own = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra/sweeper=basic"]
+    assert launching([*own, "seed=1"]) == own
+
+
+INSIDE = ["{}", "[{}]", "[1,[{}]]", "[{{a: {}}}]"]
+
+
+@pytest.mark.parametrize("shape", INSIDE)
+@pytest.mark.parametrize(
+    "call",
+    [
+        "${oc.env:SECRET}",
+        "${oc.env:SECRET,x}",
+        "${ oc.env:SECRET}",
+        "${oc.${a.b}:SECRET}",
+        "${oc.decode:x}",
+        "\\${oc.env:X}",
+    ],
+)
+def test_nothing_is_looked_up_however_deep(shape, call):
+    value = yaml.safe_load(shape.format(json.dumps(call)))
+    with pytest.raises(ConfigError, match=r"the environment is read in paths|no function"):
+        refuse_calls("model.norm", value)
+    if "decode" in call or "$" in call[2:]:
+        with pytest.raises(ConfigError, match=r"the environment is read in paths|no function"):
+            refuse_calls("paths.data_dir", value)
+    refuse_calls("model.norm", yaml.safe_load(shape.format('"${model.size}"')))
+    refuse_calls("paths.data_dir", "${oc.env:GENKIT_DATA_DIR,'~/data'}/x")
 
 
 def test_a_key_given_twice_is_refused():
