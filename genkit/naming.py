@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from genkit.core.errors import ConfigError, nearest
+from genkit.core.identity import BY_FEATURES, answers, kind_of, named
+from genkit.core.registry import extractor_names
 
 # By group.  Those that have a better direction come first; the others are `UNDIRECTED`.
 NAMES: Mapping[str, Sequence[str]] = {
@@ -18,7 +20,7 @@ NAMES: Mapping[str, Sequence[str]] = {
         *("loops", "vocabulary_overlap", "length_words", "length_characters"),
     ),
     "memorisation": (
-        *("exact_copies", "memorised_share", "memorisation", "nearest_train"),
+        *("exact_copies", "duplicates", "memorised_share", "memorisation", "nearest_train"),
         *("copied_span", "copied_span_excess", "copied_span_above", "copied_whole"),
         *("novel_1grams", "novel_2grams", "novel_4grams", "copied_8grams"),
     ),
@@ -31,15 +33,28 @@ GROUPS = tuple(NAMES)
 KNOWN = (*GROUPS, *(metric for names in NAMES.values() for metric in names))
 UNDIRECTED = (
     *("diversity", "length_words", "length_characters", "nearest_train", "training_steps"),
-    *("training_examples", "novel_1grams", "novel_2grams", "novel_4grams", "copied_8grams"),
+    *(
+        "memorised_share",
+        "memorisation",
+        "training_examples",
+        "novel_1grams",
+        "novel_2grams",
+        "novel_4grams",
+        "copied_8grams",
+    ),
 )
-OF_IMAGES = ("bits_per_dimension", *NAMES["images"], *NAMES["memorisation"][:4])
-OF_TEXTS = ("bits_per_byte", "perplexity", *NAMES["texts"], *NAMES["memorisation"][4:])
+OF_IMAGES = ("bits_per_dimension", *NAMES["images"], *NAMES["memorisation"][:5])
+OF_TEXTS = ("bits_per_byte", "perplexity", *NAMES["texts"], *NAMES["memorisation"][5:])
+
+
+def known() -> list[str]:
+    """Every group and every metric, those of features under each extractor's name, too."""
+    return [*KNOWN, *(named(kind, name) for kind in BY_FEATURES for name in extractor_names())]
 
 
 def group_of(metric: str) -> str | None:
     """The group that has a metric; None where no group has."""
-    return next((group for group, names in NAMES.items() if metric in names), None)
+    return next((group for group, names in NAMES.items() if kind_of(metric) in names), None)
 
 
 def refusal(name: str, is_text: bool) -> str | None:
@@ -48,7 +63,7 @@ def refusal(name: str, is_text: bool) -> str | None:
     The group memorisation has a metric of its own name; the name means the group.
     """
     kind, other, others = ("texts", "images", OF_IMAGES) if is_text else ("images", "texts", OF_TEXTS)
-    if name == other or (name in others and name not in GROUPS):
+    if name == other or (kind_of(name) in others and name not in GROUPS):
         return f"the run draws {kind}; it has likelihood, {kind}, memorisation and cost"
     return None
 
@@ -64,8 +79,8 @@ def groups(asked: Sequence[str] | None, is_text: bool) -> list[str]:
     found = set()
     for name in asked:
         group = name if name in GROUPS else group_of(name)
-        if group is None:
-            raise ConfigError(f"metrics={name} is no metric and no group of them.{nearest(name, KNOWN)}")
+        if group is None or name not in known():
+            raise ConfigError(f"metrics={name} is no metric and no group of them.{nearest(name, known())}")
         if reason := refusal(name, is_text):
             raise ConfigError(f"metrics={name}: {reason}.")
         found.add(group)
@@ -74,4 +89,4 @@ def groups(asked: Sequence[str] | None, is_text: bool) -> list[str]:
 
 def wanted(metric: str, asked: Sequence[str] | None) -> bool:
     """Whether a metric is among what is asked for."""
-    return asked is None or metric in asked or group_of(metric) in asked
+    return asked is None or group_of(metric) in asked or any(answers(metric, name) for name in asked)

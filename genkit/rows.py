@@ -17,6 +17,7 @@ from typing import Any
 
 from genkit.core import storage
 from genkit.core.errors import ConfigError
+from genkit.core.identity import migrated
 from genkit.core.plain import parse_json, read_bytes, read_text
 from genkit.core.shapes import conform
 
@@ -41,6 +42,7 @@ class Place:
         data: the fingerprint of the dataset as the model reads it.
         judged: a digest of the split itself, the same for models that read pictures and for those that read
             their pixels one by one.
+        options: of sampling, each with its value; None where nothing was drawn by genkit.
     """
 
     run: str
@@ -53,12 +55,13 @@ class Place:
     data: str
     judged: str
     role: str = "model"
+    options: Mapping[str, Any] | None = None
 
 
 def missing(metric: str, unit: str, note: str) -> Row:
     """What stands for a number that a model cannot have, to be joined with a place."""
     empty = {"value": None, "low": None, "high": None, "n": 0, "n_real": None, "interval": ""}
-    none = {"kind": "none", "direction": "lower", "protocol": {}, "fingerprint": ""}
+    none = {"kind": "none", "direction": "none", "protocol": {}, "fingerprint": ""}
     return {"metric": metric, "unit": unit, "note": note, **empty, **none}
 
 
@@ -83,7 +86,7 @@ def write(path: Path, rows: Sequence[Mapping[str, Any]], *, append: bool) -> Non
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a file.
+    """The rows of a file, those of earlier versions under the names of this one.
 
     Raises:
         ConfigError: it cannot be read, or is no file of rows.
@@ -93,7 +96,7 @@ def read(path: Path) -> list[Row]:
         rows = [conform(parse_json(line), SHAPE) for line in lines if line.strip()]
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} holds no rows: {error}.") from None
-    return rows
+    return [migrated(row) for row in rows]
 
 
 def _plain(row: Mapping[str, Any]) -> Row:
@@ -122,12 +125,20 @@ def column(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _sort(row: Mapping[str, Any]) -> tuple[object, ...]:
-    """What two numbers of one column share; how tight a bound is belongs to the number."""
+def identity(row: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a number shares with those that it may be read against, floors of other sizes included.
+
+    The metric, its unit, what judged, and its protocol; how tight a bound is belongs to the number.
+    """
     bounded = row["kind"] == "bound"
     protocol = {key: value for key, value in row["protocol"].items() if not (bounded and key == "k")}
-    kind = "exact" if bounded else row["kind"]
-    return row["metric"], kind, row["unit"], row["n"], row["n_real"], row["judged"], protocol
+    return row["metric"], row["unit"], row["judged"], tuple(sorted(protocol.items()))
+
+
+def _sort(row: Mapping[str, Any]) -> tuple[object, ...]:
+    """What two numbers of one column share."""
+    kind = "exact" if row["kind"] == "bound" else row["kind"]
+    return *identity(row), kind, row["n"], row["n_real"]
 
 
 def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
@@ -191,7 +202,8 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Panel:
         same = [row for row in models if row["metric"] == metric]
         column(same)
         by_name = {_name(row): row for row in same}
-        better = {"lower": "↓", "higher": "↑"}.get(same[0]["direction"], "")
+        measured = next((row for row in same if row["kind"] != "none"), same[0])
+        better = {"lower": "↓", "higher": "↑"}.get(measured["direction"], "")
         cells.append((f"{metric} {better}".strip(), *(_told(by_name.get(name)) for name in names)))
     return Panel(("metric", *names), cells, notes(models))
 
@@ -264,6 +276,8 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             whose = f"step {row['step']}, {row['weights']} weights, {row['digest'][:12]}, seed {row['seed']}"
             made = f"{whose}, " if row["checkpoint"] else ""
             said[f"{_name(row)}: {made}against {row['split']}, data {row['judged'][:12]}"] = None
+            if drawn := ", ".join(f"{key}={value}" for key, value in (row.get("options") or {}).items()):
+                said[f"{_name(row)}: samples drawn with {drawn}"] = None
     for row in rows:
         if row.get("note"):
             said[f"{row['metric']}: {row['note']}"] = None

@@ -24,10 +24,13 @@ from genkit.core.capabilities import Likelihood, TokenLikelihood
 from genkit.core.errors import ConfigError
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
+from genkit.core.options import LABEL
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.core.tokens import Codec
 from genkit.data.dataset import Examples, TokenWindows
 from genkit.decoding import Unfolding
+
+ABOVE_CERTAIN = 1e-2  # nats of rounding that a probability of 1 may have
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Scores:
         kind: "exact", or "bound", or "estimate".
         size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an image.
         importance_samples: k of a bound; None where there is none.
+        of: "probability" or "density", or "unsaid" where the family does not say.
+        given: what each is conditional on: "labels", or "nothing".
     """
 
     values: np.ndarray
@@ -48,6 +53,8 @@ class Scores:
     size: int
     per: str
     importance_samples: int | None = None
+    of: str = "probability"
+    given: str = "nothing"
 
     @cached_property
     def nats(self) -> float:
@@ -68,6 +75,8 @@ class Scores:
         tightened = {} if self.importance_samples is None else {"importance_samples": self.importance_samples}
         return {
             "kind": self.kind,
+            "of": self.of,
+            "given": self.given,
             **tightened,
             "nats": self.nats,
             f"{self.unit}s": len(self.values),
@@ -135,7 +144,18 @@ def score_split(
     numbers = spec.size if isinstance(spec, ArraySpec) else int(spec.length or 1)
     values = _examples(module, examples, batch_size, importance_samples)
     k = importance_samples if kind.kind == "bound" else None
-    return Scores(values, "example", kind.kind, numbers * len(examples), "dimension", k)
+    if kind.of == "probability" and len(values) and values.max() > ABOVE_CERTAIN:
+        raise ConfigError(
+            f"{type(module).__name__} says that its likelihood is a probability, and gives an example"
+            f" {values.max():.4g} nats, more than certainty: its LikelihoodKind is of a density."
+        )
+    size, given = numbers * len(examples), conditions(module)
+    return Scores(values, "example", kind.kind, size, "dimension", k, kind.of, given)
+
+
+def conditions(module: GenerativeModule) -> str:
+    """What a likelihood is given: a family that draws by label reads the labels of what it scores."""
+    return "labels" if any(option.name == LABEL.name for option in module.options) else "nothing"
 
 
 @torch.inference_mode()

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from genkit.core.identity import kind_of
 from genkit.metrics.features import Features
 from genkit.metrics.frechet import frechet, moments
 from genkit.metrics.images import METRICS, image_measures
@@ -37,7 +38,7 @@ def drawn(n: int, d: int, case: str, generator: torch.Generator) -> Features:
 
 def truth(real: Features, case: str, found: list[Measure]) -> float:
     """The quantity that the intervals of one metric are of."""
-    if found[0].metric != "fid_infinity":
+    if kind_of(found[0].metric) != "fid_infinity":
         return sum(m.value for m in found) / len(found)
     scale, shift = CASES[case]
     mean = torch.full((real.size,), shift, dtype=torch.float64)
@@ -54,7 +55,7 @@ def simulate(n: int, m: int, d: int, rounds: int, case: str, metrics: tuple[str,
         found: dict[str, list[Measure]] = {name: [] for name in metrics}
         for _ in range(rounds // REALS):
             for measure in image_measures(real, drawn(n, d, case, generator), metrics):
-                found[measure.metric].append(measure)
+                found[kind_of(measure.metric)].append(measure)
         for name, measures in found.items():
             quantity = truth(real, case, measures)
             held[name] += [(m.low or 0.0) <= quantity <= (m.high or 0.0) for m in measures]

@@ -55,7 +55,8 @@ def measures(texts: list[str], real: list[str], features: np.ndarray, training: 
     return [
         *text.distinct(texts),
         text.self_bleu(texts),
-        *text.repetition(texts),
+        text.repeated(texts),
+        text.looping(texts),
         text.vocabulary_overlap(texts, real),
         mauve(ngram_features(texts), features, "n-grams"),
         *novelty(texts, lambda: iter([training])),

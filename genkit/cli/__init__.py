@@ -103,7 +103,8 @@ EVALUATE_WORDS = """\
   importance_samples=1      of a likelihood that is a bound
   out=FILE.jsonl            rows go there instead of the run's evaluation.jsonl
   data.path=                where the run's data is now, if it was moved
-  stride= weights=ema batch_size=64 device=auto   as in scoring and sampling"""
+  stride= weights=ema batch_size=64 device=auto   as in scoring and sampling
+  and the options of the family, such as pixels=drawn of a VAE: what is judged are samples drawn with them"""
 DATA_WORDS = """\
   genkit data                          the datasets
   genkit data look data=NAME           its shape, its parts, its fingerprint (as a model sees it with model=)

@@ -11,7 +11,7 @@ from genkit.cli.devices import check_device
 from genkit.cli.outputs import Output, check_writable
 from genkit.cli.sample import check_checkpoint, check_choices, torch_device
 from genkit.cli.show import table
-from genkit.core.errors import ConfigError, DataError, nearest
+from genkit.core.errors import CheckpointError, ConfigError, DataError, nearest
 from genkit.core.options import Option, resolve_options
 from genkit.naming import groups
 from genkit.rows import FILE, Panel, Row, comparison, panel
@@ -42,12 +42,21 @@ def evaluate(words: list[str]) -> int:
     if bool(asked) == bool(files) or len(files) == 1:
         raise ConfigError("evaluate needs run=RUN, or real=DIR and fake=DIR (or two .txt files).")
     moved = given.pop("data.path", None)
+    folders = [runs.find(run, paths["runs_dir"]) for run in asked]
+    if len({folder.name for folder in folders}) < len(folders):
+        raise ConfigError("run= names one run twice; give each once.")
     names = [option.name for option in WORDS]
+    declared = {folder: [] if files else _declared(folder) for folder in folders}
+    theirs = [option.name for options in declared.values() for option in options]
     for key in given:
-        if key not in names or (files and key not in OF_FILES):
-            known = OF_FILES if files else ["run", *names]
+        if key not in (OF_FILES if files else (*names, *theirs)):
+            known = OF_FILES if files else ["run", *names, *theirs]
             raise ConfigError(f"evaluate takes no {key}= here.{nearest(key, known)}")
-    settings = resolve_options(WORDS, given, "genkit evaluate")
+    settings = resolve_options(WORDS, {k: v for k, v in given.items() if k in names}, "genkit evaluate")
+    sampling = {
+        folder: _sampling(options, {k: v for k, v in given.items() if k not in names}, folder)
+        for folder, options in declared.items()
+    }
     if settings["extractor"] is not None:
         extractor_known(settings["extractor"])
     if (out := settings["out"]) is not None:
@@ -61,7 +70,28 @@ def evaluate(words: list[str]) -> int:
             )
         return _files(files, settings, out)
     settings["data_path"] = moved
-    return _runs([runs.find(run, paths["runs_dir"]) for run in asked], settings, paths, out)
+    return _runs(sampling, settings, paths, out)
+
+
+def _declared(folder: Path) -> list[Option]:
+    """The options of sampling that a run's family declares.
+
+    Raises:
+        CheckpointError: the record is damaged.
+    """
+    config.load_frozen(folder / runs.CONFIG)
+    try:
+        return [Option(**option) for option in runs.read(folder).get("options", [])]
+    except (AttributeError, TypeError) as error:
+        raise CheckpointError(f"{folder / runs.RECORD} is not of this version: {error}.") from None
+
+
+def _sampling(declared: Sequence[Option], given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Those of the given options that a run's family has; another run's family may have the others."""
+    own = [option.name for option in declared]
+    chosen = {key: value for key, value in given.items() if key in own}
+    found = resolve_options(declared, chosen, folder.name)
+    return {key: found[key] for key in chosen}
 
 
 def _read(words: Sequence[str]) -> dict[str, Any]:
@@ -114,15 +144,17 @@ def _files(files: Mapping[str, str], settings: Mapping[str, Any], out: Output | 
 
 
 def _runs(
-    folders: Sequence[Path], settings: dict[str, Any], paths: Mapping[str, str], out: Output | None
+    sampling: Mapping[Path, Mapping[str, Any]],
+    settings: dict[str, Any],
+    paths: Mapping[str, str],
+    out: Output | None,
 ) -> int:
+    folders = list(sampling)
     checkpoints = settings.pop("checkpoint")
     asked = checkpoints.split(",") if checkpoints else None
     metrics = settings["metrics"].split(",") if settings["metrics"] else None
     check_choices({key: settings[key] for key in ("weights", "device")})
     check_device("device", settings["device"], "device=auto")
-    if len(folders) > 1 and len({folder.name for folder in folders}) < len(folders):
-        raise ConfigError("run= names one run twice; give each once.")
     for folder in folders:
         _check(folder, asked, metrics, settings, paths)
     kept = settings.pop("out")
@@ -133,7 +165,7 @@ def _runs(
     settings["device"] = torch_device(settings["device"])
     rows: list[Row] = []
     for folder in folders:
-        found = measure(folder, asked, paths=paths, out=kept, **settings)
+        found = measure(folder, asked, paths=paths, out=kept, sampling=sampling[folder], **settings)
         rows += found
         for names in dict.fromkeys(row["checkpoint"] for row in found):
             print(f"{folder.name}, checkpoint {names}\n")

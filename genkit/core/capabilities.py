@@ -21,10 +21,19 @@ from genkit.core.observation import Observation
 
 @dataclass(frozen=True)
 class LikelihoodKind:
-    """What a log-likelihood is worth: `kind` is "exact", "bound", "estimate" or "none"; `note` says why."""
+    """What a log-likelihood is worth, and of what.
+
+    Attributes:
+        kind: "exact", "bound", "estimate" or "none".
+        note: why, in a few words.
+        of: "probability" (of the levels or tokens themselves, so that no example has more than 0 nats) or
+            "density" (of points in a continuum, whose value depends on the unit of length).  Numbers of the
+            two never stand in one column, and neither stands beside what is "unsaid".
+    """
 
     kind: str
     note: str = ""
+    of: str = "unsaid"
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.note})" if self.note else self.kind

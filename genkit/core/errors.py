@@ -7,7 +7,7 @@ with the code; the library raises the exception.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class GenkitError(Exception):
@@ -32,6 +32,20 @@ class DataError(GenkitError):
     """Data that is missing, unreadable or too small."""
 
     exit_code = 4
+
+
+class Unmeasurable(DataError):
+    """Metrics that these examples do not allow.
+
+    Attributes:
+        metrics: their names, as the rows would have them.
+        reason: why not, as what follows the names in a sentence.
+    """
+
+    def __init__(self, metrics: str | Sequence[str], reason: str) -> None:
+        self.metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+        self.reason = reason
+        super().__init__(f"{', '.join(self.metrics)} {reason}")
 
 
 class Diverged(GenkitError):

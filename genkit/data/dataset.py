@@ -188,6 +188,7 @@ class Dataset:
         fingerprint: of contents, splits and spec; not of places.
         notices: what a user should know.
         packs: the packed folders that its contents are read from.
+        unpadded: height and width of the images before a frame was put around them; None where none was.
     """
 
     name: str
@@ -197,6 +198,7 @@ class Dataset:
     fingerprint: str
     notices: list[str] = field(default_factory=list)
     packs: tuple[Path, ...] = ()
+    unpadded: tuple[int, int] | None = None
 
     @property
     def counts(self) -> dict[str, int]:

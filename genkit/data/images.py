@@ -120,9 +120,11 @@ def sized(
         raise ConfigError(f"data.size={size}: the model takes {', '.join(map(str, sizes))}.")
     if size is None or (size, size) == (height, width):
         return source, notices
-    levels = source.levels if _is_padded(source.images, size) else 256
+    padded = _is_padded(source.images, size)
+    levels, unpadded = (source.levels, (height, width)) if padded else (256, None)
     source = replace(source, digest=source.contents())  # of the images as they came; taken once
-    return replace(source, images=_fitted(source, size, cache_dir), levels=levels, hashes=None), notices
+    fitted = _fitted(source, size, cache_dir)
+    return replace(source, images=fitted, levels=levels, hashes=None, unpadded=unpadded), notices
 
 
 def _fitted(source: Images, size: int, cache_dir: str) -> np.ndarray:

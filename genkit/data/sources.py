@@ -32,6 +32,7 @@ class Images:
         hashes: as `genkit.data.pictures.hashes`, where they are known.
         digest: of all contents, where it is known; else it is computed.
         notices: what a user should know.
+        unpadded: height and width before a frame was put around every image; None where there is none.
     """
 
     images: np.ndarray
@@ -45,6 +46,7 @@ class Images:
     hashes: np.ndarray | None = None
     digest: str | None = None
     notices: tuple[str, ...] = ()
+    unpadded: tuple[int, int] | None = None
 
     @property
     def usable(self) -> np.ndarray:

@@ -131,7 +131,8 @@ def _examples(
         splits = {part: PixelWindows(own, spec.codec) for part, own in examples.items()}
     # Of the images, whichever way they are read: models of both views are judged by the same examples.
     print_ = fingerprint(arrays, about, parts)
-    return Dataset(name, spec, splits, protocol, print_, notices, _packs([images.images]))
+    packs = _packs([images.images])
+    return Dataset(name, spec, splits, protocol, print_, notices, packs, images.unpadded)
 
 
 def _pixels(name: str, spec: ArraySpec, view: View) -> PixelCodec:

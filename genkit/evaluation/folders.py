@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.core.errors import ConfigError, DataError
+from genkit.core.errors import ConfigError, DataError, Unmeasurable
 from genkit.core.spec import ArraySpec
 from genkit.data.folders import FilePictures, image_folder
 from genkit.data.packing import printable
@@ -23,9 +23,11 @@ from genkit.evaluation.texts import style
 from genkit.metrics.extractors import extractor, suggested
 from genkit.metrics.features import collect
 from genkit.metrics.images import image_measures
+from genkit.metrics.memorisation import copies, hashes
 from genkit.rows import Place, Row, write
 
 BATCH = 250
+COPIED = "{} of {} equal a picture or text of real= exactly: the other numbers judge copies, too"
 SUFFIXES = (".txt", ".jsonl")
 
 
@@ -45,8 +47,11 @@ def evaluate_files(
     kinds = [is_text(path) for path in (real, fake)]
     if kinds[0] != kinds[1]:
         raise ConfigError(f"real={real}, fake={fake}: give two folders of pictures, or two files of texts.")
-    found, digest = _texts(real, fake) if kinds[0] else _pictures(real, fake, name)
-    place = Place(Path(fake).name, "", 0, "", _digest_of(fake), 0, Path(real).name, digest, digest)
+    found, digest, made = _texts(real, fake) if kinds[0] else _pictures(real, fake, name)
+    place = Place(Path(fake).name, "", 0, "", made, 0, Path(real).name, digest, digest)
+    copied = next(measure for measure in found.model if measure.metric == "exact_copies")
+    if copied.value:
+        found.notes["exact_copies"] = COPIED.format(int(copied.value), copied.n)
     rows = to_rows([found], place)
     if out is not None:
         write(Path(out).expanduser(), rows, append=False)
@@ -58,30 +63,30 @@ def is_text(path: str | Path) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def _digest_of(path: str | Path) -> str:
-    return hashlib.sha256(str(Path(path).name).encode()).hexdigest()
-
-
 # ---------------------------------------------------------------------- pictures
 
 
-def _pictures(real: str | Path, fake: str | Path, name: str | None) -> tuple[Found, str]:
+def _pictures(real: str | Path, fake: str | Path, name: str | None) -> tuple[Found, str, str]:
+    """What was measured, and digests of the contents of both sets, whatever their order and names."""
     sources = {word: listed(word, path) for word, path in (("real", real), ("fake", fake))}
     form = common_form(sources)
     spec = ArraySpec(*form.shape)
     chosen = extractor(name or suggested(spec))
     sets = {word: collect(chosen, opened(word, source, form)) for word, source in sources.items()}
-    refused: list[str] = []
+    refused: list[Unmeasurable] = []
     model = image_measures(sets["real"], sets["fake"], None, refused)
     if not model:
-        raise DataError(refused[0])
+        raise refused[0]
     halves = sets["real"][::2], sets["real"][1::2]
     floor = image_measures(halves[1], halves[0], None, [])
     noise = collect(chosen, noise_pictures(spec, len(sets["fake"])))
-    found = Found(model, floor, image_measures(sets["real"], noise, None, []), reasons(refused))
-    keys = sets["real"].keys
-    assert keys is not None
-    return found, hashlib.sha256(np.sort(keys.numpy()).tobytes()).hexdigest()
+    ceiling = image_measures(sets["real"], noise, None, [])
+    model += copies(hashes(sets["fake"]), hashes(sets["real"]))
+    floor += copies(*map(hashes, halves))
+    digests = [
+        hashlib.sha256(hashes(found).sort().values.numpy().tobytes()).hexdigest() for found in sets.values()
+    ]
+    return Found(model, floor, ceiling, reasons(refused)), digests[0], digests[1]
 
 
 def listed(word: str, path: str | Path) -> FilePictures:
@@ -144,20 +149,30 @@ def opened(word: str, source: FilePictures, form: Form) -> Iterator[Tensor]:
 # ---------------------------------------------------------------------- texts
 
 
-def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str]:
+def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str, str]:
     given, made = read_texts("real", real), read_texts("fake", fake)
-    refused: list[str] = []
+    refused: list[Unmeasurable] = []
     model = style(made, given, refused)
     if not model:
-        raise DataError(refused[0])
+        raise refused[0]
     words = [text.split() for text in given]
     bag = [word for text in words for word in text]
     generator = np.random.Generator(np.random.Philox(0))
     lengths = [len(text.split()) for text in made]
     noise = [" ".join(generator.choice(bag, length)) for length in lengths] if bag else []
-    found = Found(model, style(given[::2], given[1::2]), style(noise, given), reasons(refused))
-    digest = hashlib.sha256("\0".join(given).encode()).hexdigest()
-    return found, digest
+    model += copies(_hashed(made), _hashed(given))
+    floor = style(given[::2], given[1::2]) + copies(_hashed(given[::2]), _hashed(given[1::2]))
+    found = Found(model, floor, style(noise, given), reasons(refused))
+    digests = [
+        hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest() for texts in (given, made)
+    ]
+    return found, digests[0], digests[1]
+
+
+def _hashed(texts: Sequence[str]) -> Tensor:
+    """A 64-bit hash of each text, (n,)."""
+    hashes = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in texts]
+    return torch.from_numpy(np.frombuffer(b"".join(hashes), dtype="<i8").copy())
 
 
 def read_texts(word: str, path: str | Path) -> list[str]:
@@ -171,7 +186,7 @@ def read_texts(word: str, path: str | Path) -> list[str]:
     try:
         whole = Path(path).expanduser().read_text(encoding="utf-8")
         if Path(path).suffix.lower() == ".jsonl":
-            plain: list[Any] = [json.loads(line) for line in whole.splitlines() if line.strip()]
+            plain: list[Any] = [json.loads(line) for line in whole.split("\n") if line.strip()]
             texts = [str(row["text"]) for row in plain]
         else:
             texts = [part.strip() for part in whole.split("\n\n")]

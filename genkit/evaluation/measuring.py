@@ -90,6 +90,7 @@ def _evaluate(
         split=settings.split,
         data=subject.dataset.fingerprint,
         judged=judged(subject),
+        options=subject.options,
     )
     chosen = groups(settings.metrics, subject.dataset.spec.is_text)
     rows = to_rows(_measure(subject, chosen, folder.path, checkpoint), place)
@@ -146,7 +147,8 @@ def to_rows(found: Sequence[Found], place: Place) -> list[Row]:
         for role in ("model", "floor", "ceiling"):
             where = asdict(replace(place, role=role))
             for measure in getattr(group, role):
-                about = {**asdict(measure), "protocol": dict(measure.protocol), "note": ""}
+                note = group.notes.get(measure.metric, "") if role == "model" else ""
+                about = {**asdict(measure), "protocol": dict(measure.protocol), "note": note}
                 rows.append({**about, "fingerprint": measure.fingerprint, **where})
         rows += [{**row, **asdict(place)} for row in group.missing]
     return rows

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from genkit.core import storage
-from genkit.core.errors import DataError
+from genkit.core.errors import ConfigError, Unmeasurable
 from genkit.core.grid import grid, png
+from genkit.core.identity import kind_of, named
 from genkit.core.spec import ArraySpec
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, spaced, unchanged
 from genkit.evaluation.subject import Found, Subject, reasons
@@ -46,6 +47,12 @@ class Pictures:
         image = subject.dataset.spec.image
         assert image is not None
         found = extractor(subject.settings.extractor or suggested(image))
+        for name in subject.settings.metrics or ():
+            if (kind := kind_of(name)) != name != named(kind, found.name):
+                raise ConfigError(
+                    f"metrics={name}: the features are those of extractor={found.name}; write metrics={kind},"
+                    " or name that extractor."
+                )
         n = N if subject.settings.n is None else subject.settings.n
         generated = collect(found, map(pictures, subject.samples(n)))
         return cls(subject, found, n, generated)
@@ -66,10 +73,10 @@ class Pictures:
         assert spec is not None
         real = self.real(self.subject.settings.split, REAL_MOST)
         names = tuple(m for m in METRICS if m != "inception_score" or self.extractor.fits(spec.classes))
-        refused: list[str] = []
+        refused: list[Unmeasurable] = []
         model = image_measures(real, self.generated, names, refused)
         if not model:
-            raise DataError(refused[0])
+            raise refused[0]
         floor = image_measures(real, self._others(), names, [])
         noise = image_measures(real, collect(self.extractor, noise_pictures(spec, self.n)), names, [])
         return Found(model, floor, noise, reasons(refused))
@@ -90,11 +97,11 @@ class Pictures:
         train, held_out = self.real("train", TRAIN_MOST), self.real(self.subject.settings.split, REAL_MOST)
         try:
             model, pairs = memorisation(self.generated, train, held_out)
-        except DataError as error:
-            return Found(missing=reasons([str(error)]))
+        except Unmeasurable as error:
+            return Found(missing=reasons([error]))
         try:
             floor = memorisation(held_out[::2], train, held_out[1::2])[0]
-        except DataError:  # too few for two halves
+        except Unmeasurable:  # too few for two halves
             floor = []
         if folder is not None:
             storage.make_folder(folder)

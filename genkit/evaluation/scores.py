@@ -9,29 +9,30 @@ from typing import Any
 import numpy as np
 
 from genkit.core.capabilities import Likelihood, TokenLikelihood
+from genkit.core.errors import Unmeasurable
 from genkit.core.spec import TokenSpec
 from genkit.data.dataset import TokenWindows
-from genkit.evaluation.subject import Found, Subject
+from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.metrics.likelihood import (
+    OF_EXAMPLE,
+    OF_TOKENS,
     example_measures,
     token_measures,
     uniform_measures,
     unigram_log_likelihoods,
 )
 from genkit.rows import missing
-from genkit.scoring import score_split
+from genkit.scoring import Scores, score_split
 
 
 def likelihood(subject: Subject) -> Found:
     """Of the whole split; the ceiling is a uniform model of pictures, a unigram model of texts."""
     module, settings, examples = subject.module, subject.settings, subject.examples
-    unit = "nats/token" if subject.dataset.spec.is_text else "nats/example"
     if not isinstance(module, Likelihood):
-        note = f"none: {type(module).__name__} has no likelihood, only samples"
-        return Found(missing=[missing("nll", unit, note)])
+        return _none(subject, f"none: {type(module).__name__} has no likelihood, only samples")
     kind = module.likelihood_kind()
     if kind.kind == "none":
-        return Found(missing=[missing("nll", unit, f"none: {kind.note}")])
+        return _none(subject, f"none: {kind.note}")
     k = 1 if kind.kind == "exact" else settings.importance_samples
     with module.weights(settings.weights):
         scores = score_split(
@@ -41,22 +42,51 @@ def likelihood(subject: Subject) -> Found:
             batch_size=settings.batch_size,
             importance_samples=k,
         )
-    spec = subject.dataset.spec
-    if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows):
-        assert isinstance(spec, TokenSpec)
-        stride = settings.stride or "half the context"
-        train = subject.dataset.split("train")
-        assert isinstance(train, TokenWindows)
-        unigram = unigram_log_likelihoods(train.tokens, examples.tokens[1:], spec.vocab_size)
-        digest = hashlib.sha256(json.dumps(spec.codec.to_dict(), sort_keys=True).encode()).hexdigest()
-        how: dict[str, Any] = {
-            "size": scores.size,
-            "stride": stride,
-            "codec": f"{spec.codec.name} {digest[:12]}",
-        }
-        return Found(token_measures(scores.values, **how), ceiling=token_measures(unigram, **how))
-    image = spec.image
+    tokens = isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows)
+    try:
+        found = _of_tokens(subject, scores) if tokens else _of_examples(subject, scores, k)
+    except Unmeasurable as error:
+        return Found(missing=reasons([error]))
+    validated = str(subject.cfg.get("trainer", {}).get("precision", "32-true"))
+    if not validated.startswith("32"):
+        computed = str(next(module.parameters()).dtype).removeprefix("torch.")
+        found.notes["nll"] = (
+            f"computed in {computed}, where the run's own validations computed in {validated}"
+        )
+    return found
+
+
+def _of_tokens(subject: Subject, scores: Scores) -> Found:
+    spec, train, judging = subject.dataset.spec, subject.dataset.split("train"), subject.examples
+    assert isinstance(spec, TokenSpec)
+    assert isinstance(train, TokenWindows)
+    assert isinstance(judging, TokenWindows)
+    unigram = unigram_log_likelihoods(train.tokens, judging.tokens[1:], spec.vocab_size)
+    digest = hashlib.sha256(json.dumps(spec.codec.to_dict(), sort_keys=True).encode()).hexdigest()
+    how: dict[str, Any] = {
+        "size": scores.size,
+        "stride": subject.settings.stride or "half the context",
+        "codec": f"{spec.codec.name} {digest[:12]}",
+    }
+    return Found(token_measures(scores.values, **how), ceiling=token_measures(unigram, **how))
+
+
+def _of_examples(subject: Subject, scores: Scores, k: int) -> Found:
+    image = subject.dataset.spec.image
     assert image is not None
+    about: dict[str, Any] = {"of": scores.of, "given": scores.given, "levels": image.levels}
+    if subject.dataset.unpadded is not None:  # bits per dimension are then of known zeros, too
+        about["padded_from"] = "×".join(map(str, subject.dataset.unpadded))
     values = np.asarray(scores.values)
-    model = example_measures(values, scores.kind, image.size, k)  # type: ignore[arg-type]
-    return Found(model, ceiling=uniform_measures(image.size, image.levels))
+    model = example_measures(values, scores.kind, image.size, k, about)  # type: ignore[arg-type]
+    # Equal chances of all levels are a probability; a density has no such ceiling.
+    uniform = uniform_measures(image.size, image.levels, len(values), about)
+    return Found(model, ceiling=uniform if scores.of == "probability" else [])
+
+
+def _none(subject: Subject, note: str) -> Found:
+    """Rows for a model that has no likelihood."""
+    is_text = subject.dataset.spec.is_text
+    names = OF_TOKENS if is_text else OF_EXAMPLE
+    units = {"nll": "nats/token" if is_text else "nats/example", "bits_per_dimension": "bits/dimension"}
+    return Found(missing=[missing(name, units.get(name, "1"), note) for name in names])

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from genkit.core.errors import ConfigError, Unmeasurable
 from genkit.core.module import GenerativeModule
+from genkit.core.options import resolve_options
 from genkit.core.samples import Samples
 from genkit.data.dataset import Dataset, Examples
 from genkit.data.real import same
@@ -30,6 +32,7 @@ class Settings:
         stride: tokens that a window of a text scores.
         featuriser: of texts, for MAUVE: "ngrams", the same for all runs, or "own", the run's network.
         data_path: where the run's data is now; None: where the run found it.
+        sampling: options of `sample()`, such as `{"pixels": "drawn"}`; the others have their defaults.
     """
 
     n: int | None = None
@@ -44,16 +47,18 @@ class Settings:
     stride: int | None = None
     featuriser: str = "ngrams"
     data_path: str | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Found:
-    """What a group of metrics gave: measures by role, and rows for what there is not."""
+    """What a group of metrics gave: measures by role, rows for what there is not, notes on the model's."""
 
     model: list[Measure] = field(default_factory=list)
     floor: list[Measure] = field(default_factory=list)
     ceiling: list[Measure] = field(default_factory=list)
     missing: list[Row] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -95,10 +100,28 @@ class Subject:
         """Samples first … first + n - 1 of the seed."""
         settings = self.settings
         return self.module.sample(
-            n, seed=settings.seed, first=first, batch_size=settings.batch_size, weights=settings.weights
+            n,
+            seed=settings.seed,
+            first=first,
+            batch_size=settings.batch_size,
+            weights=settings.weights,
+            **settings.sampling,
         )
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Every option of sampling with the value that it has here, those that are off left out.
 
-def reasons(refused: Sequence[str], unit: str = "1") -> list[Row]:
-    """Rows for metrics that could not be measured; a reason begins with the metric's name."""
-    return [missing(reason.split()[0], unit, reason.partition(" ")[2]) for reason in refused]
+        Raises:
+            ConfigError: an option that the family does not declare, or several conditions at once.
+        """
+        given = self.settings.sampling
+        found = resolve_options(self.module.options, given, type(self.module).__name__)
+        if several := [name for name, value in found.items() if isinstance(value, list) and len(value) > 1]:
+            raise ConfigError(f"{several[0]}: one evaluation is of one distribution; give one value.")
+        return {name: value for name, value in found.items() if value not in (None, "", [])}
+
+
+def reasons(refused: Sequence[Unmeasurable]) -> list[Row]:
+    """A row for each metric that could not be measured."""
+    return [missing(metric, "1", error.reason) for error in refused for metric in error.metrics]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
 from genkit.core.capabilities import TokenLikelihood
-from genkit.core.errors import ConfigError, DataError
+from genkit.core.errors import ConfigError, Unmeasurable
 from genkit.core.spec import TokenSpec
 from genkit.core.tokens import Codec
 from genkit.data.dataset import TokenWindows
@@ -93,11 +94,11 @@ class Texts:
 
     def quality(self) -> Found:
         real, floor, against = self._roles()
-        refused: list[str] = []
+        refused: list[Unmeasurable] = []
         featuriser = self._featuriser()
         model = style(self.generated, real, refused, featuriser)
         if not model:
-            raise DataError(refused[0])
+            raise refused[0]
         least = style(floor, against, None, featuriser)
         noise = style(self.unigrams(), real, None, featuriser)
         return Found(model, least, noise, reasons(refused))
@@ -127,7 +128,7 @@ class Texts:
 
     def memory(self) -> Found:
         real, floor, against = self._roles()
-        refused: list[str] = []
+        refused: list[Unmeasurable] = []
         model = copied(self.generated, real, self.source, refused)
         noise = copied(self.unigrams(), real, self.source, [])
         return Found(model, copied(floor, against, self.source, []), noise, reasons(refused))
@@ -162,7 +163,7 @@ def stretches(tokens: np.ndarray, length: int) -> list[np.ndarray]:
 def style(
     texts: Sequence[str],
     real: Sequence[str],
-    refused: list[str] | None = None,
+    refused: list[Unmeasurable] | None = None,
     featuriser: tuple[str, Featuriser] | None = None,
 ) -> list[Measure]:
     """Everything that looks at texts beside real ones.
@@ -174,9 +175,10 @@ def style(
     draws = 0 if refused is None else DRAWS
     name, of = featuriser or NGRAMS
     parts: list[Callable[[], Measure | list[Measure]]] = [
-        lambda: text.distinct(texts),
+        *(partial(text.distinct, texts, (order,)) for order in text.ORDERS),
         lambda: text.self_bleu(texts),
-        lambda: text.repetition(texts),
+        lambda: text.repeated(texts),
+        lambda: text.looping(texts),
         lambda: text.lengths(texts),
         lambda: text.vocabulary_overlap(texts, real),
         lambda: mauve(of(texts), of(real), name, draws=draws),
@@ -185,22 +187,27 @@ def style(
 
 
 def copied(
-    texts: Sequence[str], held_out: Sequence[str], source: Callable[[], Iterable[str]], refused: list[str]
+    texts: Sequence[str],
+    held_out: Sequence[str],
+    source: Callable[[], Iterable[str]],
+    refused: list[Unmeasurable],
 ) -> list[Measure]:
     """Everything that looks at texts beside the training text."""
-    return measured(
-        [lambda: copying.novelty(texts, source), lambda: copying.copied_spans(texts, held_out, source)],
-        refused,
-    )
+    parts: list[Callable[[], Measure | list[Measure]]] = [
+        partial(copying.novelty, texts, source, (order,)) for order in copying.ALL_ORDERS
+    ]
+    return measured([*parts, lambda: copying.copied_spans(texts, held_out, source)], refused)
 
 
-def measured(parts: Sequence[Callable[[], Measure | list[Measure]]], refused: list[str]) -> list[Measure]:
+def measured(
+    parts: Sequence[Callable[[], Measure | list[Measure]]], refused: list[Unmeasurable]
+) -> list[Measure]:
     """What can be measured; the reasons for what cannot are added to `refused`."""
     found: list[Measure] = []
     for part in parts:
         try:
             made = part()
             found += made if isinstance(made, list) else [made]
-        except (ConfigError, DataError) as error:
-            refused.append(str(error))
+        except Unmeasurable as error:
+            refused.append(error)
     return found

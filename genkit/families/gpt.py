@@ -162,7 +162,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         }
 
     def likelihood_kind(self) -> LikelihoodKind:
-        return LikelihoodKind("exact", "of each token given those before it")
+        return LikelihoodKind("exact", "of each token given those before it", of="probability")
 
     def log_likelihood(self, batch: Batch, noise: Noise, *, importance_samples: int = 1) -> Tensor:
         return -self._token_nll(self._labelled(batch), reduction="none").sum(1)

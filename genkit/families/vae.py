@@ -36,7 +36,13 @@ from genkit.nn.autoencoder import PAIRS
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
 
 TEMPERATURE = Option("temperature", "float", 1.0, "standard deviation of the latents drawn", low=0, high=100)
-PIXELS = Option("pixels", "text", "mean", "mean: the mean of p(x|z); drawn: pixels drawn from it")
+PIXELS = Option(
+    "pixels",
+    "text",
+    "mean",
+    "mean: the mean of p(x|z); drawn: pixels drawn from it",
+    choices=("mean", "drawn"),
+)
 ACTIVE = 0.01  # variance of a latent's posterior mean over the data, above which it is in use
 AT_ONCE = 16  # importance samples in memory
 
@@ -153,7 +159,7 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
     def likelihood_kind(self) -> LikelihoodKind:
         assert isinstance(self.spec, ArraySpec)
         if self.likelihood.discrete:
-            return LikelihoodKind("bound", "ELBO")
+            return LikelihoodKind("bound", "ELBO", of="probability")
         what = type(self.likelihood).__name__
         return LikelihoodKind("none", f"{what} ELBO, no bound on data of {self.spec.levels} levels")
 

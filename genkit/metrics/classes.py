@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from genkit.core.errors import DataError
+from genkit.core.errors import Unmeasurable
+from genkit.core.identity import named
 from genkit.metrics.features import Features, check_enough
 from genkit.metrics.intervals import EXPECTED, Z, mean_of
 from genkit.metrics.measure import Measure
@@ -18,11 +19,12 @@ def inception_score(generated: Features) -> Measure:
     """exp of the mean of KL(p(y|x) ‖ p(y)), between 1 and the number of classes.
 
     Raises:
-        DataError: fewer than 2 samples, or an extractor that does not classify.
+        Unmeasurable: fewer than 2 samples, or an extractor that does not classify.
     """
     check_enough("inception_score", 2, None, generated)
     if generated.probabilities is None:
-        raise DataError("inception_score needs an extractor that classifies; this one does not.")
+        metric = named("inception_score", generated.protocol.get("extractor"))
+        raise Unmeasurable(metric, "needs an extractor that classifies; this one does not.")
     p = generated.probabilities.double()
     p = p / p.sum(1, keepdim=True)
     # Moving p(y) has no effect of first order on the mean of these, so they are its influence values too.
@@ -30,7 +32,6 @@ def inception_score(generated: Features) -> Measure:
     mean, variance = mean_of(divergence)
     half = Z * math.sqrt(variance)
     protocol = {**generated.protocol, "classes": p.shape[1], "splits": 1, "version": 1}
-    measure = Measure(
-        "inception_score", math.exp(mean), "1", "higher", "estimate", len(generated), protocol=protocol
-    )
+    metric = named("inception_score", generated.protocol.get("extractor"))
+    measure = Measure(metric, math.exp(mean), "1", "higher", "estimate", len(generated), protocol=protocol)
     return replace(measure, low=math.exp(mean - half), high=math.exp(mean + half), interval=EXPECTED)

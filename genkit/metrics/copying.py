@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from genkit.core.errors import Unmeasurable
 from genkit.metrics import spread
 from genkit.metrics.measure import Measure, Protocol
 from genkit.metrics.text import OF, need
@@ -18,47 +19,65 @@ from genkit.metrics.words import PIECE, RULE, known_grams, mixed, present, words
 ORDERS = (1, 2, 4)
 COPIED = 8  # words
 LEAST = 20  # texts
+ALL_ORDERS = (*ORDERS, COPIED)
+SPANS = ("copied_span", "copied_span_excess", "copied_span_above", "copied_whole")
 QUANTILE = 0.95  # of the held-out texts' longest spans
 DIFFERENCE = "the difference of the means over all texts that this network draws and all held-out ones"
 Source = Callable[[], Iterable[str]]  # the training text in pieces, from its beginning at each call
 
 
-def novelty(texts: Sequence[str], source: Source) -> list[Measure]:
+def novelty(texts: Sequence[str], source: Source, orders: Sequence[int] = ALL_ORDERS) -> list[Measure]:
     """The share of n-grams that the training text lacks (1, 2, 4 words) or has (8 words).
 
+    An order of which no text has an n-gram is left out.
+
     Raises:
-        DataError: fewer than 20 texts.
+        Unmeasurable: fewer than 20 texts, or no text is as long as the shortest n-gram.
     """
-    need("novelty", len(texts), LEAST)
+    names = [_novelty(order) for order in orders]
+    need(names, len(texts), LEAST)
     tokens = [words(text) for text in texts]
     found = []
-    for order in (*ORDERS, COPIED):
+    for order in orders:
         known = known_grams(tokens, source(), order)
         counts = [len(part) for part in known]
         hits = [int(part.sum()) for part in known]
         if order == COPIED:
-            name, interval = f"copied_{order}grams", spread.rare(hits, counts)
+            interval = spread.rare(hits, counts)
         else:
             fresh = [count - hit for count, hit in zip(counts, hits, strict=True)]
-            name, interval = f"novel_{order}grams", spread.ratio(fresh, counts)
+            interval = spread.ratio(fresh, counts)
         if interval[0] == interval[0]:  # texts of fewer words have no such n-grams
             about: Protocol = {"tokens": RULE}
             found.append(
                 Measure(
-                    name, interval[0], "1", "none", "estimate", len(texts), None, *interval[1:], OF, about
+                    _novelty(order),
+                    interval[0],
+                    *("1", "none", "estimate"),
+                    len(texts),
+                    None,
+                    *interval[1:],
+                    OF,
+                    about,
                 )
             )
+    if not found:
+        raise Unmeasurable(names, f"needs a text of at least {min(orders)} words; there is none.")
     return found
+
+
+def _novelty(order: int) -> str:
+    return f"copied_{order}grams" if order == COPIED else f"novel_{order}grams"
 
 
 def copied_spans(texts: Sequence[str], held_out: Sequence[str], source: Source) -> list[Measure]:
     """The longest run of characters of each text that stands in the training text, against held-out texts'.
 
     Raises:
-        DataError: fewer than 20 texts of either kind.
+        Unmeasurable: fewer than 20 texts of either kind.
     """
-    need("copied_span", len(texts), LEAST)
-    need("copied_span", len(held_out), LEAST, "held-out texts")
+    need(SPANS, len(texts), LEAST)
+    need(SPANS, len(held_out), LEAST, "held-out texts")
     spans = longest_spans([*texts, *held_out], source)
     made, given = spans[: len(texts)], spans[len(texts) :]
     whole = sum(int(span == len(text)) for span, text in zip(made, texts, strict=True))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.core.errors import ConfigError, DataError
+from genkit.core.errors import ConfigError, DataError, Unmeasurable
+from genkit.core.identity import BY_FEATURES, named
 from genkit.metrics.extractors import Extractor, unit
 
 Protocol = Mapping[str, str | int | float | bool | None]
@@ -145,12 +146,21 @@ def check_pair(real: Features, generated: Features) -> None:
         raise ConfigError(f"these features come from two extractors: {plain}.")
 
 
-def check_enough(metric: str, least: int, real: Features | None, generated: Features) -> None:
+def check_enough(
+    metrics: str | Sequence[str], least: int, real: Features | None, generated: Features
+) -> None:
     """Refuse too few samples.
 
+    Args:
+        metrics: the kinds of metrics that need them.
+
     Raises:
-        DataError: naming the metric, the least number and what there is.
+        Unmeasurable: naming the metrics, the least number and what there is.
     """
     for kind, found in (("real", real), ("generated", generated)):
         if found is not None and len(found) < least:
-            raise DataError(f"{metric} needs at least {least} {kind} pictures; there are {len(found)}.")
+            extractor = generated.protocol.get("extractor")
+            kinds = [metrics] if isinstance(metrics, str) else metrics
+            names = [named(kind, extractor) if kind in BY_FEATURES else kind for kind in kinds]
+            reason = f"at least {least} {kind} pictures; there are {len(found)}."
+            raise Unmeasurable(names, f"{'needs' if len(names) == 1 else 'need'} {reason}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genkit.core.identity import named
 from genkit.metrics.features import Features, check_enough, check_pair
 from genkit.metrics.intervals import normal
 from genkit.metrics.measure import Measure
@@ -21,7 +22,7 @@ INFINITE = "the distance of this network's distribution, real pictures held fixe
 
 
 def fid(real: Features, generated: Features) -> Measure:
-    """|μr - μg|² + tr(Σr + Σg - 2 (Σr Σg)^½), with unbiased covariances.
+    """|μr - μg|² + tr(Σr + Σg - 2 (Σr Σg)^½), with unbiased covariances; named after whose features they are.
 
     Raises:
         DataError: not more samples than features, so that a covariance has no full rank.
@@ -127,6 +128,7 @@ def with_variance(target: Moments, root: Tensor, vectors: Tensor) -> tuple[float
     return frechet(target, found, root), float(influence.var()) / len(vectors)
 
 
-def _measure(metric: str, value: float, real: Features, generated: Features) -> Measure:
+def _measure(kind: str, value: float, real: Features, generated: Features) -> Measure:
     protocol = {**generated.protocol, "version": 1}
+    metric = named(kind, generated.protocol.get("extractor"))
     return Measure(metric, value, "1", "lower", "estimate", len(generated), len(real), protocol=protocol)

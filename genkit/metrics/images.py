@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from genkit.core.errors import ConfigError, DataError, nearest
+from genkit.core.errors import ConfigError, Unmeasurable, nearest
+from genkit.core.identity import kind_of
 from genkit.metrics.classes import inception_score
 from genkit.metrics.features import Features, check_pair
 from genkit.metrics.frechet import fid, fid_infinity
@@ -42,7 +43,7 @@ def image_measures(
     real: Features,
     generated: Features,
     metrics: tuple[str, ...] | None = None,
-    refused: list[str] | None = None,
+    refused: list[Unmeasurable] | None = None,
 ) -> list[Measure]:
     """Generated pictures against real ones.
 
@@ -51,7 +52,7 @@ def image_measures(
         refused: where given, a metric that cannot be computed adds its reason here and the others go on.
 
     Raises:
-        DataError: too few samples for a metric, where `refused` is None.
+        Unmeasurable: too few samples for a metric, where `refused` is None.
         ConfigError: features of two extractors.
     """
     check_pair(real, generated)
@@ -66,12 +67,12 @@ def image_measures(
             continue
         try:
             if name in NEIGHBOURS:
-                found |= {measure.metric: measure for measure in neighbour_measures(real, generated)}
+                found |= {kind_of(measure.metric): measure for measure in neighbour_measures(real, generated)}
             else:
                 found[name] = PAIRED[name](real, generated) if name in PAIRED else ALONE[name](generated)
-        except DataError as error:
+        except Unmeasurable as error:
             if refused is None:
                 raise
-            if str(error) not in refused:
-                refused.append(str(error))
+            if str(error) not in map(str, refused):
+                refused.append(error)
     return [found[name] for name in metrics if name in found]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genkit.core.identity import named
 from genkit.metrics.distances import BLOCK, blocks, without_self
 from genkit.metrics.features import Features, check_enough, check_pair
 from genkit.metrics.intervals import normal, pair_variance
@@ -40,7 +41,8 @@ def kid(real: Features, generated: Features) -> Measure:
     both = 2 * (n - 2) * cross.square().sum() + 2 * cross.sum() ** 2  # Σ (f(i) + f(j))² over i ≠ j
     variance = pair_variance(rows, float(squares - 4 * (within * cross).sum() + both), skewed=True)
     protocol = {**generated.protocol, "kernel": "polynomial", "degree": DEGREE, "version": 1}
-    measure = Measure("kid", float(value), "1", "lower", "estimate", n, len(x), protocol=protocol)
+    metric = named("kid", generated.protocol.get("extractor"))
+    measure = Measure(metric, float(value), "1", "lower", "estimate", n, len(x), protocol=protocol)
     return normal(measure, variance)
 
 

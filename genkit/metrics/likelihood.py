@@ -10,18 +10,20 @@ import math
 
 import numpy as np
 
-from genkit.core.errors import DataError
+from genkit.core.errors import Unmeasurable
 from genkit.metrics import spread
 from genkit.metrics.measure import Kind, Measure, Protocol
 
 LEAST = 10
+OF_EXAMPLE = ("nll", "bits_per_dimension")
+OF_TOKENS = ("nll", "perplexity", "bits_per_byte")
 PARTS = 50  # of a running text, whose neighbouring tokens are not independent
 OF_EXAMPLES = "the mean over all examples that the data could have, this network held fixed"
 OF_TEXT = "the mean over all text that the source could have, this network held fixed"
 
 
 def example_measures(
-    log_likelihoods: np.ndarray, kind: Kind, dimensions: int, k: int | None
+    log_likelihoods: np.ndarray, kind: Kind, dimensions: int, k: int | None, about: Protocol | None = None
 ) -> list[Measure]:
     """Of whole examples: nats each, bits per dimension.
 
@@ -29,15 +31,17 @@ def example_measures(
         log_likelihoods: in nats, (N,).
         dimensions: numbers in an example.
         k: importance samples of a bound.
+        about: what else they depend on: what is likely (a probability or a density), given what, how much of
+            an example is padding.
 
     Raises:
-        DataError: fewer than 10 examples.
+        Unmeasurable: fewer than 10 examples.
     """
     if len(log_likelihoods) < LEAST:
         have = len(log_likelihoods)
-        raise DataError(f"nll needs at least {LEAST} examples; there are {have}.")
+        raise Unmeasurable(OF_EXAMPLE, f"need at least {LEAST} examples; there are {have}.")
     interval = spread.mean(-log_likelihoods)
-    about: Protocol = {"k": k} if kind == "bound" else {}
+    about = {**(about or {}), **({"k": k} if kind == "bound" else {})}
     return [
         _measure("nll", interval, "nats/example", kind, len(log_likelihoods), OF_EXAMPLES, about),
         _measure(
@@ -64,11 +68,11 @@ def token_measures(log_likelihoods: np.ndarray, size: int, stride: int | str, co
         codec: what the tokens are; nats per token belong to it, bits per byte do not.
 
     Raises:
-        DataError: fewer than 500 tokens.
+        Unmeasurable: fewer than 500 tokens.
     """
     count = len(log_likelihoods)
     if count < PARTS * LEAST:
-        raise DataError(f"nll needs at least {PARTS * LEAST} tokens; there are {count}.")
+        raise Unmeasurable(OF_TOKENS, f"need at least {PARTS * LEAST} tokens; there are {count}.")
     length = count // PARTS
     stretches = -log_likelihoods[: length * PARTS].reshape(PARTS, length).mean(1)
     _, low, high = spread.mean(stretches)
@@ -92,15 +96,20 @@ def token_measures(log_likelihoods: np.ndarray, size: int, stride: int | str, co
     ]
 
 
-def uniform_measures(dimensions: int, levels: int) -> list[Measure]:
-    """What a model scores that thinks every level of every number as likely: the worst that is sensible."""
-    nats = dimensions * math.log(levels)
-    about = {"dimensions": dimensions}
+def uniform_measures(
+    dimensions: int, levels: int, n: int = 0, about: Protocol | None = None
+) -> list[Measure]:
+    """What a model scores that thinks every level of every number as likely: the worst that is sensible.
+
+    Args:
+        n, about: as in `example_measures`, of the numbers that it is set beside.
+    """
+    nats, bits = dimensions * math.log(levels), math.log2(levels)
+    about = about or {}
+    wide = {**about, "dimensions": dimensions}
     return [
-        Measure("nll", nats, "nats/example", "lower", "exact", 0, protocol={}),
-        Measure(
-            "bits_per_dimension", math.log2(levels), "bits/dimension", "lower", "exact", 0, protocol=about
-        ),
+        Measure("nll", nats, "nats/example", "lower", "exact", n, protocol=about),
+        Measure("bits_per_dimension", bits, "bits/dimension", "lower", "exact", n, protocol=wide),
     ]
 
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from genkit.core.errors import ConfigError
+from genkit.core.errors import Unmeasurable
 from genkit.metrics import spread
 from genkit.metrics.measure import Measure
 from genkit.metrics.text import need
@@ -34,11 +34,10 @@ def mauve(generated: np.ndarray, real: np.ndarray, featuriser: str, *, draws: in
         draws: halves that the interval rests on; 0: no interval.
 
     Raises:
-        ConfigError: mauve-text is missing.
-        DataError: fewer than 60 texts of either kind.
+        Unmeasurable: mauve-text is missing, or fewer than 60 texts of either kind.
     """
     if find_spec("mauve") is None:
-        raise ConfigError("mauve needs mauve-text: pip install generator-kit[text].")
+        raise Unmeasurable("mauve", "needs mauve-text: pip install '.[text]' in a checkout of genkit.")
     need("mauve", len(generated), LEAST)
     need("mauve", len(real), LEAST, "real texts")
     buckets = (len(generated) // 2 + len(real)) // PER_BUCKET

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from genkit.core.identity import fingerprint
 
 Direction = Literal["lower", "higher", "none"]
 Kind = Literal["exact", "bound", "estimate"]
@@ -18,7 +18,7 @@ class Measure:
     """One measured number.
 
     Attributes:
-        metric: its name, lower case, such as "fid" or "bits_per_byte".
+        metric: its name, lower case, such as "recall" or "bits_per_byte".
         value: the number.
         unit: of the value; "1" for a pure number.
         direction: which way is better.
@@ -49,5 +49,4 @@ class Measure:
         Numbers of different fingerprints do not belong in one column: most of these metrics depend on how
         many examples they see.
         """
-        plain = {"metric": self.metric, "n": self.n, "n_real": self.n_real, **self.protocol}
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+        return fingerprint(self.metric, self.n, self.n_real, self.protocol)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genkit.core.errors import DataError
+from genkit.core.errors import Unmeasurable
 from genkit.metrics.distances import nearest
 from genkit.metrics.features import Features, check_enough, check_pair
 from genkit.metrics.intervals import mean_of, normal, proportion
@@ -21,6 +21,7 @@ from genkit.metrics.measure import Direction, Measure
 LEAST = 20  # held-out pictures: fewer have no 5 % quantile
 QUANTILE = 0.05
 SHOWN = 16
+METRICS = ("exact_copies", "duplicates", "memorised_share", "memorisation", "nearest_train")
 
 
 @dataclass(frozen=True)
@@ -44,28 +45,29 @@ def memorisation(
 ) -> tuple[list[Measure], Pairs]:
     """Measures of copying, and the nearest pairs for a picture.
 
-    `exact_copies`: samples that equal a training picture in every 8-bit pixel.
+    `exact_copies`, `duplicates`: see `copies`.
     `memorised_share`: samples whose ratio lies below the 5 % quantile of the held-out pictures' ratios; 0.05
     where nothing is memorised.
     `memorisation`: the chance that a sample's ratio lies below a held-out picture's; 0.5 where nothing is
-    memorised, 1 where everything is.
+    memorised, 1 where everything is.  Neither has a better direction: what is unlike any picture is near to
+    no training picture either, so white noise and a collapsed model have less than held-out pictures.
     `nearest_train`: the mean distance to the nearest training picture.
 
     Raises:
-        DataError: too few pictures.
+        Unmeasurable: too few pictures.
         ConfigError: features of different extractors.
     """
     for other in (train, held_out):
         check_pair(other, generated)
-    check_enough("memorisation", 2, train, generated)
-    check_enough("memorisation", LEAST, held_out, generated)
+    check_enough(METRICS, 2, train, generated)
+    check_enough(METRICS, LEAST, held_out, generated)
     distance, place = (t[:, 0] for t in nearest(generated.vectors, train.vectors, 1))
     ratios = _ratio(distance, nearest(generated.vectors, held_out.vectors, 1)[0][:, 0])
     calibration = _ratio(
         nearest(held_out.vectors, train.vectors, 1)[0][:, 0],
         nearest(held_out.vectors, held_out.vectors, 1, same=True)[0][:, 0],
     )
-    copied = _copies(generated, train)
+    copied = torch.isin(hashes(generated), hashes(train))
     n, m = len(generated), len(train)
     protocol = {**generated.protocol, "held_out": len(held_out), "quantile": QUANTILE, "version": 1}
 
@@ -76,16 +78,33 @@ def memorisation(
     below = (ratios < calibration.quantile(QUANTILE)).double()
     wins = _shares_above(ratios, calibration)
     rank, rank_variance = mean_of(wins)
-    exact = measure("exact_copies", float(copied.sum()), "samples", "lower")
     measures = [
-        exact,
-        proportion(measure("memorised_share", float(below.mean()), "1", "lower")),
-        normal(measure("memorisation", rank, "1", "lower"), rank_variance),
+        *copies(hashes(generated), hashes(train)),
+        proportion(measure("memorised_share", float(below.mean()), "1", "none")),
+        normal(measure("memorisation", rank, "1", "none"), rank_variance),
         normal(measure("nearest_train", distances, "1", "none"), distance_variance),
     ]
     order = distance.argsort(stable=True)[:shown]
     order = order[copied[order].logical_not().argsort(stable=True)]
     return measures, Pairs(order, place[order], distance[order].sqrt(), copied[order])
+
+
+def copies(generated: Tensor, known: Tensor) -> list[Measure]:
+    """`exact_copies`: samples that equal a known one in every 8-bit pixel (or character).
+    `duplicates`: samples that equal an earlier sample.
+
+    Args:
+        generated, known: hashes, int64 (n,) and (m,).
+    """
+    n, m = len(generated), len(known)
+    numbers = {
+        "exact_copies": int(torch.isin(generated, known).sum()),
+        "duplicates": n - len(generated.unique()),
+    }
+    return [
+        Measure(name, float(value), "samples", "lower", "estimate", n, m if name == "exact_copies" else None)
+        for name, value in numbers.items()
+    ]
 
 
 def _ratio(train: Tensor, held_out: Tensor) -> Tensor:
@@ -101,7 +120,12 @@ def _shares_above(values: Tensor, calibration: Tensor) -> Tensor:
     return (above + equal / 2).double() / len(ordered)
 
 
-def _copies(generated: Features, train: Features) -> Tensor:
-    if generated.keys is None or train.keys is None:
-        raise DataError("exact copies need the hashes that `collect` keeps; these features have none.")
-    return torch.isin(generated.keys, train.keys)
+def hashes(features: Features) -> Tensor:
+    """Those that `collect` keeps, (n,).
+
+    Raises:
+        Unmeasurable: these features have none.
+    """
+    if features.keys is None:
+        raise Unmeasurable(METRICS, "need the hashes that `collect` keeps; these features have none.")
+    return features.keys

@@ -94,7 +94,7 @@ def neighbour_measures(real: Features, generated: Features) -> list[Measure]:
         ConfigError: features of two extractors.
     """
     check_pair(real, generated)
-    check_enough("precision, recall, density and coverage", DEALT * (DENSITY + 1), real, generated)
+    check_enough(("precision", "recall", "density", "coverage"), DEALT * (DENSITY + 1), real, generated)
     found = neighbours(real.vectors, generated.vectors)
     density, density_variance = mean_of(found.balls.double() / DENSITY)
 

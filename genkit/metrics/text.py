@@ -14,12 +14,14 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from genkit.core.errors import ConfigError, DataError
+from genkit.core.errors import Unmeasurable
 from genkit.metrics import spread
 from genkit.metrics.measure import Direction, Kind, Measure, Protocol
 from genkit.metrics.words import RULE, ngrams, words
 
+ORDERS = (1, 2, 3, 4)
 GROUP = 20  # texts
+LEAST = 20  # texts, of what needs no groups
 LEAST_GROUPS = 3
 LOOP = 12  # words that the end of a text repeats itself for, at least
 OF = "the mean over all texts that this network draws"
@@ -27,24 +29,25 @@ OF_PAIRS = f"the mean over all groups of {GROUP} texts that this network draws, 
 OF_GROUPS = f"the mean over all groups of {GROUP} texts that this network draws"
 
 
-def need(metric: str, have: int, least: int, what: str = "texts") -> None:
-    """Refuse a measure of too few examples.
+def need(metrics: str | Sequence[str], have: int, least: int, what: str = "texts") -> None:
+    """Refuse measures of too few examples.
 
     Raises:
-        DataError: naming the metric, the least number and what there is.
+        Unmeasurable: naming the metrics, the least number and what there is.
     """
     if have < least:
-        raise DataError(f"{metric} needs at least {least} {what}; there are {have}.")
+        verb = "needs" if isinstance(metrics, str) or len(metrics) == 1 else "need"
+        raise Unmeasurable(metrics, f"{verb} at least {least} {what}; there are {have}.")
 
 
 # ---------------------------------------------------------------------- diversity
 
 
-def distinct(texts: Sequence[str], orders: Sequence[int] = (1, 2, 3, 4)) -> list[Measure]:
-    """Distinct n-grams as a share of all (Li et al. 2016), in groups of texts.
+def distinct(texts: Sequence[str], orders: Sequence[int] = ORDERS) -> list[Measure]:
+    """Distinct n-grams as a share of all (Li et al. 2016), in groups of texts that have any.
 
     Raises:
-        DataError: fewer than three groups.
+        Unmeasurable: fewer than three groups.
     """
 
     def of(order: int) -> Callable[[Sequence[list[str]]], float]:
@@ -54,7 +57,7 @@ def distinct(texts: Sequence[str], orders: Sequence[int] = (1, 2, 3, 4)) -> list
 
         return value
 
-    groups = _groups("distinct", [words(text) for text in texts])
+    groups = _groups([f"distinct_{n}" for n in orders], [words(text) for text in texts])
     return [_grouped(f"distinct_{n}", list(map(of(n), groups)), len(texts), "higher") for n in orders]
 
 
@@ -62,11 +65,10 @@ def self_bleu(texts: Sequence[str]) -> Measure:
     """Mean BLEU-4 of each text against the others of its group (Zhu et al. 2018), by sacrebleu, 0 to 100.
 
     Raises:
-        ConfigError: sacrebleu is missing.
-        DataError: fewer than three groups.
+        Unmeasurable: sacrebleu is missing, or fewer than three groups.
     """
     if find_spec("sacrebleu") is None:
-        raise ConfigError("self_bleu needs sacrebleu: pip install generator-kit[text].")
+        raise Unmeasurable("self_bleu", "needs sacrebleu: pip install '.[text]' in a checkout of genkit.")
     from sacrebleu.metrics import BLEU
 
     bleu = BLEU(tokenize="none", effective_order=True)
@@ -84,7 +86,7 @@ def vocabulary_overlap(texts: Sequence[str], real: Sequence[str]) -> Measure:
     """|A ∩ B| / |A ∪ B| of the words of a group of texts and of a group of real ones.
 
     Raises:
-        DataError: fewer than three groups of either.
+        Unmeasurable: fewer than three groups of either.
     """
     made, given = (
         [{word for text in group for word in words(text)} for group in _groups("vocabulary_overlap", part)]
@@ -95,8 +97,8 @@ def vocabulary_overlap(texts: Sequence[str], real: Sequence[str]) -> Measure:
     return replace(overlap, interval=OF_PAIRS)
 
 
-def _groups(metric: str, items: Sequence[object]) -> list[Sequence]:
-    need(metric, len(items), GROUP * LEAST_GROUPS)
+def _groups(metrics: str | Sequence[str], items: Sequence[object]) -> list[Sequence]:
+    need(metrics, len(items), GROUP * LEAST_GROUPS)
     return [items[i : i + GROUP] for i in range(0, len(items) - GROUP + 1, GROUP)]
 
 
@@ -111,6 +113,10 @@ def _grouped(
     n_real: int | None = None,
 ) -> Measure:
     finite = [value for value in values if value == value]
+    if len(finite) < LEAST_GROUPS:
+        raise Unmeasurable(
+            metric, f"needs longer texts: of {len(values)} groups of {GROUP}, {len(finite)} have any."
+        )
     most = 100.0 if unit == "0-100" else 1.0
     value, low, high = spread.within(spread.mean(finite), most=most)
     protocol = {"tokens": RULE, "group": GROUP, **(about or {})}
@@ -120,20 +126,28 @@ def _grouped(
 # ---------------------------------------------------------------------- repetition and length
 
 
-def repetition(texts: Sequence[str]) -> list[Measure]:
-    """How much of a text it has said before, and how many texts end in a loop.
+def repeated(texts: Sequence[str]) -> Measure:
+    """How much of a text it has said before; texts of fewer than four words have said nothing.
 
     Raises:
-        DataError: fewer than 20 texts.
+        Unmeasurable: fewer than 20 texts of four words.
     """
-    need("repeated_4grams", len(texts), 20)
     tokens = [words(text) for text in texts]
-    repeated = [1 - len(set(grams)) / len(grams) for text in tokens if (grams := ngrams(text, 4))]
-    looping = spread.share(sum(map(loops, tokens)), len(texts))
-    return [
-        _plain("repeated_4grams", spread.rare(repeated, np.ones(len(repeated))), len(texts), "lower"),
-        _plain("loops", looping, len(texts), "lower", {"words": LOOP, "times": 3}),
-    ]
+    shares = [1 - len(set(grams)) / len(grams) for text in tokens if (grams := ngrams(text, 4))]
+    need("repeated_4grams", len(shares), LEAST, "texts of four words")
+    return _plain("repeated_4grams", spread.rare(shares, np.ones(len(shares))), len(texts), "lower")
+
+
+def looping(texts: Sequence[str]) -> Measure:
+    """How many texts end in a loop, of those long enough for one.
+
+    Raises:
+        Unmeasurable: fewer than 20 texts of twelve words.
+    """
+    tokens = [found for text in texts if len(found := words(text)) >= LOOP]
+    need("loops", len(tokens), LEAST, f"texts of {LOOP} words")
+    share = spread.share(sum(map(loops, tokens)), len(tokens))
+    return _plain("loops", share, len(texts), "lower", {"words": LOOP, "times": 3})
 
 
 def loops(tokens: Sequence[str]) -> bool:
@@ -149,9 +163,9 @@ def lengths(texts: Sequence[str]) -> list[Measure]:
     """Words and characters of a text.
 
     Raises:
-        DataError: fewer than 20 texts.
+        Unmeasurable: fewer than 20 texts.
     """
-    need("length", len(texts), 20)
+    need(("length_words", "length_characters"), len(texts), LEAST)
     counted = {"words": [len(words(text)) for text in texts], "characters": [len(text) for text in texts]}
     return [
         _plain(f"length_{what}", spread.mean(counts), len(texts), "none", unit=what)

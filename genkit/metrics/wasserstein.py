@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.core.errors import DataError
+from genkit.core.errors import Unmeasurable
 from genkit.metrics.features import PROJECTIONS, SEED, Features, check_enough, check_pair
 from genkit.metrics.intervals import normal, part_variance
 from genkit.metrics.measure import Measure
@@ -22,13 +22,15 @@ def sliced_wasserstein(real: Features, generated: Features) -> Measure:
     """The 1-Wasserstein distance of the pixels along P directions of length one, averaged over them.
 
     Raises:
-        DataError: fewer than 8 samples, or features without projections.
+        Unmeasurable: fewer than 8 samples, or features without projections.
         ConfigError: features of two extractors.
     """
     check_pair(real, generated)
     check_enough("sliced_wasserstein", 8, real, generated)
     if real.projections is None or generated.projections is None:
-        raise DataError("sliced_wasserstein needs the projections that `collect` keeps; these have none.")
+        raise Unmeasurable(
+            "sliced_wasserstein", "needs the projections that `collect` keeps; these have none."
+        )
     transport = Transport(real.projections, generated.projections)
     protocol = {**generated.protocol, "projections": PROJECTIONS, "direction_seed": SEED, "version": 1}
     (value,) = transport(np.zeros(len(generated), np.uint8), 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genkit import statistics
+from genkit.core.identity import answers
 from genkit.report.reading import Member
 from genkit.rows import Row
 from genkit.statistics import Comparison, Summary, Verdict
@@ -152,7 +153,7 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 def _primary(lines: Sequence[Line], asked: str | None) -> Line | None:
     wanted = (asked,) if asked else PREFERRED
     for name in wanted:
-        same = [line for line in lines if line.metric == name]
+        same = [line for line in lines if answers(line.metric, name)]
         if same:
             return max(same, key=lambda line: sum(bool(cell.values) for cell in line.cells.values()))
     return next((line for line in lines if line.direction != "none"), None) if not asked else None

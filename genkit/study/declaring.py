@@ -24,10 +24,9 @@ from typing import Any
 
 import yaml
 
-from genkit import config
+from genkit import config, naming
 from genkit.core.errors import ConfigError, nearest
 from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
-from genkit.naming import KNOWN
 from genkit.study.metrics import check_primary
 from genkit.study.space import Search, check_search
 
@@ -38,10 +37,10 @@ KEYS = (
 UNITS = ("steps", "examples", "seconds", "flops")
 EVALUATE = (
     *("n", "seed", "split", "extractor", "metrics", "weights", "importance_samples", "stride"),
-    *("batch_size", "checkpoint"),
+    *("batch_size", "checkpoint", "sampling"),
 )
 COUNTS = ("n", "seed", "importance_samples", "stride", "batch_size")
-CHOICES = {"metrics": KNOWN, "split": ("train", "validation", "test"), "weights": ("ema", "raw")}
+CHOICES = {"split": ("train", "validation", "test"), "weights": ("ema", "raw")}
 MAX_MEMBERS = 1_000
 # What the study itself decides for its members.
 OWN = ("seed", "name", "resume", "init_from", "accept_new_data", "debug")
@@ -262,10 +261,15 @@ def _evaluate(settings: Any, where: str) -> dict[str, Any]:
             raise ConfigError(f"{where}: evaluate has no {key}.{nearest(str(key), EVALUATE)}")
         if key in COUNTS and not (type(value) is int and value >= (0 if key == "seed" else 1)):
             raise ConfigError(f"{where}: evaluate: {key}={value} is no number of its kind; give 1 or more.")
+        if key == "sampling" and not (
+            isinstance(value, dict) and all(isinstance(name, str) for name in value)
+        ):
+            raise ConfigError(f"{where}: evaluate: sampling={value}; write sampling: {{pixels: drawn}}.")
         values = value if isinstance(value, list) else [value]
-        for one in values if key in CHOICES else ():
-            if one not in CHOICES[key]:
-                raise ConfigError(f"{where}: evaluate: {key}={one}.{nearest(str(one), CHOICES[key])}")
+        choices = naming.known() if key == "metrics" else list(CHOICES.get(key, ()))
+        for one in values if choices else ():
+            if one not in choices:
+                raise ConfigError(f"{where}: evaluate: {key}={one}.{nearest(str(one), choices)}")
     if isinstance(settings.get("metrics"), str):
         settings = {**settings, "metrics": [settings["metrics"]]}
     return settings

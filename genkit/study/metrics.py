@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from genkit import naming
 from genkit.core.errors import ConfigError, nearest
-from genkit.naming import NAMES, OF_IMAGES, OF_TEXTS, UNDIRECTED, group_of
+from genkit.core.identity import answers, kind_of
+from genkit.naming import GROUPS, OF_IMAGES, OF_TEXTS, UNDIRECTED, group_of
 
 
 def check_primary(metric: str, measured: Sequence[str] | None, is_text: bool | None = None) -> None:
@@ -19,19 +21,19 @@ def check_primary(metric: str, measured: Sequence[str] | None, is_text: bool | N
         ConfigError: no evaluation has it, it has no better direction, this study does not measure it, or
             such data has none.
     """
-    known = [name for names in NAMES.values() for name in names if name not in UNDIRECTED]
+    known = [name for name in naming.known() if name not in GROUPS and kind_of(name) not in UNDIRECTED]
     if metric not in known:
         why = "has no better direction" if metric in UNDIRECTED else "is no metric"
         raise ConfigError(f"primary={metric} {why} of an evaluation.{nearest(metric, known)}")
     group = group_of(metric)
-    if measured and not {group, metric} & set(measured):
+    if measured and group not in measured and not any(answers(metric, name) for name in measured):
         raise ConfigError(
             f"primary={metric} is of {group}, and evaluate: metrics measures {', '.join(measured)}"
             f" alone; add {group}."
         )
-    if is_text is not None and metric in (OF_IMAGES if is_text else OF_TEXTS):
+    if is_text is not None and kind_of(metric) in (OF_IMAGES if is_text else OF_TEXTS):
         wrong, right = ("images", "texts") if is_text else ("texts", "images")
-        fitting = [name for name in known if name not in (OF_IMAGES if is_text else OF_TEXTS)]
+        fitting = [name for name in known if kind_of(name) not in (OF_IMAGES if is_text else OF_TEXTS)]
         raise ConfigError(f"primary={metric} is of {wrong}, and the data are {right}.{_of(fitting)}")
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from genkit import config, runs
 from genkit.core.errors import ConfigError, GenkitError
+from genkit.core.options import resolve_options
+from genkit.core.registry import family
 from genkit.studies import DECLARATION, Planned, check_plain
 from genkit.study.declaring import MAX_MEMBERS, Declaration
 from genkit.study.folder import Plan, load_plan
@@ -121,6 +123,8 @@ def _compose(
     chooses = "a search" if declaration.search else chooses_checkpoints(arms, declaration.evaluate)
     if chooses and not declaration.selected_on_test:
         check_three_parts(dataset, chooses)
+    if sampling := declaration.evaluate.get("sampling"):
+        _check_sampling(sampling, arms)
     if declaration.search is not None:
         for arm in arms:
             for word in declaration.search.corners(arm):
@@ -130,6 +134,17 @@ def _compose(
         member.number: config.freeze({**arms[member.arm], "seed": member.seed, "name": member.name})
         for member in members
     }, {}
+
+
+def _check_sampling(sampling: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> None:
+    """See that each option of sampling is one of some arm's family, with a value that it takes.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    families = [family(cfg["model"]["family"]) for cfg in arms.values()]
+    declared = {option.name: option for one in families for option in one.options}
+    resolve_options(declared.values(), sampling, "every family of the study")
 
 
 def _compose_arm(

@@ -178,6 +178,9 @@ def run_member(folder: Path, number: int) -> None:
         checkpoint = checkpoint.split(",")
     if settings.get("metrics") is not None:
         settings["metrics"] = tuple(settings["metrics"])
+    declared = {option["name"] for option in run.record().get("options", [])}
+    given = settings.pop("sampling", {})
+    settings["sampling"] = {name: value for name, value in given.items() if name in declared}
     settings.setdefault("device", "cuda" if torch.cuda.is_available() else "cpu")
     (run.path / row_files.FILE).unlink(missing_ok=True)  # of an evaluation that was cut short
     evaluate(run.path, checkpoint, paths=cfg["paths"], **settings)

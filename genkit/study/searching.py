@@ -15,6 +15,7 @@ from typing import Any
 from genkit import config, runs
 from genkit import rows as row_files
 from genkit.core.errors import ConfigError
+from genkit.core.identity import answers
 from genkit.core.plain import parse_yaml
 from genkit.studies import SEARCH, Planned, read_found
 from genkit.study.folder import Plan, write_outcome
@@ -95,7 +96,7 @@ def _row(plan: Plan, member: Planned) -> Mapping[str, Any] | None:
     file = plan.folder / member.name / row_files.FILE
     if plan.outcome(member).get("status") != "finished" or not file.is_file():
         return None
-    of = [row for row in row_files.read(file) if row["metric"] == plan.declaration.primary]
+    of = [row for row in row_files.read(file) if answers(str(row["metric"]), str(plan.declaration.primary))]
     return next((r for r in of if r.get("role") == "model" and r.get("value") is not None), None)
 
 

@@ -32,7 +32,7 @@ def test_differences_of_configuration_and_numbers(folder, genkit):
     lines = [line.split() for line in out.splitlines()]
     assert code == 0
     assert ["seed", "0", "1"] in lines
-    assert ["fid", "↓", "2", "3"] in lines
+    assert ["fid_digits", "↓", "2", "3"] in lines
     assert not [line for line in lines if line[:1] == ["model.width"]]
 
 

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit import evaluate, rows
+from genkit import evaluate, load, rows
 from genkit.core.errors import CheckpointError, ConfigError
+from genkit.core.identity import kind_of
 from genkit.data import open_dataset
+from genkit.evaluation import evaluate_files
+from genkit.naming import OF_TEXTS
 from tests.integration.conftest import words
 
 FIELDS = {
@@ -31,7 +34,7 @@ def pixels(tmp_path_factory):
 
 
 def by_role(found, role="model"):
-    return {row["metric"]: row for row in found if row["role"] == role}
+    return {kind_of(row["metric"]): row for row in found if row["role"] == role}
 
 
 @pytest.mark.parametrize(("family", "kind"), [("dcgan", "none"), ("vae", "none"), ("pixels", "exact")])
@@ -48,7 +51,8 @@ def test_every_family_of_images_gets_its_panel(family, kind, trained, pixels, ge
     assert bool(model["nll"].get("note")) == (kind == "none")
     for metric in ("fid", "kid", "precision", "coverage", "inception_score", "memorisation", "exact_copies"):
         assert model[metric]["n"] == 100
-        assert metric in said
+        assert model[metric]["metric"] in said
+    assert [model[kind]["metric"] for kind in ("fid", "kid")] == ["fid_digits", "kid_digits"]
     for metric in ("kid", "sliced_wasserstein"):
         floor, ceiling = (by_role(found, role)[metric]["value"] for role in ("floor", "ceiling"))
         assert floor < model[metric]["value"]
@@ -100,9 +104,9 @@ def test_the_library_gives_the_same_rows_twice(trained):
 
 def test_single_metrics_can_be_asked_for(trained):
     found = evaluate(trained("vae"), "step-2", n=64, metrics=("kid", "likelihood"))
-    assert {row["metric"] for row in found} == {"kid", "nll"}
+    assert {row["metric"] for row in found} == {"kid_digits", "nll", "bits_per_dimension"}
     whole = evaluate(trained("vae"), "step-2", n=64, metrics=("images",))
-    kid = [[row for row in rows_ if row["metric"] == "kid"] for rows_ in (found, whole)]
+    kid = [[row for row in rows_ if row["metric"] == "kid_digits"] for rows_ in (found, whole)]
     assert kid[0] == kid[1]
     assert len(kid[0]) == 3
 
@@ -117,7 +121,7 @@ def test_too_few_samples_are_said_with_the_least_number(trained, genkit, tmp_pat
     )
     code, said, err = genkit("evaluate", *words)
     assert code == 0, err
-    assert "fid: needs at least" in said
+    assert "fid_digits: needs at least" in said
     assert "there are 10" in said
     assert by_role(rows.read(tmp_path / "x.jsonl"))["fid"]["value"] is None
 
@@ -189,6 +193,103 @@ def test_two_folders_put_controls_in_the_right_order(digits, tmp_path, genkit):
     assert found["others"]["recall"]["value"] > found["collapsed"]["recall"]["value"]
 
 
+def test_copies_among_two_folders_are_counted_and_said(digits, tmp_path, genkit):
+    """The same pictures under other names: 200 of 300, 20 of them twice."""
+    real = save(tmp_path / "real", digits[:300])
+    fake = save(tmp_path / "fake", np.concatenate([digits[:180], digits[100:120], digits[700:800]]))
+    out = tmp_path / "rows.jsonl"
+    code, said, err = genkit("evaluate", f"real={real}", f"fake={fake}", f"out={out}")
+    assert code == 0, err
+    found = by_role(rows.read(out))
+    assert (found["exact_copies"]["value"], found["exact_copies"]["n"]) == (200, 300)
+    assert found["duplicates"]["value"] == 20
+    assert "exact_copies: 200 of 300 equal a picture or text of real= exactly" in said
+    assert by_role(rows.read(out), "floor")["exact_copies"]["value"] == 0
+
+
+def test_copies_among_two_files_of_texts_are_counted(tmp_path, genkit):
+    texts = [f"word{i} and more of it {i * i}" for i in range(130)]
+    (tmp_path / "a.txt").write_text("\n\n".join(texts[:70]))
+    (tmp_path / "b.txt").write_text("\n\n".join(texts[50:120]))
+    out = tmp_path / "rows.jsonl"
+    code, said, err = genkit(
+        "evaluate", f"real={tmp_path / 'a.txt'}", f"fake={tmp_path / 'b.txt'}", f"out={out}"
+    )
+    assert code == 0, err
+    assert by_role(rows.read(out))["exact_copies"]["value"] == 20
+    assert "exact_copies: 20 of 70 equal" in said
+
+
+def test_the_digest_of_fakes_is_of_their_contents(digits, tmp_path):
+    real = save(tmp_path / "real", digits[:60])
+    made = {"a": digits[60:120], "b": digits[60:120][::-1], "c": digits[120:180]}
+    found = {}
+    for name, images in made.items():
+        (tmp_path / name).mkdir()
+        found[name] = evaluate_files(real, save(tmp_path / name / "fake", images))[0]["digest"]
+    assert found["a"] == found["b"] != found["c"]
+
+
+def test_texts_that_are_too_few_have_rows_by_their_names(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text("\n\n".join(f"{name} {i}" for i in range(30)))
+    found = evaluate_files(tmp_path / "a.txt", tmp_path / "b.txt")
+    missing = {row["metric"] for row in found if row["kind"] == "none"}
+    short = {"repeated_4grams", "loops"}  # texts of two words say nothing twice
+    assert missing == {
+        *(f"distinct_{n}" for n in range(1, 5)),
+        "self_bleu",
+        "vocabulary_overlap",
+        "mauve",
+        *short,
+    }
+    assert missing <= set(OF_TEXTS)
+    assert {"length_words", "length_characters"} <= {row["metric"] for row in found} - missing
+
+
+def test_samples_are_drawn_as_asked_and_the_rows_say_how(trained, genkit, tmp_path):
+    """Means of p(x|z) and pixels drawn from it are two distributions; only one of them has the likelihood."""
+    run = trained("vae")
+    found = {}
+    for pixels in ("mean", "drawn"):
+        out = tmp_path / f"{pixels}.jsonl"
+        own = ["n=64", "metrics=images", "checkpoint=last", f"out={out}", f"pixels={pixels}"]
+        code, said, err = genkit("evaluate", f"run={run}", *own)
+        assert code == 0, err
+        assert f"samples drawn with temperature=1.0, pixels={pixels}" in said
+        found[pixels] = by_role(rows.read(out))
+        assert {row["options"]["pixels"] for row in found[pixels].values()} == {pixels}
+    assert found["mean"]["kid"]["value"] != found["drawn"]["kid"]["value"]
+    drawn = load(run).sample(64, seed=0, batch_size=64, pixels="drawn").images
+    real = by_role(evaluate(run, "last", n=64, metrics=("images",), sampling={"pixels": "drawn"}))
+    assert real["kid"]["value"] == found["drawn"]["kid"]["value"]
+    assert len(np.unique(drawn)) <= 17  # the data's levels, which means are not of
+    code, _, err = genkit("evaluate", f"run={run}", "pixels=draw", "n=64")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "pixels=draw is none of mean, drawn" in err
+
+
+def test_options_go_to_the_runs_whose_family_has_them(trained, genkit, tmp_path):
+    out = tmp_path / "rows.jsonl"
+    runs = [f"run={trained(family)}" for family in ("vae", "dcgan")]
+    own = ["n=64", "metrics=kid", "checkpoint=last", f"out={out}"]
+    code, _, err = genkit("evaluate", *runs, *own, "pixels=drawn")
+    assert code == 0, err
+    options = {row["run"]: row["options"] for row in rows.read(out)}
+    assert options["vae"]["pixels"] == "drawn"
+    assert "pixels" not in options["dcgan"]
+    code, _, err = genkit("evaluate", runs[1], *own, "pixels=drawn")
+    assert code == 2
+    assert "evaluate takes no pixels= here" in err
+
+
+def test_features_asked_for_by_name_are_those_that_measure(trained):
+    found = evaluate(trained("vae"), "last", n=64, metrics=("fid_random",), extractor="random")
+    assert {row["metric"] for row in found} == {"fid_random"}
+    with pytest.raises(ConfigError, match="the features are those of extractor=digits; write metrics=fid"):
+        evaluate(trained("vae"), "last", n=64, metrics=("fid_random",))
+
+
 def test_two_files_of_texts(tmp_path, genkit):
     generator = np.random.default_rng(0)
     texts = [" ".join(generator.choice([f"w{i}" for i in range(50)], 20)) for _ in range(120)]
@@ -233,7 +334,7 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(trained, genkit, tmp_pa
         ([f"real={good}", f"fake={tmp_path / 'absent'}"], 4, "is missing"),
         ([f"real={good}", f"fake={mixed}"], 4, "mixed sizes"),
         ([f"real={good}", f"fake={texts}"], 2, "two folders of pictures, or two files of texts"),
-        ([f"real={texts}", f"fake={texts}"], 4, "distinct needs at least 60 texts; there are 1"),
+        ([f"real={texts}", f"fake={texts}"], 4, "distinct_1 needs at least 60 texts; there are 1"),
         ([f"real={good}", f"fake={good}", "n=5"], 2, "takes no n= here"),
     ]
     for typed, code, said in cases:

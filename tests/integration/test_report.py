@@ -117,7 +117,7 @@ def test_tables_hold_the_numbers_and_cannot_be_run(study, tmp_path):
     with open(tables / "values.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {line["run"] for line in rows} == {"'=HYPERLINK(1)", "gpt-0"}
-    kid = next(line for line in rows if line["run"] == "gpt-0" and line["metric"] == "kid")
+    kid = next(line for line in rows if line["run"] == "gpt-0" and line["metric"] == "kid_digits")
     stored = json.loads((study / "gpt-0" / "evaluation.jsonl").read_text().splitlines()[0])
     assert float(kid["value"]) == stored["value"]
     for line in (tables / "summary.md").read_text().splitlines():

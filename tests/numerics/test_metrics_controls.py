@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genkit.core.identity import kind_of
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.images import image_measures
@@ -54,7 +55,7 @@ def sets(request):
 @pytest.fixture(scope="module")
 def table(sets):
     kinds = ("floor", "blurred", "lacking", "collapsed", "noise")
-    return {kind: {m.metric: m for m in image_measures(sets["real"], sets[kind])} for kind in kinds}
+    return {kind: {kind_of(m.metric): m for m in image_measures(sets["real"], sets[kind])} for kind in kinds}
 
 
 def order(table, metric: str, kinds: tuple[str, ...]) -> list[float]:

@@ -154,9 +154,9 @@ def test_collapse_repetition_and_noise_stand_in_the_right_order():
 
     assert value(text.distinct(collapsed), "distinct_2") < 0.2 < value(text.distinct(other), "distinct_2")
     assert text.self_bleu(collapsed).value > 90 > text.self_bleu(other).value
-    assert value(text.repetition(looping), "repeated_4grams") > 0.7
-    assert value(text.repetition(looping), "loops") == 1
-    assert value(text.repetition(other), "loops") == 0
+    assert text.repeated(looping).value > 0.7
+    assert text.looping(looping).value == 1
+    assert text.looping(other).value == 0
     overlap = [text.vocabulary_overlap(texts, real).value for texts in (other, collapsed, ["zz"] * 80)]
     assert overlap[0] > overlap[1] > overlap[2] == 0
     features = [ngram_features(texts) for texts in (real, other, collapsed, ["zz zz"] * 80)]
@@ -194,9 +194,9 @@ def test_unigrams_are_frequencies():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: text.distinct(["a"] * 59), "distinct needs at least 60 texts; there are 59"),
+        (lambda: text.distinct(["a"] * 59), "distinct_4 need at least 60 texts; there are 59"),
         (lambda: text.self_bleu(["a"] * 59), "self_bleu needs at least 60"),
-        (lambda: text.repetition(["a"] * 19), "at least 20"),
+        (lambda: text.repeated(["a b c d"] * 19), "at least 20"),
         (lambda: text.vocabulary_overlap(["a"] * 60, ["a"] * 59), "at least 60"),
         (lambda: copying.copied_spans(["a"] * 20, ["a"] * 19, lambda: ["a"]), "20 held-out texts"),
         (lambda: mauve(np.zeros((59, 2)), np.zeros((60, 2)), "x"), "mauve needs at least 60"),

@@ -10,7 +10,7 @@ from genkit.core.errors import ConfigError
 from genkit.metrics.measure import Measure
 
 
-def row(metric="fid", value=1.0, low=0.9, high=1.1, role="model", **changes):
+def row(metric="recall", value=1.0, low=0.9, high=1.1, role="model", **changes):
     about = {"extractor": "digits", **changes.pop("protocol", {})}
     n = changes.pop("n", 100)
     measure = Measure(metric, value, "1", "lower", "estimate", n, 50, low, high, "its mean", about)
@@ -26,12 +26,12 @@ def row(metric="fid", value=1.0, low=0.9, high=1.1, role="model", **changes):
 def test_rows_are_appended_whole_and_read_back(tmp_path):
     file = tmp_path / "runs" / "evaluation.jsonl"
     rows.write(file, [row()], append=True)
-    rows.write(file, [row("kid", math.nan), row("nll", math.inf)], append=True)
-    assert [r["metric"] for r in rows.read(file)] == ["fid", "kid", "nll"]
+    rows.write(file, [row("kid_digits", math.nan), row("nll", math.inf)], append=True)
+    assert [r["metric"] for r in rows.read(file)] == ["recall", "kid_digits", "nll"]
     assert [r["value"] for r in rows.read(file)] == [1.0, None, None]
     json.loads(file.read_text().splitlines()[1], parse_constant=lambda word: pytest.fail(word))
-    rows.write(file, [row("kid")], append=False)
-    assert [r["metric"] for r in rows.read(file)] == ["kid"]
+    rows.write(file, [row("kid_digits")], append=False)
+    assert [r["metric"] for r in rows.read(file)] == ["kid_digits"]
     assert [path.name for path in file.parent.iterdir()] == ["evaluation.jsonl"]
 
 
@@ -71,7 +71,7 @@ def test_numbers_of_one_protocol_stand_side_by_side():
     place |= {"step": 1, "weights": "raw", "digest": "", "seed": 0}
     made = rows.comparison([row(), row("nll", 7.0, None, None), row(run="b", value=2.0), {**none, **place}])
     assert made.head == ("metric", "a/last", "b/last")
-    assert made.cells[0] == ("fid ↓", "1.00 [0.90, 1.10]", "2.00 [0.90, 1.10]")
+    assert made.cells[0] == ("recall ↓", "1.00 [0.90, 1.10]", "2.00 [0.90, 1.10]")
     assert made.cells[1] == ("nll ↓", "7", "none")
     assert "nll: a GAN has none" in made.notes
 
@@ -79,8 +79,8 @@ def test_numbers_of_one_protocol_stand_side_by_side():
 def test_a_panel_has_a_floor_and_a_ceiling_beside_each_number():
     made = rows.panel([row(), row(value=0.1, role="floor", n=20), row(value=9.0, role="ceiling")])
     beside = ("100 / 50", "0.10 (n 20 / 50)", "9.00")
-    assert made.cells == [("fid", "1.00 [0.90, 1.10]", "", "↓", "estimate", *beside)]
-    assert any(note.startswith("fid: extractor digits") for note in made.notes)
+    assert made.cells == [("recall", "1.00 [0.90, 1.10]", "", "↓", "estimate", *beside)]
+    assert any(note.startswith("recall: extractor digits") for note in made.notes)
     assert "a/last: step 3, raw weights, 0123456789ab, seed 0, against test, data fff" in made.notes
     assert made.markdown().startswith("| metric | value [95 %] |")
     with pytest.raises(ConfigError, match="one column"):

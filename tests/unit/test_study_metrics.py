@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from genkit import rows as row_files
 from genkit.core.errors import ConfigError
+from genkit.core.identity import kind_of
 from genkit.metrics.cost import COSTS
 from genkit.metrics.images import METRICS
 from genkit.naming import NAMES, OF_IMAGES, OF_TEXTS, UNDIRECTED
@@ -19,11 +20,12 @@ ROWS = Path(__file__).parents[2] / "experiments" / "006_evaluation" / "rows.json
 def test_the_names_are_those_of_the_panels():
     assert set(NAMES["images"]) == set(METRICS)
     assert set(NAMES["cost"]) == set(COSTS)
-    rows = [json.loads(line) for line in ROWS.read_text(encoding="utf-8").splitlines()]
+    rows = row_files.read(ROWS)
     known = {name for names in NAMES.values() for name in names}
-    assert {row["metric"] for row in rows} <= known
-    directed = {row["metric"] for row in rows if row["value"] is not None and row["direction"] != "none"}
-    assert directed == {row["metric"] for row in rows if row["value"] is not None} - set(UNDIRECTED)
+    assert {kind_of(row["metric"]) for row in rows} <= known
+    measured = [row for row in rows if row["value"] is not None]
+    directed = {kind_of(row["metric"]) for row in measured if row["direction"] != "none"}
+    assert directed == {kind_of(row["metric"]) for row in measured} - set(UNDIRECTED)
 
 
 @pytest.mark.parametrize(
@@ -48,5 +50,6 @@ def test_a_metric_that_can_decide_is_taken():
     for name in ("nll", "training_flops"):
         assert name not in {*OF_IMAGES, *OF_TEXTS}
         check_primary(name, None, True)
-    check_primary("kid", ["images"], False)
+    for name in ("kid", "kid_digits", "fid_random", "fid_infinity"):
+        check_primary(name, ["images"], False)
     check_primary("mauve", None, True)

@@ -34,7 +34,7 @@ class Diagonal(GenerativeModule, Likelihood):
         return {"nll": (0.5 * z.square() + 0.5 * math.log(2 * math.pi) + self.scale.log()).sum(1)}
 
     def likelihood_kind(self):
-        return LikelihoodKind("exact", "of a density")
+        return LikelihoodKind("exact", of="density")
 
     def log_likelihood(self, batch, noise, *, importance_samples=1):
         return -self.score_batch(batch, noise)["nll"]
