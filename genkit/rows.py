@@ -19,7 +19,7 @@ from genkit.core import storage
 from genkit.core.errors import ConfigError
 from genkit.core.identity import migrated
 from genkit.core.plain import parse_json, read_bytes, read_text
-from genkit.core.shapes import conform
+from genkit.core.shapes import Optional, conform
 
 ROLES = ("model", "floor", "ceiling")
 FILE = "evaluation.jsonl"
@@ -31,6 +31,7 @@ SHAPE = {
     **{f"{key}?": str for key in ("unit", "direction", "kind", "interval", "fingerprint", "note", "role")},
     **{f"{key}?": str for key in ("run", "checkpoint", "weights", "digest", "split", "data", "judged")},
     **{"arm?": str, "training_seed?": int, "status?": str, "trial?": int, "protocol?": {str: Any}},
+    "options?": Optional({str: Any}),
 }
 
 

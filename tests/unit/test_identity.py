@@ -18,7 +18,6 @@ from genkit.data.treatments import Levels
 from genkit.evaluation.measuring import to_rows
 from genkit.evaluation.scores import likelihood
 from genkit.evaluation.subject import Settings, Subject, reasons
-from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
 from genkit.metrics.features import Features
 from genkit.metrics.images import image_measures
@@ -88,7 +87,7 @@ def test_an_exact_density_stands_in_no_column_of_probabilities():
 
 def test_what_calls_itself_a_probability_and_is_more_likely_than_certain_is_refused():
     with pytest.raises(
-        ConfigError, match="Levelled says that its likelihood is a probability, and gives.*12 nats"
+        ConfigError, match=r"Levelled says that its likelihood is a probability, and gives.*12 nats"
     ):
         scored(Levelled(SPEC, "probability", 12.0))
 
