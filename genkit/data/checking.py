@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from genkit.data.decoding import look_at
 from genkit.data.duplicates import across, as_8_bits, distinct, exact_pairs, near_pairs
 from genkit.data.folders import Pictures
 from genkit.data.images import by_precedence, divided, known_hashes, packed_images
+from genkit.data.looking import look_at
 from genkit.data.packing import printable
 from genkit.data.sources import Images, Text
 from genkit.data.texts import BLANKS, CONTROLS, Texts
@@ -38,6 +38,7 @@ def check(
         source = packed_images(name, source, square, paths["cache_dir"], ())
         bad = [line for line in source.notices if "cannot be read" in line]
         report += [("unreadable", line) for line in bad] or [("unreadable", "none")]
+        report += [("note", line) for line in source.notices if line not in bad]
     return report + _check_images(source, lenient, paths["cache_dir"])
 
 

@@ -1,12 +1,8 @@
-"""Pictures packed: look at their headers, choose a form, decode them on every core into one array."""
+"""Pictures packed: choose a form by what their headers say, decode them on every core into one array."""
 
 from __future__ import annotations
 
-import os
-import struct
-import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +13,7 @@ from PIL import Image
 
 from genkit.core.errors import ConfigError, DataError
 from genkit.data.folders import Pictures
+from genkit.data.looking import Look, attempts, spread
 from genkit.data.packing import (
     check_space,
     digest_rows,
@@ -26,128 +23,11 @@ from genkit.data.packing import (
     synchronise,
     within_ceiling,
 )
-from genkit.data.pictures import ALPHA, DEEP, FITS, GREY, Form, hashes, measure, to_array
+from genkit.data.pictures import ALPHA, DEEP, FITS, GREY, Form, deep_ranges, deep_remarks, hashes, to_array
 
-ROWS = 256  # pictures that a process takes at once
-PICTURES_HERE, HEADERS_HERE = 2_000, 20_000  # not worth starting processes for
+PICTURES_HERE = 2_000  # not worth starting processes for
+FEW = 0.1  # share of colour among grey pictures up to which it may have been an oversight
 WAITING, DONE, REFUSED = 0, 1, 2
-# Decoders of damaged files raise whatever they stumble over.
-DAMAGE = (OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError, EOFError, struct.error)
-
-
-# ---------------------------------------------------------------------- looking
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the headers say.
-
-    Attributes:
-        sizes: width and height of each picture upright, (N, 2); 0 where it cannot be read.
-        modes: how many there are of each of Pillow's modes.
-        refused: reason by name.
-    """
-
-    sizes: np.ndarray
-    modes: Mapping[str, int]
-    refused: Mapping[str, str]
-
-    def common(self) -> list[tuple[tuple[int, int], int]]:
-        """(width, height) and how many pictures have it, most frequent first."""
-        read = self.sizes[self.sizes[:, 0] > 0]
-        sizes, counts = np.unique(read, axis=0, return_counts=True)
-        order = np.argsort(-counts, kind="stable")
-        return [((int(sizes[i][0]), int(sizes[i][1])), int(counts[i])) for i in order]
-
-    def histogram(self) -> str:
-        """The sizes in words."""
-        common = self.common()
-        shown = ", ".join(f"{w}×{h} ({count:,})" for (w, h), count in common[:6])
-        return shown + (f" and {len(common) - 6} more" if len(common) > 6 else "")
-
-
-def look_at(pictures: Pictures, cache_dir: str) -> Look:
-    """Read every header, once."""
-
-    def build(folder: Path) -> dict[str, Any]:
-        sizes = np.zeros((len(pictures), 2), np.int32)
-        modes: Counter[str] = Counter()
-        refused = dict(pictures.missing)
-        with progress("looking at pictures", len(pictures), 5_000) as advance:
-            for rows, answers in spread(_measure_rows, pictures, range(len(pictures)), HEADERS_HERE):
-                for row, answer in zip(rows, answers, strict=True):
-                    if isinstance(answer, str):
-                        refused[pictures.names[row]] = answer
-                    else:
-                        sizes[row] = answer[:2]
-                        modes[answer[2]] += 1
-                advance(len(rows))
-        np.save(folder / "sizes.npy", sizes)
-        return {"modes": dict(modes), "refused": refused}
-
-    # No path in the key: a folder may move.
-    folder, about = packed(cache_dir, "look", {"listing": pictures.listing}, build)
-    return Look(np.asarray(open_array(folder / "sizes.npy")), about["modes"], about["refused"])
-
-
-def _measure_rows(opener: Callable[[int], Image.Image], rows: Sequence[int]) -> list[Any]:
-    def one(row: int) -> tuple[int, int, str]:
-        with opener(row) as image:
-            return measure(image)
-
-    return attempts(one, rows)
-
-
-def attempts(work: Callable[[int], Any], rows: Sequence[int]) -> list[Any]:
-    """What the work returns for each row, or a text that says why a picture cannot be read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return [_attempt(work, row) for row in rows]
-
-
-def _attempt(work: Callable[[int], Any], row: int) -> Any:
-    try:
-        return work(row)
-    except Image.UnidentifiedImageError:
-        return "no picture that can be identified"
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
-    except MemoryError:
-        return "too large for the memory"
-    except DAMAGE as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return " ".join(reason.split())[:150]
-
-
-Work = Callable[[Callable[[int], Image.Image], Sequence[int]], Any]
-
-
-def spread(
-    work: Work, pictures: Pictures, rows: Sequence[int], alone: int
-) -> Iterator[tuple[Sequence[int], Any]]:
-    """(rows, work(opener, rows)) for slices of the rows, on every core.
-
-    Args:
-        alone: up to so many rows are worked on here, for starting processes takes a second.
-    """
-    slices = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
-    tasks = ((work, pictures.opener(part), part) for part in slices)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1 or len(rows) <= alone:
-        yield from (_with_rows(*task) for task in tasks)
-        return
-    from joblib import Parallel, delayed
-
-    # Processes of joblib's own kind need no guard in the user's script, and share no locks with this one.
-    made = Parallel(n_jobs=cores, return_as="generator_unordered", batch_size=1)
-    yield from made(delayed(_with_rows)(*task) for task in tasks)
-
-
-def _with_rows(
-    work: Work, opener: Callable[[int], Image.Image], rows: Sequence[int]
-) -> tuple[Sequence[int], Any]:
-    return rows, work(opener, rows)
 
 
 # ---------------------------------------------------------------------- packing
@@ -211,7 +91,9 @@ def form_of(pictures: Pictures, look: Look, data: Mapping[str, Any], sizes: Sequ
     if size is not None:
         width = height = size
     channels = data["channels"] or (1 if set(look.modes) <= GREY else 3)
-    return Form(channels, height, width, fit or ("stretch" if square else "exact"), data["background"])
+    ranges = deep_ranges(look.deep, data)
+    fit = fit or ("stretch" if square else "exact")
+    return Form(channels, height, width, fit, data["background"], ranges)
 
 
 def pack_pictures(
@@ -223,7 +105,7 @@ def pack_pictures(
         DataError: some cannot be read and `data.on_bad` or `data.max_bad` forbids it.
     """
     total = total_of(pictures)
-    rows = np.flatnonzero(look.sizes[:, 0] > 0)
+    rows = np.flatnonzero(look.readable)
     key = {"listing": pictures.listing, "form": vars(form)}
 
     def build(folder: Path) -> dict[str, Any]:
@@ -238,7 +120,7 @@ def pack_pictures(
             "pictures": len(good),
             "modes": dict(look.modes),
             "refused": refused,
-            "converted": _converted(look.modes, form.channels),
+            "remarks": _remarks(look, form, data),
             "digest": digest_rows(images, good),
             "digest_of": ["images.npy"],
             "digest_rows": "good.npy",
@@ -246,7 +128,7 @@ def pack_pictures(
 
     folder, about = packed(cache_dir, name, key, build)
     notices = within_ceiling(about["refused"], total, data, "pictures")
-    notices += [f"{name}: {line}." for line in about["converted"]]
+    notices += [f"{name}: {line}." for line in about["remarks"]]
     arrays = [open_array(folder / f"{file}.npy") for file in ("images", "good", "hashes")]
     return Packed(arrays[0], np.asarray(arrays[1]), arrays[2], about["digest"], notices)
 
@@ -300,16 +182,43 @@ def _decode_rows(
     return refused
 
 
-def _converted(modes: Mapping[str, int], channels: int) -> list[str]:
-    """What was done to pictures whose modes differ from the model's."""
+def _remarks(look: Look, form: Form, data: Mapping[str, Any]) -> list[str]:
+    """What was done to pictures that differ from what they became."""
     kinds = {
         "with transparency are laid on the background": ALPHA,
         "of 16 or 32 bits are scaled to 8": DEEP,
         "are converted to RGB": {"CMYK", "LAB", "YCbCr", "HSV"},
     }
-    if channels == 3:
+    if form.channels == 3:
         kinds["are grey among colour"] = GREY - DEEP
     else:
         kinds["of colour become grey"] = {"RGB", "RGBA", "P", "PA", "CMYK"}
-    counted = {what: sum(modes.get(mode, 0) for mode in which) for what, which in kinds.items()}
-    return [f"{count:,} {what}" for what, count in counted.items() if count]
+    said = []
+    for what, modes in kinds.items():
+        if count := sum(look.modes.get(mode, 0) for mode in modes):
+            said.append(f"{count:,} {what}")
+    said += deep_remarks(look.deep, form.ranges, data)
+    total, colour = int(look.readable.sum()), look.readable & ~look.of(GREY)
+    if form.channels == 3 and data["channels"] is None and colour.sum() <= FEW * total:
+        said.append(
+            f"{colour.sum():,} of {total:,} have colour ({look.some(colour)}), so all are read, and measured,"
+            " as colour; data.channels=1 makes all grey"
+        )
+    if look.moving.any():
+        said.append(
+            f"{look.moving.sum():,} are animations or have several pages ({look.some(look.moving)}): of each"
+            " the first picture is taken"
+        )
+    larger = _enlarged(look.sizes, form) & look.readable
+    if larger.any():
+        size = f"{form.width}×{form.height}"
+        said.append(f"{larger.sum():,} are smaller than {size} and are enlarged ({look.some(larger)})")
+    return said
+
+
+def _enlarged(sizes: np.ndarray, form: Form) -> np.ndarray:
+    """Which pictures of these widths and heights (N, 2) are enlarged, in a direction at least; bool (N,)."""
+    factors = np.array([form.width, form.height]) / np.maximum(sizes, 1)
+    if form.fit == "pad":
+        return factors.min(1) > 1
+    return (factors > 1).any(1) if form.fit in FITS else np.zeros(len(sizes), bool)

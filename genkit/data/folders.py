@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +19,7 @@ from genkit.data.packing import (
     listing_of,
     printable,
 )
-from genkit.data.splits import parts_of
+from genkit.data.splits import parts_by_folder
 
 COMMON = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 SUFFIXES = (*COMMON, ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".jp2", ".avif")
@@ -36,6 +35,7 @@ class Pictures(ABC):
         label: of each, int64 (N,), or None.
         classes: names of the labels.
         missing: names that lead to no picture, and why.
+        notices: what is not used, and what names are taken for.
     """
 
     listing: Any
@@ -44,6 +44,7 @@ class Pictures(ABC):
     label: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     missing: Mapping[str, str] = MappingProxyType({})
+    notices: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -67,6 +68,7 @@ class FilePictures(Pictures):
     label: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
+    notices: Sequence[str] = ()
 
     def opener(self, rows: Sequence[int]) -> Callable[[int], Image.Image]:
         return partial(_open, {row: os.path.join(self.root, self.names[row]) for row in rows})
@@ -95,22 +97,35 @@ def image_folder(data: Mapping[str, Any], paths: Mapping[str, str]) -> FilePictu
         )
     found, missing, others = _walk(root)
     if not found:
-        kinds = ", ".join(
-            f"{count:,} {suffix or 'without suffix'}" for suffix, count in others.most_common(5)
-        )
+        kinds = others_listed(others, 0)
         raise DataError(
             f"{root} holds no picture: it has {kinds or 'no files'}; known are {' '.join(SUFFIXES)}."
         )
     names = sorted(found)
-    part, label, classes = _layout(names)
-    return FilePictures(root, names, listing_of(found), part, label, classes, missing)
+    part, label, classes, said = layout(names, root)
+    if others:
+        count = sum(map(len, others.values()))
+        said.insert(
+            0, f"{count:,} files beside {len(names):,} pictures are not used: {others_listed(others)}"
+        )
+    return FilePictures(root, names, listing_of(found), part, label, classes, missing, said)
 
 
-def _walk(root: Path) -> tuple[dict[str, tuple[int, int]], dict[str, str], Counter[str]]:
-    """Pictures with size and time, names that lead nowhere, and how many other files of each suffix."""
+def others_listed(others: Mapping[str, Sequence[str]], named: int = 3) -> str:
+    """How many files there are of each suffix, and some of their names."""
+    ordered = sorted(others.items(), key=lambda item: (-len(item[1]), item[0]))
+    listed = []
+    for suffix, names in ordered[:5]:
+        some = ", ".join(map(printable, sorted(names)[:named])) + (", …" if len(names) > named else "")
+        listed.append(f"{len(names):,} {suffix or 'without suffix'}" + (f" ({some})" if named else ""))
+    return ", ".join(listed) + (f", and {len(ordered) - 5} more kinds" if len(ordered) > 5 else "")
+
+
+def _walk(root: Path) -> tuple[dict[str, tuple[int, int]], dict[str, str], dict[str, list[str]]]:
+    """Pictures with size and time, names that lead nowhere, and other files by their suffix."""
     found: dict[str, tuple[int, int]] = {}
     missing: dict[str, str] = {}
-    others: Counter[str] = Counter()
+    others: dict[str, list[str]] = {}
     seen: set[tuple[int, int]] = set()
     waiting = [""]
     while waiting:
@@ -127,13 +142,17 @@ def _walk(root: Path) -> tuple[dict[str, tuple[int, int]], dict[str, str], Count
         for entry in entries:
             name = f"{folder}{os.sep}{entry.name}" if folder else entry.name
             suffix = os.path.splitext(entry.name)[1].lower()
-            if entry.name.startswith((".", "__MACOSX")):
+            if entry.name.startswith(("._", ".DS_Store", "__MACOSX")):  # not of the user's making
+                continue
+            if entry.name.startswith("."):
+                if suffix in SUFFIXES:
+                    others.setdefault(f"hidden {suffix}", []).append(name)
                 continue
             try:
                 if entry.is_dir():
                     waiting.append(name)
                 elif suffix not in SUFFIXES:
-                    others[suffix] += 1
+                    others.setdefault(suffix, []).append(name)
                 elif not entry.is_file():
                     missing[name] = "a broken link" if entry.is_symlink() else "no file"
                 else:
@@ -144,14 +163,30 @@ def _walk(root: Path) -> tuple[dict[str, tuple[int, int]], dict[str, str], Count
     return found, missing, others
 
 
-def _layout(names: Sequence[str]) -> tuple[list[str] | None, np.ndarray | None, tuple[str, ...]]:
-    """Parts and labels by the names of folders."""
+def layout(
+    names: Sequence[str], root: Path
+) -> tuple[list[str] | None, np.ndarray | None, tuple[str, ...], list[str]]:
+    """Parts and labels by the names of folders, and what they were taken for where one may wonder."""
     folders = [name.split(os.sep)[:-1] for name in names]
-    parts = parts_of(names)
+    parts, kinds, said = parts_by_folder([f[0] if f else "" for f in folders])
     if parts is not None:
-        folders = [f[1:] for f in folders]
+        folders = [f[1:] or ([kind] if kind else []) for f, kind in zip(folders, kinds, strict=True)]
     classes = sorted({f[0] for f in folders if f})
-    if not all(folders) or len(classes) < 2:
-        return parts, None, ()
+    stray = [name for name, f in zip(names, folders, strict=True) if not f]
+    if len(classes) < 2:
+        if classes and parts is None and not stray and any(len(f) > 1 for f in folders):
+            said.append(
+                f"all pictures are below {printable(classes[0])}, so there are no classes; give"
+                f" data.path={root / printable(classes[0])} to have its folders as classes"
+            )
+        return parts, None, (), said
+    if stray:
+        shown = ", ".join(map(printable, stray[:3])) + (", …" if len(stray) > 3 else "")
+        said.append(
+            f"{len(stray):,} of {len(names):,} pictures are in none of the {len(classes):,} folders of"
+            f" classes ({shown}), so there are no labels; move them into one, or away"
+        )
+        return parts, None, (), said
     number = {name: i for i, name in enumerate(classes)}
-    return parts, np.array([number[f[0]] for f in folders]), tuple(printable(c) for c in classes)
+    labels = np.array([number[f[0]] for f in folders])
+    return parts, labels, tuple(printable(c) for c in classes), said

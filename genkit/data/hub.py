@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,18 @@ from PIL import Image
 
 from genkit.core.errors import ConfigError, DataError
 from genkit.data.folders import Pictures
+from genkit.data.labels import class_numbers
 from genkit.data.splits import PARTS
 from genkit.data.texts import Document, Texts
 
 
-def _load(data: Mapping[str, Any]) -> dict[str, Any]:
+class Tables(dict[str, Any]):
+    """The table of each of our parts; `others` are those of parts that we do not know."""
+
+    others: Mapping[str, Any] = MappingProxyType({})
+
+
+def _load(data: Mapping[str, Any]) -> Tables:
     """The tables of each of our parts.
 
     Raises:
@@ -44,7 +52,8 @@ def _load(data: Mapping[str, Any]) -> dict[str, Any]:
         raise DataError(f"data.path={data['path']} cannot be loaded by datasets: {reason}") from None
     tables = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
     by_word = {word: part for part, words in PARTS.items() for word in words}
-    known = {by_word[name]: table for name, table in tables.items() if name in by_word}
+    known = Tables({by_word[name]: table for name, table in tables.items() if name in by_word})
+    known.others = {name: table for name, table in tables.items() if name not in by_word}
     if "train" not in known:
         raise DataError(f"data.path={data['path']} has the parts {', '.join(tables)}; one must be train.")
     column = data["column"]
@@ -108,9 +117,11 @@ class TablePictures(Pictures):
             self.part = [part for part, table in tables.items() for _ in range(len(table))]
         first = tables["train"]
         if label in first.column_names:
-            self.label = np.concatenate([np.asarray(table[label], np.int64) for table in tables.values()])
-            names = getattr(first.features[label], "names", None)
-            self.classes = tuple(names or map(str, range(int(self.label.max()) + 1)))
+            names = getattr(first.features[label], "names", None) or ()
+            columns = [_column(table[label]) for table in tables.values()]
+            numbers, self.classes, said = class_numbers(columns, f"data.label={label}", names)
+            self.label = np.concatenate(numbers)
+            self.notices = [*self.notices, *said]
 
     def opener(self, rows: Sequence[int]) -> Callable[[int], Image.Image]:
         """Sends the encoded files themselves, so that no other process needs the library."""
@@ -128,6 +139,16 @@ class TablePictures(Pictures):
         return partial(_open_cell, files)
 
 
+def _column(values: Any) -> np.ndarray:
+    """A column as an array; of objects where it holds nothing in some rows, or lists of several lengths."""
+    values = list(values)
+    if any(value is None or isinstance(value, list | dict) for value in values):
+        column = np.empty(len(values), object)
+        column[:] = values
+        return column
+    return np.asarray(values)
+
+
 def _open_cell(files: Mapping[int, Any], row: int) -> Image.Image:
     import io
 
@@ -139,4 +160,7 @@ def _open_cell(files: Mapping[int, Any], row: int) -> Image.Image:
 
 def hf_images(data: Mapping[str, Any], paths: Mapping[str, str]) -> TablePictures:
     """Images of a dataset in the hub's manner."""
-    return TablePictures(_load(data), data["column"], data["label"])
+    pictures = TablePictures(known := _load(data), data["column"], data["label"])
+    if unused := [f"{name} ({len(table):,} rows)" for name, table in known.others.items()]:
+        pictures.notices = [*pictures.notices, f"the parts {', '.join(unused)} are not used"]
+    return pictures

@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from genkit.core.errors import ConfigError, StorageError
-from genkit.data.decoding import form_of, look_at, pack_pictures
+from genkit.data.decoding import form_of, pack_pictures
 from genkit.data.duplicates import across, as_8_bits, exact_pairs, hashes_of, repeated
 from genkit.data.folders import Pictures
+from genkit.data.looking import look_at
 from genkit.data.packing import check_space, digest, digest_of, open_array, packed, progress
 from genkit.data.sources import Images
 from genkit.data.splits import divide
@@ -45,7 +46,7 @@ def packed_images(
         names=pictures.names,
         hashes=done.hashes,
         digest=done.digest,
-        notices=tuple(done.notices),
+        notices=(*(f"{name}: {line}." for line in pictures.notices), *done.notices),
     )
 
 
@@ -113,9 +114,12 @@ def sized(
     if size is None and sizes and (height != width or height not in sizes):
         larger = [s for s in sizes if s >= max(height, width)]
         size = min(larger) if larger else max(sizes)
-        how = "padded" if size <= PAD_UP_TO * max(height, width) and larger else "resized"
         taken = ", ".join(map(str, sizes))
+        how = _how(source.images, size)
         notices.append(f"{name} {height}×{width} is {how} to {size}×{size}: the model takes {taken}.")
+    elif size is not None and size > min(height, width):
+        how = _how(source.images, size)
+        notices.append(f"{name} {height}×{width} is {how} to {size}×{size}, as data.size says.")
     if size is not None and sizes and size not in sizes:
         raise ConfigError(f"data.size={size}: the model takes {', '.join(map(str, sizes))}.")
     if size is None or (size, size) == (height, width):
@@ -162,6 +166,14 @@ def _kept(source: Images, size: int, cache_dir: str) -> np.ndarray:
     key = {"contents": source.contents(), "size": size, "levels": source.levels}
     folder, _ = packed(cache_dir, "sized", key, build)
     return open_array(folder / "images.npy")
+
+
+def _how(images: np.ndarray, size: int) -> str:
+    """What brings images (N, C, H, W) to a size, in a word."""
+    height, width = images.shape[2:]
+    if _is_padded(images, size):
+        return "padded"
+    return ("enlarged" if size > min(height, width) else "reduced") if height == width else "stretched"
 
 
 def _is_padded(images: np.ndarray, size: int) -> bool:

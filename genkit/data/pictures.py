@@ -1,24 +1,35 @@
 """One picture from a file to uint8 (C, H, W): every mode that Pillow reads, scaled and never clipped.
 
 Transparency is laid on a stated background, EXIF orientation is applied, 16-bit grey is divided by 257,
-CMYK and LAB become sRGB, palettes are looked up.  Of an animation the first picture is taken.
+32-bit grey is scaled as all pictures of its dataset are, CMYK and LAB become sRGB, palettes are looked up.
+Of an animation the first picture is taken.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from genkit.core.errors import ConfigError
+from genkit.data.ranges import DARK, given
+
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 DEEP = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 ORIENTATION = 0x0112  # EXIF
 TURNED = ("JPEG", "TIFF", "WEBP", "MPO")  # formats that may say which side is up
+MOVING = (
+    "PNG",
+    "TIFF",
+    "WEBP",
+    "AVIF",
+)  # formats with several pictures, beside GIF; of MPO they are previews
 FITS = ("crop", "pad", "stretch")
 
 
@@ -30,6 +41,7 @@ class Form:
         fit: how another shape is brought to this one: "crop" the middle of the scaled picture, "pad" the
             scaled picture with the background, "stretch" it; "exact": there is no other shape.
         background: grey level behind transparency and around padding.
+        ranges: the values that are black and white, of each deep kind (see `deep_kind`) of the dataset.
     """
 
     channels: int
@@ -37,6 +49,7 @@ class Form:
     width: int
     fit: str = "exact"
     background: int = 255
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -47,19 +60,22 @@ def to_array(image: Image.Image, form: Form) -> np.ndarray:
     """A picture in a form, uint8 (C, H, W).
 
     Raises:
-        ValueError: it has no finite values, or another shape where the form is exact.
+        ValueError: it has values outside the range of its kind, or another shape where the form is exact.
         OSError: Pillow cannot read it.
     """
-    return _planes(_fitted(plain(image, form.channels, form.background), form))
+    return _planes(_fitted(plain(image, form), form))
 
 
-def plain(image: Image.Image, channels: int, background: int) -> Image.Image:
+def plain(image: Image.Image, form: Form) -> Image.Image:
     """A picture of mode L or RGB, upright."""
-    target = "L" if channels == 1 else "RGB"
+    target = "L" if form.channels == 1 else "RGB"
+    background = form.background
     if image.mode != target or "transparency" in image.info or _may_be_turned(image):
         image = ImageOps.exif_transpose(image)
         if image.mode in DEEP:
-            image = Image.fromarray(_to_8_bits(np.asarray(image)))
+            image = Image.fromarray(
+                _to_8_bits(np.asarray(image), *form.ranges.get(deep_kind(image.mode), (0, 1)))
+            )
         elif image.mode in ALPHA or "transparency" in image.info:
             whole = image.convert("RGBA")
             behind = Image.new("RGBA", whole.size, (background, background, background, 255))
@@ -74,18 +90,80 @@ def _may_be_turned(image: Image.Image) -> bool:
     return image.format in TURNED or "exif" in image.info
 
 
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Deep grey values as uint8: the scale is the smallest of 1 (floats only), 255 (floats only), 2^16 - 1
-    and 2^31 - 1 that holds them, the same for all pictures that it holds.
+def deep_kind(mode: str) -> str:
+    """What a deep mode is in words: of one kind all pictures of a dataset are scaled alike."""
+    return {"I": "32-bit", "F": "float"}.get(mode, "16-bit")
+
+
+def deep_ranges(
+    found: Mapping[str, tuple[float, float]], data: Mapping[str, Any]
+) -> dict[str, tuple[float, float]]:
+    """The values that are black and white, of each deep kind of a dataset.
+
+    0 is black.  White is 65,535 of 16 bits and 1 of floats that go no further; else 255 or 65,535 where the
+    largest value of all comes near it, or that value.  `data.range` goes before.
+
+    Args:
+        found: the smallest and the largest value of all pictures of each kind.
 
     Raises:
-        ValueError: they are not finite, or negative.
+        ConfigError: `data.range` for pictures that have none.
     """
-    if not np.isfinite(values).all() or values.min() < 0:
-        raise ValueError("it has values that are negative or not finite")
-    tops = (1.0, 255.0, 65_535.0) if values.dtype.kind == "f" else (65_535.0, 2.0**31 - 1)
-    top = next((top for top in tops if values.max() <= top), float(values.max()))
-    return np.round(values * (255 / top)).astype(np.uint8)
+    if (asked := given(data)) is not None:
+        if not found:
+            raise ConfigError(f"data.range={list(asked)}: the pictures have 8 bits, no range; leave it out.")
+        return dict.fromkeys(found, asked)
+    ranges = {}
+    for kind, (_, high) in found.items():
+        white = 65_535.0 if kind == "16-bit" else 1.0 if kind == "float" and high <= 1 else 0.0
+        usual = (top for top in (255.0, 65_535.0) if DARK * top < high <= top)
+        ranges[kind] = 0.0, white or next(usual, max(high, 1.0))
+    return ranges
+
+
+def deep_remarks(
+    found: Mapping[str, tuple[float, float]],
+    ranges: Mapping[str, tuple[float, float]],
+    data: Mapping[str, Any],
+) -> list[str]:
+    """What is to be said of the ranges: those found by values, and values that use little of them."""
+    said = []
+    for kind, (low, high) in found.items():
+        black, white = ranges[kind]
+        if kind != "16-bit" or given(data) is not None:
+            said.append(
+                f"the {kind} ones hold values from {low:g} to {high:g}: {black:g} is black, {white:g} white"
+                + (" for all of them; data.range=[black,white] says otherwise" if given(data) is None else "")
+            )
+        if high - black < DARK * (white - black):
+            said.append(
+                f"the {kind} ones are dark, no value is above {high:g} of {white:g}; data.range=[0,{high:g}]"
+                " makes the largest white"
+            )
+    return said
+
+
+def _to_8_bits(values: np.ndarray, black: float, white: float) -> np.ndarray:
+    """Deep grey values as uint8.
+
+    Raises:
+        ValueError: they are not finite, or outside the range.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError("it has values that are not finite")
+    if values.min() < black or values.max() > white:
+        raise ValueError(
+            f"it has values from {values.min():g} to {values.max():g}, outside {black:g} (black) to"
+            f" {white:g} (white); set data.range"
+        )
+    return np.round((values - black) * (255 / (white - black))).astype(np.uint8)
+
+
+def is_moving(image: Image.Image) -> bool:
+    """Whether further pictures follow the first: frames of an animation, or pages."""
+    if image.format == "GIF":  # (to count its frames all are read)
+        return bool(getattr(image, "is_animated", False))
+    return image.format in MOVING and getattr(image, "n_frames", 1) > 1
 
 
 @cache

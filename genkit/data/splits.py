@@ -7,6 +7,7 @@ test); `three` always has three, so that what selects a model does not judge it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,8 @@ PARTS = {
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing"),
 }
+WORDS = "|".join(word for words in PARTS.values() for word in words)
+WITH_MORE = re.compile(rf"((?i:{WORDS}))(?:[-_ ]?([0-9]+|[A-Z]))?")
 
 
 def parts_of(names: Sequence[str]) -> list[str] | None:
@@ -30,6 +33,44 @@ def parts_of(names: Sequence[str]) -> list[str] | None:
     first = [name.split(os.sep)[0].lower() if os.sep in name else "" for name in names]
     parts = [by_word.get(folder, "") for folder in first]
     return parts if all(parts) and "train" in parts and len(set(parts)) > 1 else None
+
+
+def parts_by_folder(folders: Sequence[str]) -> tuple[list[str] | None, list[str], list[str]]:
+    """The part that each file's first folder stands for, as `parts_of` has it, and where it is called more:
+    train2017 and val2017, trainA, trainB, testA and testB.
+
+    Returns:
+        Parts, or None; of each the letter (A, B) that stands behind, a class; and what should be said.
+    """
+    distinct = sorted(set(folders))
+    matched = {folder: WITH_MORE.fullmatch(folder) for folder in distinct}
+    by_word = {word: part for part, words in PARTS.items() for word in words}
+    known = {f: (by_word[m[1].lower()], m[2] or "") for f, m in matched.items() if m is not None}
+    parts = {part for part, _ in known.values()}
+    if "train" not in parts or len(parts) < 2:
+        return None, [], []
+    listed = ", ".join(known)
+    if others := [folder for folder in distinct if folder not in known]:
+        first = others[0].encode("utf-8", "backslashreplace").decode() or "the folder above"
+        return (
+            None,
+            [],
+            [
+                f"the folders {listed} are read as classes and not as parts, for {first} holds pictures, too;"
+                " move those into one of them, or away"
+            ],
+        )
+    letters = sorted({more for _, more in known.values() if more.isalpha()})
+    said = []
+    if any(more for _, more in known.values()):
+        classes = f", and {' and '.join(letters)} as classes" if len(letters) > 1 else ""
+        said.append(
+            f"the folders {listed} are read as parts{classes}; call them otherwise to have them as classes"
+        )
+    kinds = {
+        folder: more if len(letters) > 1 and more in letters else "" for folder, (_, more) in known.items()
+    }
+    return [known[folder][0] for folder in folders], [kinds[folder] for folder in folders], said
 
 
 def divide(

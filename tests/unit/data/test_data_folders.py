@@ -12,7 +12,7 @@ from PIL import Image
 
 from genkit.core.errors import ConfigError, DataError, StorageError
 from genkit.core.spec import View
-from genkit.data import decoding, open_dataset, packing
+from genkit.data import decoding, looking, open_dataset, packing
 
 SETTINGS = {
     "name": "image_folder",
@@ -185,7 +185,7 @@ def test_an_interrupted_packing_goes_on(tmp_path, monkeypatch):
         opened(root, tmp_path / "c")
     calls[:] = [0] * 10
     assert opened(root, tmp_path / "c").fingerprint == whole
-    assert sum(calls) == 600 - decoding.ROWS
+    assert sum(calls) == 600 - looking.ROWS
 
 
 def test_a_digest_is_of_contents_wherever_they_lie(tmp_path, monkeypatch):
@@ -202,7 +202,7 @@ def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):
     root = fill(tmp_path / "p", 300)
     one = opened(root, tmp_path / "one").fingerprint
     monkeypatch.setattr(decoding, "PICTURES_HERE", 10)
-    monkeypatch.setattr(decoding, "HEADERS_HERE", 10)
+    monkeypatch.setattr(looking, "HEADERS_HERE", 10)
     assert opened(root, tmp_path / "several").fingerprint == one
 
 

@@ -57,6 +57,40 @@ def test_images_with_classes(tmp_path):
         assert label == row % 2
 
 
+def of_labels(tmp_path, labels, feature, parts=("train",), **settings):
+    from PIL import Image
+
+    features = datasets.Features({"image": datasets.Image(), "label": feature})
+    rows = {"image": [Image.fromarray(colour(i)) for i in range(len(labels))], "label": labels}
+    table = datasets.Dataset.from_dict(rows, features=features)
+    datasets.DatasetDict(dict.fromkeys(parts, table)).save_to_disk(str(tmp_path / "d"))
+    return opened(tmp_path, "hf_images", path=str(tmp_path / "d"), **settings)
+
+
+@pytest.mark.parametrize(
+    ("labels", "feature", "said"),
+    [
+        ([-1, 0, 1] * 10, datasets.ClassLabel(names=["cat", "dog"]), r"down to -1 \(10 of 30"),
+        ([None, 0, 1] * 10, datasets.Value("int64"), "empty in 10 of 30 rows"),
+        ([0.5, 0.0, 1.0] * 10, datasets.Value("float32"), r"holds 0\.5"),
+        ([[0], [0, 1], []] * 10, datasets.Sequence(datasets.Value("int64")), "holds list"),
+    ],
+)
+def test_labels_that_are_no_classes(labels, feature, said, tmp_path):
+    with pytest.raises(DataError, match=said + r".*data\.label=null"):
+        of_labels(tmp_path, labels, feature)
+    assert opened(tmp_path, "hf_images", path=str(tmp_path / "d"), label=None).spec.classes == ()
+
+
+def test_labels_that_are_texts_and_parts_that_are_not_used(tmp_path):
+    parts = ("train", "unsupervised")
+    dataset = of_labels(tmp_path, ["dog", "cat", "dog"] * 10, datasets.Value("string"), parts)
+    assert dataset.spec.classes == ("cat", "dog")
+    labels = dataset.split("train").gather(np.arange(dataset.counts["train"]))[1]
+    assert labels.tolist() == [int(row % 3 != 1) for row in dataset.split("train").rows]
+    assert "the parts unsupervised (30 rows) are not used." in " ".join(dataset.notices)
+
+
 def test_what_cannot_be_loaded(tmp_path):
     with pytest.raises(ConfigError, match=r"data\.path"):
         opened(tmp_path, "hf_text", path=None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit.data.pictures import Form, hashes, measure, to_array
+from genkit.data.pictures import Form, deep_kind, deep_ranges, hashes, measure, to_array
 
 GREY, COLOUR = Form(1, 4, 4), Form(3, 4, 4)
 
@@ -12,6 +12,13 @@ GREY, COLOUR = Form(1, 4, 4), Form(3, 4, 4)
 def reopened(image, path):
     image.save(path)
     return Image.open(path)
+
+
+def deep(values):
+    """The form of a dataset whose pictures hold these values."""
+    mode = deep_kind(Image.fromarray(values).mode)
+    found = {mode: (float(values.min()), float(values.max()))}
+    return Form(1, 4, 4, ranges=deep_ranges(found, {}))
 
 
 def ramp(dtype, top):
@@ -29,13 +36,14 @@ def ramp(dtype, top):
     ],
 )
 def test_deep_grey_is_scaled_and_not_clipped(values, expected, tmp_path):
-    picture = to_array(reopened(Image.fromarray(values), tmp_path / "deep.tiff"), GREY)
+    picture = to_array(reopened(Image.fromarray(values), tmp_path / "deep.tiff"), deep(values))
     assert picture.shape == (1, 4, 4)
     assert np.abs(picture.ravel() - expected).max() <= 1
 
 
 def test_16_bit_png_is_scaled(tmp_path):
-    picture = to_array(reopened(Image.fromarray(ramp(np.uint16, 65535)), tmp_path / "deep.png"), GREY)
+    values = ramp(np.uint16, 65535)
+    picture = to_array(reopened(Image.fromarray(values), tmp_path / "deep.png"), deep(values))
     assert picture.ravel().tolist() == [17 * i for i in range(16)]
 
 

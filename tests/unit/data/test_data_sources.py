@@ -299,3 +299,20 @@ def test_a_dataset_of_another_distribution(tmp_path, monkeypatch):
     sys.modules.pop("shapes_of_tests")
     with pytest.raises(ConfigError, match="Did you mean shapes"):
         opened(tmp_path, "shape")
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "sizes", "how"),
+    [((28, 20), None, (32,), "stretched"), ((28, 28), None, (32,), "padded"),
+     ((28, 27), None, (32,), "padded"),
+     ((40, 40), None, (16, 32), "reduced"), ((8, 8), None, (16,), "enlarged"), ((8, 8), 16, (), "enlarged"),
+     ((8, 8), 10, (), "padded"), ((8, 8), 4, (), "")],
+)  # fmt: skip
+def test_what_brings_images_to_a_size_is_said_as_it_is_done(shape, size, sizes, how, tmp_path):
+    from genkit.data import images
+
+    source = Images(RANDOM.integers(1, 256, (20, 1, *shape)).astype(np.uint8), None)
+    made, notices = images.sized("x", source, size, sizes, str(tmp_path))
+    padded = (made.images == 0).any()  # (no image holds a zero, and no scaling makes one)
+    assert padded == (how == "padded")
+    assert [how in line for line in notices] == [True] * bool(how)
