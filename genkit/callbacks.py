@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from rich.console import Console
 from torch import Tensor
 
+from genkit.core.agreement import Agreement
 from genkit.core.module import GenerativeModule
 from genkit.runs import Run
 
@@ -31,6 +32,7 @@ class BudgetStop(Callback):
 
     def __init__(self, total_steps: int | None, seconds: float | None) -> None:
         self.total_steps, self.seconds = total_steps, seconds
+        self._spent = Agreement()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """A resumed training may have nothing left but its last validation."""
@@ -41,9 +43,13 @@ class BudgetStop(Callback):
         if self.total_steps is not None:
             spent = trainer.global_step >= self.total_steps
         else:  # the clocks of two processes differ: the first one's counts
-            spent = bool(trainer.strategy.broadcast(module.seconds >= (self.seconds or 0)))
+            over = trainer.is_global_zero and module.seconds >= (self.seconds or 0)
+            spent = bool(self._spent.late(int(over)))
         if spent:
             trainer.should_stop = True
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._spent.settle()
 
 
 class EarlyStopping(callbacks.EarlyStopping):

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from genkit import checkpoints
 from genkit.checkpoints import Checkpoint
+from genkit.core.agreement import Agreement
 from genkit.core.errors import CheckpointError, Diverged
 from genkit.core.interrupts import Interrupted, Remembered
 from genkit.core.module import GenerativeModule
@@ -103,7 +104,7 @@ def peak_memory(device: torch.device) -> int | None:
 
 
 class Recorder(Callback):
-    """Writes checkpoints and the run's record; saves within one batch of a signal.
+    """Writes checkpoints and the run's record; saves within one batch of a signal, of several processes two.
 
     Args:
         run: the run folder.
@@ -135,7 +136,7 @@ class Recorder(Callback):
         self.run, self.every, self.keep, self.select, self.about = run, every, keep, select, dict(about)
         self.best = start.trainer.get("best") if start else None
         self._counting = {type(callback).__name__: callback for callback in counting}
-        self._signals = signals
+        self._signals, self._agreement = signals, Agreement()
         self._saved_step: int | None = None
         self._saved_validated = True
         counted = start.trainer.get("callbacks", {}) if start else {}
@@ -159,26 +160,23 @@ class Recorder(Callback):
         if self._signals is not None:
             self._signals.take_over()  # Lightning's own handler ends a training without a checkpoint
 
-    def _interrupted(self, trainer: pl.Trainer) -> int | None:
-        """The signal that arrived, agreed on by all processes."""
-        number = self._signals.number if self._signals else None
-        if trainer.world_size == 1:
-            return number
-        agreed = torch.tensor(float(number or 0), device=trainer.strategy.root_device)
-        return int(trainer.strategy.reduce(agreed, reduce_op="max")) or None
+    @property
+    def _signal(self) -> int:
+        """The signal that this process has seen, 0 for none."""
+        return (self._signals.number if self._signals else None) or 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
         step, every = trainer.global_step, trainer.val_check_interval
         due = trainer.should_stop or (isinstance(every, int) and step % every == 0)
         if self.every and step % self.every == 0:
             self.save(trainer, module, validated=not due)
-        if number := self._interrupted(trainer):
+        if number := self._agreement.late(self._signal):
             self.save(trainer, module, validated=not due)
             raise Interrupted(number)
 
     def on_validation_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
         # Of several processes one may be done with its share: they agree when all are.
-        if trainer.world_size == 1 and (number := self._interrupted(trainer)):
+        if trainer.world_size == 1 and (number := self._signal):
             module.leave_validation()
             self.save(trainer, module, validated=False)
             raise Interrupted(number)
@@ -197,7 +195,7 @@ class Recorder(Callback):
             if trainer.is_global_zero:
                 checkpoints.point(self.run.checkpoints, "best", step)
             self._record(best=self.best)
-        if number := self._interrupted(trainer):
+        if number := self._agreement.now(self._signal):
             self.save(trainer, module)
             raise Interrupted(number)
 
@@ -248,6 +246,7 @@ class Recorder(Callback):
         trainer.strategy.barrier()
 
     def on_train_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+        self._agreement.settle()
         if not self._saved_validated:  # a finished run has nothing left to do, and its checkpoint says so
             self._saved_step = None
         self.save(trainer, module)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
@@ -26,9 +27,10 @@ from genkit.core.errors import (
     Diverged,
     StorageError,
 )
+from genkit.core.footprint import peak_bytes
 from genkit.core.interrupts import Interrupted, Remembered, raised
 from genkit.core.module import GenerativeModule, Plan
-from genkit.core.noise import mix
+from genkit.core.noise import Noise, mix
 from genkit.core.processor import prepare_processor
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
@@ -36,6 +38,7 @@ from genkit.data.packing import written_down
 from genkit.runs import Run
 from genkit.sampling import build_module, check_size
 
+VALIDATED = 1 << 30  # bytes that a validation batch may take, unless its size is given
 console = Console(stderr=True, soft_wrap=True)
 
 # ---------------------------------------------------------------------- the run around the training
@@ -170,6 +173,7 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
             for network in module.children():
                 network.compile()
         rank, world = trainer.global_rank, trainer.world_size
+        data.eval_batch_size = _validation_batch(cfg, module, data, world)
         stream = data.train_stream(start, total_steps, rank, world)
         batches = FirstBatch(stream) if trainer_cfg["overfit"] else stream
         trainer.fit(module, batches, data.eval_loader("validation", rank, world))
@@ -189,6 +193,29 @@ def _costs(cfg: Mapping[str, Any], module: GenerativeModule) -> str:
     if "activations" in costs:
         said.append(f"about {memory / 1e6:,.0f} MB in float32")
     return "; ".join(said)
+
+
+def _validation_batch(cfg: Mapping[str, Any], module: GenerativeModule, data: DataModule, world: int) -> int:
+    """Examples of a validation batch of each process: as asked, or what fits into `VALIDATED` bytes, from as
+    many as a micro-batch of the training has, which needs more memory for each."""
+    if asked := cfg["trainer"].get("val_batch_size"):
+        return int(asked)
+    share = cfg["batch_size"] // world
+    wanted, least = max(share, 128), max(1, share // cfg["trainer"]["accumulate"])
+    scoring = module.costs().get("scoring") or _scoring(module, data)
+    return max(least, min(wanted, int(VALIDATED // max(1, scoring))))
+
+
+def _scoring(module: GenerativeModule, data: DataModule) -> int:
+    """Bytes that scoring one example takes at once."""
+    gather, training = data.gather("validation"), module.training
+    batch = module.prepare(gather(np.arange(1), range(1)).to(module.device))
+    noise = Noise(0, batch.rows, purpose="validation", device=module.device)
+    module.eval()
+    with torch.no_grad():
+        taken = peak_bytes(lambda: module.score_batch(batch, noise))
+    module.train(training)
+    return taken
 
 
 def _sizes(module: GenerativeModule) -> tuple[int, int]:

@@ -101,7 +101,7 @@ class GenerativeModule(LightningModule):
         self._skips = 0
         self._started = time.monotonic()
         self._late = LateCheck()
-        self._sums: dict[str, list[float]] = {}
+        self._sums: Tensor | None = None  # of weighted values and of weights, float64 (terms, 2)
         self._swapped: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 
     @final
@@ -136,7 +136,8 @@ class GenerativeModule(LightningModule):
 
     def costs(self) -> dict[str, float]:
         """What training on one example takes, as far as the family can tell: `flops` of the forward and the
-        backward pass, and `activations`, the bytes kept between them in float32."""
+        backward pass, `activations`, the bytes kept between them in float32, and `scoring`, the bytes that
+        `score_batch` takes at once."""
         return {}
 
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
@@ -254,11 +255,12 @@ class GenerativeModule(LightningModule):
                 f"trainer.accumulate={pieces} does not divide the {len(batch)} examples of a batch."
             )
         size = len(batch) // pieces
-        micro = []
-        for start in range(0, len(batch), size):
-            part = batch[start : start + size] if pieces > 1 else batch
+        starts = range(0, len(batch), size)
+        parts = [batch[start : start + size] for start in starts] if pieces > 1 else [batch]
+        micro, shared = [], dict[str, Tensor]()
+        for part in parts:
             noise = StepNoise(self.plan.seed, part.rows, step=step, device=self.device)
-            noise.parameters = self._parameters_of_all
+            noise.parameters, noise.pieces, noise.shared = self._parameters_of_all, parts, shared
             micro.append((part, noise))
         return micro
 
@@ -282,6 +284,8 @@ class GenerativeModule(LightningModule):
                     loss = phase.loss(part, noise)
                     self._record(phase, loss, step, 1 / len(micro))
                     self.manual_backward(loss.total / len(micro) if len(micro) > 1 else loss.total)
+                if len(micro) > 1:  # else every piece's graph would wait for the phase that needs it
+                    noise.forget()
 
         self._current = (phase, settings)
         with training_only(phase, self._phases):
@@ -356,19 +360,27 @@ class GenerativeModule(LightningModule):
     @final
     def on_validation_epoch_start(self) -> None:
         """Score the weights that `sample()` draws from: the averaged ones where there are any."""
-        self._sums = {}
+        kind = torch.float32 if self.device.type == "mps" else torch.float64
+        self._sums = torch.zeros(len(self.units), 2, dtype=kind, device=self.device)
         self._swapped = self.weights("ema")
         self._swapped.__enter__()
 
     @final
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Sums of a batch, left on the device: nothing waits for them before the last batch.
+
+        In float32 also where training is narrower, so that this is the number which an evaluation prints.
+        """
+        assert self._sums is not None
         noise = Noise(self.plan.seed, batch.rows, purpose="validation", device=self.device)
+        with torch.autocast(self.device.type, enabled=False):
+            scores = self.score_batch(batch, noise)
         weight = batch.weight if batch.weight is not None else torch.ones(len(batch), device=self.device)
-        weight = weight.double() if self.device.type != "mps" else weight
-        for name, values in self.score_batch(batch, noise).items():
-            sums = self._sums.setdefault(name, [0.0, 0.0])
-            sums[0] += float((values.to(weight.dtype) * weight).sum())
-            sums[1] += float(weight.sum())
+        weight = weight.to(self._sums.dtype)
+        for sums, name in zip(self._sums, self.units, strict=True):
+            if name in scores:
+                sums[0] += (scores[name].to(weight.dtype) * weight).sum()
+                sums[1] += weight.sum()
 
     @final
     def leave_validation(self) -> None:
@@ -378,17 +390,13 @@ class GenerativeModule(LightningModule):
     @final
     def on_validation_epoch_end(self) -> None:
         self.leave_validation()
-        for name, pair in self._sums.items():
-            total = self.trainer.strategy.reduce(
-                torch.tensor(
-                    pair,
-                    device=self.device,
-                    dtype=torch.float32 if self.device.type == "mps" else torch.float64,
-                ),
-                reduce_op="sum",
-            )
-            value = float(total[0] / total[1])
-            self.log(f"val/{name}", torch.tensor(value, dtype=torch.float64), rank_zero_only=True)
+        # One exchange for all terms, the same of every process, whatever each of them has seen.
+        totals = self.trainer.strategy.reduce(self._sums, reduce_op="sum").tolist()
+        for name, (total, weight) in zip(self.units, totals, strict=True):
+            if weight:
+                self.log(
+                    f"val/{name}", torch.tensor(total / weight, dtype=torch.float64), rank_zero_only=True
+                )
         # Loggers take this for the row; Lightning's own count lags a step behind while validating.
         step = torch.tensor(float(self.global_step), dtype=torch.float64)
         self.log("step", step, rank_zero_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from genkit.core.batch import Batch
@@ -25,30 +26,87 @@ class LossTerms(NamedTuple):
 
 
 class StepNoise(Noise):
-    """The noise of one training step, with what the phases of that step share.
+    """The noise of one training step on one micro-batch, with what the phases of that step share.
 
     The step owns the object and drops it, so nothing that is cached here outlives the step.
+
+    Attributes:
+        parameters: of every phase; set by the step.
+        pieces: the micro-batches of this process's batch, this one among them.
+        shared: what the step has found out about the whole batch, the same object for each of its pieces.
     """
 
     def __init__(self, seed: int, rows: range, *, step: int, device: torch.device | str = "cpu") -> None:
         super().__init__(seed, rows, purpose="train", step=step, device=device)
         self._cache: dict[str, object] = {}
-        self.parameters: tuple[nn.Parameter, ...] = ()  # of every phase; set by the step
+        self._made: set[str] = set()
+        self.parameters: tuple[nn.Parameter, ...] = ()
+        self.pieces: Sequence[Batch] = ()
+        self.shared: dict[str, Tensor] = {}
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
-        """`make()` the first time, afterwards the same object.
+    def once(self, name: str, make: Callable[[], T], networks: Sequence[nn.Module] = ()) -> T:
+        """`make()` the first time, afterwards the same object, or an equal one where `forget` came between.
 
-        It is made with the parameters of every phase alive, because another phase may need gradients that
+        Made again, it leaves the running statistics of `networks`, which it is made by, alone.  It is made
+        with the parameters of every phase alive, because another phase may need gradients that
         the present one has switched off; a phase that must not reach them detaches what it gets.
         """
         if name not in self._cache:
             frozen = [p for p in self.parameters if not p.requires_grad]
             for parameter in frozen:
                 parameter.requires_grad_(True)
-            self._cache[name] = make()
+            with untracked(networks) if name in self._made else nullcontext():
+                self._cache[name] = make()
+            self._made.add(name)
             for parameter in frozen:
                 parameter.requires_grad_(False)
         return self._cache[name]  # type: ignore[return-value]
+
+    def forget(self) -> None:
+        """Drop what was made, and with it the memory that its gradient needs."""
+        self._cache.clear()
+
+    def batch_mean(self, name: str, values: Tensor, of: Callable[[Batch], Tensor]) -> Tensor:
+        """The mean over the global batch, however many processes and micro-batches it is cut into.
+
+        Its gradient is that of the mean of `values`: summed over the pieces with the rest of their losses, it
+        becomes that of the whole.
+
+        Args:
+            name: of this mean, the same at each piece.
+            values: of the rows of this piece, (B, …).
+            of: another piece's; called without gradients, where there are several.
+        """
+        own, world = values.mean(0), dist.get_world_size() if dist.is_initialized() else 1
+        if len(self.pieces) < 2 and world == 1:
+            return own
+        if name not in self.shared:
+            with torch.no_grad():
+                means = [of(piece).mean(0) for piece in self.pieces] if len(self.pieces) > 1 else [own]
+                whole = torch.stack(means).mean(0).detach()
+                if world > 1:
+                    dist.all_reduce(whole)
+            self.shared[name] = whole / world
+        return own + (self.shared[name] - own.detach())
+
+
+@contextmanager
+def untracked(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Within the context the running statistics of batch normalisation stay as they are, though it uses those
+    of the batch: for what is computed a second time."""
+    norms = [
+        norm
+        for module in modules
+        for norm in module.modules()
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm) and norm.track_running_stats
+    ]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,10 @@ class DataModule(LightningDataModule):
         return TrainStream(self, start_step, total_steps, rank, world_size)
 
     def eval_loader(self, split: str, rank: int = 0, world_size: int = 1) -> EvalLoader:
-        """A split in its order, each process a contiguous share of it."""
+        """A split in its order, each process a contiguous share of it.
+
+        A process for which there is no example gets one of weight 0, so that it does whatever the others do.
+        """
         gather = self.gather(split)
         bounds = [len(gather) * r // world_size for r in (rank, rank + 1)]
         return EvalLoader(gather, range(*bounds), self.eval_batch_size)
@@ -151,12 +154,15 @@ class EvalLoader:
         self._gather, self._rows, self._batch = gather, rows, batch_size
 
     def __len__(self) -> int:
-        return -(-len(self._rows) // self._batch)
+        return max(1, -(-len(self._rows) // self._batch))
 
     def __iter__(self) -> Iterator[Batch]:
         return self._gather.iterate(self._batches)
 
     def _batches(self) -> Iterator[Batch]:
+        if not self._rows and len(self._gather):
+            batch = self._gather(np.arange(1), range(1))
+            yield Batch(batch.data, batch.rows, batch.labels, torch.zeros(1))
         for start in range(0, len(self._rows), self._batch):
             rows = self._rows[start : start + self._batch]
             yield self._gather(np.arange(rows.start, rows.stop), rows)

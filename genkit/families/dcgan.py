@@ -112,7 +112,7 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
             with torch.set_grad_enabled(noise.step % self.discriminator_steps == 0):
                 return self.generator(self.prior(noise), batch.labels)
 
-        return noise.once("fakes", make)
+        return noise.once("fakes", make, (self.generator,))
 
     def _judged(self, images: Tensor, batch: Batch, noise: StepNoise, use: str) -> Tensor:
         """Logits of images as the discriminator sees them: augmented."""

@@ -33,8 +33,9 @@ from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import Spec, TokenSpec
 from genkit.decoding import Drawn, Unfolding, decode
-from genkit.nn.costs import activations_per_token, flops_per_token
+from genkit.nn.costs import activations_per_token, flops_per_token, scoring_per_token
 from genkit.nn.lora import adapt
+from genkit.nn.precision import widened
 from genkit.nn.stepping import PRECISIONS
 from genkit.nn.transformer import Transformer, TransformerConfig
 
@@ -128,7 +129,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
 
     def _token_nll(self, tokens: Tensor, reduction: str) -> Tensor:
         """-log p(x_t | x_<t) of tokens (B, T + 1): the mean over all, or (B, T) with 0 outside the data."""
-        logits = self.network(tokens[:, :-1].clamp(min=0))  # (B, T, V)
+        logits = widened(self.network(tokens[:, :-1].clamp(min=0)))  # (B, T, V)
         targets = tokens[:, 1:]
         nll = F.cross_entropy(
             logits.flatten(0, 1), targets.flatten(), ignore_index=OUTSIDE, reduction=reduction
@@ -136,10 +137,11 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         return nll if reduction == "mean" else nll.view_as(targets)
 
     def costs(self) -> dict[str, float]:
-        """By `genkit.nn.costs.flops_per_token` and `activations_per_token`, at a full context."""
+        """By `genkit.nn.costs`, at a full context."""
         return {
             "flops": self.context * flops_per_token(self.network),
             "activations": self.context * activations_per_token(self.network),
+            "scoring": self.context * scoring_per_token(self.network),
         }
 
     # ------------------------------------------------------------------ scores

@@ -34,6 +34,7 @@ from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import ArraySpec, Spec
 from genkit.nn.autoencoder import PAIRS
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
+from genkit.nn.precision import widened
 
 TEMPERATURE = Option("temperature", "float", 1.0, "standard deviation of the latents drawn", low=0, high=100)
 PIXELS = Option(
@@ -112,15 +113,23 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
             return LossTerms(-bound, {"neg_bound": -bound.detach()})
         reconstruction, kl = self._elbo_parts(batch, noise)  # (B,), (B, L)
         weight = self.beta * min(1.0, (noise.step + 1) / (self.beta_warmup + 1))
-        cost = kl.mean(0).clamp(min=self.free_bits).sum() if self.free_bits else kl.sum(1).mean()
+        cost = self._free(kl, noise) if self.free_bits else kl.sum(1).mean()
         total = reconstruction.mean() + weight * cost
         terms = {"reconstruction": reconstruction.mean(), "kl": kl.sum(1).mean()}
         terms = {"neg_elbo": terms["reconstruction"] + terms["kl"], **terms}
         return LossTerms(total, {name: value.detach() for name, value in terms.items()})
 
+    def _free(self, kl: Tensor, noise: StepNoise) -> Tensor:
+        """Σ_l max(λ, mean KL of latent l over the global batch) (Kingma et al. 2016, equation 15)."""
+
+        def costs(piece: Batch) -> Tensor:
+            return gaussian_kl(*self._posterior(piece.data, piece.labels))
+
+        return noise.batch_mean("kl", kl, costs).clamp(min=self.free_bits).sum()
+
     def _posterior(self, data: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z|x), (B, L) each."""
-        mean, log_variance = self.encoder(data, labels).chunk(2, dim=-1)
+        """Mean and log-variance of q(z|x), (B, L) each, in float32 at least: KL and densities are sums."""
+        mean, log_variance = widened(self.encoder(data, labels)).chunk(2, dim=-1)
         return mean, log_variance
 
     def _elbo_parts(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor]:

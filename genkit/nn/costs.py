@@ -36,6 +36,18 @@ def activations_per_token(network: Transformer) -> float:
     return 4.0 * kept
 
 
+def scoring_per_token(network: Transformer) -> float:
+    """Bytes that scoring takes at once, in float32, for one token: the logits and their logarithms, or what a
+    feed-forward network computes beside the stream and its norm: a layer and its activation, which of two
+    operations leaves one on its way."""
+    block = network.blocks[0]
+    assert isinstance(block, Block)
+    hidden = block.feed_forward
+    operations = 1 if network.config.activation.startswith("gelu") else 2
+    inside = 2 * network.config.n_embd + _outputs(hidden.up) + operations * _inputs(hidden.down)
+    return 4.0 * max(2 * network.config.logits + network.config.n_embd, inside)
+
+
 def _outputs(layer: nn.Module) -> int:
     return int(layer.out_features)  # type: ignore[arg-type]
 

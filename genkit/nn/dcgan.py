@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from genkit.nn.normalisation import ConditionalBatchNorm2d, GlobalBatchNorm2d
+from genkit.nn.precision import widened
 from genkit.nn.resampling import Doubling, Halving
 
 SLOPE = 0.2  # of LeakyReLU (section 3)
@@ -89,7 +90,7 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
 
 
 class Discriminator(nn.Module):
-    """DCGAN's discriminator: images (B, C, S, S) in [-1, 1] to logits (B,).
+    """DCGAN's discriminator: images (B, C, S, S) in [-1, 1] to logits (B,), float32 under any autocast.
 
     Strided convolutions halve the side down to 4 and double the channels from W; no normalisation in the
     first layer, LeakyReLU of slope 0.2.  With classes, the projection of the label on the last features,
@@ -135,10 +136,10 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         features = self.layers(images)  # (B, W·2^(k-1), 4, 4), twice as many channels with extra layers
-        logits = self.to_logit(features).flatten()
+        logits = widened(self.to_logit(features).flatten())
         if self.classes is not None:
             assert labels is not None
-            logits = logits + (self.classes(labels) * features.sum((2, 3))).sum(1)
+            logits = logits + (self.classes(labels) * widened(features).sum((2, 3))).sum(1)
         return logits
 
 

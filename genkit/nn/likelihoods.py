@@ -1,5 +1,8 @@
 """Densities of images given what a network puts out, in nats and summed over each example.
 
+What is summed is float32 at least, also where a network puts out bfloat16, whose three digits would leave a
+grid of 0.125 at 25 nats.
+
 Legend: B batch, C channels, H height, W width, V levels.  Data are floats in [0, 1], level v as v / (V - 1).
 """
 
@@ -11,6 +14,8 @@ from abc import abstractmethod
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from genkit.nn.precision import widened
 
 
 class PixelLikelihood(nn.Module):
@@ -28,9 +33,13 @@ class PixelLikelihood(nn.Module):
         super().__init__()
         self.levels = levels
 
-    @abstractmethod
     def nll(self, output: Tensor, data: Tensor) -> Tensor:
         """Negative log-likelihood, nats, (B,); output (B, outputs · C, H, W), data (B, C, H, W)."""
+        return self.nats(widened(output), widened(data)).flatten(1).sum(1)
+
+    @abstractmethod
+    def nats(self, output: Tensor, data: Tensor) -> Tensor:
+        """Negative log-likelihood of each pixel, (B, C, H, W); of float32 or wider, as `nll` takes them."""
 
     @abstractmethod
     def mean(self, output: Tensor) -> Tensor:
@@ -52,8 +61,8 @@ class Bernoulli(PixelLikelihood):
         super().__init__(levels)
         self.discrete = levels == 2
 
-    def nll(self, output: Tensor, data: Tensor) -> Tensor:
-        return bernoulli_nll(output, data)
+    def nats(self, output: Tensor, data: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(output, data, reduction="none")
 
     def mean(self, output: Tensor) -> Tensor:
         return output.sigmoid()
@@ -73,9 +82,8 @@ class Categorical(PixelLikelihood):
         """(B, V, C, H, W)."""
         return output.unflatten(1, (self.levels, -1))
 
-    def nll(self, output: Tensor, data: Tensor) -> Tensor:
-        nats = F.cross_entropy(self._logits(output), self.level(data), reduction="none")
-        return nats.flatten(1).sum(1)
+    def nats(self, output: Tensor, data: Tensor) -> Tensor:
+        return F.cross_entropy(self._logits(output), self.level(data), reduction="none")
 
     def mean(self, output: Tensor) -> Tensor:
         values = torch.linspace(0, 1, self.levels, device=output.device)
@@ -97,7 +105,7 @@ class DiscretisedLogistic(PixelLikelihood):
         mean, log_scale = output.chunk(2, dim=1)
         return mean + 0.5, torch.exp(-log_scale.clamp(min=-7.0) + 2.0)
 
-    def nll(self, output: Tensor, data: Tensor) -> Tensor:
+    def nats(self, output: Tensor, data: Tensor) -> Tensor:
         mean, inverse = self._mean_and_precision(output)
         half = 0.5 / (self.levels - 1)
         upper, lower = (data - mean + half) * inverse, (data - mean - half) * inverse
@@ -105,7 +113,7 @@ class DiscretisedLogistic(PixelLikelihood):
         inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
         log_probability = torch.where(data < half, F.logsigmoid(upper), inner)
         log_probability = torch.where(data > 1 - half, F.logsigmoid(-lower), log_probability)
-        return -log_probability.flatten(1).sum(1)
+        return -log_probability
 
     def mean(self, output: Tensor) -> Tensor:
         return self._mean_and_precision(output)[0].clamp(0, 1)
@@ -125,9 +133,12 @@ class Gaussian(PixelLikelihood):
         super().__init__(levels)
         self.log_variance = nn.Parameter(torch.tensor(-2.0))
 
-    def nll(self, output: Tensor, data: Tensor) -> Tensor:
-        log_variance = self.log_variance.clamp(min=-12.0).expand(output[0].numel())
-        return -gaussian_log_density(data.flatten(1), self.mean_raw(output).flatten(1), log_variance)
+    def _log_variance(self) -> Tensor:
+        """Bounded from below, at a deviation of 1/403 of the range."""
+        return self.log_variance.clamp(min=-12.0)
+
+    def nats(self, output: Tensor, data: Tensor) -> Tensor:
+        return -_normal_log_density(data, self.mean_raw(output), self._log_variance())
 
     def mean_raw(self, output: Tensor) -> Tensor:
         return output + 0.5
@@ -137,7 +148,7 @@ class Gaussian(PixelLikelihood):
 
     def draw(self, output: Tensor, uniform: Tensor) -> Tensor:
         normal = torch.special.ndtri(uniform.double().clamp(1e-7, 1 - 1e-7)).float()
-        return (self.mean_raw(output) + normal * torch.exp(0.5 * self.log_variance)).clamp(0, 1)
+        return (self.mean_raw(output) + normal * torch.exp(0.5 * self._log_variance())).clamp(0, 1)
 
 
 LIKELIHOODS: dict[str, type[PixelLikelihood]] = {
@@ -148,20 +159,19 @@ LIKELIHOODS: dict[str, type[PixelLikelihood]] = {
 }
 
 
-def bernoulli_nll(logits: Tensor, data: Tensor) -> Tensor:
-    """-Σ x log p + (1 - x) log(1 - p), (B,).
-
-    For x in {0, 1} this is a negative log-probability.  For grey values between it is a cross-entropy.
-    """
-    return F.binary_cross_entropy_with_logits(logits, data, reduction="none").flatten(1).sum(1)
-
-
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, diag exp log_variance) || N(0, I)) of each latent, (B, L) (VAE paper, app. B)."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+    mean, log_variance = widened(mean), widened(log_variance)
+    # expm1: where the posterior is nearly the prior, e^v - 1 - v is the small difference of large numbers.
+    return 0.5 * (mean.square() + (log_variance.expm1() - log_variance))
 
 
 def gaussian_log_density(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """log N(x; mean, diag exp log_variance), summed over the last axis."""
+    return _normal_log_density(widened(x), widened(mean), widened(log_variance)).sum(-1)
+
+
+def _normal_log_density(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """log N(x; mean, exp log_variance) of each number."""
     squared = (x - mean).square() * torch.exp(-log_variance)
-    return -0.5 * (squared + log_variance + math.log(2 * math.pi)).sum(-1)
+    return -0.5 * (squared + log_variance + math.log(2 * math.pi))

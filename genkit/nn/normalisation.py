@@ -8,6 +8,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from genkit.nn.precision import widened
+
 
 class _Sum(torch.autograd.Function):
     """A tensor summed over the processes; so is the gradient on its way back."""
@@ -29,22 +31,27 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
     """`BatchNorm2d` over the batches of all processes together, on any device.
 
     In one process it is `BatchNorm2d` itself.  `torch.nn.SyncBatchNorm` does the same on GPUs only.  The
-    processes must hold equally many examples.
+    processes must hold equally many examples.  Statistics are float32 also where the input is narrower.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         if not (self.training and dist.is_initialized() and dist.get_world_size() > 1):
             return super().forward(input)
-        world = dist.get_world_size()
-        moments = torch.stack((input.mean((0, 2, 3)), input.square().mean((0, 2, 3))))
-        mean, square = _Sum.apply(moments) / world
-        variance = square - mean.square()
-        self._track(mean.detach(), variance.detach(), world * input.numel() // input.shape[1])
+        world, x = dist.get_world_size(), widened(input)
+        own = torch.stack(torch.var_mean(x, (0, 2, 3), correction=0))  # (2, C)
+        others = own.new_zeros(dist.get_rank(), *own.shape), own.new_zeros(world, *own.shape)
+        # Every process fills a place of its own, and the sum shows each the moments of all.
+        variances, means = _Sum.apply(torch.cat((others[0], own[None], others[1]))[:world]).unbind(1)
+        mean = means.mean(0)
+        # Not E x² - (E x)², which loses the variance of what lies far from 0 to rounding.
+        variance = variances.mean(0) + (means - mean).square().mean(0)
+        if self.track_running_stats:
+            self._track(mean.detach(), variance.detach(), world * input.numel() // input.shape[1])
         gain = torch.rsqrt(variance + self.eps)
         if self.affine:
             gain = self.weight * gain
         shift = self.bias - mean * gain if self.affine else -mean * gain
-        return input * gain[:, None, None] + shift[:, None, None]
+        return (x * gain[:, None, None] + shift[:, None, None]).to(input.dtype)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:

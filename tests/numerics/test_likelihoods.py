@@ -5,14 +5,14 @@ import torch
 from torch import distributions as D
 
 from genkit.core.noise import Noise
-from genkit.nn.likelihoods import LIKELIHOODS, bernoulli_nll, gaussian_kl, gaussian_log_density
+from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
 
 
 def test_bernoulli_is_the_log_probability_of_binary_images():
     torch.manual_seed(0)
     logits, data = torch.randn(5, 1, 4, 4), torch.randint(0, 2, (5, 1, 4, 4)).float()
     expected = -D.Independent(D.Bernoulli(logits=logits), 3).log_prob(data)
-    torch.testing.assert_close(bernoulli_nll(logits, data), expected)
+    torch.testing.assert_close(LIKELIHOODS["bernoulli"](2).nll(logits, data), expected)
 
 
 def test_gaussian_divergence_and_density():
