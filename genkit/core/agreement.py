@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -15,7 +17,7 @@ class Agreement:
     """
 
     def __init__(self) -> None:
-        self._group: dist.ProcessGroup | None = None
+        self._group: Any = None  # of gloo, made at the first step
         self._sent: tuple[Tensor, dist.Work] | None = None
 
     def late(self, number: int) -> int:
