@@ -33,10 +33,17 @@ def train(overrides: Sequence[str] = (), **kwargs: Any) -> dict[str, Any]:
     Raises:
         genkit.core.errors.GenkitError: whatever the command line would refuse.
     """
-    from genkit.cli.train import training_config
-    from genkit.training import launch
+    from genkit.cli.train import join, training_config
+    from genkit.core.launchers import settled
 
-    return launch(training_config(list(overrides)), **kwargs)
+    with settled():
+        if (folder := join(list(overrides))) is not None:  # one of several processes, and not the first
+            from genkit.runs import read
+
+            return {"run": str(folder), **read(folder)}
+        from genkit.training import launch
+
+        return launch(training_config(list(overrides)), **kwargs)
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from genkit import callbacks as watch
@@ -20,6 +21,7 @@ from genkit import config, recording, runs, symptoms
 from genkit.checkpoints import Checkpoint
 from genkit.core.errors import ConfigError, nearest
 from genkit.core.interrupts import Remembered
+from genkit.core.launchers import Place
 from genkit.core.module import GenerativeModule
 from genkit.core.spec import ArraySpec
 from genkit.data.dataset import Dataset, TokenWindows
@@ -27,6 +29,7 @@ from genkit.data.loading import DataModule
 from genkit.data.real import spaced, unchanged
 from genkit.health import Health
 from genkit.histories import BoardHistory, CSVHistory
+from genkit.processes import Processes
 from genkit.runs import Run
 from genkit.selecting import SampledMetric, sampled_metric
 from genkit.strict import Strict
@@ -44,6 +47,7 @@ def build_trainer(
     checkpoint: Checkpoint | None,
     extra: list[Callback],
     signals: Remembered,
+    place: Place,
 ) -> pl.Trainer:
     """A trainer whose one epoch is the whole training.
 
@@ -52,6 +56,7 @@ def build_trainer(
         checkpoint: what the training goes on from.
         extra: callbacks beside those of the configuration.
         signals: where signals are remembered.
+        place: of this process among those of the training.
 
     Raises:
         ConfigError: this machine has no such accelerator or precision, or early stopping waits for a term
@@ -59,12 +64,15 @@ def build_trainer(
     """
     own = cfg["trainer"]
     every = own["val_every"] or max(1, (total_steps or 2500) // 5)
+    # Lightning has this from the environment, as that was at its import.
+    setattr(rank_zero_only, "rank", place.rank)  # noqa: B010
     try:
-        return pl.Trainer(
+        trainer = pl.Trainer(
             accelerator=own["accelerator"],
             devices=own["devices"],
             num_nodes=own["num_nodes"],
             strategy=_strategy(own, module),
+            plugins=[Processes(place)],
             precision=own["precision"],
             max_epochs=1,  # the stream of batches is the whole training; it knows the epochs of the data
             val_check_interval=every,
@@ -82,6 +90,9 @@ def build_trainer(
             default_root_dir=run.path,
             profiler=_Unprofiled(),
         )
+        # Its own handlers wait for the other processes, which may have got no signal.
+        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+        return trainer
     except (pl.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(

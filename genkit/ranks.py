@@ -16,12 +16,10 @@ from typing import Any
 
 from genkit.core.errors import ConfigError, GenkitError
 from genkit.core.interrupts import Interrupted, forwarded
+from genkit.core.launchers import TORCHRUN_NAMES, unbelieved
 from genkit.runs import Run
 
 PATIENCE = 600  # seconds that the others wait for the first
-# What tells two starts apart.
-TORCHRUN = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT")
-SLURM = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT")
 
 
 class RankFailed(GenkitError):
@@ -35,44 +33,27 @@ class RankFailed(GenkitError):
 # ---------------------------------------------------------------------- started by somebody else
 
 
-def place() -> tuple[int, int]:
-    """Which of the processes that somebody else has started this is, and how many they are; else (0, 1)."""
-    names = (
-        ("RANK", "WORLD_SIZE") if "TORCHELASTIC_RUN_ID" in os.environ else ("SLURM_PROCID", "SLURM_NTASKS")
-    )
-    if not all(os.environ.get(name, "").isdecimal() for name in names):
-        return 0, 1
-    number, count = (int(os.environ[name]) for name in names)
-    return number, count
-
-
-def start() -> str | None:
-    """What the processes of one start have in common and those of no other; None for a single process."""
-    names = TORCHRUN if "TORCHELASTIC_RUN_ID" in os.environ else SLURM
-    return " ".join(os.environ.get(name, "") for name in names) if place()[1] > 1 else None
-
-
-def wait_for_first(run: Run) -> None:
+def wait_for_first(run: Run, start: str | None) -> None:
     """Wait until the first process has written down what is trained.
 
+    Args:
+        start: as the first one has written it into the record, see `genkit.core.launchers.Place`.
+
     Raises:
-        ConfigError: it has not within ten minutes.
+        ConfigError: it has ended, or has not written for ten minutes.
     """
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         record = run.record()
-        if record.get("status") == "running" and record.get("start") == start():
-            return
+        if record.get("start") == start:
+            if record.get("status") == "running":
+                return
+            break
         time.sleep(0.05)
     raise ConfigError(f"{run.path} was not begun by the first process; its message says why.")
 
 
 # ---------------------------------------------------------------------- started here
-
-
-def starts_others(trainer: Mapping[str, Any]) -> bool:
-    """Whether this process has to start the others, or somebody (torchrun, SLURM) has done so."""
-    return int(trainer["devices"]) > 1 and not {"LOCAL_RANK", "SLURM_PROCID"} & set(os.environ)
 
 
 def train(run: Run, cfg: Mapping[str, Any]) -> None:
@@ -85,12 +66,14 @@ def train(run: Run, cfg: Mapping[str, Any]) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0"}
-    shared |= {f"GENKIT_{key.upper()}": str(value) for key, value in cfg["paths"].items()}
+    count = int(cfg["trainer"]["devices"])
+    left = {*unbelieved(), *TORCHRUN_NAMES}  # these processes' places stand among their words
+    environment = {name: value for name, value in os.environ.items() if name not in left}
+    environment |= {f"GENKIT_{key.upper()}": str(value) for key, value in cfg["paths"].items()}
     command = [sys.executable, "-m", "genkit", "worker", str(run.path)]
     started = [
-        subprocess.Popen(command, env={**os.environ, **shared, "LOCAL_RANK": str(rank)})
-        for rank in range(int(cfg["trainer"]["devices"]))
+        subprocess.Popen([*command, str(rank), str(count), str(port)], env=environment)
+        for rank in range(count)
     ]
     with forwarded(started) as received:
         while any(rank.poll() is None for rank in started):

@@ -156,16 +156,15 @@ class Recorder(Callback):
             entries["best"] = self.best
         self.run.update(**entries)
 
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if self._signals is not None:
-            self._signals.take_over()  # Lightning's own handler ends a training without a checkpoint
-
     @property
     def _signal(self) -> int:
         """The signal that this process has seen, 0 for none."""
         return (self._signals.number if self._signals else None) or 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
+        if self._signals is not None:
+            self._signals.begin()
+            self._signals.moved()
         step, every = trainer.global_step, trainer.val_check_interval
         due = trainer.should_stop or (isinstance(every, int) and step % every == 0)
         if self.every and step % self.every == 0:
@@ -175,6 +174,8 @@ class Recorder(Callback):
             raise Interrupted(number)
 
     def on_validation_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
+        if self._signals is not None:
+            self._signals.moved()
         # Of several processes one may be done with its share: they agree when all are.
         if trainer.world_size == 1 and (number := self._signal):
             module.leave_validation()
@@ -219,6 +220,8 @@ class Recorder(Callback):
                 " the checkpoint before stays. Lower optim.lr, set optim.clip, or start from an earlier one."
             )
         self._saved_step, self._saved_validated = trainer.global_step, validated
+        if self._signals is not None:
+            self._signals.moved(saving=True)
         optimizers = [
             trainer.strategy.optimizer_state(optimizer) for optimizer in trainer.strategy.optimizers
         ]
@@ -244,6 +247,8 @@ class Recorder(Callback):
             memory = peak_memory(trainer.strategy.root_device)
             self.run.update(step=trainer.global_step, seconds=round(module.seconds, 3), peak_memory=memory)
         trainer.strategy.barrier()
+        if self._signals is not None:
+            self._signals.moved()
 
     def on_train_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
         self._agreement.settle()

@@ -6,8 +6,9 @@ import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from genkit.core.errors import (
 )
 from genkit.core.footprint import peak_bytes
 from genkit.core.interrupts import Interrupted, Remembered, raised
+from genkit.core.launchers import Place, place_of
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import Noise, mix
 from genkit.core.processor import prepare_processor
@@ -62,7 +64,9 @@ def launch(cfg: dict[str, Any], *, callbacks: list[Callback] | None = None) -> d
 
 
 def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, Any]:
-    resumed = cfg.get("resume")
+    place, resumed = place_of(cfg["trainer"]), cfg.get("resume")
+    if callbacks and int(cfg["trainer"]["devices"]) * int(cfg["trainer"]["num_nodes"]) > 1:
+        raise ConfigError("callbacks= works in one process; set trainer.devices=1.")
     run = Run(runs.find(resumed, cfg["paths"]["runs_dir"])) if resumed else _new_run(cfg)
     with run.lock():
         if not resumed and (run.path / runs.CONFIG).exists():  # somebody was quicker, and is done
@@ -79,14 +83,12 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, 
                 markup=False,
             )
             begun["reason"] = None
-        run.update(status="running", pid=os.getpid(), start=ranks.start(), **begun)
+        run.update(status="running", pid=os.getpid(), start=place.start, **begun)
         try:
-            if ranks.starts_others(cfg["trainer"]):
-                if callbacks:
-                    raise ConfigError("callbacks= works in one process; set trainer.devices=1.")
+            if place.count < int(cfg["trainer"]["devices"]):
                 ranks.train(run, cfg)
             else:
-                fit(cfg, run, callbacks=callbacks)
+                fit(cfg, run, place, callbacks=callbacks, ending=partial(_ended_while_waiting, run))
         except Interrupted as signal_:
             run.update(status="interrupted", ended=_now())
             slurm.requeue(signal_.number)
@@ -112,18 +114,36 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def worker(path: Path, paths: Mapping[str, str]) -> None:
+def _ended_while_waiting(run: Run, number: int) -> None:
+    """What is written down of a training that a signal ended where it waited, and could not save."""
+    run.update(status="interrupted", ended=_now())
+    slurm.requeue(number)
+
+
+def worker(path: Path, paths: Mapping[str, str], place: Place) -> None:
     """One rank of several: train from the frozen configuration of a run folder."""
     cfg = {**config.load_frozen(path / runs.CONFIG), "paths": dict(paths)}
     with raised():
-        fit(cfg, Run(path))
+        fit(cfg, Run(path), place)
 
 
 # ---------------------------------------------------------------------- the training
 
 
-def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = None) -> GenerativeModule:
-    """Train in this process, from the run's last checkpoint if it has one."""
+def fit(
+    cfg: dict[str, Any],
+    run: Run,
+    place: Place,
+    *,
+    callbacks: list[Callback] | None = None,
+    ending: Callable[[int], None] | None = None,
+) -> GenerativeModule:
+    """Train in this process, from the run's last checkpoint if it has one.
+
+    Args:
+        place: of this process among those of the training.
+        ending: called with the signal that ends a wait, see `genkit.core.interrupts.Deadline`.
+    """
     _quieten_lightning()
     trainer_cfg, seed = cfg["trainer"], int(cfg["seed"])
     _set_threads(trainer_cfg)
@@ -139,7 +159,7 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
     budget = _budget(cfg["budget"])
     total_steps = budget.steps(cfg["batch_size"], len(dataset.split("train")))
     runs.check_room(run.path, _bytes_of(module, cfg["optim"]))
-    checkpoint = _checkpoint(cfg, run, module)
+    checkpoint = _checkpoint(cfg, run, module, place)
     start = checkpoint.step if checkpoint else 0
     module.plan = Plan(
         optim=cfg["optim"],
@@ -150,8 +170,10 @@ def fit(cfg: dict[str, Any], run: Run, *, callbacks: list[Callback] | None = Non
         fused=trainer_cfg["precision"] != "16-mixed",
         seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
     )
-    with Remembered() as signals:
-        trainer = build_trainer(cfg, run, module, data, total_steps, checkpoint, callbacks or [], signals)
+    with Remembered(ending) as signals:
+        trainer = build_trainer(
+            cfg, run, module, data, total_steps, checkpoint, callbacks or [], signals, place
+        )
         _check_arithmetic(trainer_cfg, trainer.strategy.root_device)
         data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
         if trainer.is_global_zero:
@@ -271,11 +293,13 @@ def _budget(cfg: Mapping[str, Any]) -> Budget:
     return Budget(unit, float(cfg[unit]))
 
 
-def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule) -> Checkpoint | None:
+def _checkpoint(
+    cfg: Mapping[str, Any], run: Run, module: GenerativeModule, place: Place
+) -> Checkpoint | None:
     """The run's last checkpoint, its weights restored; `init_from` gives a new run weights alone."""
     if checkpoints.available(run.checkpoints):
         checkpoint, damaged = checkpoints.newest(run.checkpoints)
-        if damaged and os.environ.get("LOCAL_RANK", "0") == "0":
+        if damaged and place.rank == 0:
             lost = checkpoints.available(run.checkpoints)[-1] - checkpoint.step
             console.print(
                 f"note: {damaged[0]} Going on from step-{checkpoint.step}: {lost} steps are trained again.",
@@ -287,8 +311,8 @@ def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule) -> C
         return checkpoint
     if cfg.get("init_from"):
         other = Run(runs.find(cfg["init_from"], cfg["paths"]["runs_dir"]))
-        place, saved = checkpoints.load_named(other.checkpoints, "last")
-        checkpoints.restore_module(module, saved.weights, place)
+        named, saved = checkpoints.load_named(other.checkpoints, "last")
+        checkpoints.restore_module(module, saved.weights, named)
     if cfg.get("pretrained"):
         from genkit import export
 

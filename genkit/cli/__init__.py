@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from genkit.cli.startup import postpone_metrics
 from genkit.core.errors import ConfigError, GenkitError, nearest
 from genkit.core.interrupts import Interrupted, raised
+from genkit.core.launchers import settled
 
 HELP_WORDS = ("help", "--help", "-h")
 SHELL_FLAGS = ("-sc", "--shell-completion")
@@ -163,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         postpone_metrics()
     try:
-        with raised():
+        with raised(), settled():
             code = _dispatch(words)
             sys.stdout.flush()
         return code

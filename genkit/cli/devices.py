@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from genkit.core.errors import ConfigError
 
@@ -28,6 +30,24 @@ def check_device(key: str, word: str, instead: str) -> None:
         raise ConfigError(f"{key}={word}: this machine shows no GPU; choose {instead}.")
     if kind == "mps" and (sys.platform, platform.machine()) != ("darwin", "arm64"):
         raise ConfigError(f"{key}=mps: this is no Apple machine with a GPU; choose {instead}.")
+
+
+def check_cores(trainer: Mapping[str, Any]) -> None:
+    """Refuse more processes on a CPU than it has cores; two, to try them out, are always allowed.
+
+    Args:
+        trainer: the group `trainer`.
+
+    Raises:
+        ConfigError: there are more; how many may be asked for is said.
+    """
+    on_cpu = trainer["accelerator"] == "cpu" or (trainer["accelerator"] == "auto" and not _may_have_gpu())
+    most = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    if on_cpu and int(trainer["devices"]) > most:
+        raise ConfigError(
+            f"trainer.devices={trainer['devices']}: that many processes would share the cores of this"
+            f" machine; give at most {most}."
+        )
 
 
 def _may_have_gpu() -> bool:

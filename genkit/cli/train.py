@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from genkit import config, ranks, runs, slurm
-from genkit.cli.devices import check_device
+from genkit.cli.devices import check_cores, check_device
 from genkit.cli.flags import FLAGS, ask
 from genkit.cli.outputs import check_writable
 from genkit.core.errors import ConfigError, GenkitError
-from genkit.core.interrupts import forwarded
+from genkit.core.interrupts import end_with_parent, forwarded
+from genkit.core.launchers import Place, place, place_of
 from genkit.core.terminal import without_controls
 
 MULTIRUN = ("-m", "--multirun")
@@ -29,8 +30,8 @@ def train(words: list[str]) -> int:
         return sweep([word for word in words if word not in MULTIRUN])
     if any(flag in FLAGS for flag in flags):
         return ask(words)
-    if ranks.place()[0]:
-        return join(words)
+    if join(words) is not None:
+        return 0
     cfg = training_config(words)
     unit, amount = next((unit, amount) for unit, amount in cfg["budget"].items() if amount is not None)
     chosen = cfg["choices"]
@@ -58,37 +59,52 @@ def train(words: list[str]) -> int:
 
 
 def worker(words: list[str]) -> int:
-    if len(words) != 1 or not Path(words[0]).is_dir():
-        raise ConfigError("worker takes a run folder; genkit train starts it.")
+    numbers = [int(word) for word in words[1:] if word.isdecimal()]
+    if len(words) != 4 or len(numbers) != 3 or not Path(words[0]).is_dir():
+        raise ConfigError("worker takes a run folder and three numbers; genkit train starts it.")
+    end_with_parent()
     from genkit.training import worker as work
 
-    work(Path(words[0]), config.paths([]))
+    rank, count, port = numbers
+    work(Path(words[0]), config.paths([]), Place(rank, count, local=rank, port=port))
     return 0
 
 
-def join(words: Sequence[str]) -> int:
-    """A process that somebody else has started beside the first: what that one trains, it trains too."""
-    paths = config.paths(words)
-    folder = Path(paths["runs_dir"]) / _shared_name(words)
+def join(words: Sequence[str]) -> Path | None:
+    """Train what the first process trains, where somebody else has started this one beside it.
+
+    Returns:
+        The run's folder; None: this process is the first, or trains alone.
+
+    Raises:
+        GenkitError: what the first one refuses too, or the first one trains nothing.
+    """
+    if not place().rank:
+        return None
+    cfg, texts = _composed(words)
+    here = place_of(cfg["trainer"])
+    if not here.rank:
+        return None
+    name = _shared_name(texts, here)
+    folder = Path(cfg["paths"]["runs_dir"]) / name
+    if "resume" in texts:
+        folder = runs.find(name, cfg["paths"]["runs_dir"])
     from genkit.training import worker as work
 
-    ranks.wait_for_first(runs.Run(folder))
-    work(folder, paths)
-    return 0
+    ranks.wait_for_first(runs.Run(folder), here.start)
+    work(folder, cfg["paths"], here)
+    return folder
 
 
-def _shared_name(words: Sequence[str]) -> str:
+def _shared_name(texts: Mapping[str, Any], here: Place) -> str:
     """The run's name or path, by which several processes find it.
 
     Raises:
         ConfigError: it is not given.
     """
-    texts, _ = config.split_free_text(words)
     name = texts.get("resume") or texts.get("name")
     if not name:
-        raise ConfigError(
-            f"{ranks.place()[1]} processes train one run; give it a name=, so that they find it."
-        )
+        raise ConfigError(f"{here.count} processes train one run; give it a name=, so that they find it.")
     return str(name)
 
 
@@ -101,28 +117,23 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
     Raises:
         GenkitError: whatever is wrong with it.
     """
-    texts, _ = config.split_free_text(words)
-    if slurm.is_restarted() and "resume" not in texts and _has_run(texts, words):
-        kept = [word for word in words if word.startswith("paths.")]
-        words = [*kept, f"resume={texts['name']}"]
-        texts, _ = config.split_free_text(words)
+    cfg, texts = _composed(words)
+    here = place_of(cfg["trainer"])
     if "resume" in texts:
-        folder = runs.find(texts["resume"], config.paths(words)["runs_dir"])
-        cfg = config.resume(config.load_frozen(folder / runs.CONFIG), words)
-        cfg["name"] = folder.name
+        folder = runs.find(texts["resume"], cfg["paths"]["runs_dir"])
         check_writable(folder)
         with runs.Run(folder).lock():
             pass
     else:
-        if ranks.place()[1] > 1:
-            _shared_name(words)
-        cfg = config.compose("train", words)
+        if here.count > 1:
+            _shared_name(texts, here)
         if cfg["name"] is None:
             cfg["name"] = runs.new_name(cfg["choices"]["model"], cfg["data"]["name"])
         _check_place(Path(cfg["paths"]["runs_dir"]), runs.check_run_name(cfg["name"]))
     if cfg["init_from"]:
         runs.find(cfg["init_from"], cfg["paths"]["runs_dir"])
     check_device("trainer.accelerator", cfg["trainer"]["accelerator"], "trainer=cpu")
+    check_cores(cfg["trainer"])
     for logger in cfg["logger"]["names"]:
         if logger != "csv" and find_spec(logger) is None:
             raise ConfigError(f"logger.names has {logger}, which is not installed: pip install {logger}.")
@@ -136,6 +147,27 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
             f" give at most {examples}."
         )
     return cfg
+
+
+def _composed(words: Sequence[str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """The configuration, and the free text of the words that it comes from.
+
+    Of a job of SLURM that was queued again, those of a resumed run.
+
+    Raises:
+        GenkitError: whatever is wrong with it.
+    """
+    texts, _ = config.split_free_text(words)
+    if slurm.is_restarted() and "resume" not in texts and _has_run(texts, words):
+        kept = [word for word in words if word.startswith("paths.")]
+        words = [*kept, f"resume={texts['name']}"]
+        texts, _ = config.split_free_text(words)
+    if "resume" not in texts:
+        return config.compose("train", words), texts
+    folder = runs.find(texts["resume"], config.paths(words)["runs_dir"])
+    cfg = config.resume(config.load_frozen(folder / runs.CONFIG), words)
+    cfg["name"] = folder.name
+    return cfg, texts
 
 
 def _has_run(texts: Mapping[str, Any], words: Sequence[str]) -> bool:

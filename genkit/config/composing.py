@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,8 @@ OPTIONAL_GROUPS = ("experiment", "debug")
 RESUMED_GROUPS = ("trainer", "callbacks", "logger")
 RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name", "pretrained")
 MAX_JOBS = 1_000
+VERSION_BASE = "1.3"  # of Hydra's behaviour
+_session, _composing = threading.RLock(), threading.RLock()
 
 
 def conf_dir() -> Path:
@@ -242,18 +245,41 @@ def _other_units(values: Sequence[Word]) -> list[Word]:
 
 @contextlib.contextmanager
 def hydra_session() -> Iterator[Any]:
-    """Hydra over our configurations and those of other distributions, whatever Hydra is at work around it."""
+    """Hydra over our configurations and those of other distributions, whatever Hydra is at work around it.
+
+    There is one Hydra in a process: a second thread waits until the first has left.
+    """
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    register_outside_conf()
-    outer = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(conf_dir()), job_name="genkit", version_base="1.3"):
-            yield GlobalHydra.instance().hydra
-    finally:
-        GlobalHydra.instance().hydra = outer
+    with _session:
+        register_outside_conf()
+        outer = GlobalHydra.instance().hydra
+        GlobalHydra.instance().clear()
+        try:
+            with initialize_config_dir(str(conf_dir()), job_name="genkit", version_base=VERSION_BASE):
+                yield GlobalHydra.instance().hydra
+        finally:
+            GlobalHydra.instance().hydra = outer
+
+
+@contextlib.contextmanager
+def _loading() -> Iterator[Any]:
+    """What loads configurations for Hydra, without the Hydra of this process; one thread at a time."""
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.utils import setup_globals
+    from hydra.version import VersionBase, setbase
+
+    with _composing:
+        register_outside_conf()
+        outer = VersionBase.instance().getbase()
+        setbase(VERSION_BASE)
+        setup_globals()
+        try:
+            yield ConfigLoaderImpl(create_config_search_path(str(conf_dir())))
+        finally:
+            VersionBase.instance().version_base = outer
 
 
 @contextlib.contextmanager
@@ -271,12 +297,13 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _hydra_compose(command: str, words: Sequence[Word]) -> dict[str, Any]:
-    from hydra import compose as hydra_compose
+    from hydra.types import RunMode
     from omegaconf import OmegaConf, open_dict
 
     _check_outside()
-    with one_line_errors(), hydra_session():
-        cfg = hydra_compose(command, [word.line for word in words], return_hydra_config=True)
+    with one_line_errors(), _loading() as loader:
+        lines = [word.line for word in words]
+        cfg = loader.load_configuration(command, lines, run_mode=RunMode.RUN, from_shell=False)
         choices = {k: v for k, v in cfg.hydra.runtime.choices.items() if "/" not in k}
         with open_dict(cfg):
             del cfg["hydra"]

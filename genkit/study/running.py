@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,7 +22,7 @@ from rich.console import Console
 from genkit import config, runs
 from genkit import rows as row_files
 from genkit.core.errors import GenkitError
-from genkit.core.interrupts import forwarded
+from genkit.core.interrupts import end_with_parent, forwarded
 from genkit.core.plain import inside
 from genkit.studies import TABLE, Planned, read_members
 from genkit.study.folder import Plan, load_plan, member_config, write_outcome
@@ -155,7 +154,7 @@ def run_member(folder: Path, number: int) -> None:
     Raises:
         GenkitError: whatever went wrong.
     """
-    _end_with_parent()
+    end_with_parent()
     paths = {key: os.environ[f"GENKIT_{key.upper()}"] for key in ("data_dir", "runs_dir", "cache_dir")}
     cfg = member_config(folder, number, paths)
     run = runs.Run(folder / cfg["name"])
@@ -184,18 +183,6 @@ def run_member(folder: Path, number: int) -> None:
     settings.setdefault("device", "cuda" if torch.cuda.is_available() else "cpu")
     (run.path / row_files.FILE).unlink(missing_ok=True)  # of an evaluation that was cut short
     evaluate(run.path, checkpoint, paths=cfg["paths"], **settings)
-
-
-def _end_with_parent() -> None:
-    """Ask this process to save and end when the study that started it is gone."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _wait_for_lock(run: runs.Run, seconds: float = 60.0) -> None:

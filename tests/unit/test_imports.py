@@ -42,6 +42,7 @@ ALLOWED = {
     "recording": {"core", "runs", "checkpoints"},
     "slurm": set(),
     "ranks": {"core", "runs"},
+    "processes": {"core"},
     "findings": set(),
     "symptoms": {"core"},
     "health": {"core", "runs", "findings", "symptoms"},
@@ -49,7 +50,7 @@ ALLOWED = {
     "histories": {"core", "runs"},
     "assembling": {
         *("core", "config", "data", "runs", "checkpoints", "callbacks", "recording", "health", "histories"),
-        *("selecting", "symptoms", "strict"),
+        *("selecting", "symptoms", "strict", "processes"),
     },
     "training": {
         *("core", "config", "data", "runs", "checkpoints", "assembling", "recording", "sampling", "export"),
