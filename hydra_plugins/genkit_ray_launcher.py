@@ -7,6 +7,7 @@ It stands in this package because Hydra takes launchers from no other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,13 +17,16 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+# Ray empties these for a task that takes no GPU of it.
+VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+
 
 class RayLauncher(Launcher):
     """Jobs as tasks of Ray.
 
     Args:
         init: of `ray.init`; without an address, a cluster is started here and ended after the sweep.
-        remote: of `ray.remote`: what each task takes of a machine.
+        remote: of `ray.remote`: what each task takes of a machine.  One that takes no GPU of Ray's sees all.
     """
 
     def __init__(self, init: Mapping[str, Any], remote: Mapping[str, Any]) -> None:
@@ -37,22 +41,38 @@ class RayLauncher(Launcher):
         own = not ray.is_initialized()
         if own:
             ray.init(**_plain(self.init))
+        remote = _plain(self.remote)
+        shown = None if remote.get("num_gpus") else {name: os.environ.get(name) for name in VISIBLE}
         try:
-            task = ray.remote(**_plain(self.remote))(_run)
+            task = ray.remote(**remote)(_run)
             waited = []
             for number, overrides in enumerate(job_overrides, initial_job_idx):
                 cfg = self.context.config_loader.load_sweep_config(self.config, list(overrides))
                 with open_dict(cfg):
                     cfg.hydra.job.id, cfg.hydra.job.num = f"ray_{number}", number
-                waited.append(task.remote(self.context, self.task, cfg, Singleton.get_state()))
+                waited.append(task.remote(self.context, self.task, cfg, Singleton.get_state(), shown))
             return list(ray.get(waited))
         finally:
             if own:
                 ray.shutdown()
 
 
-def _run(context: HydraContext, task: TaskFunction, cfg: DictConfig, state: Any) -> JobReturn:
-    """One job, in a process of Ray's."""
+def _run(
+    context: HydraContext,
+    task: TaskFunction,
+    cfg: DictConfig,
+    state: Any,
+    shown: Mapping[str, str | None] | None,
+) -> JobReturn:
+    """One job, in a process of Ray's.
+
+    Args:
+        shown: the variables in `VISIBLE` as they are where Ray hides no GPU; None: it may.
+    """
+    for name, value in (shown or {}).items():
+        if os.environ.get(name) == "":
+            os.environ.pop(name)
+            os.environ.update({} if value is None else {name: value})
     setup_globals()
     Singleton.set_state(state)
     return run_job(

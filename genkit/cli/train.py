@@ -15,6 +15,7 @@ from genkit import config, ranks, runs, slurm
 from genkit.cli.devices import check_cores, check_device
 from genkit.cli.flags import FLAGS, ask
 from genkit.cli.outputs import check_writable
+from genkit.core.devices import reserved_gpus, visible_gpus
 from genkit.core.errors import ConfigError, GenkitError
 from genkit.core.interrupts import end_with_parent, forwarded
 from genkit.core.launchers import Place, place, place_of
@@ -250,9 +251,10 @@ def _run_job(cfg: Any, *, texts: Sequence[str], refused: frozenset[tuple[str, ..
     print(f"job {hydra.job.num}: {' '.join(words)}", flush=True)
     # In a session of its own, the job gets a Ctrl-C once, from us, and can save before it ends.
     command = [sys.executable, "-m", "genkit", "train", *words, *texts]
-    process = subprocess.Popen(command, start_new_session=True)
-    with forwarded([process]) as received:
-        code = process.wait()
+    with reserved_gpus(cfg.trainer, Path(str(cfg.paths.cache_dir)) / "gpus", visible_gpus()) as own:
+        process = subprocess.Popen(command, env={**os.environ, **own}, start_new_session=True)
+        with forwarded([process]) as received:
+            code = process.wait()
     if received:
         raise KeyboardInterrupt
     return code if code >= 0 else 128 - code

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from genkit import config, runs
-from genkit.core.errors import CheckpointError, ConfigError, StorageError
+from genkit.core.errors import CheckpointError, ConfigError, GenkitError, StorageError
 from genkit.core.plain import MAX_YAML_BYTES, inside, parse_yaml, read_text, read_yaml
 from genkit.core.shapes import conform
 from genkit.studies import (
@@ -158,6 +158,15 @@ def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> dict[s
         resume = str(path.absolute())
     own = {"paths": {**paths, "runs_dir": str(folder)}, "experiment": None, "debug": None}
     return {**cfg, **own, "resume": resume, "init_from": None, "accept_new_data": False}
+
+
+def member_trainer(folder: Path, number: int) -> Mapping[str, Any]:
+    """The devices that a member's configuration asks for; one CPU where it is damaged."""
+    try:
+        trainer = config.load_frozen(_config_file(folder, number))["trainer"]
+        return {"accelerator": str(trainer["accelerator"]), "devices": int(trainer["devices"])}
+    except (GenkitError, KeyError, TypeError, ValueError):  # the member itself says what is wrong
+        return {"accelerator": "cpu", "devices": 1}
 
 
 def check_belongs(path: Path, cfg: Mapping[str, Any]) -> None:

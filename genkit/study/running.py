@@ -21,17 +21,19 @@ from rich.console import Console
 
 from genkit import config, runs
 from genkit import rows as row_files
+from genkit.core.devices import VISIBLE, reserved_gpus, visible_gpus
 from genkit.core.errors import GenkitError
 from genkit.core.interrupts import end_with_parent, forwarded
 from genkit.core.plain import inside
 from genkit.studies import TABLE, Planned, read_members
-from genkit.study.folder import Plan, load_plan, member_config, write_outcome
+from genkit.study.folder import Plan, load_plan, member_config, member_trainer, write_outcome
 from genkit.study.searching import parts
 
 console = Console(stderr=True, soft_wrap=True)
 MEMBER = (sys.executable, "-m", "genkit", "member")
 EXIT_WORDS = {2: "failed", 3: "failed", 4: "failed", 5: "diverged", 6: "failed", 7: "failed"}
 INTERRUPTED = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM)
+AS_IT_IS = "as it is"  # what a launcher has made of the GPUs
 LAST_LINES = 4_000  # bytes of a failed member's output that its reason is looked for in
 
 
@@ -76,6 +78,10 @@ def _launch(
         for member in missing:
             _job(member.number, **how)
         return
+    if any(
+        word.endswith("launcher=submitit_local") for word in launcher
+    ):  # it hides GPUs, or shows the first
+        how["shown"] = os.environ.get(VISIBLE)
     numbers = ",".join(str(member.number) for member in missing)
     place = plan.folder / ".sweep"
     with config.one_line_errors(), config.hydra_session() as hydra:
@@ -97,20 +103,35 @@ def _swept(cfg: Any, **how: Any) -> int:
     return _job(int(cfg.member), **how)
 
 
-def _job(number: int, *, folder: str, paths: Mapping[str, str], program: Sequence[str]) -> int:
-    """Run one member to its end."""
+def _job(
+    number: int,
+    *,
+    folder: str,
+    paths: Mapping[str, str],
+    program: Sequence[str],
+    shown: str | None = AS_IT_IS,
+) -> int:
+    """Run one member to its end.
+
+    Args:
+        shown: which GPUs there are to choose from, as `CUDA_VISIBLE_DEVICES` says it.
+    """
+    if shown != AS_IT_IS:
+        os.environ.pop(VISIBLE, None)
+        os.environ.update({} if shown is None else {VISIBLE: shown})
     listed = read_members(Path(folder))
     name = next(m.name for m in listed if m.number == number)
     console.print(f"[{number + 1}/{len(listed)}] {name}", highlight=False, markup=False)
     log = inside(Path(folder), f".{name}.log")
     environment = {**os.environ, **{f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}}
     begun = time.monotonic()
-    with open(log, "wb") as output:
+    trainer, locks = member_trainer(Path(folder), number), Path(paths["cache_dir"]) / "gpus"
+    with open(log, "wb") as output, reserved_gpus(trainer, locks, visible_gpus()) as own:
         process = subprocess.Popen(
             [*program, folder, str(number)],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env={**environment, **own},
             start_new_session=True,
         )
         with forwarded([process]) as received:

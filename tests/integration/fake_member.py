@@ -16,20 +16,20 @@ from pathlib import Path
 
 from genkit import config, runs
 from genkit.core.errors import ConfigError, Diverged
+from genkit.core.interrupts import end_with_parent
 from genkit.study.folder import load_plan, member_config
-from genkit.study.running import _end_with_parent
 
 
 def main() -> int:
     folder, number = Path(sys.argv[1]), int(sys.argv[2])
-    _end_with_parent()
+    end_with_parent()
     paths = {key: os.environ[f"GENKIT_{key.upper()}"] for key in ("data_dir", "runs_dir", "cache_dir")}
     cfg = member_config(folder, number, paths)
     run = runs.Run(folder / cfg["name"])
     run.path.mkdir(exist_ok=True)
     with run.lock():
         runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
-        run.update(status="running", pid=os.getpid())
+        run.update(status="running", pid=os.getpid(), gpus=os.environ.get("CUDA_VISIBLE_DEVICES"))
         time.sleep(0.25)
         arm = load_plan(folder).members[number].arm
         if "dies" in arm:

@@ -15,6 +15,7 @@ import pytest
 
 from genkit.core.errors import ConfigError
 from genkit.report.reading import read_study
+from genkit.runs import read
 from genkit.study import open_study, planning, read_declaration, run_missing
 from genkit.study.folder import member_config
 from genkit.study.running import write_table
@@ -249,12 +250,15 @@ def test_a_study_killed_at_five_points_ends_with_the_same_table(declare, paths, 
         ["hydra/launcher=ray", "hydra.launcher.init.num_cpus=2"],
     ],
 )
-def test_launchers_run_what_the_plain_one_runs(declare, paths, tmp_path, launcher):
-    text = with_arms("fails")
+def test_launchers_run_what_the_plain_one_runs(declare, paths, tmp_path, launcher, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")  # a member gets one of them, and neither is hidden
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # as Ray was before 2.50
+    text = with_arms("fails").replace("trainer=cpu", "trainer=auto")
     plan = open_study(declare(text, seeds="1"), paths)
     elsewhere = {**paths, "runs_dir": str(tmp_path / "plain")}
     assert run(plan, paths, launcher=launcher) == run(open_study(declare(text, seeds="1"), elsewhere), paths)
     assert plan.outcome(plan.members[0])["status"] == "failed"
+    assert {read(plan.folder / member.name)["gpus"] for member in plan.members} <= {"5", "7"}
 
 
 # ---------------------------------------------------------------------- the command line
