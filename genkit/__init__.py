@@ -37,10 +37,8 @@ def train(overrides: Sequence[str] = (), **kwargs: Any) -> dict[str, Any]:
     from genkit.core.launchers import settled
 
     with settled():
-        if (folder := join(list(overrides))) is not None:  # one of several processes, and not the first
-            from genkit.runs import read
-
-            return {"run": str(folder), **read(folder)}
+        if (joined := join(list(overrides))) is not None:  # one of several processes, and not the first
+            return joined
         from genkit.training import launch
 
         return launch(training_config(list(overrides)), **kwargs)

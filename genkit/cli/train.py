@@ -71,11 +71,11 @@ def worker(words: list[str]) -> int:
     return 0
 
 
-def join(words: Sequence[str]) -> Path | None:
+def join(words: Sequence[str]) -> dict[str, Any] | None:
     """Train what the first process trains, where somebody else has started this one beside it.
 
     Returns:
-        The run's folder; None: this process is the first, or trains alone.
+        The run's record, with its folder as `run`; None: this process is the first, or trains alone.
 
     Raises:
         GenkitError: what the first one refuses too, or the first one trains nothing.
@@ -94,7 +94,7 @@ def join(words: Sequence[str]) -> Path | None:
 
     ranks.wait_for_first(runs.Run(folder), here.start)
     work(folder, cfg["paths"], here)
-    return folder
+    return {"run": str(folder), **runs.read(folder)}
 
 
 def _shared_name(texts: Mapping[str, Any], here: Place) -> str:
