@@ -4,17 +4,36 @@ A *value* is what one training reached.  Values of one arm differ by the seed of
 network's number is known (evaluation noise) is another matter, and is never mixed in here.
 """
 
-from genkit.statistics.intervals import Summary, confidence_interval, interquartile_mean, summarise
-from genkit.statistics.pairs import ALPHA, Comparison, compare, compare_all, holm, power_seeds, seeds_needed
+from genkit.statistics.intervals import (
+    ANY,
+    COUNT,
+    POSITIVE,
+    SHARE,
+    Range,
+    Summary,
+    confidence_interval,
+    interquartile_mean,
+    summarise,
+)
+from genkit.statistics.pairs import ALPHA, Arm, Comparison, compare, compare_all, holm
+from genkit.statistics.power import power_seeds, seeds_needed
 from genkit.statistics.trends import Band, band, pareto_front
-from genkit.statistics.verdicts import Verdict, pair_in_words, reach_in_words, verdict
+from genkit.statistics.verdicts import Verdict, verdict
+from genkit.statistics.words import at_most, pair_in_words, reach_in_words
 
 __all__ = [
     "ALPHA",
+    "ANY",
+    "COUNT",
+    "POSITIVE",
+    "SHARE",
+    "Arm",
     "Band",
     "Comparison",
+    "Range",
     "Summary",
     "Verdict",
+    "at_most",
     "band",
     "compare",
     "compare_all",

@@ -1,46 +1,49 @@
-"""Two arms beside each other, seed by seed: difference, effect, test, and what a number of seeds can show."""
+"""Two arms beside each other, seed by seed: difference, effect, test, and the corrections of many tests."""
 
 from __future__ import annotations
 
 import itertools
-import math
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
-from scipy import stats
 
-from genkit.statistics.intervals import confidence_interval
+from genkit.statistics.improvement import improvement_interval, places
+from genkit.statistics.intervals import student
+from genkit.statistics.signs import sign_interval, sign_test
 
 ALPHA = 0.05
-EXACT_UP_TO = 14  # pairs: 2¹⁴ sign flips are enumerated
-MOST_SEEDS = 1_000
-POWER = 0.8
+# By seed: what a training reached; None: it ended without a number of any worth, which is worse than any.
+Arm = Mapping[int, float | None]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """`first` against `second` on the seeds that both have.
 
+    Test, direction and interval are of one quantity: the mean difference where every training of the pairs
+    reached a number; else the probability of improvement, in which a training that failed is the worst.
+
     Attributes:
         n: pairs.
-        difference: mean of first - second.
-        low, high: its 95 % interval over training seeds; None with one pair.
+        difference: mean of first - second; None where a training of the pairs failed.
+        low, high: its 95 % interval over training seeds; None below three pairs.
         effect: Hedges' g of the differences: their mean in standard deviations, corrected for few pairs; None
-            where they do not vary, and below three pairs.
-        p: of the two-sided test that the differences lie around 0; `test` names it.
-        p_adjusted: the same after Holm's correction for all comparisons of one table.
-        improvement: probability that a training of `first` is better than one of `second`, ties half.
-        better: the name of the better arm by the mean; None where the means are equal.
-        first_seeds, second_seeds: trainings of each arm, paired or not.
+            where they do not vary, below three pairs, and where a training failed.
+        p: of the two-sided test that the quantity is that of equal arms; `test` names it.
+        p_adjusted: the same after Holm's correction for all comparisons of one table, and for all looks.
+        improvement: probability that a training of `first` is better than one of `second`, ties half, on the
+            seeds of the pairs.
+        improvement_low, improvement_high: its 95 % interval.
+        better: the name of the better arm by the quantity; None where the arms are equal.
+        first_trained, second_trained: trainings of the pairs that did not fail.
+        settled: False where the worse arm's numbers are bounds on better ones, so that nothing follows.
     """
 
     first: str
     second: str
     n: int
-    difference: float
+    difference: float | None
     low: float | None
     high: float | None
     effect: float | None
@@ -48,22 +51,31 @@ class Comparison:
     p_adjusted: float
     test: str
     improvement: float
+    improvement_low: float
+    improvement_high: float
     better: str | None
-    first_seeds: int
-    second_seeds: int
+    first_trained: int
+    second_trained: int
+    settled: bool = True
+
+    @property
+    def failed(self) -> int:
+        """Trainings of the pairs that failed."""
+        return 2 * self.n - self.first_trained - self.second_trained
 
     @property
     def significant(self) -> bool:
-        return self.p_adjusted <= ALPHA
+        return self.settled and self.p_adjusted <= ALPHA
 
 
 def compare(
-    first: tuple[str, Mapping[int, float]], second: tuple[str, Mapping[int, float]], direction: str
+    first: tuple[str, Arm], second: tuple[str, Arm], direction: str, bounds: Collection[str] = ()
 ) -> Comparison | None:
     """Two arms, each a name and a value for each seed; None where they share no seed.
 
     Args:
         direction: "lower" or "higher" is better.
+        bounds: arms whose numbers are bounds on better ones.
 
     Raises:
         ValueError: another direction, or a value that is not finite.
@@ -74,55 +86,54 @@ def compare(
     seeds = sorted(set(xs) & set(ys))
     if not seeds:
         return None
-    differences = np.array([xs[seed] - ys[seed] for seed in seeds])
-    low, high, _ = confidence_interval(differences)
-    mean = float(differences.mean())
-    p, test = signed_test(differences)
-    gain = mean if direction == "higher" else -mean
+    x, y = (_goodness([values[seed] for seed in seeds], direction) for values in (xs, ys))
+    n, trained = len(seeds), (int(np.isfinite(x).sum()), int(np.isfinite(y).sum()))
+    ranks = places(x, y)
+    whole = trained == (n, n)
+    gains = x - y if whole else ranks  # positive where `first` is better
+    p, test = sign_test(gains)
+    gain = float(gains.mean())
+    better = a if gain > 0 else b if gain < 0 else None
+    differences = gains if direction == "higher" else -gains
+    low, high = interval_of_pairs(differences) if whole else (None, None)
+    improvement = min(1.0, max(0.0, 0.5 + float(ranks.mean())))
+    tested = None if whole else sign_interval(ranks)  # agrees with the test
+    shown = tested and (max(0.0, 0.5 + tested[0]), min(1.0, 0.5 + tested[1]))
+    improvement_low, improvement_high = shown or improvement_interval(improvement, n)
     return Comparison(
         first=a,
         second=b,
-        n=len(seeds),
-        difference=mean,
+        n=n,
+        difference=float(differences.mean()) if whole else None,
         low=low,
         high=high,
-        effect=_hedges(differences),
+        effect=_hedges(differences) if whole else None,
         p=p,
         p_adjusted=p,
-        test=test,
-        improvement=_improvement(list(xs.values()), list(ys.values()), direction),
-        better=None if gain == 0 else a if gain > 0 else b,
-        first_seeds=len(xs),
-        second_seeds=len(ys),
+        test=test if whole else test.replace("of the mean", "of the mean rank"),
+        improvement=improvement,
+        improvement_low=improvement_low,
+        improvement_high=improvement_high,
+        better=better,
+        first_trained=trained[0],
+        second_trained=trained[1],
+        settled=better in bounds or not {a, b} & set(bounds),
     )
 
 
-def compare_all(arms: Mapping[str, Mapping[int, float]], direction: str) -> list[Comparison]:
-    """Every two arms, in order, with p-values that are corrected for their number."""
-    pairs = itertools.combinations(arms.items(), 2)
-    found = [c for first, second in pairs if (c := compare(first, second, direction)) is not None]
-    adjusted = holm([comparison.p for comparison in found])
-    return [replace(comparison, p_adjusted=p) for comparison, p in zip(found, adjusted, strict=True)]
+def compare_all(
+    arms: Mapping[str, Arm], direction: str, bounds: Collection[str] = (), looks: int = 1
+) -> list[Comparison]:
+    """Every two arms, in order, with p-values that are corrected for their number.
 
-
-def signed_test(differences: np.ndarray) -> tuple[float, str]:
-    """Two-sided p-value that paired differences lie symmetrically around 0, and the name of the test.
-
-    All 2ⁿ sign flips up to `EXACT_UP_TO` pairs; Wilcoxon's signed ranks beyond.
+    Args:
+        looks: times that the seeds may be looked at while more are added; each has an equal share of 5 %, so
+            that all of them together have at most 5 % (Bonferroni).
     """
-    if not differences.any():
-        return 1.0, "none: all differences are 0"
-    if len(differences) <= EXACT_UP_TO:
-        sums = np.abs(_signs(len(differences)) @ differences)
-        seen = abs(float(differences.sum()))
-        return float((sums >= seen - 1e-9 * np.abs(differences).sum()).mean()), "exact sign flips"
-    return float(stats.wilcoxon(differences).pvalue), "Wilcoxon signed ranks"
-
-
-@cache
-def _signs(n: int) -> np.ndarray:
-    """All sign flips of n numbers, (2ⁿ, n) of ±1."""
-    return 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
+    pairs = itertools.combinations(arms.items(), 2)
+    found = [c for first, second in pairs if (c := compare(first, second, direction, bounds)) is not None]
+    adjusted = holm([comparison.p for comparison in found])
+    return [replace(c, p_adjusted=min(1.0, looks * p)) for c, p in zip(found, adjusted, strict=True)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -135,29 +146,23 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def seeds_needed(comparisons: int, alpha: float = ALPHA) -> int:
-    """The least number of pairs with which one of so many comparisons can be significant.
+def interval_of_pairs(differences: np.ndarray) -> tuple[float | None, float | None]:
+    """95 % interval of a mean difference: it agrees with `sign_test`; Student's below six pairs.
 
-    Of 2ⁿ sign flips two are as extreme as n differences of one sign, so p is at least 2 / 2ⁿ, and Holm's
-    correction multiplies the smallest p by the number of comparisons.
+    None of fewer than three pairs.
     """
-    return 1 + math.ceil(math.log2(max(1, comparisons) / alpha))
+    if len(differences) < 3:
+        return None, None
+    return sign_interval(differences) or student(differences)
 
 
-def power_seeds(effect: float, comparisons: int, alpha: float = ALPHA, power: float = POWER) -> int | None:
-    """Pairs that find a true effect of this size with the given power; None where it takes over 1,000.
-
-    By the noncentral t distribution, at the strictest level of Holm's correction.  (An effect estimated from
-    few seeds is itself uncertain, and so is this number.)
-    """
-    least, level = seeds_needed(comparisons, alpha), alpha / max(1, comparisons)
-
-    def found(n: int) -> bool:
-        bound = stats.t.ppf(1 - level / 2, n - 1)
-        return bool(stats.nct.sf(bound, n - 1, abs(effect) * n**0.5) >= power)
-
-    n = bisect_left(range(MOST_SEEDS + 1), True, lo=least, key=found)
-    return n if n <= MOST_SEEDS else None
+def _goodness(values: Sequence[float | None], direction: str) -> np.ndarray:
+    """Values of which more is better; that of a training that failed is below all others."""
+    numbers = np.array([0.0 if value is None else value for value in values], dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        raise ValueError("a value to compare is a finite number, or None for a training that failed")
+    signed = numbers if direction == "higher" else -numbers
+    return np.where([value is None for value in values], -np.inf, signed)
 
 
 def _hedges(differences: np.ndarray) -> float | None:
@@ -170,10 +175,3 @@ def _hedges(differences: np.ndarray) -> float | None:
     if spread <= 1e-12 * float(np.abs(differences).max()):
         return None
     return float(differences.mean()) / spread * (1 - 3 / (4 * (n - 1) - 1))
-
-
-def _improvement(xs: Sequence[float], ys: Sequence[float], direction: str) -> float:
-    """P(x better than y) over all pairs of trainings, ties half (Agarwal et al. 2021, equation 2)."""
-    x, y = np.asarray(xs)[:, None], np.asarray(ys)[None, :]
-    wins = x > y if direction == "higher" else x < y
-    return float((wins + 0.5 * (x == y)).mean())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from genkit.statistics.intervals import summarise
-from genkit.statistics.pairs import ALPHA, MOST_SEEDS, Comparison, compare_all, power_seeds, seeds_needed
+from genkit.statistics.pairs import ALPHA, Arm, Comparison, compare_all
+from genkit.statistics.power import MOST_SEEDS, power_seeds, seeds_needed
+from genkit.statistics.words import at_most, count, listed
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Verdict:
         kind: "best" (one arm beats every other), "differences" (some pairs differ, no arm beats all), "none"
             (nothing is told apart) or "too few seeds" (nothing could be).
         best: the arm that beats every other; None without one.
-        words: one sentence.
+        words: a sentence; a second one where trainings failed.
         comparisons: of every two arms.
     """
 
@@ -27,99 +28,108 @@ class Verdict:
     comparisons: Sequence[Comparison]
 
 
-def verdict(arms: Mapping[str, Mapping[int, float]], direction: str, metric: str = "the metric") -> Verdict:
+def verdict(
+    arms: Mapping[str, Arm],
+    direction: str,
+    metric: str = "the metric",
+    *,
+    bounds: Collection[str] = (),
+    looks: int = 1,
+) -> Verdict:
     """What the arms' values by seed allow to be said.
 
     Args:
+        arms: a training that failed has the value None; it is worse than any that did not.
         direction: "lower" or "higher" is better.
         metric: its name, for the sentence.
+        bounds: arms whose numbers are bounds on better ones: that such an arm is worse cannot be shown
+            beside an arm whose numbers are exact.
+        looks: times that the seeds may be looked at while more are added, this one included.
     """
+    kind, best, words, found = _judged(arms, direction, metric, bounds, looks)
+    return Verdict(kind, best, " ".join([words, *_trained(arms)]), found)
+
+
+def _judged(
+    arms: Mapping[str, Arm], direction: str, metric: str, bounds: Collection[str], looks: int
+) -> tuple[str, str | None, str, Sequence[Comparison]]:
     arms = {name: values for name, values in arms.items() if values}
-    found = compare_all(arms, direction)
+    found = compare_all(arms, direction, bounds, looks)
     if not found:
-        return Verdict("none", None, f"There is nothing to compare by {metric}.", found)
+        return "none", None, f"There is nothing to compare by {metric}.", found
     wins = [(c.better, c.second if c.better == c.first else c.first) for c in found if c.significant]
     beaten = {name: {loser for winner, loser in wins if winner == name} for name in arms}
     best = next((name for name in arms if len(beaten[name]) == len(arms) - 1), None)
     if best is not None:
-        others = _listed([name for name in arms if name != best])
-        return Verdict("best", best, f"{best} is better than {others} by {metric}{_proof(found)}.", found)
+        others = listed([name for name in arms if name != best])
+        return "best", best, f"{best} is better than {others} by {metric}{_proof(found, looks)}.", found
     if wins:
         said = [
-            f"{name} is better than {_listed(sorted(losers))}" for name, losers in beaten.items() if losers
+            f"{name} is better than {listed(sorted(losers))}" for name, losers in beaten.items() if losers
         ]
-        words = f"By {metric}, {_listed(said)}{_proof(found)}; no arm beats all others."
-        return Verdict("differences", None, words, found)
-    if all(c.n < seeds_needed(len(found)) for c in found):
-        return Verdict("too few seeds", None, f"{_ahead(arms, direction, metric)} {_too_few(found)}", found)
-    return Verdict("none", None, f"{_ahead(arms, direction, metric)} {_not_shown(found)}", found)
+        words = f"By {metric}, {listed(said)}{_proof(found, looks)}; no arm beats all others."
+        return "differences", None, words, found
+    if all(c.n < seeds_needed(len(found) * looks) for c in found):
+        return "too few seeds", None, f"{_ahead(arms, direction, metric)} {_too_few(found, looks)}", found
+    return "none", None, _not_shown(arms, direction, metric, found, looks), found
 
 
-def reach_in_words(arms: int, seeds: int) -> str:
-    """Whether so many seeds can show anything about so many arms, before a single training."""
-    comparisons = arms * (arms - 1) // 2
-    if not comparisons:
-        return "One arm: there is nothing to compare."
-    needed = seeds_needed(comparisons)
-    of = f"{_count(comparisons, 'comparison')} of {arms} arms"
-    smallest = min(1.0, 2 * comparisons / 2**seeds)
-    if seeds < needed:
-        return (
-            f"Too few seeds to tell: with {_count(seeds, 'seed')} no difference can reach p ≤ {ALPHA} in"
-            f" {of} (smallest p after Holm: {smallest:.2g}); {needed} seeds can."
-        )
-    return f"{_count(seeds, 'seed')} can reach p ≤ {ALPHA} in {of} (smallest p after Holm: {smallest:.2g})."
-
-
-def pair_in_words(comparison: Comparison, comparisons: int) -> str:
-    """What one comparison of so many says."""
-    c, needed = comparison, seeds_needed(comparisons)
-    if c.significant:
-        return f"{c.better} is better"
-    if c.n < needed:
-        return f"too few seeds to tell: {c.n} of at least {needed}"
-    if c.effect is None:
-        return "not told apart"
-    would = power_seeds(c.effect, comparisons)
-    number = f"about {would}" if would else f"more than {MOST_SEEDS:,}"
-    return f"not told apart; an effect of this size would take {number} seeds"
-
-
-def _ahead(arms: Mapping[str, Mapping[int, float]], direction: str, metric: str) -> str:
-    means = {name: summarise(list(values.values())).mean for name, values in arms.items()}
+def _ahead(arms: Mapping[str, Arm], direction: str, metric: str) -> str:
+    numbers = {name: [v for v in values.values() if v is not None] for name, values in arms.items()}
+    means = {name: sum(values) / len(values) for name, values in numbers.items() if values}
+    if not means:
+        return f"No run has a number of {metric}:"
+    among = "" if all(len(numbers[name]) == len(arms[name]) for name in arms) else " of the runs that trained"
     front = (min if direction == "lower" else max)(means, key=lambda name: means[name])
-    return f"{front} has the best mean of {metric}, but that proves nothing:"
+    return f"{front} has the best mean of {metric}{among}, but that proves nothing:"
 
 
-def _too_few(found: Sequence[Comparison]) -> str:
-    most, needed = max(c.n for c in found), seeds_needed(len(found))
+def _too_few(found: Sequence[Comparison], looks: int) -> str:
+    most, needed = max(c.n for c in found), seeds_needed(len(found) * looks)
     return (
-        f"too few seeds to tell. With {_count(most, 'pair')} of runs no difference can reach p ≤ {ALPHA} in"
-        f" {_count(len(found), 'comparison')}; {needed} seeds can."
+        f"too few seeds to tell. With {count(most, 'pair')} of runs no difference can reach p ≤ {ALPHA} in"
+        f" {count(len(found), 'comparison')}; {needed} seeds can."
     )
 
 
-def _not_shown(found: Sequence[Comparison]) -> str:
-    least = min(found, key=lambda c: c.p_adjusted)
+def _not_shown(
+    arms: Mapping[str, Arm], direction: str, metric: str, found: Sequence[Comparison], looks: int
+) -> str:
+    if all(c.difference == 0 and c.p == 1 for c in found):
+        return f"By {metric} the arms are equal in every pair of runs: there is no difference to look for."
+    ahead, least = _ahead(arms, direction, metric), min(found, key=lambda c: c.p_adjusted)
+    smallest = f"smallest p after {_corrections(looks)}: {at_most(least.p_adjusted)}"
+    said = f"{ahead} no two arms are told apart ({smallest})."
+    if any(c.p_adjusted <= ALPHA and not c.settled for c in found):
+        worse = sorted({c.second if c.better == c.first else c.first for c in found if not c.settled})
+        return f"{said} The numbers of {listed(worse)} are bounds: that they are worse says nothing."
     effects = [abs(c.effect) for c in found if c.effect is not None]
-    would = power_seeds(max(effects), len(found)) if effects else None
+    if not effects:
+        return said
+    would = power_seeds(max(effects), len(found) * looks)
     number = f"about {would}" if would else f"more than {MOST_SEEDS:,}"
-    return (
-        f"no two arms are told apart (smallest p after Holm: {least.p_adjusted:.2g}). An effect of the size"
-        f" seen would take {number} seeds."
-    )
+    return f"{said} An effect of the size seen would take {number} seeds."
 
 
-def _proof(found: Sequence[Comparison]) -> str:
+def _proof(found: Sequence[Comparison], looks: int) -> str:
     shown = [c for c in found if c.significant]
     pairs = sorted({c.n for c in shown})
     n = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
-    return f" (p ≤ {max(c.p_adjusted for c in shown):.2g} after Holm, {n} paired seeds)"
+    failed = "; a run that failed is the worst" if any(c.failed for c in shown) else ""
+    p = at_most(max(c.p_adjusted for c in shown))
+    return f" (p ≤ {p} after {_corrections(looks)}, {n} paired seeds{failed})"
 
 
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _corrections(looks: int) -> str:
+    return "Holm" if looks == 1 else f"Holm and {looks} looks"
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+def _trained(arms: Mapping[str, Arm]) -> list[str]:
+    """How many trainings of each arm did not fail, where one did: a sentence, or none."""
+    if all(value is not None for values in arms.values() for value in values.values()):
+        return []
+    said = [
+        f"{name} {sum(value is not None for value in values.values())} of {len(values)}"
+        for name, values in arms.items()
+    ]
+    return [f"Runs that trained: {', '.join(said)}."]
