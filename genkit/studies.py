@@ -15,9 +15,9 @@ from genkit.core.plain import find_links, inside, read_json
 from genkit.core.shapes import Optional
 
 DECLARATION, MEMBERS, CONFIGS, OUTCOMES = "study.yaml", "members.json", "members", "outcomes"
-ARMS, SEARCH, TABLE, REPORT = "arms", "search.json", "rows.jsonl", "report"
+ARMS, SEARCH, TABLE, REPORT, LOOKS = "arms", "search.json", "rows.jsonl", "report", "looks.json"
 # What a study's folder has beside its runs; no run may have such a name.
-OWN = (DECLARATION, MEMBERS, CONFIGS, OUTCOMES, ARMS, SEARCH, TABLE, REPORT)
+OWN = (DECLARATION, MEMBERS, CONFIGS, OUTCOMES, ARMS, SEARCH, TABLE, REPORT, LOOKS)
 LISTED = [{"number": int, "arm": str, "seed": int, "name": str, "trial?": int | None}]
 OUTCOME = {"status": str, "reason?": str, "code?": int, "seconds?": float}
 TRIAL = {"run?": str, "values": dict, "value": float | None, "direction?": str}
@@ -96,6 +96,16 @@ def read_found(folder: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError):
         return dict(read_json(inside(folder, SEARCH), FOUND))
     return {}
+
+
+def read_looks(folder: Path) -> tuple[tuple[int, ...], ...]:
+    """The seeds of each time that all results were there before seeds were added; none without such a file.
+
+    Raises:
+        OSError, ValueError: the file is damaged: without it a verdict would say too much.
+    """
+    file = inside(folder, LOOKS)
+    return tuple(map(tuple, read_json(file, [[int]]))) if file.exists() else ()
 
 
 def outcome_file(folder: Path, number: int) -> Path:

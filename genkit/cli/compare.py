@@ -10,7 +10,8 @@ from genkit import config, runs
 from genkit.cli.show import table
 from genkit.config.rules import leaves
 from genkit.core.errors import ConfigError
-from genkit.report.analysis import difference, number
+from genkit.report.lines import difference
+from genkit.report.numbers import number
 from genkit.report.reading import Member, read_member
 
 NOT_COMPARED = ("name",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -70,10 +71,16 @@ def _run(plan: Plan, paths: Mapping[str, str], launcher: Sequence[str], retry: b
         page = report(plan.folder, plan.folder / "report")
     print((page.parent / "verdict.txt").read_text(encoding="utf-8").strip())
     print(f"table: {table}\nreport: {page}")
-    codes = [plan.outcome(member).get("code", 0) for member in plan.members]
-    if failed := [code for code in codes if code]:
-        print(f"{len(failed)} of {len(codes)} runs failed; the report says why; retry=true tries them again.")
-    return 0 if not all(codes) else next(code for code in codes if code) % 256
+    return _ended([plan.outcome(member) for member in plan.members])
+
+
+def _ended(outcomes: Sequence[Mapping[str, Any]]) -> int:
+    """Say how many runs failed; the exit code is that of the first one, 0 only where none did."""
+    failed = [ended for ended in outcomes if ended.get("status") != "finished"]
+    if not failed:
+        return 0
+    print(f"{len(failed)} of {len(outcomes)} runs failed; the report says why; retry=true tries them again.")
+    return int(failed[0].get("code") or 1) % 256 or 1
 
 
 def in_words(plan: Plan, retry: bool = False) -> str:
@@ -91,7 +98,19 @@ def in_words(plan: Plan, retry: bool = False) -> str:
     if declared.question:
         lines.insert(1, f"  {declared.question}")
     lines += _search(declared)
-    return "\n".join([*lines, _time(plan, missing), reach_in_words(len(declared.arms), len(declared.seeds))])
+    reach = reach_in_words(len(declared.arms), len(declared.seeds), declared.looks)
+    return "\n".join([*lines, _time(plan, missing), _looked(plan) or reach])
+
+
+def _looked(plan: Plan) -> str:
+    """That no further verdict is to be had, where seeds were added after the last look; "" else."""
+    looks = plan.declaration.looks
+    if len(plan.looks) < looks:
+        return ""
+    return (
+        f"The seeds were added after the results had been looked at{'' if looks == 1 else f' {looks} times'}: they"
+        f" tell the means more precisely, and the verdict stays that of the first {len(plan.looks[looks - 1])} seeds."
+    )
 
 
 def _search(declared: Declaration) -> list[str]:

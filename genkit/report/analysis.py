@@ -1,153 +1,110 @@
-"""From rows to a table: which numbers may stand together, what is missing and why, what it all says."""
+"""From rows to a table and its verdict: what the numbers of a study say together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from genkit import statistics
 from genkit.core.identity import answers
-from genkit.report.reading import Member
-from genkit.rows import Row
-from genkit.statistics import Comparison, Summary, Verdict
+from genkit.naming import group_of
+from genkit.report.lines import Line, lines_of
+from genkit.report.numbers import number
+from genkit.report.reading import Looks, Member
+from genkit.statistics import Comparison, Verdict
 
 COSTS = ("training_seconds", "training_flops", "parameters")
 PREFERRED = ("kid", "fid", "bits_per_byte", "bits_per_dimension", "nll")
-
-
-@dataclass
-class Cell:
-    """One arm's numbers in one line of the table.
-
-    Attributes:
-        values: by seed.
-        summary: None where there are none; `reason` then says why.
-        noise: mean half-width of the intervals of single runs: evaluation noise, apart from that of seeds.
-    """
-
-    values: dict[int, float] = field(default_factory=dict)
-    summary: Summary | None = None
-    reason: str = ""
-    noise: float | None = None
-
-
-@dataclass
-class Line:
-    """One metric, measured in one way.
-
-    Attributes:
-        key: what sets it apart: metric, kind, fingerprint, split and the examples that judge.
-        floor, ceiling: real examples against real ones, and noise; None where they were not measured.
-        sample: a row of it, for its protocol.
-    """
-
-    metric: str
-    key: tuple[str, ...]
-    unit: str
-    direction: str
-    sample: Row
-    cells: dict[str, Cell]
-    floor: float | None = None
-    ceiling: float | None = None
+BESIDE = "recall"  # a picture of quality alone is good where a network draws few things well
 
 
 @dataclass
 class Analysis:
-    """Everything that a report says in numbers."""
+    """Everything that a report says in numbers.
+
+    Attributes:
+        primary: the line of the verdict.
+        remark: what the verdict is not of: seeds that were added after looking, runs that are still to run.
+    """
 
     arms: list[str]
     lines: list[Line]
     primary: Line | None
     verdict: Verdict | None
     notes: list[str]
+    looks: Looks
+    remark: str = ""
 
     @property
     def comparisons(self) -> Sequence[Comparison]:
         return self.verdict.comparisons if self.verdict else ()
 
 
-def analyse(members: Sequence[Member], primary: str | None = None) -> Analysis:
+def analyse(
+    members: Sequence[Member], primary: str | None = None, looks: Looks | None = None
+) -> Analysis:
     """The table of the members, and what its primary metric allows to be said.
 
     Args:
         primary: the metric of the verdict; None: the first of the usual ones that most arms have.
+        looks: how often the seeds may be looked at, and were; None: once.
     """
+    looks = looks or Looks()
     arms = list(dict.fromkeys(member.arm for member in members))
-    lines = _lines(members, arms)
+    lines = lines_of(members, arms)
     main = _primary(lines, primary)
-    said = None
+    said, remark = None, ""
     if main is not None and main.direction in ("lower", "higher"):
-        said = statistics.verdict(
-            {arm: c.values for arm, c in main.cells.items()}, main.direction, main.metric
-        )
+        to_run = sum(not member.ended for member in members)
+        if to_run:
+            remark = (
+                f"The study has not ended: {to_run} of {len(members)} runs are still to run."
+                " A verdict is given when all have ended."
+            )
+        else:
+            said, remark = _verdict(main, looks)
+            if (beside := _recall(main, lines)) and said.comparisons:
+                said = replace(said, words=f"{said.words} {beside}")
     notes = _notes(lines)
     if primary and main is None:
         notes.insert(0, f"No run has a number of the primary metric {primary}.")
-    return Analysis(arms, lines, main, said, notes)
+    return Analysis(arms, lines, main, said, notes, looks, remark)
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Numbers of different keys do not stand in one line."""
-    return tuple(str(row.get(name, "")) for name in ("metric", "fingerprint", "kind", "split", "judged"))
+def _verdict(line: Line, looks: Looks) -> tuple[Verdict, str]:
+    """The verdict on the seeds that may decide, and what is said of the others."""
+    decides = looks.deciding
+    arms = {
+        arm: {seed: value for seed, value in cell.outcomes.items() if decides is None or seed in decides}
+        for arm, cell in line.cells.items()
+    }
+    bounds = {arm for arm, cell in line.cells.items() if cell.bound}
+    found = statistics.verdict(
+        arms,
+        line.direction,
+        line.metric if not bounds.issuperset(arm for arm in arms if arms[arm]) else f"the bound of {line.metric}",
+        bounds=bounds,
+        looks=looks.declared,
+        planned={arm: cell.planned for arm, cell in line.cells.items()} if decides is None else None,
+    )
+    if decides is None:
+        return found, ""
+    later = sorted({seed for cell in line.cells.values() for seed in cell.outcomes} - set(decides))
+    times = "once" if looks.declared == 1 else f"{looks.declared} times"
+    return found, (
+        f"That is of the first {len(decides)} seeds. {len(later)} were added after the results had been looked"
+        f" at {times}: they are in the table and decide nothing, for a study that is looked at until it says"
+        " something says too much. Declare looks: beforehand to add seeds."
+    )
 
 
-def _lines(members: Sequence[Member], arms: Sequence[str]) -> list[Line]:
-    lines: dict[tuple[str, ...], Line] = {}
-    reasons: dict[tuple[str, str], str] = {}
-    half_widths: dict[tuple[tuple[str, ...], str], list[float]] = {}
-    roles: dict[tuple[str, ...], list[float]] = {}
-    for member in members:
-        for row in member.rows:
-            metric, value, role = str(row["metric"]), row.get("value"), row.get("role", "model")
-            if value is None:
-                if role == "model":
-                    reasons[metric, member.arm] = str(row.get("note") or "not measured").removeprefix(
-                        "none: "
-                    )
-            elif role != "model":
-                roles.setdefault((role, metric), []).append(float(value))
-            elif member.finished:
-                key = _key(row)
-                direction = str(row.get("direction", "none"))
-                line = lines.setdefault(
-                    key,
-                    Line(metric, key, str(row.get("unit", "1")), direction, row, {a: Cell() for a in arms}),
-                )
-                line.cells[member.arm].values[member.seed] = float(value)
-                if row.get("low") is not None and row.get("high") is not None:
-                    half = (float(row["high"]) - float(row["low"])) / 2
-                    half_widths.setdefault((key, member.arm), []).append(half)
-    for key, line in lines.items():
-        line.floor, line.ceiling = (_mean(roles.get((role, line.metric))) for role in ("floor", "ceiling"))
-        for arm, cell in line.cells.items():
-            cell.noise = _mean(half_widths.get((key, arm)))
-            if cell.values:
-                cell.summary = statistics.summarise(list(cell.values.values()))
-            else:
-                cell.reason = reasons.get((line.metric, arm)) or _absence(arm, line, lines.values(), members)
-    return list(lines.values())
-
-
-def _absence(arm: str, line: Line, lines: Any, members: Sequence[Member]) -> str:
-    """Why an arm has no number in a line."""
-    own = [member for member in members if member.arm == arm]
-    if not any(member.finished for member in own):
-        why = next((member.reason for member in own if member.reason), "")
-        return f"no run finished{f': {why}' if why else ''}"
-    for other in lines:
-        if other.metric == line.metric and other.key != line.key and other.cells[arm].values:
-            return f"measured otherwise: {difference(line.sample, other.sample)}"
-    return "not measured"
-
-
-def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """In what the protocols of two rows of a metric differ."""
-    names = ("kind", "n", "n_real", "split", "judged")
-    flat = [{**row.get("protocol", {}), **{name: row.get(name) for name in names}} for row in (one, other)]
-    keys = [key for key in {**flat[0], **flat[1]} if flat[0].get(key) != flat[1].get(key)]
-    said = [f"{key} is {str(flat[1].get(key))[:40]}, not {str(flat[0].get(key))[:40]}" for key in keys]
-    return "; ".join(said) or "its protocol has another fingerprint"
+def _recall(main: Line, lines: Sequence[Line]) -> str:
+    """The recall of the arms, which a metric of quality does not tell; "" where it was not measured."""
+    line = next((line for line in lines if line.metric == BESIDE), None)
+    if line is None or line is main or group_of(main.metric) != group_of(BESIDE):
+        return ""
+    said = [f"{arm} {number(c.summary.mean, 0.05)}" for arm, c in line.cells.items() if c.summary]
+    return f"Recall beside it: {', '.join(said)}."
 
 
 def _primary(lines: Sequence[Line], asked: str | None) -> Line | None:
@@ -163,49 +120,13 @@ def _notes(lines: Sequence[Line]) -> list[str]:
     """The protocol of each line, lines of one protocol together."""
     grouped: dict[str, list[str]] = {}
     for line in lines:
-        protocol = ", ".join(f"{key} {value}" for key, value in line.sample.get("protocol", {}).items())
+        protocol = ", ".join(
+            f"{key} {value}"
+            for key, value in line.sample.get("protocol", {}).items()
+            if (key, line.sample.get("kind")) != ("k", "bound")  # each bound has its own
+        )
         n = f"n {line.sample.get('n')}" if line.sample.get("n") else ""
         of = f"evaluation interval of {line.sample['interval']}" if line.sample.get("interval") else ""
-        text = "; ".join(part for part in (str(line.sample.get("kind", "")), n, protocol, of) if part)
+        text = "; ".join(part for part in (", ".join(line.kinds), n, protocol, of) if part)
         grouped.setdefault(text, []).append(line.metric)
     return [f"{', '.join(dict.fromkeys(metrics))}: {text}" for text, metrics in grouped.items()]
-
-
-def _mean(values: Sequence[float] | None) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-# ---------------------------------------------------------------------- numbers as text
-
-
-def number(value: float | None, step: float | None = None) -> str:
-    """With two digits of its uncertainty, else with four of its own."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return "0"
-    if step and abs(value) < 1e6 and step > 1e-9:
-        return f"{value:,.{_digits(step)}f}"
-    if abs(value) >= 1e6 or abs(value) < 1e-4:
-        return f"{value:.3e}"
-    return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else f"{value:.4g}"
-
-
-def _digits(step: float) -> int:
-    digits = 0
-    while step < 10 and digits < 6:
-        step, digits = step * 10, digits + 1
-    return digits
-
-
-def cell_text(cell: Cell) -> str:
-    """Mean [interval over seeds], or why there is none."""
-    s = cell.summary
-    if s is None:
-        return "–"
-    if s.low is None or s.high is None:
-        return number(s.mean)
-    half = (s.high - s.low) / 2
-    if half <= 1e-9 * abs(s.mean):  # the same in every run, as a number of parameters is
-        return number(s.mean)
-    return f"{number(s.mean, half)} [{number(s.low, half)}, {number(s.high, half)}]"

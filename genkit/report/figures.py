@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from genkit import statistics
-from genkit.report.analysis import COSTS, Line
+from genkit.report.analysis import COSTS
+from genkit.report.lines import Line
 from genkit.report.reading import Member
 
 # Okabe and Ito's colours, which the colour-blind tell apart, without black and yellow.

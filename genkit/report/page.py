@@ -22,10 +22,12 @@ from genkit.core import storage
 from genkit.core.errors import ConfigError, StorageError
 from genkit.core.plain import read_bytes
 from genkit.report import figures, tables
-from genkit.report.analysis import Analysis, Line, analyse, cell_text, number
-from genkit.report.reading import Member, read_runs, read_study, search
+from genkit.report.analysis import Analysis, analyse
+from genkit.report.lines import Line, key_of
+from genkit.report.numbers import number, summary_text
+from genkit.report.reading import Looks, Member, looks, read_runs, read_study, search
 from genkit.runs import write_atomically
-from genkit.statistics import pair_in_words, reach_in_words
+from genkit.statistics import at_most, pair_in_words, reach_in_words
 
 HERE = Path(__file__).parent
 PAGE = "report.html"
@@ -48,13 +50,13 @@ def report(source: Path | Sequence[Path], out: Path) -> Path:
     """
     if isinstance(source, Path):
         declared, members = read_study(source)
-        declared = {**declared, "search": search(source)}
+        declared, seen = {**declared, "search": search(source)}, looks(source, declared)
     else:
-        declared, members = {}, read_runs(source)
+        declared, members, seen = {}, read_runs(source), Looks()
     if not members:
         raise ConfigError("there is nothing to report: give study=NAME, or run=RUN.")
     primary = declared.get("primary")
-    analysis = analyse(members, None if primary is None else str(primary))
+    analysis = analyse(members, None if primary is None else str(primary), seen)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         (out / "tables").mkdir(exist_ok=True)
@@ -62,9 +64,15 @@ def report(source: Path | Sequence[Path], out: Path) -> Path:
     except OSError as error:
         raise StorageError(f"cannot write {out}: {error.strerror}. Give another out=.") from error
     _write_tables(members, analysis, out / "tables")
-    write_atomically(out / "verdict.txt", (analysis.verdict.words if analysis.verdict else NOTHING) + "\n")
+    write_atomically(out / "verdict.txt", in_words(analysis) + "\n")
     write_atomically(out / PAGE, _page(declared, members, analysis, drawn, front, out))
     return out / PAGE
+
+
+def in_words(analysis: Analysis) -> str:
+    """The verdict, and what it is not of."""
+    said = analysis.verdict.words if analysis.verdict else "" if analysis.remark else NOTHING
+    return " ".join(part for part in (said, analysis.remark) if part)
 
 
 def _write_tables(members: Sequence[Member], analysis: Analysis, folder: Path) -> None:
@@ -114,21 +122,28 @@ def _page(
         policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none';"
         " form-action 'none'",
         style=Markup(style),
-        verdict=analysis.verdict.words if analysis.verdict else NOTHING,
+        verdict=in_words(analysis),
         question=str(declared.get("question") or ""),
         budget=declared.get("budget") or {},
         title=str(declared.get("name") or "Runs beside one another"),
         analysis=analysis,
         lines=[_line(line) for line in analysis.lines],
-        reach=reach_in_words(len(analysis.arms), min(seeds.values())),
+        reach=_reach(analysis, min(seeds.values())),
         pairs=_pairs(analysis),
         drawn=drawn,
         front=front,
         members=shown,
         examples=_examples(members, analysis.arms),
         tried=_tried(declared.get("search") or {}),
-        failures=[entry for entry in shown if not entry["member"].finished],
+        failures=[m for m in shown if not m["member"].finished or m["member"].worthless],
     )
+
+
+def _reach(analysis: Analysis, seeds: int) -> str:
+    """What so many seeds can show; "" where the verdict says that they can show nothing."""
+    if analysis.verdict is not None and analysis.verdict.kind == "too few seeds":
+        return ""
+    return reach_in_words(len(analysis.arms), seeds, analysis.looks.declared)
 
 
 def _line(line: Line) -> dict[str, Any]:
@@ -139,18 +154,22 @@ def _line(line: Line) -> dict[str, Any]:
         about = cell.reason
         if s is not None:
             about = f"{s.n} {'run' if s.n == 1 else 'runs'}"
+            about = about if s.n == cell.planned else f"{s.n} of {cell.planned} trained"
             about += f"; median {number(s.median)}; interquartile mean {number(s.iqm)}" if s.n > 2 else ""
             about += f"; {s.method}" if s.method else ""
             about += f"; one run ± {cell.noise:.2g}" if cell.noise else ""
         # An interval stays in one piece, and may stand below its mean.
-        text = cell_text(cell).replace(", ", ",\N{NO-BREAK SPACE}")
+        text = summary_text(s, "≤ " if cell.bound else "").replace(", ", ",\N{NO-BREAK SPACE}")
         cells[arm] = {"text": text, "about": about, "n": s.n if s else 0}
     return {"line": line, "cells": cells, "floor": number(line.floor), "ceiling": number(line.ceiling)}
 
 
 def _pairs(analysis: Analysis) -> list[dict[str, Any]]:
-    count = len(analysis.comparisons)
-    return [{"c": c, "words": pair_in_words(c, count), "number": number} for c in analysis.comparisons]
+    count = len(analysis.comparisons) * analysis.looks.declared
+    return [
+        {"c": c, "words": pair_in_words(c, count), "number": number, "at_most": at_most}
+        for c in analysis.comparisons
+    ]
 
 
 def _tried(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -174,13 +193,13 @@ def _member(number_: int, member: Member, primary: Line | None, out: Path) -> di
     """One run: its number, its command, its configuration, its place."""
     provenance = member.record.get("provenance") or {}
     git = provenance.get("git") or {}
-    value = primary.cells[member.arm].values.get(member.seed) if primary and member.finished else None
     found = [row for row in member.rows if row.get("role", "model") == "model"]
+    own = [row.get("value") for row in found if primary and member.finished and key_of(row) == primary.key]
     return {
         "member": member,
         "number": number_,
         "name": member.path.name,
-        "value": number(value),
+        "value": number(own[0] if own else None),
         "rows": [{**row, "text": number(row.get("value"))} for row in found],
         "command": shlex.join(map(str, provenance.get("command") or [])),
         "versions": ", ".join(f"{k} {v}" for k, v in (provenance.get("versions") or {}).items()),
@@ -199,7 +218,11 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
         if member is None:
             continue
         entry: dict[str, Any] = {"arm": arm, "seed": member.seed, "picture": "", "text": "", "pairs": ""}
+        entry |= {"step": None, "remark": ""}
         if member.samples is not None:
+            entry["step"] = int(member.samples.stem.removeprefix("step-"))
+            if member.step not in (None, entry["step"]):
+                entry["remark"] = f" (none were drawn at step {member.step})"
             if member.samples.suffix == ".txt":
                 text = _text(member.samples)
                 entry["text"] = text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")

@@ -14,7 +14,7 @@ from typing import Any
 
 from genkit import rows as row_files
 from genkit import runs, studies
-from genkit.core.errors import CheckpointError, ConfigError, GenkitError
+from genkit.core.errors import CheckpointError, ConfigError, GenkitError, Locked, StorageError
 from genkit.core.plain import (
     MAX_YAML_BYTES,
     inside,
@@ -28,8 +28,13 @@ from genkit.rows import Row
 from genkit.studies import DECLARATION, MEMBERS
 
 # What a report takes from a study's declaration, and from a run's findings.
-DECLARED = {"name?": str | None, "question?": str | None, "budget?": {str: float}, "primary?": str | None}
-FINDINGS = {"findings": [{"severity": str, "code": str, "step": int, "advice?": str | None}]}
+DECLARED = {
+    **{"name?": str | None, "question?": str | None, "budget?": {str: float}, "primary?": str | None},
+    "looks?": int,
+}
+FINDING = {"severity": str, "code": str, "step": int, "advice?": str | None, "until?": int | None}
+FINDINGS = {"findings": [FINDING]}
+OF_THE_MACHINE = (StorageError.exit_code, Locked.exit_code)
 Curve = tuple[list[float], list[float]]  # steps, values
 
 
@@ -42,11 +47,14 @@ class Member:
         path: its run folder, which may be gone.
         status: "finished", "failed", "diverged", "killed", "missing" or what its record says.
         reason: why it did not finish; "" where it did.
+        ended: whether it has run, with whatever end.
+        code: the exit code that it ended with.
         rows: of its evaluation, as far as the report takes them: one checkpoint's.
         curves: validation terms along the training.
-        samples: the last picture or text that was drawn while training, always from seed 0.
-        pairs: the picture of its nearest training examples.
+        samples: the picture or text that its checkpoint drew while training, always from seed 0.
+        pairs: the picture of its checkpoint's nearest training examples.
         findings: what was found wrong with its training, a line each.
+        worthless: the finding by which the numbers of its checkpoint are worth nothing; "" without one.
     """
 
     arm: str
@@ -61,10 +69,42 @@ class Member:
     samples: Path | None = None
     pairs: Path | None = None
     findings: list[str] = field(default_factory=list)
+    worthless: str = ""
+    ended: bool = True
+    code: int = 0
+
+    @property
+    def step(self) -> int | None:
+        """Of the checkpoint whose numbers are taken; None without numbers."""
+        return next((row["step"] for row in self.rows if isinstance(row.get("step"), int)), None)
 
     @property
     def finished(self) -> bool:
         return self.status == "finished"
+
+    @property
+    def failed(self) -> bool:
+        """Whether its training is a result, and the worst: a full disk or a lock is none."""
+        lost = self.status in ("failed", "diverged", "killed") and self.code not in OF_THE_MACHINE
+        return lost or (self.finished and bool(self.worthless))
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How often the results of a study may decide while seeds are added.
+
+    Attributes:
+        declared: looks that were planned; each has an equal share of the 5 %.
+        before: the seeds of each look before this one.
+    """
+
+    declared: int = 1
+    before: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def deciding(self) -> tuple[int, ...] | None:
+        """The seeds that decide where there were more looks than declared; None: all."""
+        return self.before[self.declared - 1] if len(self.before) >= self.declared else None
 
 
 def is_study(folder: Path) -> bool:
@@ -87,11 +127,30 @@ def read_study(folder: Path) -> tuple[dict[str, Any], list[Member]]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} holds a damaged study: {error}; restore it from a copy.") from None
     members = [
-        read_member(inside(folder, m.name), m.arm, m.seed, studies.read_outcome(folder, m.number))
+        _read_ended(inside(folder, m.name), m, studies.read_outcome(folder, m.number))
         for m in listed
         if m.trial is None  # what was tried is no result; see `search`
     ]
     return declared, members
+
+
+def _read_ended(path: Path, m: studies.Planned, ended: dict[str, Any]) -> Member:
+    """A member of a study, and whether it has ended."""
+    member = read_member(path, m.arm, m.seed, ended)
+    member.ended, member.code = bool(ended), int(ended.get("code", 0))
+    return member
+
+
+def looks(folder: Path, declared: dict[str, Any]) -> Looks:
+    """How often a study's results may decide, and the seeds of the looks that there were.
+
+    Raises:
+        ConfigError: what says so is damaged.
+    """
+    try:
+        return Looks(max(1, declared.get("looks", 1)), studies.read_looks(folder))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder / studies.LOOKS} is damaged: {error}; restore it from a copy.") from None
 
 
 def search(folder: Path) -> dict[str, Any]:
@@ -140,32 +199,35 @@ def read_member(path: Path, arm: str, seed: int, ended: dict[str, Any]) -> Membe
         record, found = runs.read(path), _rows(path / row_files.FILE)
         written = read_text(path / runs.CONFIG, MAX_YAML_BYTES)
     except (GenkitError, OSError, ValueError) as error:
-        return Member(arm, seed, path, "failed", str(error))
+        return Member(arm, seed, path, "damaged", str(error))
     status = status or str(record.get("status", "unknown"))
     reason = reason or ("" if status == "finished" else str(record.get("reason", "")))
-    return Member(
-        arm,
-        seed,
-        path,
-        status,
-        reason,
-        record,
-        written,
-        found,
-        _curves(path / "metrics.csv"),
-        _latest(path / "samples"),
-        next(iter(sorted(path.glob("evaluation/*/*.png"))), None),
-        _findings(path / "findings.json"),
-    )
+    member = Member(arm, seed, path, status, reason, record, written, found, _curves(path / "metrics.csv"))
+    member.samples = _drawn(path / "samples", member.step)
+    member.pairs = next(iter(sorted(path.glob(f"evaluation/step-{member.step}/*.png"))), None)
+    member.findings, member.worthless = _findings(path / "findings.json", member.step)
+    return member
 
 
-def _findings(path: Path) -> list[str]:
-    """What `findings.json` says, a line each; a damaged file says nothing."""
+def _findings(path: Path, step: int | None) -> tuple[list[str], str]:
+    """What `findings.json` says, a line each, and the error that held at a step; a damaged file says nothing.
+
+    Of a rule the file has the last stretch in which it was broken, so an error that is over by the step, or
+    began behind it, is not of the checkpoint.
+    """
     try:
         found = read_json(path, FINDINGS)["findings"]
     except (OSError, ValueError):
-        return []
-    return [f"{f['severity']}: {f['code']} at step {f['step']}. {f.get('advice') or ''}" for f in found]
+        return [], ""
+    lines, worthless = [], ""
+    for f in found:
+        until = f.get("until")
+        when = f"at step {f['step']}" if until is None else f"from step {f['step']} to {until}, then no more"
+        lines.append(f"{f['severity']}: {f['code']} {when}. {f.get('advice') or ''}")
+        holds = step is not None and f["step"] <= step and (until is None or step < until)
+        if f["severity"] == "error" and holds:
+            worthless = worthless or str(f["code"])
+    return lines, worthless
 
 
 def _rows(path: Path) -> list[Row]:
@@ -180,10 +242,12 @@ def _rows(path: Path) -> list[Row]:
         (name for name in ("best", "last") if any(name in _names(row) for row in found)),
         found[-1].get("checkpoint", "") if found else "",
     )
-    newest: dict[tuple[str, str, str], Row] = {}
+    newest: dict[tuple[str, ...], Row] = {}
     for row in found:
         if chosen in _names(row) or row.get("checkpoint") == chosen:
-            newest[row["metric"], row.get("role", "model"), str(row.get("fingerprint", ""))] = row
+            about = ("fingerprint", "split", "judged")
+            key = (row["metric"], row.get("role", "model"), *(str(row.get(name, "")) for name in about))
+            newest[key] = row
     return list(newest.values())
 
 
@@ -209,11 +273,13 @@ def _curves(path: Path) -> dict[str, Curve]:
     return found
 
 
-def _latest(folder: Path) -> Path | None:
-    """Samples of the last step at which some were drawn."""
+def _drawn(folder: Path, step: int | None) -> Path | None:
+    """Samples of the checkpoint at a step, or the nearest to it; of the last step where that is None."""
     named = [
         (path, re.fullmatch(r"step-(\d{1,18})\.(png|txt)", path.name, re.ASCII))
         for path in folder.glob("step-*")
     ]
     drawn = [(int(match[1]), path) for path, match in named if match]
-    return max(drawn, default=(0, None))[1]
+    if step is None:
+        return max(drawn, default=(0, None))[1]
+    return min(drawn, key=lambda found: (abs(found[0] - step), found[1]), default=(0, None))[1]

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from genkit.report.analysis import Analysis, Cell, cell_text, number
+from genkit.report.analysis import Analysis
+from genkit.report.lines import Cell
+from genkit.report.numbers import number, summary_text
 from genkit.report.reading import Member
 
 
@@ -14,7 +16,8 @@ def values(members: Sequence[Member]) -> pd.DataFrame:
     """One line for each number of each run, and one for each run that has none."""
     rows = []
     for m in members:
-        about = {"arm": m.arm, "seed": m.seed, "run": m.path.name, "status": m.status, "reason": m.reason}
+        why = m.reason or (f"worthless: {m.worthless}" if m.worthless else "")
+        about = {"arm": m.arm, "seed": m.seed, "run": m.path.name, "status": m.status, "reason": why}
         found = [row for row in m.rows if m.finished] or [{}]
         for row in found:
             rows.append(
@@ -50,7 +53,11 @@ def summary(analysis: Analysis) -> pd.DataFrame:
 
 
 def _with_count(cell: Cell) -> str:
-    return f"{cell_text(cell)} (n={cell.summary.n})" if cell.summary else cell_text(cell)
+    """Mean [interval] and the trainings behind it; of how many, where some reached nothing."""
+    if cell.summary is None:
+        return f"– (n=0 of {cell.planned})" if cell.failed else "–"
+    n, text = cell.summary.n, summary_text(cell.summary, "≤ " if cell.bound else "")
+    return f"{text} (n={n})" if n == cell.planned else f"{text} (n={n} of {cell.planned})"
 
 
 def csv(frame: pd.DataFrame) -> str:

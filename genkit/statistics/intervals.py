@@ -17,7 +17,7 @@ RESAMPLES = 9_999
 
 @dataclass(frozen=True)
 class Range:
-    """What a quantity can be at all, and so its mean: anything, above 0, or between 0 and 1.
+    """What a quantity can be at all, and so its mean: anything, above 0, or between 0 and `high`.
 
     Attributes:
         counted: whether it is a number of things that were counted, of which there is nothing to estimate.
@@ -142,9 +142,10 @@ def student(
     n, mean = len(x), float(x.mean())
     half = float(stats.t.ppf((1 + level) / 2, n - 1)) * float(x.std(ddof=1)) / n**0.5
     inside = within.low < mean < within.high and half > 0
-    if within.low == 0 and within.high == 1 and inside:
-        middle, bent = special.logit(mean), half / (mean * (1 - mean))
-        return float(special.expit(middle - bent)), float(special.expit(middle + bent))
+    if within.low == 0 and math.isfinite(within.high) and inside:
+        share, most = mean / within.high, within.high
+        middle, bent = special.logit(share), half / (mean * (1 - share))
+        return most * float(special.expit(middle - bent)), most * float(special.expit(middle + bent))
     if within.low == 0 and inside:
         factor = math.exp(min(half / mean, 700.0))
         return mean / factor, mean * factor

@@ -35,6 +35,7 @@ def verdict(
     *,
     bounds: Collection[str] = (),
     looks: int = 1,
+    planned: Mapping[str, int] | None = None,
 ) -> Verdict:
     """What the arms' values by seed allow to be said.
 
@@ -45,9 +46,10 @@ def verdict(
         bounds: arms whose numbers are bounds on better ones: that such an arm is worse cannot be shown
             beside an arm whose numbers are exact.
         looks: times that the seeds may be looked at while more are added, this one included.
+        planned: trainings of each arm, where some are neither numbers nor failures; None: there are none.
     """
     kind, best, words, found = _judged(arms, direction, metric, bounds, looks)
-    return Verdict(kind, best, " ".join([words, *_trained(arms)]), found)
+    return Verdict(kind, best, " ".join([words, *_trained(arms, planned or {})]), found)
 
 
 def _judged(
@@ -124,12 +126,13 @@ def _corrections(looks: int) -> str:
     return "Holm" if looks == 1 else f"Holm and {looks} looks"
 
 
-def _trained(arms: Mapping[str, Arm]) -> list[str]:
-    """How many trainings of each arm did not fail, where one did: a sentence, or none."""
-    if all(value is not None for values in arms.values() for value in values.values()):
-        return []
-    said = [
-        f"{name} {sum(value is not None for value in values.values())} of {len(values)}"
+def _trained(arms: Mapping[str, Arm], planned: Mapping[str, int]) -> list[str]:
+    """How many trainings of each arm reached a number, where one did not: a sentence, or none."""
+    counts = {
+        name: (sum(value is not None for value in values.values()), planned.get(name, len(values)))
         for name, values in arms.items()
-    ]
-    return [f"Runs that trained: {', '.join(said)}."]
+        if values
+    }
+    if all(trained == of for trained, of in counts.values()):
+        return []
+    return [f"Runs that trained: {', '.join(f'{name} {n} of {m}' for name, (n, m) in counts.items())}."]

@@ -6,6 +6,7 @@ arms:                       # each a list of words of `genkit train`
   vae: [model=vae, model.latent_size=16]
 common: [data=digits]       # words of every arm, before its own
 seeds: [0, 1, 2]            # or a number: the first so many
+looks: 1                    # how often the results may decide while seeds are added; each has its share of 5 %
 budget: {steps: 500}        # one number in one unit: steps, examples, seconds or flops
 primary: fid                # the metric of the verdict
 evaluate: {n: 1000}         # settings of `genkit evaluate`
@@ -32,8 +33,9 @@ from genkit.study.space import Search, check_search
 
 KEYS = (
     *("name", "question", "arms", "common", "seeds", "budget", "primary", "evaluate", "search"),
-    "selected_on_test",
+    *("selected_on_test", "looks"),
 )
+MOST_LOOKS = 100
 UNITS = ("steps", "examples", "seconds", "flops")
 EVALUATE = (
     *("n", "seed", "split", "extractor", "metrics", "weights", "importance_samples", "stride"),
@@ -57,6 +59,7 @@ class Declaration:
         primary: the metric of the verdict; None: the usual ones are tried.
         evaluate: settings of the evaluation of every member.
         search: what is tried for each arm before its seeds run; None: nothing.
+        looks: times that the results may decide while seeds are added.
         selected_on_test: whether checkpoints and trials may be chosen on the examples that are reported.
     """
 
@@ -69,6 +72,7 @@ class Declaration:
     evaluate: Mapping[str, Any]
     search: Search | None = None
     selected_on_test: bool = False
+    looks: int = 1
 
     @property
     def size(self) -> int:
@@ -87,6 +91,7 @@ class Declaration:
             "evaluate": dict(self.evaluate),
             **({"search": self.search.to_dict()} if self.search else {}),
             **({"selected_on_test": True} if self.selected_on_test else {}),
+            **({"looks": self.looks} if self.looks > 1 else {}),
         }
 
 
@@ -138,10 +143,10 @@ def _change(plain: dict[str, Any], key: str, text: str) -> None:
         plain["budget"] = {name: value}
     elif group == "evaluate" and name:
         plain["evaluate"] = {**(plain.get("evaluate") or {}), name: value}
-    elif key in ("seeds", "name", "primary", "selected_on_test"):
+    elif key in ("seeds", "name", "primary", "selected_on_test", "looks"):
         plain[key] = value
     else:
-        known = ["study", "seeds", "name", "primary", "selected_on_test", "dry", "yes"]
+        known = ["study", "seeds", "name", "primary", "selected_on_test", "looks", "dry", "yes"]
         known += [f"budget.{unit}" for unit in UNITS]
         raise ConfigError(f"study takes no {key}=.{nearest(key, known)}")
 
@@ -172,6 +177,9 @@ def check(plain: Mapping[str, Any], where: str) -> Declaration:
     on_test = plain.get("selected_on_test", False)
     if not isinstance(on_test, bool):
         raise ConfigError(f"{where}: selected_on_test={on_test} is neither true nor false.")
+    looks = plain.get("looks", 1)
+    if type(looks) is not int or not 1 <= looks <= MOST_LOOKS:
+        raise ConfigError(f"{where}: looks={looks}: give a number from 1 to {MOST_LOOKS}.")
     search = None
     if plain.get("search") is not None:
         search = check_search(plain["search"], list(arms), seeds, where)
@@ -193,6 +201,7 @@ def check(plain: Mapping[str, Any], where: str) -> Declaration:
         evaluate=evaluate,
         search=search,
         selected_on_test=on_test,
+        looks=looks,
     )
 
 

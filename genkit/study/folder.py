@@ -5,6 +5,7 @@ runs/<study>/study.yaml          as declared
              members/0000.yaml   the configuration of each
              arms/<arm>.yaml     that of each arm, where a search decides the rest
              search.json         what the search tried and found
+             looks.json          the seeds of each time that results were there before seeds were added
              outcomes/0000.json  how each ended
              <arm>-<seed>/       its run folder
              rows.jsonl          the table: every number of every member, and why there is none
@@ -29,11 +30,13 @@ from genkit.studies import (
     ARMS,
     CONFIGS,
     DECLARATION,
+    LOOKS,
     MEMBERS,
     OUTCOMES,
     Planned,
     check_plain,
     outcome_file,
+    read_looks,
     read_members,
     read_outcome,
 )
@@ -48,6 +51,7 @@ class Plan:
         configs: of the members, by number; those that a search has still to decide are not among them.
         arms: configurations of the arms, where a search decides the rest.
         new: whether the folder is still to be written, or extended.
+        looks: the seeds of each look before: results that were there when seeds were added.
     """
 
     folder: Path
@@ -56,6 +60,7 @@ class Plan:
     configs: dict[int, str]
     arms: dict[str, str] = field(default_factory=dict)
     new: bool = False
+    looks: tuple[tuple[int, ...], ...] = ()
 
     def outcome(self, member: Planned) -> dict[str, Any]:
         """How a member ended; empty while it has not."""
@@ -86,6 +91,8 @@ class Plan:
             runs.write_atomically(_config_file(self.folder, number), text)
         for arm, text in self.arms.items():
             runs.write_atomically(self.folder / ARMS / f"{arm}.yaml", text)
+        if self.looks:
+            runs.write_atomically(self.folder / LOOKS, json.dumps(self.looks) + "\n")
         listed = [member.to_dict() for member in self.members]
         runs.write_atomically(self.folder / MEMBERS, json.dumps(listed, indent=1) + "\n")
         # The declaration stands last: a folder that has it is whole.
@@ -127,10 +134,11 @@ def load_plan(folder: Path) -> Plan:
             conform(parse_yaml(text), {"model": dict, "name?": str | None})
         if unknown := [member.arm for member in members if member.arm not in declared.arms]:
             raise ValueError(f"{MEMBERS} speaks of an arm {unknown[0][:40]}")
+        looks = read_looks(folder)
     except (OSError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         raise ConfigError(f"{folder} holds a damaged study: {said}; restore it, or delete it.") from None
-    return Plan(folder, declared, members, configs, arms)
+    return Plan(folder, declared, members, configs, arms, looks=looks)
 
 
 def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> dict[str, Any]:

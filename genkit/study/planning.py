@@ -52,7 +52,19 @@ def open_study(declaration: Declaration, paths: Mapping[str, str], *, yes: bool 
             f"{folder} was made with another configuration of {changed[0]};"
             " choose another name=, or declare the study as it was."
         )
-    return Plan(folder, declaration, members, {**before.configs, **configs}, arms, new=True)
+    looks = _looks(before, declaration)
+    return Plan(folder, declaration, members, {**before.configs, **configs}, arms, new=True, looks=looks)
+
+
+def _looks(before: Plan, after: Declaration) -> tuple[tuple[int, ...], ...]:
+    """The looks of a study that is extended: its results are one where all had ended and seeds are added.
+
+    As long as a run was to come there was no verdict, so nothing was looked at.
+    """
+    seeds = tuple(before.declaration.seeds)
+    own = [member for member in before.members if member.trial is None]
+    looked = set(after.seeds) > set(seeds) and all(before.outcome(member) for member in own)
+    return (*before.looks, seeds) if looked and seeds not in before.looks else before.looks
 
 
 def _members(declaration: Declaration, before: list[Planned]) -> list[Planned]:
@@ -87,10 +99,10 @@ def _check_extends(before: Declaration, after: Declaration, folder: Path) -> Non
         ConfigError: it changes something, or leaves something out.
     """
     old, new = before.to_dict(), after.to_dict()
-    for key in ("budget", "evaluate"):
-        if old[key] != new[key]:
+    for key in ("budget", "evaluate", "looks"):
+        if old.get(key) != new.get(key):
             raise ConfigError(
-                f"{folder} was made with {key} {old[key]}, not {new[key]}; choose another name=."
+                f"{folder} was made with {key} {old.get(key, 1)}, not {new.get(key, 1)}; choose another name=."
             )
     tried = [_tried(declared, before.arms) for declared in (before, after)]
     if tried[0] != tried[1] or (before.search and before.primary != after.primary):
