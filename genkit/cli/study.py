@@ -71,10 +71,10 @@ def _run(plan: Plan, paths: Mapping[str, str], launcher: Sequence[str], retry: b
         page = report(plan.folder, plan.folder / "report")
     print((page.parent / "verdict.txt").read_text(encoding="utf-8").strip())
     print(f"table: {table}\nreport: {page}")
-    return _ended([plan.outcome(member) for member in plan.members])
+    return ended([plan.outcome(member) for member in plan.members])
 
 
-def _ended(outcomes: Sequence[Mapping[str, Any]]) -> int:
+def ended(outcomes: Sequence[Mapping[str, Any]]) -> int:
     """Say how many runs failed; the exit code is that of the first one, 0 only where none did."""
     failed = [ended for ended in outcomes if ended.get("status") != "finished"]
     if not failed:
@@ -107,9 +107,10 @@ def _looked(plan: Plan) -> str:
     looks = plan.declaration.looks
     if len(plan.looks) < looks:
         return ""
+    times, first = "" if looks == 1 else f" {looks} times", len(plan.looks[looks - 1])
     return (
-        f"The seeds were added after the results had been looked at{'' if looks == 1 else f' {looks} times'}: they"
-        f" tell the means more precisely, and the verdict stays that of the first {len(plan.looks[looks - 1])} seeds."
+        f"The seeds were added after the results had been looked at{times}: they tell the means more"
+        f" precisely, and the verdict stays that of the first {first} seeds."
     )
 
 

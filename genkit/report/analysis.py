@@ -40,9 +40,7 @@ class Analysis:
         return self.verdict.comparisons if self.verdict else ()
 
 
-def analyse(
-    members: Sequence[Member], primary: str | None = None, looks: Looks | None = None
-) -> Analysis:
+def analyse(members: Sequence[Member], primary: str | None = None, looks: Looks | None = None) -> Analysis:
     """The table of the members, and what its primary metric allows to be said.
 
     Args:
@@ -79,10 +77,11 @@ def _verdict(line: Line, looks: Looks) -> tuple[Verdict, str]:
         for arm, cell in line.cells.items()
     }
     bounds = {arm for arm, cell in line.cells.items() if cell.bound}
+    exact = any(cell.values and not cell.bound for cell in line.cells.values())
     found = statistics.verdict(
         arms,
         line.direction,
-        line.metric if not bounds.issuperset(arm for arm in arms if arms[arm]) else f"the bound of {line.metric}",
+        line.metric if exact else f"the bound on {line.metric}",
         bounds=bounds,
         looks=looks.declared,
         planned={arm: cell.planned for arm, cell in line.cells.items()} if decides is None else None,
@@ -92,9 +91,9 @@ def _verdict(line: Line, looks: Looks) -> tuple[Verdict, str]:
     later = sorted({seed for cell in line.cells.values() for seed in cell.outcomes} - set(decides))
     times = "once" if looks.declared == 1 else f"{looks.declared} times"
     return found, (
-        f"That is of the first {len(decides)} seeds. {len(later)} were added after the results had been looked"
-        f" at {times}: they are in the table and decide nothing, for a study that is looked at until it says"
-        " something says too much. Declare looks: beforehand to add seeds."
+        f"That is of the first {len(decides)} seeds. {len(later)} were added after the results had been"
+        f" looked at {times}: they decide nothing, for a study that is looked at until it"
+        " says something says too much. Declare looks: beforehand to add seeds."
     )
 
 
@@ -103,7 +102,7 @@ def _recall(main: Line, lines: Sequence[Line]) -> str:
     line = next((line for line in lines if line.metric == BESIDE), None)
     if line is None or line is main or group_of(main.metric) != group_of(BESIDE):
         return ""
-    said = [f"{arm} {number(c.summary.mean, 0.05)}" for arm, c in line.cells.items() if c.summary]
+    said = [f"{arm} {number(c.summary.mean, 0.1)}" for arm, c in line.cells.items() if c.summary]
     return f"Recall beside it: {', '.join(said)}."
 
 

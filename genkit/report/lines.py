@@ -6,7 +6,6 @@ examples stands in a line of its own, and so do its floor and its ceiling.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +14,7 @@ from genkit import statistics
 from genkit.naming import group_of
 from genkit.report.ranges import range_of
 from genkit.report.reading import Member
-from genkit.rows import Row
+from genkit.rows import Row, identity
 from genkit.statistics import Summary
 
 Key = tuple[str, ...]
@@ -127,10 +126,9 @@ def key_of(row: Mapping[str, Any]) -> Key:
 
 def _identity(row: Mapping[str, Any], without: Sequence[str] = ()) -> Key:
     """What a number shares with its floor and its ceiling, which may rest on other numbers of examples."""
-    left_out = (*without, *(("k",) if row.get("kind") == "bound" else ()))  # how tight a bound is
-    protocol = {k: v for k, v in (row.get("protocol") or {}).items() if k not in left_out}
-    names = ("metric", "unit", "split", "judged")
-    return *(str(row.get(name, "")) for name in names), json.dumps(protocol, sort_keys=True, default=str)
+    protocol = {k: v for k, v in (row.get("protocol") or {}).items() if k not in without}
+    whole = {"kind": "", "unit": "1", "judged": "", **row, "protocol": protocol}
+    return *map(str, identity(whole)), str(row.get("split", ""))
 
 
 def _kind(row: Mapping[str, Any]) -> str:
@@ -140,12 +138,12 @@ def _kind(row: Mapping[str, Any]) -> str:
 
 def _reference(line: Line, role: str, members: Iterable[Member]) -> float | None:
     """The mean floor or ceiling of a line's protocol; of those of its numbers of examples, if there are."""
-    identity = _identity(line.sample, OF_SIZE)
+    wanted = _identity(line.sample, OF_SIZE)
     found = [
         row
         for member in members
         for row in member.rows
-        if row.get("role") == role and row.get("value") is not None and _identity(row, OF_SIZE) == identity
+        if row.get("role") == role and row.get("value") is not None and _identity(row, OF_SIZE) == wanted
     ]
     sizes = [tuple(row.get(name) for name in ("n", "n_real")) for row in (line.sample, *found)]
     same = [row for row, size in zip(found, sizes[1:], strict=True) if size == sizes[0]]

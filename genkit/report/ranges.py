@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from genkit.core.identity import kind_of
 from genkit.statistics import ANY, COUNT, POSITIVE, SHARE, Range
 
 # Unbiased estimates (kid, fid_infinity), differences and densities may be negative; they are not listed.
@@ -29,6 +30,4 @@ def range_of(metric: str, unit: str = "1") -> Range:
     """Of a metric, by its name or that of its kind (`fid` of `fid_digits`); anything where it is unknown."""
     if (metric, unit) == ("nll", "nats/token"):  # tokens have probabilities; pictures may have densities
         return POSITIVE
-    kinds = [(name, within) for within, names in RANGES.items() for name in names]
-    known = [(name, w) for name, w in kinds if metric == name or metric.startswith(f"{name}_")]
-    return max(known, key=lambda found: len(found[0]), default=("", ANY))[1]
+    return next((within for within, names in RANGES.items() if kind_of(metric) in names), ANY)

@@ -1,9 +1,10 @@
 """Sign flips: a test that paired differences have the mean 0, and the interval that agrees with it.
 
-Where two arms do not differ, the sign of every difference is a coin's, so that the sum that was seen is one of
-2ⁿ that were as likely (Fisher 1935).  The test is exact where the differences lie symmetrically around their
-mean.  Turned round, it asks for which shifts of the mean it would not be significant: the answer is a range of
-means of subsets of the differences (Hartigan 1969), so the interval leaves out 0 where the test is significant.
+Where two arms do not differ, the sign of every difference is a coin's, so that the sum that was seen is one
+of 2ⁿ that were as likely (Fisher 1935).  The test is exact where the differences lie symmetrically around
+their mean.  Turned round, it asks for which shifts of the mean it would not be significant: the answer is a
+range of means of subsets of the differences (Hartigan 1969), so the interval leaves out 0 where the test is
+significant.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def sign_test(differences: np.ndarray) -> tuple[float, str]:
 def sign_interval(differences: np.ndarray, level: float = 0.95) -> tuple[float, float] | None:
     """The shifts that `sign_test` does not tell from the mean; None where there are too few differences.
 
-    A shift δ lies below the interval where the sums of so many flips of d - δ are as large as the one that was
-    seen; the sum of such a flip is as large where the mean of the differences that it turns is at most δ.
+    A shift δ lies below the interval where the sums of few flips of d - δ are as large as the one that was
+    seen; the sum of a flip is as large where the mean of the differences that it turns is at most δ.
     """
     n = len(differences)
     if n <= EXACT_UP_TO:

@@ -88,9 +88,10 @@ def _ahead(arms: Mapping[str, Arm], direction: str, metric: str) -> str:
 
 def _too_few(found: Sequence[Comparison], looks: int) -> str:
     most, needed = max(c.n for c in found), seeds_needed(len(found) * looks)
+    of = count(len(found), "comparison") + ("" if looks == 1 else f" and {looks} looks")
     return (
         f"too few seeds to tell. With {count(most, 'pair')} of runs no difference can reach p ≤ {ALPHA} in"
-        f" {count(len(found), 'comparison')}; {needed} seeds can."
+        f" {of}; {needed} seeds can."
     )
 
 

@@ -52,7 +52,9 @@ def pair_in_words(comparison: Comparison, comparisons: int) -> str:
     if c.n < seeds_needed(comparisons):
         return f"not told apart by {count(c.n, 'pair')}"
     if c.effect is None:
-        return "equal in every pair" if c.p == 1 and c.improvement == 0.5 and c.failed == 0 else "not told apart"
+        return (
+            "equal in every pair" if c.p == 1 and c.improvement == 0.5 and c.failed == 0 else "not told apart"
+        )
     would = power_seeds(c.effect, comparisons)
     number = f"about {would}" if would else f"more than {MOST_SEEDS:,}"
     return f"not told apart; an effect of this size would take {number} seeds"

@@ -6,7 +6,7 @@ arms:                       # each a list of words of `genkit train`
   vae: [model=vae, model.latent_size=16]
 common: [data=digits]       # words of every arm, before its own
 seeds: [0, 1, 2]            # or a number: the first so many
-looks: 1                    # how often the results may decide while seeds are added; each has its share of 5 %
+looks: 1                    # how often the results may decide while seeds are added; they share the 5 %
 budget: {steps: 500}        # one number in one unit: steps, examples, seconds or flops
 primary: fid                # the metric of the verdict
 evaluate: {n: 1000}         # settings of `genkit evaluate`

@@ -100,10 +100,9 @@ def _check_extends(before: Declaration, after: Declaration, folder: Path) -> Non
     """
     old, new = before.to_dict(), after.to_dict()
     for key in ("budget", "evaluate", "looks"):
-        if old.get(key) != new.get(key):
-            raise ConfigError(
-                f"{folder} was made with {key} {old.get(key, 1)}, not {new.get(key, 1)}; choose another name=."
-            )
+        was, now = old.get(key, 1), new.get(key, 1)
+        if was != now:
+            raise ConfigError(f"{folder} was made with {key} {was}, not {now}; choose another name=.")
     tried = [_tried(declared, before.arms) for declared in (before, after)]
     if tried[0] != tried[1] or (before.search and before.primary != after.primary):
         raise ConfigError(f"{folder} was made with another search; choose another name=.")

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from genkit.cli.study import ended as end_of
+from genkit.cli.study import in_words
 from genkit.core.errors import ConfigError
+from genkit.report import report
 from genkit.report.reading import read_study
 from genkit.runs import read
 from genkit.study import open_study, planning, read_declaration, run_missing
@@ -195,6 +198,49 @@ def test_members_that_go_wrong_are_rows_and_the_others_finish(declare, paths):
     assert not plan.missing()
     assert [m.arm for m in plan.missing(retry=True)] == ["fails", "diverges", "dies"]
     assert [m.reason for m in read_study(plan.folder)[1] if m.arm == "dies"] == ["by SIGKILL"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ([("finished", 0), ("finished", 0)], 0),
+        ([("finished", 0), ("diverged", 5), ("failed", 2)], 5),
+        ([("finished", 0), ("killed", -9)], 247),
+        ([("finished", 0), ("failed", None)], 1),
+    ],
+)
+def test_a_study_of_which_a_member_failed_ends_with_its_code(capsys, statuses, code):
+    outcomes = [{"status": status, **({"code": c} if c else {})} for status, c in statuses]
+    assert end_of(outcomes) == code
+    failed = sum(status != "finished" for status, _ in statuses)
+    assert (f"{failed} of {len(statuses)} runs failed" in capsys.readouterr().out) is bool(failed)
+
+
+def test_seeds_added_after_all_have_ended_are_a_look(declare, paths):
+    run(open_study(declare(), paths), paths)
+    more = open_study(declare(seeds="5"), paths)
+    assert more.looks == ((0, 1, 2),)
+    assert "the verdict stays that of the first 3 seeds" in in_words(more)
+    more.write()
+    # Before the added ones have run there is nothing to look at.
+    assert open_study(declare(seeds="6"), paths).looks == ((0, 1, 2),)
+    run(open_study(declare(seeds="5"), paths), paths)
+    last = open_study(declare(seeds="6"), paths)
+    assert last.looks == ((0, 1, 2), (0, 1, 2, 3, 4))
+    report(last.folder, last.folder / "report")
+    assert "of the first 3 seeds. 2 were added" in (last.folder / "report" / "verdict.txt").read_text()
+    with pytest.raises(ConfigError, match="looks 1, not 4"):
+        open_study(declare(seeds="6", looks="4"), paths)
+
+
+def test_looks_are_declared_beforehand(declare, paths):
+    declared = declare(looks="3", name="planned")
+    run(open_study(declared, paths), paths)
+    more = open_study(declare(looks="3", name="planned", seeds="5"), paths)
+    assert (more.declaration.looks, more.looks) == (3, ((0, 1, 2),))
+    assert "Holm and 3 looks" in in_words(more)
+    with pytest.raises(ConfigError, match="looks=0: give a number from 1 to 100"):
+        declare(looks="0")
 
 
 def test_a_deleted_member_is_missing_and_runs_again(declare, paths):

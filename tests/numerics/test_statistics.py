@@ -261,8 +261,8 @@ def test_an_arm_of_which_every_training_fails_is_worse():
         found = statistics.verdict(arms, direction, "fid")
         assert (found.kind, found.best) == ("best", "a")
         assert found.words == (
-            "a is better than b by fid (p ≤ 0.0079 after Holm, 8 paired seeds; a run that failed is the worst)."
-            " Runs that trained: a 8 of 8, b 0 of 8."
+            "a is better than b by fid (p ≤ 0.0079 after Holm, 8 paired seeds; a run that failed is the"
+            " worst). Runs that trained: a 8 of 8, b 0 of 8."
         )
         (c,) = found.comparisons
         assert (c.difference, c.low, c.effect, c.first_trained, c.second_trained) == (None, None, None, 8, 0)
@@ -275,7 +275,10 @@ def test_an_arm_of_which_every_training_fails_is_worse():
 
 def test_with_failures_the_probability_of_improvement_is_what_is_tested():
     """By a loop over all pairs of trainings, and over all swaps within the seeds' pairs."""
-    a, b = {0: 3.0, 1: None, 2: 1.0, 3: 2.0, 4: 1.5, 5: 0.5}, {0: 4.0, 1: 2.5, 2: None, 3: None, 4: 2.0, 5: 5.0}
+    a, b = (
+        {0: 3.0, 1: None, 2: 1.0, 3: 2.0, 4: 1.5, 5: 0.5},
+        {0: 4.0, 1: 2.5, 2: None, 3: None, 4: 2.0, 5: 5.0},
+    )
 
     def wins(xs, ys):
         worst = [[float("inf") if v is None else v for v in values] for values in (xs, ys)]
