@@ -18,7 +18,7 @@ ALLOWED = {
     "metrics": {"core"},
     "statistics": set(),
     "studies": {"core", "runs"},
-    "report": {"core", "runs", "rows", "statistics", "studies"},
+    "report": {"core", "naming", "runs", "rows", "statistics", "studies"},
     "study": {
         "studies",
         *("core", "config", "data", "naming", "runs", "rows", "sampling", "training", "evaluation"),
