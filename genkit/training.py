@@ -34,6 +34,7 @@ from genkit.core.launchers import Place, place_of
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import Noise, mix
 from genkit.core.processor import prepare_processor
+from genkit.core.terminal import without_controls
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
 from genkit.data.packing import written_down
@@ -180,7 +181,7 @@ def fit(
             _describe(run, cfg, module, dataset)
             console.print(_costs(cfg, module), highlight=False)
             for notice in dataset.notices:
-                console.print(f"note: {notice}", highlight=False)
+                console.print(f"note: {without_controls(notice)}", highlight=False, markup=False)
         if total_steps is not None and start >= total_steps:
             if checkpoint is None or recording.is_validated(checkpoint):
                 if cfg.get("strict"):

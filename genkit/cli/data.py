@@ -17,8 +17,10 @@ from genkit.core.errors import ConfigError, DataError, nearest
 from genkit.core.grid import png
 from genkit.core.options import Option
 from genkit.core.spec import TokenSpec, View
+from genkit.core.terminal import without_controls
 from genkit.data import open_dataset, open_source
 from genkit.data.dataset import Dataset
+from genkit.data.splits import drawn
 from genkit.data.views import native_view
 
 PARTS = ("train", "validation", "test")
@@ -50,7 +52,7 @@ def look(words: list[str]) -> int:
         print(f"  {split:<12} {opened.counts[split]:,} examples")
     print(f"  fingerprint  {opened.fingerprint}")
     for notice in opened.notices:
-        print(f"note: {notice}")
+        print(f"note: {without_controls(notice)}")
     return 0
 
 
@@ -59,7 +61,7 @@ def pack(words: list[str]) -> int:
     counted = ", ".join(f"{part} {opened.counts[part]:,}" for part in PARTS)
     print(f"{opened.name} is packed in {cfg['paths']['cache_dir']}: {counted}")
     for notice in opened.notices:
-        print(f"note: {notice}")
+        print(f"note: {without_controls(notice)}")
     return 0
 
 
@@ -76,7 +78,7 @@ def check(words: list[str]) -> int:
     report = report_on(cfg["data"]["name"], source, cfg["data"], cfg["paths"])
     width = max(len(topic) for topic, _ in report)
     for topic, finding in report:
-        print(f"{topic:<{width}}  {finding}")
+        print(f"{topic:<{width}}  {without_controls(finding)}")
     try:
         dataset = open_dataset(cfg["data"], cfg["paths"], View(native_view(source).kind, block_size=1))
     except DataError as error:
@@ -94,24 +96,34 @@ def show(words: list[str]) -> int:
     out = _taken(words, "out", None)
     opened = _opened(words)[1]
     examples = opened.split(part)
-    data, _, _ = examples.gather(np.arange(min(n, len(examples))))
+    count = min(n, len(examples))
     if opened.spec.is_text:
-        return _show_texts(opened, data, out)
+        return _show_texts(opened, examples.gather(np.arange(count))[0], out)
+    # Files are sorted by their folders: the first ones would be of one class.
+    labels, _ = examples.labels_and_weights(np.arange(len(examples)))
+    data, shown, _ = examples.gather(drawn(len(examples), labels, count))
     target = Path(out or f"{opened.name}-{part}.png").expanduser()
     if target.suffix.lower() != ".png":
         raise ConfigError(f"out={out}: images are shown as one .png.")
     place = Output(target)
     storage.write_bytes(target, png(_grid(opened, data)))
-    print(f"{len(data)} examples of {opened.name}, {part}: {place}")
+    print(f"{len(data)} examples of {opened.name}, {part}: {place}{_counted(opened, shown)}")
     return 0
+
+
+def _counted(opened: Dataset, labels: np.ndarray | None) -> str:
+    """How many examples are of each class, in brackets."""
+    if labels is None:
+        return ""
+    counts = np.bincount(labels, minlength=len(opened.spec.classes))
+    listed = [f"{name} {n}" for name, n in zip(opened.spec.classes, counts, strict=True) if n]
+    return without_controls(f" ({', '.join(listed[:20])}{', …' if len(listed) > 20 else ''})")
 
 
 def _show_texts(opened: Dataset, windows: np.ndarray, out: str | None) -> int:
     assert isinstance(opened.spec, TokenSpec)
     texts = [opened.spec.codec.decode(window[window >= 0]) for window in windows]
     if out is None:
-        from genkit.core.terminal import without_controls
-
         print(("\n" + "-" * 20 + "\n").join(map(without_controls, texts)))
         return 0
     target = Path(out).expanduser()

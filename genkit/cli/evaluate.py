@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from genkit.cli.sample import check_checkpoint, check_choices, torch_device
 from genkit.cli.show import table
 from genkit.core.errors import CheckpointError, ConfigError, DataError, nearest
 from genkit.core.options import Option, resolve_options
+from genkit.core.terminal import without_controls
 from genkit.naming import groups
 from genkit.rows import FILE, Panel, Row, comparison, panel
 
@@ -133,7 +135,11 @@ def _files(files: Mapping[str, str], settings: Mapping[str, Any], out: Output | 
             raise DataError(f"{word}={path} is missing; give a folder of pictures, or a .txt or .jsonl file.")
     from genkit.evaluation import evaluate_files
 
-    rows = evaluate_files(files["real"], files["fake"], name=settings["extractor"], out=settings["out"])
+    def say(line: str) -> None:
+        print(f"note: {without_controls(line)}", file=sys.stderr)
+
+    name, out_file = settings["extractor"], settings["out"]
+    rows = evaluate_files(files["real"], files["fake"], name=name, out=out_file, say=say)
     _print(panel(rows))
     if out is not None:
         print(f"rows: {out}")

@@ -69,6 +69,7 @@ class FilePictures(Pictures):
     classes: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     notices: Sequence[str] = ()
+    unused: str = ""  # which other files there are
 
     def opener(self, rows: Sequence[int]) -> Callable[[int], Image.Image]:
         return partial(_open, {row: os.path.join(self.root, self.names[row]) for row in rows})
@@ -103,12 +104,12 @@ def image_folder(data: Mapping[str, Any], paths: Mapping[str, str]) -> FilePictu
         )
     names = sorted(found)
     part, label, classes, said = layout(names, root)
+    unused = ""
     if others:
         count = sum(map(len, others.values()))
-        said.insert(
-            0, f"{count:,} files beside {len(names):,} pictures are not used: {others_listed(others)}"
-        )
-    return FilePictures(root, names, listing_of(found), part, label, classes, missing, said)
+        unused = f"{count:,} files beside {len(names):,} pictures are not used: {others_listed(others)}"
+        said.insert(0, unused)
+    return FilePictures(root, names, listing_of(found), part, label, classes, missing, said, unused)
 
 
 def others_listed(others: Mapping[str, Sequence[str]], named: int = 3) -> str:

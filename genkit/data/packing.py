@@ -283,6 +283,13 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
+def unreadable(refused: Mapping[str, str], total: int, what: str) -> str:
+    """How many of all files are refused, and why the first ones are."""
+    listed = "; ".join(f"{printable(name)} ({reason})" for name, reason in sorted(refused.items())[:5])
+    more = f"; and {len(refused) - 5:,} more" if len(refused) > 5 else ""
+    return f"{len(refused):,} of {total:,} {what} cannot be read: {listed}{more}"
+
+
 def within_ceiling(refused: Mapping[str, str], total: int, data: Mapping[str, Any], what: str) -> list[str]:
     """What to say of refused files, if they may be left out.
 
@@ -296,9 +303,7 @@ def within_ceiling(refused: Mapping[str, str], total: int, data: Mapping[str, An
     """
     if not refused:
         return []
-    listed = "; ".join(f"{printable(name)} ({reason})" for name, reason in list(refused.items())[:5])
-    more = f"; and {len(refused) - 5:,} more" if len(refused) > 5 else ""
-    said = f"{len(refused):,} of {total:,} {what} cannot be read: {listed}{more}"
+    said = unreadable(refused, total, what)
     if data["on_bad"] == "error":
         raise DataError(f"{said}. Mend or remove them, or leave them out with data.on_bad=skip.")
     if len(refused) > data["max_bad"] * total or len(refused) == total:

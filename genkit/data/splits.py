@@ -134,14 +134,19 @@ def hold_out(rows: np.ndarray, labels: np.ndarray | None, count: int) -> tuple[n
         raise ConfigError(
             f"data.validation={count}: there are {len(rows):,} examples; keep from 1 to {len(rows) - 2:,}."
         )
-    order = np.random.Generator(np.random.Philox(0)).permutation(len(rows))
-    if labels is not None:
-        order = order[np.argsort(labels[rows[order]], kind="stable")]
-    # Every (n / count)-th in the order of classes is a draw that is balanced to within one example.
-    places = np.arange(len(rows) + 1) * count // len(rows)
     held = np.zeros(len(rows), bool)
-    held[order[places[1:] > places[:-1]]] = True
+    held[drawn(len(rows), None if labels is None else labels[rows], count)] = True
     return rows[~held], rows[held]
+
+
+def drawn(total: int, labels: np.ndarray | None, count: int) -> np.ndarray:
+    """`count` of `total` examples, drawn once for ever and in equal shares of each class; increasing."""
+    order = np.random.Generator(np.random.Philox(0)).permutation(total)
+    if labels is not None:
+        order = order[np.argsort(labels[order], kind="stable")]
+    # Every (n / count)-th in the order of classes is a draw that is balanced to within one example.
+    places = np.arange(total + 1) * count // total
+    return np.sort(order[places[1:] > places[:-1]])
 
 
 def _words(parts: Mapping[str, np.ndarray], how: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from torch import Tensor
 from genkit.core.errors import ConfigError, DataError, Unmeasurable
 from genkit.core.spec import ArraySpec
 from genkit.data.folders import FilePictures, image_folder
-from genkit.data.packing import printable
-from genkit.data.pictures import Form, measure, to_array
+from genkit.data.looking import Look, attempts, look
+from genkit.data.packing import printable, unreadable
+from genkit.data.pictures import GREY, Form, deep_ranges, deep_remarks, to_array
 from genkit.evaluation.measuring import to_rows
 from genkit.evaluation.pictures import noise_pictures
 from genkit.evaluation.subject import Found, reasons
@@ -27,18 +29,26 @@ from genkit.metrics.memorisation import copies, hashes
 from genkit.rows import Place, Row, write
 
 BATCH = 250
+LOG = logging.getLogger("genkit")
 COPIED = "{} of {} equal a picture or text of real= exactly: the other numbers judge copies, too"
 SUFFIXES = (".txt", ".jsonl")
 
 
 def evaluate_files(
-    real: str | Path, fake: str | Path, *, name: str | None = None, out: str | Path | None = None
+    real: str | Path,
+    fake: str | Path,
+    *,
+    name: str | None = None,
+    out: str | Path | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> list[Row]:
     """Measure two folders of pictures, or two files of texts (an empty line between two, or a .jsonl).
 
     Args:
         name: of the extractor of pictures; None: the one that fits them.
         out: a file for the rows.
+        say: told what is not used, and what was made of pictures that differ from the others; None: it is
+            logged.
 
     Raises:
         ConfigError: one is pictures and the other texts.
@@ -47,7 +57,7 @@ def evaluate_files(
     kinds = [is_text(path) for path in (real, fake)]
     if kinds[0] != kinds[1]:
         raise ConfigError(f"real={real}, fake={fake}: give two folders of pictures, or two files of texts.")
-    found, digest, made = _texts(real, fake) if kinds[0] else _pictures(real, fake, name)
+    found, digest, made = _texts(real, fake) if kinds[0] else _pictures(real, fake, name, say or LOG.warning)
     place = Place(Path(fake).name, "", 0, "", made, 0, Path(real).name, digest, digest)
     copied = next(measure for measure in found.model if measure.metric == "exact_copies")
     if copied.value:
@@ -66,13 +76,18 @@ def is_text(path: str | Path) -> bool:
 # ---------------------------------------------------------------------- pictures
 
 
-def _pictures(real: str | Path, fake: str | Path, name: str | None) -> tuple[Found, str, str]:
+def _pictures(
+    real: str | Path, fake: str | Path, name: str | None, say: Callable[[str], None]
+) -> tuple[Found, str, str]:
     """What was measured, and digests of the contents of both sets, whatever their order and names."""
     sources = {word: listed(word, path) for word, path in (("real", real), ("fake", fake))}
-    form = common_form(sources)
+    looks = {word: looked_at(word, source) for word, source in sources.items()}
+    form = common_form(looks)
     spec = ArraySpec(*form.shape)
     chosen = extractor(name or suggested(spec))
     sets = {word: collect(chosen, opened(word, source, form)) for word, source in sources.items()}
+    for line in remarks(sources, looks, form, chosen.name):
+        say(f"{line}.")
     refused: list[Unmeasurable] = []
     model = image_measures(sets["real"], sets["fake"], None, refused)
     if not model:
@@ -101,49 +116,91 @@ def listed(word: str, path: str | Path) -> FilePictures:
         raise DataError(f"{word}= {error}") from None
 
 
-def common_form(sources: Mapping[str, FilePictures]) -> Form:
-    """The one size of all pictures; one channel where all are grey.
+def looked_at(word: str, source: FilePictures) -> Look:
+    """What the headers say, by the reader of all pictures.
 
     Raises:
-        DataError: sizes are mixed, or a picture cannot be read.
+        DataError: some cannot be read; they are counted and named.
+    """
+    seen = look(source)
+    if seen.refused:
+        total = len(source) + len(source.missing)
+        raise DataError(f"{word}= {unreadable(seen.refused, total, 'pictures')}. Mend or remove them.")
+    return seen
+
+
+def common_form(looks: Mapping[str, Look]) -> Form:
+    """The one size of all pictures; one channel where all are grey; one range for deep ones.
+
+    Raises:
+        DataError: sizes are mixed.
     """
     first: tuple[str, int, int] | None = None
-    channels = 1
-    for word, source in sources.items():
-        rows = range(len(source))
-        opener = source.opener(rows)
-        for row in rows:
-            said = f"{word}={printable(source.names[row])}"
-            try:
-                with opener(row) as picture:
-                    width, height, mode = measure(picture)
-            except (OSError, ValueError) as error:
-                raise DataError(f"{said} is no picture that can be read: {error}.") from None
+    for word, seen in looks.items():
+        for name, (width, height) in zip(seen.names, seen.sizes.tolist(), strict=True):
+            said = f"{word}={printable(name)}"
             if first is not None and (width, height) != first[1:]:
                 raise DataError(
                     f"{said} is {width}×{height}, {first[0]} is {first[1]}×{first[2]}:"
                     " pictures of mixed sizes; bring them to one size first."
                 )
             first = first or (said, width, height)
-            grey = mode.rstrip("Aa") in ("1", "L", "I", "I;16", "I;16B", "F")
-            channels = channels if grey else 3
     assert first is not None
-    return Form(channels, first[2], first[1])
+    grey = all(set(seen.modes) <= GREY for seen in looks.values())
+    return Form(1 if grey else 3, first[2], first[1], ranges=deep_ranges(_deep(looks), {}))
+
+
+def _deep(looks: Mapping[str, Look]) -> dict[str, tuple[float, float]]:
+    """The smallest and the largest value of each deep kind in both sets."""
+    joined: dict[str, tuple[float, float]] = {}
+    for seen in looks.values():
+        for kind, (low, high) in seen.deep.items():
+            known = joined.get(kind, (low, high))
+            joined[kind] = min(low, known[0]), max(high, known[1])
+    return joined
+
+
+def remarks(
+    sources: Mapping[str, FilePictures], looks: Mapping[str, Look], form: Form, chosen: str
+) -> list[str]:
+    """What is not used of two folders, and what was made of pictures that differ from the others."""
+    said = [f"{word}= {source.unused}" for word, source in sources.items() if source.unused]
+    for word, seen in looks.items():
+        if seen.moving.any():
+            said.append(
+                f"{word}= {seen.moving.sum():,} are animations or have several pages"
+                f" ({seen.some(seen.moving)}): of each the first picture is compared"
+            )
+    colour = {word: ~seen.of(GREY) for word, seen in looks.items()}
+    if form.channels == 3 and not all(which.all() for which in colour.values()):
+        counted = [
+            f"{which.sum():,} of {len(which):,} in {word}="
+            + (f" ({looks[word].some(which)})" if 0 < which.sum() < len(which) else "")
+            for word, which in colour.items()
+        ]
+        said.append(
+            f"colour: {', '.join(counted)}; so all are compared as colour, by extractor={chosen}: bring them"
+            " to one kind, for the numbers depend on it"
+        )
+    return said + deep_remarks(_deep(looks), form.ranges, {})
 
 
 def opened(word: str, source: FilePictures, form: Form) -> Iterator[Tensor]:
     """The pictures in batches, uint8 (B, C, H, W)."""
     opener = source.opener(range(len(source)))
+
+    def one(row: int) -> np.ndarray:
+        with opener(row) as picture:
+            return to_array(picture, form)
+
     for start in range(0, len(source), BATCH):
-        part = []
-        for row in range(start, min(start + BATCH, len(source))):
-            try:
-                with opener(row) as picture:
-                    part.append(to_array(picture, form))
-            except (OSError, ValueError) as error:
+        rows = range(start, min(start + BATCH, len(source)))
+        found = attempts(one, rows)
+        for row, picture in zip(rows, found, strict=True):
+            if isinstance(picture, str):
                 name = printable(source.names[row])
-                raise DataError(f"{word}={name} is no picture that can be read: {error}.") from None
-        yield torch.from_numpy(np.stack(part))
+                raise DataError(f"{word}={name} is no picture that can be read: {picture}.")
+        yield torch.from_numpy(np.stack(found))
 
 
 # ---------------------------------------------------------------------- texts

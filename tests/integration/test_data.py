@@ -160,3 +160,39 @@ def test_the_words_of_data(genkit, tmp_path):
     assert genkit("data", "show", "data=digits", "part=tset")[0] == 2
     code, said = genkit("data", "look", "data=digits", "model=gpt")
     assert "pixels, vocabulary 18" in said
+
+
+def test_what_is_shown_of_sorted_classes_is_of_all(genkit, tmp_path):
+    for value, name in ((250, "cat"), (120, "dog"), (10, "eel")):
+        (tmp_path / "p" / name).mkdir(parents=True)
+        for i in range(40):
+            Image.new("L", (8, 8), value + i % 4).save(tmp_path / "p" / name / f"{i}.png")
+    words = ["data=image_folder", f"data.path={tmp_path / 'p'}", f"out={tmp_path / 'x.png'}"]
+    code, said = genkit("data", "show", *words, "n=9")
+    assert code == 0, said
+    assert "(cat 3, dog 3, eel 3)" in said
+    with Image.open(tmp_path / "x.png") as grid:
+        values = np.asarray(grid.convert("L"))
+    for low in (250, 120, 10):  # (with a line around each image)
+        assert ((values >= low) & (values < low + 4)).sum() >= 3 * 64
+
+
+def test_names_of_files_are_no_commands_to_a_terminal(genkit, tmp_path):
+    for name in ("cat", "dog\x1b[31m"):
+        (tmp_path / "p" / name).mkdir(parents=True)
+        for i in range(20):
+            Image.fromarray(np.random.default_rng(i).integers(0, 256, (8, 8)).astype(np.uint8)).save(
+                tmp_path / "p" / name / f"{i}.png"
+            )
+    (tmp_path / "p" / "zz[").mkdir()
+    (tmp_path / "p" / "zz[" / "red].heic").write_bytes(b"")  # markup of rich's: zz[/red]
+    (tmp_path / "p" / "\x1b[2J\x1b]0;title\x07.psd").write_bytes(b"")
+    data = ["data=image_folder", f"data.path={tmp_path / 'p'}"]
+    words = ["model=vae", "model.network=mlp", "model.hidden=8", "batch_size=8", "budget.steps=1", "name=a"]
+    for command in (["train", *words, *QUIET], ["data", "look"], ["data", "check"], ["data", "pack"]):
+        code, said = genkit(command[0], *command[1:], *data)
+        assert code == 0, said
+        assert "2 files beside 40 pictures are not used" in said
+        assert "zz[/red].heic" in said
+        assert "\x1b" not in said
+        assert "\x07" not in said
