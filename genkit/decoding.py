@@ -141,6 +141,7 @@ class Drawn:
 
     def __init__(self, rows: int, codec: Codec, stops: Sequence[str]) -> None:
         self._rows: list[list[int]] = [[] for _ in range(rows)]
+        self._columns: list[Tensor] = []  # of a step each, where nothing can close a row
         self._open = set(range(rows))
         self._settled = 0
         self._codec, self._stops = codec, stops
@@ -149,7 +150,13 @@ class Drawn:
         self._tail = self._longest + 4
 
     def add(self, tokens: Tensor) -> bool:
-        """Add one token to each open row, (B,); whether all rows are closed now."""
+        """Add one token to each open row, (B,); whether all rows are closed now.
+
+        Without stop texts nothing is read, so that a GPU goes on drawing.
+        """
+        if not self._stops:
+            self._columns.append(tokens)
+            return False
         for b, token in enumerate(tokens.tolist()):
             if b in self._open:
                 self._rows[b].append(token)
@@ -177,11 +184,14 @@ class Drawn:
             closed: whether nothing will follow, so that all are certain.
         """
         row, begin = self._rows[0], self._settled
+        row += [int(tokens[0]) for tokens in self._columns[len(row) :]]
         self._settled = len(row) if closed else max(begin, len(row) - self._longest + 1)
         return row[begin : self._settled]
 
     def tokens(self) -> list[Tensor]:
         """The new tokens of each row, int64 (T_b,)."""
+        if self._columns:
+            return list(torch.stack(self._columns, dim=1).cpu())
         return [torch.tensor(row, dtype=torch.int64) for row in self._rows]
 
 

@@ -52,7 +52,7 @@ class SampledMetric(Callback):
         module.log(f"val/{self.metric}", torch.tensor(value, dtype=torch.float64), rank_zero_only=True)
 
     def _measure(self, module: GenerativeModule) -> float:
-        made, real = self._real()
+        made, real = self._real(module.device)
         # While validating the module holds the weights that `sample()` would draw from.
         samples = module.sample(self.n, seed=SEED, weights="raw", batch_size=250)
         measure = image_measures(real, collect(made, [pictures(samples)]), (self.metric,))[0]
@@ -60,10 +60,10 @@ class SampledMetric(Callback):
             raise ConfigError(f"model.select=val/{self.metric}: higher is better; select by a distance.")
         return measure.value
 
-    def _real(self) -> tuple[Extractor, Features]:
+    def _real(self, device: torch.device) -> tuple[Extractor, Features]:
         """The extractor and the features of the validation images, made once."""
         if self._made is None:
-            made = extractor(self.name)
+            made = extractor(self.name).on(device)
             examples = unchanged(self.dataset.split("validation"))
             rows = spaced(len(examples), self.n)
             if len(rows) < FEWEST:

@@ -33,7 +33,7 @@ from genkit.core.interrupts import Interrupted, Remembered, raised
 from genkit.core.launchers import Place, place_of
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import Noise, mix
-from genkit.core.processor import prepare_processor
+from genkit.core.processor import compute_float32, prepare_processor
 from genkit.core.terminal import without_controls
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
@@ -151,7 +151,7 @@ def fit(
     automatic = trainer_cfg["accelerator"] == "auto"
     if trainer_cfg["accelerator"] == "cpu" or (automatic and not torch.accelerator.is_available()):
         prepare_processor()
-    torch.set_float32_matmul_precision(trainer_cfg["matmul"])
+    compute_float32(trainer_cfg["matmul"])
     dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
     data = DataModule(dataset, seed=seed, batch_size=cfg["batch_size"])
     if checkpoints.available(run.checkpoints):
@@ -180,6 +180,7 @@ def fit(
         if trainer.is_global_zero:
             _describe(run, cfg, module, dataset)
             console.print(_costs(cfg, module), highlight=False)
+            _say_arithmetic(trainer_cfg, trainer.strategy.root_device)
             for notice in dataset.notices:
                 console.print(f"note: {without_controls(notice)}", highlight=False, markup=False)
         if total_steps is not None and start >= total_steps:
@@ -264,6 +265,15 @@ def _check_arithmetic(trainer: Mapping[str, Any], device: torch.device) -> None:
         raise ConfigError(
             f"trainer.precision=bf16-mixed: {torch.cuda.get_device_name(device)} has no bfloat16;"
             " choose 16-mixed or 32-true."
+        )
+
+
+def _say_arithmetic(trainer: Mapping[str, Any], device: torch.device) -> None:
+    """What a GPU would do faster, where nobody has asked for it."""
+    if device.type == "cuda" and (trainer["precision"], trainer["matmul"]) == ("32-true", "highest"):
+        console.print(
+            "note: float32 throughout; on a GPU trainer.precision=bf16-mixed is faster, or trainer.matmul=high"
+            " (TF32 in products and convolutions)."
         )
 
 

@@ -176,13 +176,16 @@ def _stream(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any
 
 
 def torch_device(word: str) -> str:
-    """torch's name of a device.
+    """torch's name of a device, on which float32 is float32 from now on.
 
     Raises:
         ConfigError: this machine has no such device.
     """
     import torch
 
+    from genkit.core.processor import compute_float32
+
+    compute_float32("highest")
     name = word.replace("gpu", "cuda")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

@@ -46,7 +46,7 @@ class Pictures:
         """Draw the samples and keep their features."""
         image = subject.dataset.spec.image
         assert image is not None
-        found = extractor(subject.settings.extractor or suggested(image))
+        found = extractor(subject.settings.extractor or suggested(image)).on(subject.settings.device)
         for name in subject.settings.metrics or ():
             if (kind := kind_of(name)) != name != named(kind, found.name):
                 raise ConfigError(

@@ -91,6 +91,11 @@ class Extractor:
         """Features (B, d), float32; see `both`."""
         return self.both(images)[0]
 
+    def on(self, device: torch.device | str) -> Extractor:
+        """This extractor, its weights moved to a device."""
+        self.network.to(device)
+        return self
+
     @property
     def device(self) -> torch.device:
         """Where its weights are."""

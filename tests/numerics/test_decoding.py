@@ -63,6 +63,30 @@ def test_extreme_uniforms_choose_tokens_with_probability():
     assert choose(logits, torch.tensor([1.0 - 2**-24]), OFF).item() == 2
 
 
+class Unread(torch.Tensor):
+    """Tokens of a device that would be waited for."""
+
+    def tolist(self):
+        raise AssertionError("read")
+
+    __int__ = __index__ = item = tolist
+
+
+def test_without_stop_texts_no_token_is_read_while_drawing():
+    drawn = Drawn(2, CharCodec.of("abc"), [])
+    for token in range(5):
+        assert not drawn.add(torch.tensor([token, 9 - token]).as_subclass(Unread))
+    assert [row.as_subclass(torch.Tensor).tolist() for row in drawn.tokens()] == [
+        [0, 1, 2, 3, 4],
+        [9, 8, 7, 6, 5],
+    ]
+    streamed, pieces = Drawn(1, CharCodec.of("abc"), []), []
+    for token in range(3):
+        streamed.add(torch.tensor([token]))
+        pieces += streamed.settle(False)
+    assert [*pieces, *streamed.settle(True)] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("codec", [CharCodec.of("abc。\n"), ByteCodec()], ids=["chars", "bytes"])
 def test_a_row_ends_before_its_stop_text(codec):
     drawn = Drawn(2, codec, ["。"])
