@@ -272,7 +272,7 @@ def _say_arithmetic(trainer: Mapping[str, Any], device: torch.device) -> None:
     """What a GPU would do faster, where nobody has asked for it."""
     if device.type == "cuda" and (trainer["precision"], trainer["matmul"]) == ("32-true", "highest"):
         console.print(
-            "note: float32 throughout; on a GPU trainer.precision=bf16-mixed is faster, or trainer.matmul=high"
+            "note: float32 throughout; faster on a GPU: trainer.precision=bf16-mixed, or trainer.matmul=high"
             " (TF32 in products and convolutions)."
         )
 
