@@ -157,6 +157,8 @@ def fit(
     if checkpoints.available(run.checkpoints):
         check_size(cfg["model"], dataset.spec, run)
     module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
+    if trainer_cfg["compile"] and (reason := module.uncompilable()):
+        raise ConfigError(f"trainer.compile=true: {reason}")
     budget = _budget(cfg["budget"])
     total_steps = budget.steps(cfg["batch_size"], len(dataset.split("train")))
     runs.check_room(run.path, _bytes_of(module, cfg["optim"]))
@@ -193,11 +195,13 @@ def fit(
                     )
                 return module
             total_steps = start + 1  # Lightning enters no empty loop; nothing of it is trained
+        rank, world = trainer.global_rank, trainer.world_size
+        data.eval_batch_size = _validation_batch(cfg, module, data, world)  # by the networks as they are
         if trainer_cfg["compile"]:
+            if trainer.is_global_zero:
+                console.print("note: compiling; the first step and the first validation may take minutes.")
             for network in module.children():
                 network.compile()
-        rank, world = trainer.global_rank, trainer.world_size
-        data.eval_batch_size = _validation_batch(cfg, module, data, world)
         stream = data.train_stream(start, total_steps, rank, world)
         batches = FirstBatch(stream) if trainer_cfg["overfit"] else stream
         trainer.fit(module, batches, data.eval_loader("validation", rank, world))

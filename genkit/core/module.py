@@ -147,6 +147,10 @@ class GenerativeModule(LightningModule):
         """
         return {}
 
+    def uncompilable(self) -> str | None:
+        """Why torch.compile cannot train this instance, and what to do instead; None where it can."""
+        return None
+
     def schedules(self) -> dict[str, int]:
         """Steps over which something of the model's own loss rises from 0, by name; `genkit.findings` looks
         whether the training is that long."""

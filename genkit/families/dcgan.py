@@ -105,6 +105,15 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
             Phase("generator", (self.generator,), self._generator_loss, every=every, ema=True),
         )
 
+    def uncompilable(self) -> str | None:
+        penalties = {"gradient_penalty": self.gradient_penalty, "r1": self.r1}
+        if not (named := [f"model.{name}" for name, weight in penalties.items() if weight]):
+            return None
+        return (
+            f"{' and '.join(named)} differentiate a gradient, which torch.compile cannot;"
+            " leave out trainer.compile, or the penalty."
+        )
+
     def _fakes(self, batch: Batch, noise: StepNoise) -> Tensor:
         """G(z) in [-1, 1], one batch for both players: the generator has not moved in between."""
 
