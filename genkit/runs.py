@@ -29,6 +29,7 @@ from filelock import FileLock, Timeout
 
 from genkit.core import storage
 from genkit.core.errors import CheckpointError, ConfigError, Locked, StorageError, nearest
+from genkit.core.places import place
 from genkit.core.plain import find_links, parse_json, read_bytes, read_json, read_text
 from genkit.core.shapes import Optional
 from genkit.core.spec import Spec, spec_from_dict
@@ -260,9 +261,8 @@ def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
     """
     if "://" in run:
         raise ConfigError(f"run={run} is an address: copy the run folder to this machine and give its path.")
-    if "\0" in run:
-        raise ConfigError(f"run={run!r} holds a NUL byte; leave it out.")
-    below, here = Path(runs_dir) / run, Path(run).expanduser()
+    here = place(run, "run")
+    below = Path(runs_dir) / run
     places = [below, here] if os.sep not in run else [here, below]
     folders = [path for path in places if run and path.is_dir()]
     for path in folders:
@@ -272,7 +272,7 @@ def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
             return path
     if folders:
         raise CheckpointError(f"{folders[0]} is no run folder: {CONFIG} is missing, or no plain file.")
-    if run and Path(run).expanduser().is_file():
+    if run and here.is_file():
         raise ConfigError(f"run={run} is a file; give the run's folder, which holds {CONFIG}.")
     known = [path.name for path in _folders(runs_dir)]
     raise ConfigError(f"no run {run!r} here or in {runs_dir}.{nearest(run, known)}")

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
@@ -28,20 +27,19 @@ from genkit.core.errors import (
     Diverged,
     StorageError,
 )
-from genkit.core.footprint import peak_bytes
 from genkit.core.interrupts import Interrupted, Remembered, raised
 from genkit.core.launchers import Place, place_of
 from genkit.core.module import GenerativeModule, Plan
-from genkit.core.noise import Noise, mix
+from genkit.core.noise import mix
 from genkit.core.processor import compute_float32, prepare_processor
 from genkit.core.terminal import without_controls
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
 from genkit.data.packing import written_down
+from genkit.memory import check_fits, held_bytes, kept_bytes, sizes, validation_batch
 from genkit.runs import Run
 from genkit.sampling import build_module, check_size
 
-VALIDATED = 1 << 30  # bytes that a validation batch may take, unless its size is given
 console = Console(stderr=True, soft_wrap=True)
 
 # ---------------------------------------------------------------------- the run around the training
@@ -156,12 +154,13 @@ def fit(
     data = DataModule(dataset, seed=seed, batch_size=cfg["batch_size"])
     if checkpoints.available(run.checkpoints):
         check_size(cfg["model"], dataset.spec, run)
+    check_fits(cfg, dataset.spec)
     module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
     if trainer_cfg["compile"] and (reason := module.uncompilable()):
         raise ConfigError(f"trainer.compile=true: {reason}")
     budget = _budget(cfg["budget"])
     total_steps = budget.steps(cfg["batch_size"], len(dataset.split("train")))
-    runs.check_room(run.path, _bytes_of(module, cfg["optim"]))
+    runs.check_room(run.path, held_bytes(module, cfg["optim"]))
     checkpoint = _checkpoint(cfg, run, module, place)
     start = checkpoint.step if checkpoint else 0
     module.plan = Plan(
@@ -196,7 +195,7 @@ def fit(
                 return module
             total_steps = start + 1  # Lightning enters no empty loop; nothing of it is trained
         rank, world = trainer.global_rank, trainer.world_size
-        data.eval_batch_size = _validation_batch(cfg, module, data, world)  # by the networks as they are
+        data.eval_batch_size = validation_batch(cfg, module, data, world)  # by the networks as they are
         if trainer_cfg["compile"]:
             if trainer.is_global_zero:
                 console.print("note: compiling; the first step and the first validation may take minutes.")
@@ -212,50 +211,15 @@ def fit(
 
 def _costs(cfg: Mapping[str, Any], module: GenerativeModule) -> str:
     """The size of what is trained, and an estimate of what a step takes."""
-    parameters, trained = _sizes(module)
+    parameters, trained = sizes(module)
     said = [f"{parameters:,} parameters" + (f", {trained:,} of them trained" if trained < parameters else "")]
-    costs, micro = module.costs(), cfg["batch_size"] // cfg["trainer"]["accumulate"]
+    costs = module.costs()
     if "flops" in costs:
         said.append(f"{costs['flops'] * cfg['batch_size'] / 1e9:,.1f} GFLOP a step")
-    memory = _bytes_of(module, cfg["optim"]) + 4 * trained + costs.get("activations", 0.0) * micro
     if "activations" in costs:
+        memory = held_bytes(module, cfg["optim"]) + kept_bytes(module, cfg)
         said.append(f"about {memory / 1e6:,.0f} MB in float32")
     return "; ".join(said)
-
-
-def _validation_batch(cfg: Mapping[str, Any], module: GenerativeModule, data: DataModule, world: int) -> int:
-    """Examples of a validation batch of each process: as asked, or what fits into `VALIDATED` bytes, from as
-    many as a micro-batch of the training has, which needs more memory for each."""
-    if asked := cfg["trainer"].get("val_batch_size"):
-        return int(asked)
-    share = cfg["batch_size"] // world
-    wanted, least = max(share, 128), max(1, share // cfg["trainer"]["accumulate"])
-    scoring = module.costs().get("scoring") or _scoring(module, data)
-    return max(least, min(wanted, int(VALIDATED // max(1, scoring))))
-
-
-def _scoring(module: GenerativeModule, data: DataModule) -> int:
-    """Bytes that scoring one example takes at once."""
-    gather, training = data.gather("validation"), module.training
-    batch = module.prepare(gather(np.arange(1), range(1)).to(module.device))
-    noise = Noise(0, batch.rows, purpose="validation", device=module.device)
-    module.eval()
-    with torch.no_grad():
-        taken = peak_bytes(lambda: module.score_batch(batch, noise))
-    module.train(training)
-    return taken
-
-
-def _sizes(module: GenerativeModule) -> tuple[int, int]:
-    """Parameters, and how many of them are trained."""
-    trained = sum(p.numel() for phase in module.phases() for p in phase.parameters)
-    return sum(p.numel() for p in module.parameters()), trained
-
-
-def _bytes_of(module: GenerativeModule, optim: Mapping[str, Any]) -> int:
-    """Of a module's weights, and of the moments and the average of those that are trained, in float32."""
-    parameters, trained = _sizes(module)
-    return 4 * (parameters + (2 + bool(optim.get("ema"))) * trained)
 
 
 def _check_arithmetic(trainer: Mapping[str, Any], device: torch.device) -> None:

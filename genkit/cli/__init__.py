@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -185,6 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _say(error: BaseException, exit_code: int) -> int:
     said = str(error) if isinstance(error, GenkitError) else f"interrupted by {str(error) or 'Ctrl-C'}."
     line = " ".join(" ".join([said, *getattr(error, "__notes__", [])]).split())
+    line = re.sub(r"\S{300,}", lambda long: f"{long[0][:100]}…{long[0][-40:]}", line)
     # What was typed, or stood in a file, must not steer a terminal.
     shown = "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line
@@ -207,6 +209,10 @@ def _dispatch(words: list[str]) -> int:
     if any(word in SHELL_FLAGS for word in words):
         return _imported("completion:shell_completion")(words)
     name, rest = words[0], words[1:]
+    if any("=" in word for word in rest):
+        from genkit.config.words import check_places
+
+        check_places(rest)
     command = {**COMMANDS, **HIDDEN}.get(name)
     if command is None:
         raise ConfigError(f"there is no command {name!r}.{nearest(name, COMMANDS)} See genkit --help.")

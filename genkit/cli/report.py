@@ -7,6 +7,7 @@ from pathlib import Path
 from genkit import config, runs
 from genkit.cli.outputs import REPLACES, check_writable
 from genkit.core.errors import ConfigError, nearest
+from genkit.core.places import place
 
 OWN = ("report.html", "verdict.txt", "figures", "tables")
 
@@ -59,8 +60,8 @@ def find_study(name: str, runs_dir: str) -> Path:
     """
     from genkit.report import is_study
 
-    for path in (Path(name).expanduser(), Path(runs_dir) / name):
-        if name and "\0" not in name and path.is_dir() and is_study(path):
+    for path in (place(name, "study"), Path(runs_dir) / name):
+        if name and path.is_dir() and is_study(path):
             return path
     root = Path(runs_dir)
     known = [path.name for path in root.iterdir() if is_study(path)] if root.is_dir() else []

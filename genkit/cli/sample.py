@@ -122,7 +122,10 @@ def check_checkpoint(folder: Path, name: str) -> None:
     """Refuse a checkpoint that is not there; loading checks the rest."""
     place = folder / "checkpoints"
     if not (place / name).exists():
-        steps = sorted((int(p.name[5:]) for p in place.glob("step-*") if p.name[5:].isdigit()), reverse=True)
+        steps = sorted(
+            (int(p.name[5:]) for p in place.glob("step-*") if re.fullmatch("[0-9]+", p.name[5:])),
+            reverse=True,
+        )
         have = ", ".join(f"step-{step}" for step in steps) or "none: train it first"
         raise CheckpointError(f"checkpoint={name} is not in {place}; it holds {have}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,11 +59,15 @@ def runs(words: list[str]) -> int:
         for key, value in record.items():
             print(without_controls(f"{key:<14} {_short(value)}"))
         return 0
+    given = dict(config.key_and_value(word) for word in words if not word.startswith("paths."))
+    if (order := given.get("order", "up")) not in ("up", "down"):
+        raise ConfigError(f"order={order}: write order=up or order=down.")
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", last := given.get("last", "1")):
+        raise ConfigError(f"last={last}: give a number of runs, from 1 to 999999999.")
     found = run_folders.list_runs(runs_dir)
     if not found:
         print(f"no runs in {runs_dir} yet: genkit train makes one.")
         return 0
-    given = dict(config.key_and_value(word) for word in words if not word.startswith("paths."))
     found = _ordered(_filtered(found, given), given)
     keys = ("name", "status", "model", "data", "step")
     rows = [[*(str(r.get(key, "–")) for key in keys), _terms(r.get("final", {}))] for r in found]
@@ -92,16 +97,12 @@ def _ordered(found: list[dict[str, Any]], given: Mapping[str, str]) -> list[dict
     """The runs by a key of their records or a validation term; those without it stand last.
 
     Raises:
-        ConfigError: no run has the key, or a word has another value than it can have.
+        ConfigError: no run has the key.
     """
     key, order, last = given.get("sort", "created"), given.get("order", "up"), given.get("last", "")
     terms = {term for record in found for term in record.get("final", {})}
     if key not in SORTED and key not in terms:
         raise ConfigError(f"sort={key}: no run has it.{nearest(key, [*SORTED, *terms])}")
-    if order not in ("up", "down"):
-        raise ConfigError(f"order={order}: write order=up or order=down.")
-    if last and (not last.isdigit() or int(last) < 1):
-        raise ConfigError(f"last={last}: give a number of runs, at least 1.")
 
     def value(record: dict[str, Any]) -> Any:
         return record.get(key) if key in SORTED else record.get("final", {}).get(key)

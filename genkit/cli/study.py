@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -150,7 +151,7 @@ def _time(plan: Plan, missing: Sequence[object]) -> str:
 
 def member(words: list[str]) -> int:
     """One member of a study, in a process of its own."""
-    if len(words) != 2 or not Path(words[0]).is_dir() or not words[1].isdigit():
+    if len(words) != 2 or not Path(words[0]).is_dir() or not re.fullmatch("[0-9]{1,9}", words[1]):
         raise ConfigError("member takes a study folder and a number; genkit study starts it.")
     from genkit.study import run_member
 

@@ -14,12 +14,13 @@ from genkit.config.composing import (
     sweep,
 )
 from genkit.config.frozen import NOT_FROZEN, digest, freeze, load_frozen, value_of, view, with_values
-from genkit.config.words import as_text, key_and_value, launching, split_free_text
+from genkit.config.words import as_text, check_places, key_and_value, launching, split_free_text
 
 __all__ = [
     "NOT_FROZEN",
     "about",
     "as_text",
+    "check_places",
     "compose",
     "conf_dir",
     "digest",

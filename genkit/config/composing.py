@@ -15,6 +15,7 @@ from genkit.config.rules import check_rules, check_types, copied, leaves, put, r
 from genkit.config.words import (
     FREE_GROUP,
     Word,
+    check_places,
     launching,
     nearest_key,
     parse,
@@ -122,6 +123,7 @@ def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
     Raises:
         ConfigError: an unknown key, group or option, a value of the wrong type or out of its range.
     """
+    check_places(arguments)
     texts, words = split_free_text(arguments)
     typed = parse(words)
     choices, values = _sort(typed)
@@ -150,6 +152,7 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
     Raises:
         ConfigError: as `compose`, or a change of what decides the run's numbers.
     """
+    check_places(arguments)
     texts, words = split_free_text(arguments)
     choices, values = _sort(parse(words))
     for key in [word.key for word in (*choices, *values)] + list(texts):

@@ -14,7 +14,7 @@ import ast
 import difflib
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -146,16 +146,19 @@ class Rule:
                 nullable.update(_paths(node.left))
         return nullable
 
-    def refusal(self, cfg: Mapping[str, Any]) -> ConfigError:
-        """What is wrong, what to do, and the nearest value that would do."""
+    def refusal(self, cfg: Mapping[str, Any], others: Sequence[Rule] = ()) -> ConfigError:
+        """What is wrong, what to do, and the nearest value that would do.
+
+        Args:
+            others: rules that the nearest value keeps, too.
+        """
         keys = self.keys(cfg)
         said = ", ".join(f"{key}={shown(value)}" for key, value in keys.items())
-        near = next(
-            (f" (nearest: {key}={v})" for key in keys if (v := self._nearest(cfg, key)) is not None), ""
-        )
+        nearest = ((key, self._nearest(cfg, key, others)) for key in keys)
+        near = next((f" (nearest: {key}={value})" for key, value in nearest if value is not None), "")
         return ConfigError(f"{said or self.group}: {self.advice}{near}.")
 
-    def _nearest(self, cfg: Mapping[str, Any], key: str) -> Any:
+    def _nearest(self, cfg: Mapping[str, Any], key: str, others: Sequence[Rule]) -> Any:
         value = self.keys(cfg)[key]
         constants = [node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant)]
         candidates: list[Any] = []
@@ -168,7 +171,7 @@ class Rule:
         for candidate in candidates:
             changed = copied(cfg)
             put(changed, key, candidate)
-            if self.holds(changed):
+            if self.holds(changed) and all(rule.holds(changed) for rule in others):
                 return candidate
         return None
 
@@ -194,9 +197,10 @@ def check_rules(cfg: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: the first that does not, with the values of the keys that it names.
     """
-    for rule in rules_of(cfg):
+    rules = rules_of(cfg)
+    for rule in rules:
         if not rule.holds(cfg):
-            raise rule.refusal(cfg)
+            raise rule.refusal(cfg, [other for other in rules if other.holds(cfg)])
 
 
 def _paths(node: ast.AST) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from genkit.core.errors import ConfigError, nearest
+from genkit.core.places import place
 
 # Taken as typed, before Hydra's grammar sees them: it rejects commas, Chinese and `=`, and resolves `${…}`.
 FREE_TEXT = (
@@ -17,12 +19,30 @@ FREE_TEXT = (
     *("pretrained", "name", "data.path", "real", "fake"),
 )
 FREE_GROUP = "paths."
+# Of all words, those that are paths, or names that become paths.
+PATHS = (
+    *(
+        "run",
+        "resume",
+        "init_from",
+        "pretrained",
+        "study",
+        "real",
+        "fake",
+        "file",
+        "prompt_file",
+        "out",
+        "image",
+    ),
+    *("image", "data.path", "data.tokenizer_path"),
+)
 # Of Hydra's own words, what says how several runs are launched.  Others could name code: a callback, say.
 LAUNCHING = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.")
 # What Hydra's grammar may call: functions that list the values of a sweep, and in a sweep what orders them.
 LISTING, ORDERING = ("choice", "range", "interval", "glob"), ("sort", "shuffle", "tag")
 REFERENCE = re.compile(r"\$\{[\w.]+\}")  # to another key
 ENVIRONMENT = re.compile(r"\$\{oc\.env:\w+(,[^${}]*)?\}")
+MAX_DEPTH = 8  # of lists in lists, as typed
 REPEATABLE = ("prompt", "stop", "bad_tokens", "text")
 
 
@@ -56,6 +76,18 @@ def split_free_text(arguments: Iterable[str]) -> tuple[dict[str, Any], list[str]
         else:
             raise ConfigError(f"{key}= is given twice; give it once.")
     return texts, words
+
+
+def check_places(words: Iterable[str]) -> None:
+    """See that every path among the words can lead somewhere, before anything looks there.
+
+    Raises:
+        ConfigError: one cannot; see `genkit.core.places.place`.
+    """
+    for word in words:
+        key, equals, value = word.lstrip("+").partition("=")
+        if equals and (key in PATHS or key.startswith(FREE_GROUP)):
+            place(value, key)
 
 
 def parse(words: Sequence[str]) -> list[Word]:
@@ -147,6 +179,8 @@ def _read(word: str, functions: Sequence[str] = LISTING) -> Any:
         raise ConfigError(f"{word}: Hydra's own words go with -m (several runs) or --cfg job.")
     if "_target_" in word:
         raise ConfigError(f"{word}: a configuration holds names and values, no _target_; leave it out.")
+    if max(itertools.accumulate((c in "[{(") - (c in "]})") for c in value), default=0) > MAX_DEPTH:
+        raise ConfigError(f"{key}= is nested more than {MAX_DEPTH} deep; no value here is: quote a text.")
     known, allowed = create_functions(), Functions()
     for name in functions:
         allowed.register(name, known.functions[name])

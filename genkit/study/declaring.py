@@ -23,10 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from genkit import config, naming
 from genkit.core.errors import ConfigError, nearest
+from genkit.core.places import place
 from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
 from genkit.study.metrics import check_primary
 from genkit.study.space import Search, check_search
@@ -112,7 +111,7 @@ def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> De
         raise ConfigError(f"{file} cannot be read: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(plain, dict):
         raise ConfigError(f"{file} is no study: it has no keys; write arms:, seeds: and budget:.")
-    plain = {"name": file.parent.name if file.stem == "study" else file.stem, **plain}
+    plain = {"name": file.resolve().parent.name if file.stem == "study" else file.stem, **plain}
     for key, text in (changes or {}).items():
         _change(plain, key, text)
     return check(plain, str(file))
@@ -127,16 +126,16 @@ def find(study: str) -> Path:
     known = config.groups().get("study", {})
     if study in known:
         return known[study]
-    if study and "\0" not in study and Path(study).expanduser().is_file():
-        return Path(study).expanduser()
+    if study and (file := place(study, "study")).is_file():
+        return file
     raise ConfigError(f"there is no study {study!r}, and no such file.{nearest(study, known)}")
 
 
 def _change(plain: dict[str, Any], key: str, text: str) -> None:
     """Replace what the file says by a word of the command line."""
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = parse_yaml(text)
+    except ValueError:
         raise ConfigError(f"{key}={text} cannot be read; quote it.") from None
     group, _, name = key.partition(".")
     if group == "budget" and name:

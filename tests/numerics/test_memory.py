@@ -8,7 +8,7 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
-from genkit import training
+from genkit import memory
 from genkit.core.footprint import peak_bytes
 from genkit.core.noise import Noise
 from genkit.core.spec import ArraySpec, TokenSpec
@@ -63,14 +63,14 @@ def test_a_validation_batch_is_bounded_by_memory(vocabulary, size, monkeypatch):
     )
     data = data_of(TokenWindows(np.zeros(5000, np.uint16), 32, moving=False), 16)
     cfg = {"batch_size": 16, "trainer": {"accumulate": 1}}
-    found = training._validation_batch(cfg, module, data, 1)
+    found = memory.validation_batch(cfg, module, data, 1)
     assert found == size
     assert found * module.costs()["scoring"] <= 1 << 30
     # What a training step of as many examples needs is there; a number that is given is taken.
-    monkeypatch.setattr(training, "VALIDATED", 1)
-    assert training._validation_batch(cfg, module, data, 1) == 16
-    assert training._validation_batch({**cfg, "trainer": {"accumulate": 4}}, module, data, 2) == 2
-    assert training._validation_batch({**cfg, "trainer": {"val_batch_size": 77}}, module, data, 2) == 77
+    monkeypatch.setattr(memory, "VALIDATED", 1)
+    assert memory.validation_batch(cfg, module, data, 1) == 16
+    assert memory.validation_batch({**cfg, "trainer": {"accumulate": 4}}, module, data, 2) == 2
+    assert memory.validation_batch({**cfg, "trainer": {"val_batch_size": 77}}, module, data, 2) == 77
 
 
 def test_a_family_that_says_nothing_is_measured():
@@ -86,7 +86,7 @@ def test_a_family_that_says_nothing_is_measured():
             return np.zeros((len(indices), 1, 32, 32), np.uint8), None, None
 
     data = data_of(Pictures(), 16)
-    found = training._scoring(module, data)
+    found = memory._scoring(module, data)
     assert found == pytest.approx(2 * 256 * 32 * 32 * 4, rel=0.1)
     assert module.training
 

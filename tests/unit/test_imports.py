@@ -52,8 +52,10 @@ ALLOWED = {
         *("core", "config", "data", "runs", "checkpoints", "callbacks", "recording", "health", "histories"),
         *("selecting", "symptoms", "strict", "processes"),
     },
+    "memory": {"core", "data", "sampling"},
     "training": {
         *("core", "config", "data", "runs", "checkpoints", "assembling", "recording", "sampling", "export"),
+        "memory",
         *("slurm", "ranks", "strict"),
     },
     "explaining": {"core"},
