@@ -11,6 +11,7 @@ import numpy as np
 from genkit.core.capabilities import Likelihood, TokenLikelihood
 from genkit.core.errors import Unmeasurable
 from genkit.core.spec import TokenSpec
+from genkit.core.tokens import Codec
 from genkit.data.dataset import TokenWindows
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.metrics.likelihood import (
@@ -63,12 +64,38 @@ def _of_tokens(subject: Subject, scores: Scores) -> Found:
     assert isinstance(judging, TokenWindows)
     unigram = unigram_log_likelihoods(train.tokens, judging.tokens[1:], spec.vocab_size)
     digest = hashlib.sha256(json.dumps(spec.codec.to_dict(), sort_keys=True).encode()).hexdigest()
+    scored = judging.tokens[1:]
     how: dict[str, Any] = {
+        "sizes": _sizes(spec.codec, scored),
+        "documents": _documents(spec, scored),
         "size": scores.size,
         "stride": subject.settings.stride or "half the context",
         "codec": f"{spec.codec.name} {digest[:12]}",
     }
-    return Found(token_measures(scores.values, **how), ceiling=token_measures(unigram, **how))
+    found = Found(token_measures(scores.values, **how), ceiling=token_measures(unigram, **how))
+    if not found.model[0].interval:
+        found.notes["bits_per_byte"] = (
+            f"no interval: one running text of {scores.size:,} bytes says too little"
+        )
+    return found
+
+
+def _sizes(codec: Codec, tokens: np.ndarray) -> np.ndarray:
+    """Bytes of UTF-8 that each token stands for, as far as a token stands for characters, (N,)."""
+    ids, places = np.unique(tokens, return_inverse=True)
+    return np.array([len(codec.decode([int(i)]).encode("utf-8", "replace")) for i in ids])[places]
+
+
+def _documents(spec: TokenSpec, tokens: np.ndarray) -> np.ndarray | None:
+    """The number of each token's document, a separator counted with what it ends; None without documents."""
+    if spec.separator is None:
+        return None
+    mark = spec.codec.encode(spec.separator)
+    ends = np.ones(len(tokens), bool)
+    for back, part in enumerate(mark[::-1]):
+        ends[back:] &= tokens[: len(tokens) - back] == part
+        ends[:back] = False
+    return np.cumsum(ends) - ends
 
 
 def _of_examples(subject: Subject, scores: Scores, k: int) -> Found:

@@ -17,7 +17,9 @@ from genkit.metrics.measure import Kind, Measure, Protocol
 LEAST = 10
 OF_EXAMPLE = ("nll", "bits_per_dimension")
 OF_TOKENS = ("nll", "perplexity", "bits_per_byte")
-PARTS = 50  # of a running text, whose neighbouring tokens are not independent
+LEAST_TOKENS = 500
+LEAST_DOCUMENTS = 20  # that have an interval
+LEAST_BYTES = 50_000  # of a running text that has one; its far-away stretches are alike, too
 OF_EXAMPLES = "the mean over all examples that the data could have, this network held fixed"
 OF_TEXT = "the mean over all text that the source could have, this network held fixed"
 
@@ -56,43 +58,62 @@ def example_measures(
     ]
 
 
-def token_measures(log_likelihoods: np.ndarray, size: int, stride: int | str, codec: str) -> list[Measure]:
+def token_measures(
+    log_likelihoods: np.ndarray,
+    size: int,
+    stride: int | str,
+    codec: str,
+    sizes: np.ndarray | None = None,
+    documents: np.ndarray | None = None,
+) -> list[Measure]:
     """Of the tokens of a running text: nats each, perplexity, bits per byte.
 
-    The interval is that of the mean over 50 stretches of the text.
+    Documents are independent of one another, and so are enough of them all that an interval needs.  The
+    stretches of one long text are not: see `spread.running`.  A text that is shorter than 50,000 bytes, of
+    fewer than 20 documents, says too little of the source for an interval, and gets none.
 
     Args:
         log_likelihoods: in nats, (N,), in the text's order.
         size: bytes of the text.
         stride: tokens that a window scores.
         codec: what the tokens are; nats per token belong to it, bits per byte do not.
+        sizes: bytes of each token, (N,); None: all alike.
+        documents: the number of the document that each token is of, increasing, (N,); None: it is one text.
 
     Raises:
         Unmeasurable: fewer than 500 tokens.
     """
     count = len(log_likelihoods)
-    if count < PARTS * LEAST:
-        raise Unmeasurable(OF_TOKENS, f"need at least {PARTS * LEAST} tokens; there are {count}.")
-    length = count // PARTS
-    stretches = -log_likelihoods[: length * PARTS].reshape(PARTS, length).mean(1)
-    _, low, high = spread.mean(stretches)
-    value = -math.fsum(log_likelihoods) / count
-    middle = float(stretches.mean())
-    interval = value, value + low - middle, value + high - middle
-    about: Protocol = {"stride": stride, "stretches": PARTS}
-    perplexity = tuple(map(math.exp, interval))
+    if count < LEAST_TOKENS:
+        raise Unmeasurable(OF_TOKENS, f"need at least {LEAST_TOKENS} tokens; there are {count}.")
+    tokens = np.ones(count)
+    sizes = tokens if sizes is None else np.asarray(sizes, dtype=np.float64)
+    nats = -np.asarray(log_likelihoods, dtype=np.float64)
+    separate = documents is not None and documents[-1] - documents[0] + 1 >= LEAST_DOCUMENTS
+    if separate:
+        assert documents is not None
+        starts = np.flatnonzero(np.diff(documents, prepend=documents[0] - 1))
+        nats, tokens, sizes = (np.add.reduceat(values, starts) for values in (nats, tokens, sizes))
+    per_token: tuple[float | None, ...]
+    per_size: tuple[float | None, ...]
+    if not separate and size < LEAST_BYTES:
+        per_token, per_size = (math.fsum(nats) / count, None, None), (math.nan, None, None)
+        of = ""
+    else:
+        interval = spread.ratio_of if separate else spread.running
+        per_token, per_size = interval(nats, tokens), interval(nats, sizes * (size / sizes.sum()))
+        of = f"{OF_TEXT}, by its {'documents' if separate else 'stretches'}"
+    about: Protocol = {"stride": stride}
+    perplexity = tuple(None if end is None else math.exp(end) for end in per_token)
+    bits = (
+        math.fsum(nats) / (size * math.log(2)),
+        *(None if e is None else e / math.log(2) for e in per_size[1:]),
+    )
+    by_codec = {**about, "codec": codec}
     return [
-        _measure("nll", interval, "nats/token", "exact", count, OF_TEXT, {**about, "codec": codec}),
-        _measure("perplexity", perplexity, "1", "exact", count, OF_TEXT, {**about, "codec": codec}),
-        _measure(
-            "bits_per_byte",
-            _scaled(interval, count / (size * math.log(2))),
-            "bits/byte",
-            "exact",
-            size,
-            OF_TEXT,
-            about,
-        ),
+        _measure("nll", per_token, "nats/token", "exact", count, of, by_codec),
+        _measure("perplexity", perplexity, "1", "exact", count, of, by_codec),
+        _measure("bits_per_byte", bits, "bits/byte", "exact", size, of, about),
     ]
 
 
@@ -126,7 +147,7 @@ def _scaled(interval: spread.Interval, factor: float) -> spread.Interval:
 
 def _measure(
     metric: str,
-    interval: tuple[float, ...],
+    interval: tuple[float | None, ...],
     unit: str,
     kind: Kind,
     n: int,
@@ -134,4 +155,5 @@ def _measure(
     about: Protocol,
 ) -> Measure:
     value, low, high = interval
+    assert value is not None
     return Measure(metric, value, unit, "lower", kind, n, None, low, high, of, about)

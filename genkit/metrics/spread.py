@@ -13,6 +13,9 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+STRETCHES = (10, 20, 50, 100, 200)  # numbers of stretches that a running text is cut into
+GAMMAS = np.linspace(0.1, 1, 91)  # exponents of the decay of a variance that are tried
+FREEDOM = 10  # of Student's distribution for what they give; see experiments/004_intervals
 Interval = tuple[float, float, float]  # value, low, high
 
 
@@ -34,9 +37,45 @@ def ratio(parts: Sequence[float] | np.ndarray, wholes: Sequence[float] | np.ndar
     total = math.fsum(wholes)
     if not total:
         return math.nan, math.nan, math.nan
+    return within(ratio_of(parts, wholes))
+
+
+def ratio_of(parts: np.ndarray, wholes: np.ndarray) -> Interval:
+    """Σ parts / Σ wholes over independent pairs, of any size, linearised; the wholes are not all zero."""
+    total = math.fsum(wholes)
     value = math.fsum(parts) / total
     _, low, high = mean((parts - value * wholes) * (len(wholes) / total))
-    return within((value, value + low, value + high))
+    return value, value + low, value + high
+
+
+def running(parts: np.ndarray, wholes: np.ndarray) -> Interval:
+    """Σ parts / Σ wholes along one running text, whose stretches are alike near by and, less so, far away.
+
+    The variance of a mean over length L of such a text falls as L^-γ with γ below 1: scenes differ, and so do
+    chapters and books.  Then k stretches' means vary as k/(k - 1) · V · (k^γ - 1) among themselves, V being
+    the variance of the whole's mean: γ and V are fitted to several k on logarithms.  (Beran 1994,
+    section 4.2.)  Of independent values γ is 1, and V that of a mean.
+
+    Args:
+        parts, wholes: (N,), in the text's order; N at least 20 of the most stretches.
+    """
+    total = math.fsum(wholes)
+    value = math.fsum(parts) / total
+    residuals = (parts - value * wholes) * (len(wholes) / total)
+    spreads = []
+    for count in STRETCHES:
+        length = len(residuals) // count
+        spreads.append(float(residuals[: length * count].reshape(count, length).mean(1).var(ddof=1)))
+    if not all(spreads):  # stretches that are all alike, as those of a constant are
+        half = _quantile(FREEDOM) * math.sqrt(max(spreads))
+        return value, value - half, value + half
+    k = np.array(STRETCHES, dtype=np.float64)
+    weights = np.sqrt(k - 1) / np.sqrt(k - 1).sum()
+    gaps = np.log(spreads) - np.log(k / (k - 1) * (k ** GAMMAS[:, None] - 1))  # log V by each γ and k
+    variances = gaps @ weights
+    best = int((((gaps - variances[:, None]) ** 2) @ weights).argmin())
+    half = _quantile(FREEDOM) * math.exp(variances[best] / 2)
+    return value, value - half, value + half
 
 
 def rare(parts: Sequence[float] | np.ndarray, wholes: Sequence[float] | np.ndarray) -> Interval:

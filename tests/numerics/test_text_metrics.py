@@ -268,7 +268,85 @@ def test_intervals_of_a_running_text_cover_in_spite_of_dependence():
     def interval(generator):
         noise = generator.standard_normal(5200)
         values = np.convolve(noise, np.full(10, 0.3), "valid")[:5000] - 2
-        measure = likelihood.token_measures(values, 5000, 1, "chars")[0]
+        measure = likelihood.token_measures(values, 50_000, 1, "chars")[0]
         return measure.value, measure.low, measure.high
 
     assert 0.92 < covered(interval, 2.0, 400) < 0.98
+
+
+def bigrams(text: str, block: int = 2000, every: int = 10) -> np.ndarray:
+    """Nats of each character of a text given the one before it, by counts in every tenth block of it."""
+    ids = np.unique(list(text), return_inverse=True)[1].astype(np.int64)
+    pairs, size = ids[:-1] * 256 + ids[1:], ids.max() + 1
+    taught = np.arange(len(pairs)) // block % every == 0
+    both = np.bincount(pairs[taught], minlength=256 * 256)
+    single = np.bincount(ids[:-1][taught], minlength=256)
+    nats = -np.log((both[pairs] + 0.1) / (single[ids[:-1]] + 0.1 * size))
+    return nats[~taught]
+
+
+def windows_held(nats: np.ndarray, length: int, interval) -> float:
+    """How often the interval of one stretch of the text holds the mean of all of it."""
+    starts = np.linspace(0, len(nats) - length, 200).astype(int)
+    found = [interval(nats[start : start + length]) for start in starts]
+    return float(np.mean([low <= nats.mean() <= high for _, low, high in found]))
+
+
+def test_intervals_of_a_real_text_hold_what_the_rest_of_it_says(data_dir):
+    """A cheap model reads a tenth of the plays; each part of 75,000 characters says how likely all are."""
+    nats = bigrams((data_dir / "tinyshakespeare.txt").read_text(encoding="utf-8"))
+
+    def ours(part: np.ndarray) -> tuple[float, ...]:
+        measure = likelihood.token_measures(-part, len(part), 1, "chars")[0]
+        return measure.value, measure.low, measure.high
+
+    def naive(part: np.ndarray) -> tuple[float, ...]:
+        return spread.mean(part[: len(part) // 50 * 50].reshape(50, -1).mean(1))
+
+    assert windows_held(nats, 75_000, naive) < 0.75  # fifty stretches taken for independent ones
+    assert 0.92 <= windows_held(nats, 75_000, ours) <= 0.98
+
+
+def test_intervals_cover_means_of_long_memory():
+    """Fractional Gaussian noise, whose mean over L varies as L^(2H - 2): from independent to lasting."""
+
+    def noise(generator: np.random.Generator, n: int, hurst: float) -> np.ndarray:
+        lags = np.arange(n, dtype=np.float64)
+        correlation = (
+            abs(lags + 1) ** (2 * hurst) - 2 * lags ** (2 * hurst) + abs(lags - 1) ** (2 * hurst)
+        ) / 2
+        power = np.fft.fft(np.concatenate((correlation, correlation[:0:-1]))).real.clip(min=0)
+        drawn = generator.standard_normal((2, len(power)))
+        return np.fft.fft(np.sqrt(power / len(power)) * (drawn[0] + 1j * drawn[1])).real[:n]
+
+    for hurst, least in ((0.5, 0.93), (0.7, 0.89)):
+        held = covered(lambda g, h=hurst: spread.running(noise(g, 4000, h), np.ones(4000)), 0.0, 300)
+        assert least <= held <= 0.985, hurst
+    fixed = covered(lambda g: spread.mean(noise(g, 4000, 0.7).reshape(50, -1).mean(1)), 0.0, 300)
+    assert fixed < 0.75
+
+
+def test_documents_are_what_varies_where_there_are_enough():
+    """Documents of unequal length, each with a level of its own: bits per byte is a ratio over documents."""
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(20, 200, 60)
+    documents = np.repeat(np.arange(60), lengths)
+    nats = np.repeat(generator.normal(2, 0.3, 60), lengths) + generator.normal(0, 1, len(documents))
+    sizes = generator.integers(1, 5, len(documents))
+    found = likelihood.token_measures(-nats, int(sizes.sum()), 1, "bpe", sizes, documents)
+    for measure, wholes, unit in ((found[0], np.ones(len(nats)), 1.0), (found[2], sizes, np.log(2))):
+        parts, counts = (np.bincount(documents, weights=values) for values in (nats, wholes))
+        value = parts.sum() / counts.sum()
+        spread_ = np.std(parts - value * counts, ddof=1) / counts.mean() / np.sqrt(60)
+        half = stats.t.ppf(0.975, 59) * spread_
+        expected = np.array([value, value - half, value + half]) / unit
+        assert (measure.value, measure.low, measure.high) == pytest.approx(tuple(expected)), measure.metric
+        assert "documents" in measure.interval
+
+
+def test_a_short_running_text_has_no_interval():
+    values = -np.random.default_rng(0).gamma(4, 2, 5000)
+    for measure in likelihood.token_measures(values, 49_999, 8, "chars"):
+        assert (measure.low, measure.high, measure.interval) == (None, None, "")
+    few = np.repeat(np.arange(19), 5000 // 19 + 1)[:5000]
+    assert likelihood.token_measures(values, 49_999, 8, "chars", None, few)[0].low is None
