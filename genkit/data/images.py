@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from genkit.core.errors import ConfigError, StorageError
+from genkit.core.errors import ConfigError, DataError, StorageError
 from genkit.data.decoding import form_of, pack_pictures
 from genkit.data.duplicates import across, as_8_bits, exact_pairs, hashes_of, repeated
 from genkit.data.folders import Pictures
@@ -48,6 +48,21 @@ def packed_images(
         digest=done.digest,
         notices=(*(f"{name}: {line}." for line in pictures.notices), *done.notices),
     )
+
+
+def check_levels(images: Images, what: str) -> None:
+    """See that a source, another distribution's perhaps, gives levels.
+
+    Raises:
+        DataError: it gives values of another type, or another shape.
+    """
+    shape, dtype = images.images.shape, images.images.dtype
+    if dtype != np.uint8 or len(shape) != 4 or shape[1] not in (1, 3):
+        raise DataError(
+            f"{what} gives {dtype} of shape {shape}: images are uint8 levels (N, C, H, W), C is 1 or 3."
+        )
+    if not 2 <= images.levels <= 256:
+        raise DataError(f"{what} has {images.levels} levels; there are from 2 to 256.")
 
 
 def divided(images: Images, data: Mapping[str, Any], cache_dir: str) -> tuple[dict[str, np.ndarray], str]:

@@ -14,7 +14,7 @@ from genkit.core.tokens import PixelCodec
 from genkit.data.codecs import identity, make_codec
 from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows, fingerprint
 from genkit.data.folders import Pictures
-from genkit.data.images import SMALLEST, divided, fewer_levels, oddities, packed_images, sized
+from genkit.data.images import SMALLEST, check_levels, divided, fewer_levels, oddities, packed_images, sized
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
 from genkit.data.sources import Images, Text
@@ -107,6 +107,7 @@ def _examples(
     cache_dir = paths.get("cache_dir", "")
     if isinstance(source, Pictures):
         source = packed_images(name, source, data, cache_dir, sizes)
+    check_levels(source, f"data={name}")
     check_numbers(source.labels, source.classes, len(source.images), f"data={name}")
     parts, protocol = divided(source, data, cache_dir)
     images, notices = sized(name, source, data["size"], sizes, cache_dir)

@@ -19,7 +19,7 @@ from genkit.core.identity import kind_of, named
 from genkit.core.spec import ArraySpec
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, spaced, unchanged
 from genkit.evaluation.subject import Found, Subject, reasons
-from genkit.metrics.extractors import Extractor, extractor, suggested
+from genkit.metrics.extractors import Extractor, extractor, suggested, weights_digest
 from genkit.metrics.features import Features, collect
 from genkit.metrics.images import METRICS, image_measures
 from genkit.metrics.memorisation import Pairs, memorisation
@@ -126,19 +126,22 @@ def noise_pictures(spec: ArraySpec, n: int) -> Iterator[Tensor]:
 
 
 def cached(file: Path, make: Callable[[], Features]) -> Features:
-    """Features from a file, or made and kept there."""
+    """Features from a file, or made and kept there.  What is not as it was written is made anew."""
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import save
 
     try:
         with safe_open(file, "pt") as held:
-            protocol = json.loads(held.metadata()["protocol"])
-            return Features.of({name: held.get_tensor(name) for name in held.keys()}, protocol)  # noqa: SIM118
+            about = held.metadata()
+            kept = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+            if weights_digest(kept, about["protocol"]) == about["sha256"]:
+                return Features.of(kept, json.loads(about["protocol"]))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-        pass  # not there, or damaged: made anew
+        pass  # not there, or damaged
     features = make()
     tensors = {name: tensor.contiguous() for name, tensor in features.tensors().items()}
-    content = save(tensors, {"protocol": json.dumps(dict(features.protocol))})
+    protocol = json.dumps(dict(features.protocol))
+    content = save(tensors, {"protocol": protocol, "sha256": weights_digest(tensors, protocol)})
     storage.make_folder(file.parent)
     storage.write_bytes(file, content, "Free space, or set paths.cache_dir.")
     return features

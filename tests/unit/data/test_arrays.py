@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from genkit.core.errors import ConfigError, DataError
+from genkit.core.spec import View
 from genkit.data import labels as label_reader
-from tests.unit.data.test_data_sources import everything, opened
+from genkit.data.sources import Images
+from genkit.data.views import as_view
+from tests.unit.data.test_data_sources import IMAGES, everything, opened
 
 RANDOM = np.random.default_rng(7)
 BITS = RANDOM.integers(0, 2, (60, 6, 6))
@@ -244,3 +247,19 @@ def test_headers_that_speak_of_more_than_there_is_take_no_memory(shape, array, t
     tracemalloc.stop()
     assert peak < 50e6
     assert not list((tmp_path / "cache").glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("values", "levels", "said"),
+    [
+        (np.zeros((60, 1, 8, 8), np.float32), 256, "gives float32"),
+        (np.zeros((60, 8, 8), np.uint8), 256, r"\(60, 8, 8\)"),
+        (np.zeros((60, 8, 8, 3), np.uint8), 256, r"\(60, 8, 8, 3\)"),
+        (np.zeros((60, 1, 8, 8), np.uint8), 1, "1 levels"),
+        (np.zeros((60, 1, 8, 8), np.uint8), 1000, "1000 levels"),
+    ],
+)
+def test_a_source_of_another_distribution_gives_levels(values, levels, said, tmp_path):
+    source = Images(values, None, levels)
+    with pytest.raises(DataError, match=said):
+        as_view("x", source, {**IMAGES, "name": "x"}, {"cache_dir": str(tmp_path)}, View("arrays"))
