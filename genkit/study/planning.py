@@ -13,6 +13,7 @@ from genkit.core.registry import family
 from genkit.studies import DECLARATION, Planned, check_plain
 from genkit.study.declaring import MAX_MEMBERS, Declaration
 from genkit.study.folder import Plan, load_plan
+from genkit.study.likelihoods import check_likelihoods
 from genkit.study.metrics import check_primary
 from genkit.study.samedata import check_same_data, check_three_parts, chooses_checkpoints
 
@@ -125,12 +126,14 @@ def _compose(
     """The frozen configurations of members, one composition an arm; of the arms, where there is a search.
 
     Raises:
-        ConfigError: an arm's words are wrong, its data differ, or its budget cannot be counted.
+        ConfigError: an arm's words are wrong, its data differ, its budget cannot be counted, or it cannot
+            have the primary metric.
     """
     arms = {arm: _compose_arm(declaration, arm, paths) for arm in declaration.arms}
     dataset = check_same_data(arms, paths)
     if declaration.primary is not None:
         check_primary(declaration.primary, declaration.evaluate.get("metrics"), dataset.spec.is_text)
+        check_likelihoods(declaration.primary, arms, paths)
     chooses = "a search" if declaration.search else chooses_checkpoints(arms, declaration.evaluate)
     if chooses and not declaration.selected_on_test:
         check_three_parts(dataset, chooses)

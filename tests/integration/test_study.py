@@ -132,6 +132,39 @@ def test_pixels_and_images_are_the_same_data(declare, paths):
     assert len(open_study(declare(text), paths).members) == 6
 
 
+@pytest.mark.parametrize(
+    ("words", "primary", "said"),
+    [
+        ("[model=dcgan, model.width=4, model.latent_size=4]", "nll", "arm bb has no likelihood, only samples"),
+        (TINY, "bits_per_dimension", "arm bb has no likelihood here: Bernoulli ELBO"),
+    ],
+)
+@pytest.mark.parametrize("searched", [False, True])
+def test_a_primary_that_an_arm_cannot_have_is_refused_before_training(
+    declare, paths, words, primary, said, searched
+):
+    text = STUDY.replace(f"bb: {TINY[:-1]}, model.beta=2]", f"bb: {words}")
+    text = text.replace(f"a: {TINY[:-1]}]", f"a: {TINY[:-1]}, model.likelihood=categorical]")
+    if searched:
+        text += "search: {trials: 2, space: {a: {optim.lr: [0.1]}, bb: {optim.lr: [0.1]}}}"
+    with pytest.raises(ConfigError, match=f"primary={primary}: {said}"):
+        open_study(declare(text, primary=primary), paths)
+
+
+def test_a_primary_of_tokens_needs_arms_with_one_tokeniser(declare, paths):
+    tiny = "model=gpt, model.block_size=16, model.n_layer=1, model.n_head=2, model.n_embd=16"
+    text = f"""
+common: [data=colors, trainer=cpu, batch_size=8]
+arms: {{chars: [{tiny}], bytes: [{tiny}, data.tokenizer=bytes]}}
+seeds: 2
+budget: {{steps: 2}}
+primary: nll
+"""
+    with pytest.raises(ConfigError, match="chars and bytes have other ones; take primary=bits_per_byte"):
+        open_study(declare(text), paths)
+    assert len(open_study(declare(text, primary="bits_per_byte"), paths).members) == 4
+
+
 # ---------------------------------------------------------------------- freezing
 
 
