@@ -1,10 +1,9 @@
 """How often verdicts over training seeds are wrong, and how often their intervals hold what they say.
 
-    python experiments/004_intervals/seeds.py [rounds=1000] [parts=skew,exploding,failures,looks,ranges,improvement]
-                                              [first=0]
+    python experiments/004_intervals/seeds.py [rounds=1000] [first=0] [parts=skew,exploding,failures,…]
 
-Nothing is trained: the values of two arms are drawn from distributions that are known.  Each part prints a
-line a case.
+Nothing is trained: the values of two arms are drawn from distributions that are known.  Each part (see
+`PARTS`) prints a line a case.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from genkit.data.real import real_pictures, unchanged
 from genkit.evaluation.costs import costs
 from genkit.evaluation.pictures import Pictures
 from genkit.evaluation.scores import likelihood
+from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject
 from genkit.evaluation.texts import Texts, text_pieces
 from genkit.naming import groups, wanted
@@ -131,6 +132,7 @@ def _measure(subject: Subject, chosen: Sequence[str], folder: Path, checkpoint: 
         else:
             if samples is None:
                 samples = Texts.of(subject) if subject.dataset.spec.is_text else Pictures.of(subject)
+                keep_real(subject, folder / "evaluation" / checkpoint.name)
             if name != "memorisation":
                 found.append(samples.quality())
             elif isinstance(samples, Pictures):

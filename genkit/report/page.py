@@ -134,6 +134,7 @@ def _page(
         front=front,
         members=shown,
         examples=_examples(members, analysis.arms),
+        real=_real(members),
         tried=_tried(declared.get("search") or {}),
         failures=[m for m in shown if not m["member"].finished or m["member"].worthless],
     )
@@ -223,15 +224,27 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
             entry["step"] = int(member.samples.stem.removeprefix("step-"))
             if member.step not in (None, entry["step"]):
                 entry["remark"] = f" (none were drawn at step {member.step})"
-            if member.samples.suffix == ".txt":
-                text = _text(member.samples)
-                entry["text"] = text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")
-            else:
-                entry["picture"] = _picture(member.samples)
+            entry |= _shown(member.samples)
         if member.pairs is not None:
             entry["pairs"] = _picture(member.pairs)
         shown.append(entry)
     return shown
+
+
+def _real(members: Sequence[Member]) -> dict[str, Any]:
+    """Real examples of the part that judged the first run that has some; empty without any."""
+    member = next((m for m in members if m.finished and m.real is not None), None)
+    if member is None or member.real is None:
+        return {}
+    return {"split": str(member.rows[0].get("split", "")), **_shown(member.real)}
+
+
+def _shown(path: Path) -> dict[str, str]:
+    """A picture or a text of a run, ready to be shown."""
+    if path.suffix != ".txt":
+        return {"picture": _picture(path), "text": ""}
+    text = _text(path)
+    return {"picture": "", "text": text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")}
 
 
 def _picture(path: Path) -> str:

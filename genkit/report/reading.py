@@ -53,6 +53,7 @@ class Member:
         curves: validation terms along the training.
         samples: the picture or text that its checkpoint drew while training, always from seed 0.
         pairs: the picture of its checkpoint's nearest training examples.
+        real: real examples of the part that judged it.
         findings: what was found wrong with its training, a line each.
         worthless: the finding by which the numbers of its checkpoint are worth nothing; "" without one.
     """
@@ -68,6 +69,7 @@ class Member:
     curves: dict[str, Curve] = field(default_factory=dict)
     samples: Path | None = None
     pairs: Path | None = None
+    real: Path | None = None
     findings: list[str] = field(default_factory=list)
     worthless: str = ""
     ended: bool = True
@@ -204,7 +206,9 @@ def read_member(path: Path, arm: str, seed: int, ended: dict[str, Any]) -> Membe
     reason = reason or ("" if status == "finished" else str(record.get("reason", "")))
     member = Member(arm, seed, path, status, reason, record, written, found, _curves(path / "metrics.csv"))
     member.samples = _drawn(path / "samples", member.step)
-    member.pairs = next(iter(sorted(path.glob(f"evaluation/step-{member.step}/*.png"))), None)
+    measured = path / "evaluation" / f"step-{member.step}"
+    member.pairs = next((file for file in (measured / "nearest.png",) if file.is_file()), None)
+    member.real = next((f for f in (measured / "real.png", measured / "real.txt") if f.is_file()), None)
     member.findings, member.worthless = _findings(path / "findings.json", member.step)
     return member
 

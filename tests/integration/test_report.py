@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import io
 import json
 import re
 import shutil
@@ -13,6 +15,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from genkit.report import report
 from genkit.report.analysis import analyse
@@ -165,6 +168,37 @@ def test_the_command_line_says_what_is_wrong(study, genkit, tmp_path):
         assert code == 2
         assert said in err
         assert len(err.splitlines()) == 1
+
+
+def test_samples_are_of_the_checkpoint_whose_numbers_are_shown_beside_real_ones(study, tmp_path):
+    """Rows are of step 100; the training went on to 300, and its last checkpoint was looked at too."""
+    run = study / "gpt-0"
+    for name, colour in (("samples/step-300", 10), ("samples/step-60", 20), ("samples/step-100", 30)):
+        Image.new("L", (8, 8), colour).save(run / f"{name}.png")
+    for step, colour in ((300, 40), (100, 50)):
+        place = run / "evaluation" / f"step-{step}"
+        place.mkdir(parents=True)
+        Image.new("L", (8, 8), colour).save(place / "nearest.png")
+        Image.new("L", (8, 8), colour + 1).save(place / "real.png")
+    (study / "dcgan-0" / "samples" / "step-100.png").rename(study / "dcgan-0" / "samples" / "step-60.png")
+    page = Page(report(study, tmp_path / "out").read_text())
+    shown = {a["alt"]: a["src"] for a in page.of("img") if a["src"].startswith("data:image/png")}
+    colours = {}
+    for alt, address in shown.items():
+        picture = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+        colours[alt] = picture.getpixel((0, 0))
+    assert colours["samples of gpt"] == 30
+    assert (colours["nearest training images of gpt"], colours["real examples"]) == (50, 51)
+    said = " ".join(page.text.split())
+    assert "real examples of the test part" in said
+    assert "gpt, training seed 0, step 100" in said
+    assert "dcgan, training seed 0, step 60 (none were drawn at step 100)" in said
+
+
+def test_too_few_seeds_are_said_once(study, tmp_path):
+    runs = [study / f"{arm}-{seed}" for arm in ("gpt", "vae") for seed in range(3)]
+    page = Page(report(runs, tmp_path / "out").read_text())
+    assert page.text.lower().count("too few seeds to tell") == 1
 
 
 def test_no_torch_is_imported(study, tmp_path):

@@ -135,7 +135,11 @@ def test_pixels_and_images_are_the_same_data(declare, paths):
 @pytest.mark.parametrize(
     ("words", "primary", "said"),
     [
-        ("[model=dcgan, model.width=4, model.latent_size=4]", "nll", "arm bb has no likelihood, only samples"),
+        (
+            "[model=dcgan, model.width=4, model.latent_size=4]",
+            "nll",
+            "arm bb has no likelihood, only samples",
+        ),
         (TINY, "bits_per_dimension", "arm bb has no likelihood here: Bernoulli ELBO"),
     ],
 )

@@ -1,0 +1,21 @@
+"""Real examples of the part that judges, kept beside a run's numbers so that its samples can be looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genkit.data.real import as_samples, spaced, unchanged
+from genkit.evaluation.subject import Subject
+
+PICTURES, TEXTS = 64, 8
+
+
+def keep_real(subject: Subject, folder: Path) -> Path:
+    """Write `real.png` or `real.txt` into the folder: always the same examples of a part, from all of it.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    spec, examples = subject.dataset.spec, unchanged(subject.examples)
+    rows = spaced(len(examples), TEXTS if spec.is_text else PICTURES)
+    return as_samples(spec, examples, rows).save(folder / f"real.{'txt' if spec.is_text else 'png'}")
