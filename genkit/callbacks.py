@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -108,6 +109,21 @@ class Progress(RichProgressBar):
     """Lightning's bar with as many of the family's own terms as stand on its line."""
 
     BAR = 64  # columns that the bar itself takes, with counts, times and rate
+    PAUSE = 0.5  # seconds between two readings of the terms, which wait for the device
+    _read = -math.inf
+
+    def _update_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:  # type: ignore[override]
+        if (now := time.monotonic()) - self._read >= self.PAUSE:
+            self._read = now
+            super()._update_metrics(trainer, module)
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._read = -math.inf  # what was validated is shown at once
+        super().on_validation_end(trainer, module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._read = -math.inf
+        super().on_train_epoch_end(trainer, module)
 
     def _get_train_description(self, current_epoch: int) -> str:
         return "training"  # the stream of batches is one epoch to Lightning, whatever it is of the data

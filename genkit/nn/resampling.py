@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
@@ -51,7 +52,12 @@ class Doubling(nn.ConvTranspose2d):
 
 
 def _as_product(kernel: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, places: int, one: bool) -> bool:
-    """Whether the product is faster: on a CPU, for `one` channel, or for many on few places."""
+    """Whether the product is faster: on a CPU, for `one` channel, or for many on few places.
+
+    Not where it is compiled: lowering sums of shifted patches into one another takes torch minutes.
+    """
+    if torch.compiler.is_compiling():
+        return False
     few = places <= PLACES and kernel.in_channels * kernel.out_channels >= KERNELS
     return x.device.type == "cpu" and (one or few)
 

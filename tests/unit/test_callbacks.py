@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from genkit import checkpoints
+from genkit import callbacks, checkpoints
 from genkit.callbacks import BudgetStop, Progress
 from genkit.families.vae import VAE
 from genkit.recording import Recorder, lay_out_as_parameters
@@ -28,6 +28,31 @@ def test_a_budget_in_seconds(spent, stops):
     trainer = SimpleNamespace(global_step=9, should_stop=False, is_global_zero=True)
     BudgetStop(None, 1.0).on_train_batch_end(trainer, SimpleNamespace(seconds=spent))
     assert trainer.should_stop is stops
+
+
+class Counted:
+    """A term of a device, which reading waits for."""
+
+    def __init__(self):
+        self.read = 0
+
+    def __float__(self):
+        self.read += 1
+        return 1.0
+
+
+def test_the_bar_does_not_wait_for_the_device_at_every_step(monkeypatch):
+    now = iter(range(1000))
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: next(now) / 100)
+    bar, term = Progress(), Counted()
+    bar._metric_component = SimpleNamespace(update=lambda metrics: None)
+    trainer = SimpleNamespace(callback_metrics={}, state=SimpleNamespace(fn="fit"))
+    module = SimpleNamespace(terms={"nll": term})
+    for _ in range(100):  # in a second
+        bar._update_metrics(trainer, module)
+    assert term.read == 2
+    bar.on_train_epoch_end(trainer, module)
+    assert term.read == 3
 
 
 # ---------------------------------------------------------------------- the recorder
