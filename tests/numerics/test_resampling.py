@@ -74,3 +74,23 @@ def test_the_routes_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     Halving(256, 512)(torch.randn(1, 256, 8, 8))
     Halving(1, 8)(torch.randn(1, 1, 8, 8, requires_grad=True))
     assert [shape[1] for shape in used] == [256, 1]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(Halving(1, 4), (2, 1, 8, 8)), (Doubling(4, 1), (2, 4, 4, 4)), (Halving(512, 256), (2, 512, 8, 8))],
+    ids=["one channel", "to one channel", "many features"],
+)
+def test_what_is_compiled_is_one_convolution(layer, shape):
+    """Gathered patches, lowered into one another, kept torch.compile busy for minutes without a step."""
+    seen = []
+
+    def backend(graph, inputs):
+        seen.extend(str(node.target) for node in graph.graph.nodes if node.op == "call_function")
+        return graph
+
+    x = torch.randn(shape).requires_grad_(True)
+    compiled = torch.compile(layer, backend=backend)(x)
+    torch.testing.assert_close(compiled, layer(x), rtol=1e-4, atol=1e-5)
+    assert len(seen) == 1
+    assert "conv" in seen[0]
