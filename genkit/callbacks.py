@@ -112,7 +112,7 @@ class Progress(RichProgressBar):
     PAUSE = 0.5  # seconds between two readings of the terms, which wait for the device
     _read = -math.inf
 
-    def _update_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:  # type: ignore[override]
+    def _update_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if (now := time.monotonic()) - self._read >= self.PAUSE:
             self._read = now
             super()._update_metrics(trainer, module)
