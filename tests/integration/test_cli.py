@@ -345,8 +345,8 @@ DAMAGE = {
     ),
     "config-target": (lambda r: (r / "config.yaml").write_text("model: {_target_: os.system}"), "_target_"),
     "record": (lambda r: (r / "run.json").write_text("{"), "run.json is damaged"),
-    "record-list": (lambda r: (r / "run.json").write_text("[]"), "run.json is no run's record"),
-    "record-options": (lambda r: (r / "run.json").write_text('{"options": [3]}'), "not of this version"),
+    "record-list": (lambda r: (r / "run.json").write_text("[]"), "run.json is damaged"),
+    "record-options": (lambda r: (r / "run.json").write_text('{"options": [3]}'), "options[0] is not a mapping"),
     "no-checkpoints": (lambda r: shutil.rmtree(r / "checkpoints"), "none: train it first"),
 }
 
