@@ -31,7 +31,7 @@ SHAPE = {
     **{f"{key}?": str for key in ("unit", "direction", "kind", "interval", "fingerprint", "note", "role")},
     **{f"{key}?": str for key in ("run", "checkpoint", "weights", "digest", "split", "data", "judged")},
     **{"arm?": str, "training_seed?": int, "status?": str, "trial?": int, "protocol?": {str: Any}},
-    "options?": Optional({str: Any}),
+    **{"options?": Optional({str: Any}), "selected?": str},
 }
 
 
@@ -44,6 +44,7 @@ class Place:
         judged: a digest of the split itself, the same for models that read pictures and for those that read
             their pixels one by one.
         options: of sampling, each with its value; None where nothing was drawn by genkit.
+        selected: the term that chose this checkpoint on the very examples that judge it; "" where none did.
     """
 
     run: str
@@ -57,6 +58,7 @@ class Place:
     judged: str
     role: str = "model"
     options: Mapping[str, Any] | None = None
+    selected: str = ""
 
 
 def missing(metric: str, unit: str, note: str) -> Row:
@@ -186,6 +188,7 @@ def panel(rows: Sequence[Mapping[str, Any]]) -> Panel:
         beside = [_beside(row, by_role[role].get(metric)) for role in ("floor", "ceiling")]
         better = {"lower": "↓", "higher": "↑"}.get(row["direction"], "")
         kind = row["kind"] + (f" (k={row['protocol']['k']})" if row["kind"] == "bound" else "")
+        kind += ", selected here" if row.get("selected") else ""
         cells.append((metric, valued(row), unit(row), better, kind, counted(row), *beside))
     return Panel(head, cells, notes(rows))
 
@@ -276,7 +279,8 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         if row["role"] == "model":
             whose = f"step {row['step']}, {row['weights']} weights, {row['digest'][:12]}, seed {row['seed']}"
             made = f"{whose}, " if row["checkpoint"] else ""
-            said[f"{_name(row)}: {made}against {row['split']}, data {row['judged'][:12]}"] = None
+            chosen = f" on which {row['selected']} selected it," if row.get("selected") else ""
+            said[f"{_name(row)}: {made}against {row['split']},{chosen} data {row['judged'][:12]}"] = None
             if drawn := ", ".join(f"{key}={value}" for key, value in (row.get("options") or {}).items()):
                 said[f"{_name(row)}: samples drawn with {drawn}"] = None
     for row in rows:

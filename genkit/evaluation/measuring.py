@@ -14,7 +14,7 @@ from genkit import checkpoints, config, runs, sampling
 from genkit.core.spec import TokenSpec
 from genkit.data import reopen
 from genkit.data.dataset import TokenWindows
-from genkit.data.real import real_pictures, unchanged
+from genkit.data.real import real_pictures, same, unchanged
 from genkit.evaluation.costs import costs
 from genkit.evaluation.pictures import Pictures
 from genkit.evaluation.scores import likelihood
@@ -92,6 +92,7 @@ def _evaluate(
         data=subject.dataset.fingerprint,
         judged=judged(subject),
         options=subject.options,
+        selected=_selected(subject, names.split(",")),
     )
     chosen = groups(settings.metrics, subject.dataset.spec.is_text)
     rows = to_rows(_measure(subject, chosen, folder.path, checkpoint), place)
@@ -105,6 +106,16 @@ def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[s
     dataset = reopen(cfg["data"], paths, config.view(cfg), record, settings.data_path)
     dataset.split(settings.split)
     return Subject(module, dataset, settings, cfg, record, paths["cache_dir"])
+
+
+def _selected(subject: Subject, names: Sequence[str]) -> str:
+    """The term by which this checkpoint was chosen on the examples that judge it; "" where none was."""
+    validation = subject.dataset.splits.get("validation")
+    if validation is None or not same(validation, subject.examples):
+        return ""
+    stopping = subject.cfg["callbacks"]["early_stopping"]["metric"]
+    by = subject.cfg["model"].get("select") if "best" in names else stopping
+    return str(by or "")
 
 
 def judged(subject: Subject) -> str:

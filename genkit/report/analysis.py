@@ -24,6 +24,7 @@ class Analysis:
 
     Attributes:
         primary: the line of the verdict.
+        selected: of which arms the checkpoints were chosen on the examples that judge them; "" of none.
         remark: what the verdict is not of: seeds that were added after looking, runs that are still to run.
     """
 
@@ -34,6 +35,7 @@ class Analysis:
     notes: list[str]
     looks: Looks
     remark: str = ""
+    selected: str = ""
 
     @property
     def comparisons(self) -> Sequence[Comparison]:
@@ -66,7 +68,7 @@ def analyse(members: Sequence[Member], primary: str | None = None, looks: Looks 
     notes = _notes(lines)
     if primary and main is None:
         notes.insert(0, f"No run has a number of the primary metric {primary}.")
-    return Analysis(arms, lines, main, said, notes, looks, remark)
+    return Analysis(arms, lines, main, said, notes, looks, remark, _selected(members))
 
 
 def _verdict(line: Line, looks: Looks) -> tuple[Verdict, str]:
@@ -95,6 +97,20 @@ def _verdict(line: Line, looks: Looks) -> tuple[Verdict, str]:
         f" looked at {times}: they decide nothing, for a study that is looked at until it"
         " says something says too much. Declare looks: beforehand to add seeds."
     )
+
+
+def _selected(members: Sequence[Member]) -> str:
+    """Of which arms the numbers are of checkpoints that were selected on the examples that judge them."""
+    by = {
+        (member.arm, str(row["selected"]))
+        for member in members
+        for row in member.rows
+        if row.get("selected") and row.get("role", "model") == "model"
+    }
+    if not by:
+        return ""
+    arms = ", ".join(f"{arm} (by {term})" for arm, term in sorted(by))
+    return f"Selected on the examples that judge them, which flatters: the checkpoints of {arms}."
 
 
 def _recall(main: Line, lines: Sequence[Line]) -> str:

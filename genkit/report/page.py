@@ -72,7 +72,7 @@ def report(source: Path | Sequence[Path], out: Path) -> Path:
 def in_words(analysis: Analysis) -> str:
     """The verdict, and what it is not of."""
     said = analysis.verdict.words if analysis.verdict else "" if analysis.remark else NOTHING
-    return " ".join(part for part in (said, analysis.remark) if part)
+    return " ".join(part for part in (said, analysis.remark, analysis.selected) if part)
 
 
 def _write_tables(members: Sequence[Member], analysis: Analysis, folder: Path) -> None:

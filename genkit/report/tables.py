@@ -27,7 +27,8 @@ def values(members: Sequence[Member]) -> pd.DataFrame:
                         key: row.get(key)
                         for key in (
                             *("metric", "role", "value", "low", "high", "unit", "direction", "kind"),
-                            *("n", "n_real", "checkpoint", "step", "split", "fingerprint", "digest", "note"),
+                            *("n", "n_real", "checkpoint", "step", "split", "selected"),
+                            *("fingerprint", "digest", "note"),
                         )
                     },
                 }

@@ -346,7 +346,10 @@ DAMAGE = {
     "config-target": (lambda r: (r / "config.yaml").write_text("model: {_target_: os.system}"), "_target_"),
     "record": (lambda r: (r / "run.json").write_text("{"), "run.json is damaged"),
     "record-list": (lambda r: (r / "run.json").write_text("[]"), "run.json is damaged"),
-    "record-options": (lambda r: (r / "run.json").write_text('{"options": [3]}'), "options[0] is not a mapping"),
+    "record-options": (
+        lambda r: (r / "run.json").write_text('{"options": [3]}'),
+        "options[0] is not",
+    ),
     "no-checkpoints": (lambda r: shutil.rmtree(r / "checkpoints"), "none: train it first"),
 }
 

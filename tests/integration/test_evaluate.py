@@ -12,7 +12,7 @@ from genkit.core.identity import kind_of
 from genkit.data import open_dataset
 from genkit.evaluation import evaluate_files
 from genkit.naming import OF_TEXTS
-from tests.integration.conftest import words
+from tests.integration.conftest import QUICK, TINY, words
 
 FIELDS = {
     *("metric", "value", "low", "high", "unit", "kind", "n", "n_real", "direction", "interval", "protocol"),
@@ -360,3 +360,24 @@ def test_the_library_refuses_too(trained):
         evaluate(trained("vae"), metrics=("texts",))
     with pytest.raises(CheckpointError, match="step-4"):
         evaluate(trained("vae"), "step-9")
+
+
+def test_numbers_of_a_checkpoint_that_was_selected_on_the_same_examples_say_so(genkit, tmp_path):
+    """Two parts: validation is the test part.  The best checkpoint was chosen on it, the last was not."""
+
+    images = np.random.default_rng(0).integers(0, 256, (200, 8, 8)).astype(np.uint8)
+    np.savez(tmp_path / "own.npz", images=images)
+    of_own = [word for word in TINY["vae"] if not word.startswith("data=")]
+    of_own += ["data=arrays", f"data.path={tmp_path / 'own.npz'}", "model.likelihood=categorical"]
+    for split, said in (("peer", True), ("three", False)):
+        place = [f"name={split}", f"paths.runs_dir={tmp_path}", "budget.steps=4", "trainer.val_every=2"]
+        assert genkit("train", *of_own, *QUICK, *place, f"data.split={split}")[0] == 0
+        rows = evaluate(tmp_path / split, ["best", "step-2"], metrics=("nll",), batch_size=50)
+        by_name = {tuple(row["checkpoint"].split(",")): row["selected"] for row in rows}
+        best = next(selected for names, selected in by_name.items() if "best" in names)
+        others = [selected for names, selected in by_name.items() if "best" not in names]
+        assert best == ("val/neg_elbo" if said else "")
+        assert not any(others)
+        _, out, _ = genkit("evaluate", f"run={tmp_path / split}", "checkpoint=best", "metrics=nll")
+        assert ("selected here" in out) == said
+        assert ("on which val/neg_elbo selected it" in out) == said

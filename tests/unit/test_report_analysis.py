@@ -31,6 +31,18 @@ def arms(values, **more):
     ]
 
 
+def test_a_verdict_says_whose_checkpoints_were_selected_on_what_judges_them():
+    """Of three arms one selected on the test part; its verdict and the note say so, and by what."""
+    members = [member("fair", seed, row("kid", 1.0 + seed)) for seed in range(3)]
+    members += [member("flattered", seed, row("kid", 0.5 + seed, selected="val/kid")) for seed in range(3)]
+    found = analyse(members, "kid")
+    assert found.selected == (
+        "Selected on the examples that judge them, which flatters: the checkpoints of flattered (by val/kid)."
+    )
+    assert in_words(found).endswith(found.selected)
+    assert "Selected" not in in_words(analyse(members[:3], "kid"))
+
+
 # ---------------------------------------------------------------------- what stands together
 
 
