@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,20 @@ from genkit.data.labels import class_numbers
 from genkit.data.splits import PARTS
 from genkit.data.texts import Document, Texts
 
+LABEL = "label"  # the column of classes where `data.label` says nothing else
+
 
 class Tables(dict[str, Any]):
-    """The table of each of our parts; `others` are those of parts that we do not know."""
+    """The table of each of our parts; `others` are those that stand for none, or for one that there is."""
 
-    others: Mapping[str, Any] = MappingProxyType({})
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: dict[str, Any] = {}
+
+    def notices(self) -> list[str]:
+        """What should be said of the others."""
+        listed = ", ".join(f"{name} ({len(table):,} rows)" for name, table in self.others.items())
+        return [f"the parts {listed} are not used"] if listed else []
 
 
 def _load(data: Mapping[str, Any]) -> Tables:
@@ -52,8 +60,12 @@ def _load(data: Mapping[str, Any]) -> Tables:
         raise DataError(f"data.path={data['path']} cannot be loaded by datasets: {reason}") from None
     tables = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
     by_word = {word: part for part, words in PARTS.items() for word in words}
-    known = Tables({by_word[name]: table for name, table in tables.items() if name in by_word})
-    known.others = {name: table for name, table in tables.items() if name not in by_word}
+    known = Tables()
+    for name, table in tables.items():
+        if name in by_word and by_word[name] not in known:
+            known[by_word[name]] = table
+        else:
+            known.others[name] = table
     if "train" not in known:
         raise DataError(f"data.path={data['path']} has the parts {', '.join(tables)}; one must be train.")
     column = data["column"]
@@ -75,10 +87,11 @@ def _fingerprints(tables: Mapping[str, Any], column: str) -> list[Any]:
 class TableTexts(Texts):
     """The texts in a column, a document a row."""
 
-    tables: Mapping[str, Any]
+    tables: Tables
     column: str
 
     def __post_init__(self) -> None:
+        self.notices = self.tables.notices()
         self.listing = _fingerprints(self.tables, self.column)
         self.size = sum(int(table.data.nbytes) for table in self.tables.values())
         self.missing: dict[str, str] = {}
@@ -109,14 +122,18 @@ def hf_text(data: Mapping[str, Any], paths: Mapping[str, str]) -> TableTexts:
 class TablePictures(Pictures):
     """The pictures in a column, with the labels of another."""
 
-    def __init__(self, tables: Mapping[str, Any], column: str, label: str | None) -> None:
-        self.tables, self.column = tables, column
+    def __init__(self, tables: Tables, column: str, label: str | None) -> None:
+        self.tables, self.column, self.notices = tables, column, tables.notices()
         self.listing = _fingerprints(tables, column)
         self.names = [f"{part} {i}" for part, table in tables.items() for i in range(len(table))]
         if len(tables) > 1:
             self.part = [part for part, table in tables.items() for _ in range(len(table))]
         first = tables["train"]
-        if label in first.column_names:
+        having = [part for part, table in tables.items() if label in table.column_names]
+        if label is not None and having != list(tables) and (having or label != LABEL):
+            lacking = ", ".join(part for part in tables if part not in having)
+            raise DataError(f"data.label={label}: not in {lacking}; name a column, or null for no labels.")
+        if having:
             names = getattr(first.features[label], "names", None) or ()
             columns = [_column(table[label]) for table in tables.values()]
             numbers, self.classes, said = class_numbers(columns, f"data.label={label}", names)
@@ -160,7 +177,4 @@ def _open_cell(files: Mapping[int, Any], row: int) -> Image.Image:
 
 def hf_images(data: Mapping[str, Any], paths: Mapping[str, str]) -> TablePictures:
     """Images of a dataset in the hub's manner."""
-    pictures = TablePictures(known := _load(data), data["column"], data["label"])
-    if unused := [f"{name} ({len(table):,} rows)" for name, table in known.others.items()]:
-        pictures.notices = [*pictures.notices, f"the parts {', '.join(unused)} are not used"]
-    return pictures
+    return TablePictures(_load(data), data["column"], data["label"])

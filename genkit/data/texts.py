@@ -47,6 +47,7 @@ class Texts(ABC):
         missing: names that lead to no file, and why.
         single: whether there is but one document, which is never left out.
         has_parts: whether the documents know their parts.
+        notices: what is not used.
     """
 
     listing: Any
@@ -54,6 +55,7 @@ class Texts(ABC):
     missing: Mapping[str, str]
     single: bool = False
     has_parts: bool = False
+    notices: Sequence[str] = ()
 
     @abstractmethod
     def documents(self) -> Iterator[Document]:

@@ -77,7 +77,8 @@ def pack_texts(
 
     folder, about = packed(cache_dir, name, {"listing": texts.listing, **settings}, build)
     total = about["documents"] + len(about["repeated"]) + len(about["refused"])
-    notices = within_ceiling(about["refused"], total, data, "documents")
+    notices = [f"{name}: {line}." for line in texts.notices]
+    notices += within_ceiling(about["refused"], total, data, "documents")
     if about["repeated"]:
         notices.append(f"{len(about['repeated']):,} documents repeat others and are left out.")
     parts = {part: open_array(folder / f"{file}.npy") for part, file in about["parts"].items()}

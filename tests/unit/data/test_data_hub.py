@@ -91,6 +91,34 @@ def test_labels_that_are_texts_and_parts_that_are_not_used(tmp_path):
     assert "the parts unsupervised (30 rows) are not used." in " ".join(dataset.notices)
 
 
+def test_every_part_that_is_not_used_is_named(tmp_path):
+    names = ("train", "val", "validation", "unsupervised")
+    parts = {part: datasets.Dataset.from_dict({"text": [f"{part} {i}" for i in range(20)]}) for part in names}
+    datasets.DatasetDict(parts).save_to_disk(str(tmp_path / "d"))
+    dataset = opened(tmp_path, "hf_text", path=str(tmp_path / "d"))
+    assert "val 3" in written(dataset, "validation")
+    assert dataset.notices == [
+        "hf_text: the parts validation (20 rows), unsupervised (20 rows) are not used."
+    ]
+
+
+def test_labels_are_those_of_all_parts_or_none(tmp_path):
+    from PIL import Image
+
+    rows = {"image": [Image.fromarray(colour(i)) for i in range(30)], "label": [i % 2 for i in range(30)]}
+    table = datasets.Dataset.from_dict(rows, features=datasets.Features({
+        "image": datasets.Image(), "label": datasets.Value("int64")
+    }))  # fmt: skip
+    parts = {"train": table, "test": table.remove_columns("label")}
+    datasets.DatasetDict(parts).save_to_disk(str(tmp_path / "d"))
+    for label, said in (("label", "not in test"), ("kind", "not in train, test")):
+        with pytest.raises(DataError, match=rf"data\.label={label}: {said}; name a column, or null"):
+            opened(tmp_path, "hf_images", path=str(tmp_path / "d"), label=label)
+    assert opened(tmp_path, "hf_images", path=str(tmp_path / "d"), label=None).spec.classes == ()
+    datasets.DatasetDict({"train": parts["test"]}).save_to_disk(str(tmp_path / "e"))
+    assert opened(tmp_path, "hf_images", path=str(tmp_path / "e")).spec.classes == ()
+
+
 def test_what_cannot_be_loaded(tmp_path):
     with pytest.raises(ConfigError, match=r"data\.path"):
         opened(tmp_path, "hf_text", path=None)
