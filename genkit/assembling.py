@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ from genkit.histories import BoardHistory, CSVHistory
 from genkit.processes import Processes
 from genkit.runs import Run
 from genkit.selecting import SampledMetric, sampled_metric
-from genkit.strict import Strict
+from genkit.strict import SoundPlan, Strict
 
 KNOWN_IMAGES, KNOWN_TOKENS = 1024, 300_000  # training examples that samples are compared with
 console = Console(stderr=True, soft_wrap=True)
@@ -48,6 +48,7 @@ def build_trainer(
     extra: list[Callback],
     signals: Remembered,
     place: Place,
+    begin: Callable[[], None],
 ) -> pl.Trainer:
     """A trainer whose one epoch is the whole training.
 
@@ -57,6 +58,7 @@ def build_trainer(
         extra: callbacks beside those of the configuration.
         signals: where signals are remembered.
         place: of this process among those of the training.
+        begin: writes the session down, when nothing is left that could be refused.
 
     Raises:
         ConfigError: this machine has no such accelerator or precision, or early stopping waits for a term
@@ -80,7 +82,7 @@ def build_trainer(
             num_sanity_val_steps=0,
             limit_val_batches=own["val_batches"],
             logger=_loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0),
-            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals), *extra],
+            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals, begin), *extra],
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=cfg["callbacks"]["progress"] == "rich",
@@ -132,6 +134,7 @@ def _callbacks(
     checkpoint: Checkpoint | None,
     module: GenerativeModule,
     signals: Remembered,
+    begin: Callable[[], None],
 ) -> list[Callback]:
     own = cfg["callbacks"]
     made: list[Callback] = []
@@ -173,7 +176,10 @@ def _callbacks(
         made.append(watch.Progress(refresh_rate=5))
     elif own["progress"] == "plain":
         made.append(watch.Lines(console, total_steps))
-    return [recording.Resume(checkpoint), *made] if checkpoint else made
+    first: list[Callback] = [recording.Resume(checkpoint)] if checkpoint else []
+    if cfg.get("strict"):  # a run that goes on is refused before a byte of it changes; a new one says why
+        (first if checkpoint else made).append(SoundPlan(health))
+    return [*first, recording.Begin(begin), *made]
 
 
 def known_examples(dataset: Dataset) -> np.ndarray | None:
@@ -203,9 +209,9 @@ def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
     made: list[Logger] = []
     for name in cfg["names"]:
         if name == "csv":
-            made.append(CSVHistory(run.path / "metrics.csv", start))
+            made.append(CSVHistory(run.path / "metrics.csv", start, lambda: run.path))
         elif name == "tensorboard":
-            made.append(BoardHistory(run.path))
+            made.append(BoardHistory(run.path, lambda: run.path))
         elif name == "wandb":
             from pytorch_lightning.loggers import WandbLogger
 

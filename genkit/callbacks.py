@@ -35,9 +35,13 @@ class BudgetStop(Callback):
         self.total_steps, self.seconds = total_steps, seconds
         self._spent = Agreement()
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
         """A resumed training may have nothing left but its last validation."""
-        if self.total_steps is not None and trainer.global_step >= self.total_steps:
+        if self.total_steps is not None:
+            spent = trainer.global_step >= self.total_steps
+        else:
+            spent = module.plan.seconds_before >= (self.seconds or 0)
+        if spent:
             trainer.should_stop = True
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]

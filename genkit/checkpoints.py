@@ -106,7 +106,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 
 def point(folder: Path, name: str, step: int) -> None:
     """Let the pointer `name` ("last", "best") name the checkpoint of a step."""
-    write_atomically(folder / name, f"step-{step}\n")
+    if pointed(folder, name) != f"step-{step}":
+        write_atomically(folder / name, f"step-{step}\n")
 
 
 def prune(folder: Path, keep: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -19,6 +19,7 @@ from genkit.core.agreement import Agreement
 from genkit.core.errors import CheckpointError, Diverged
 from genkit.core.interrupts import Interrupted, Remembered
 from genkit.core.module import GenerativeModule
+from genkit.core.optim import build_optimizer
 from genkit.runs import Run
 
 
@@ -64,6 +65,9 @@ class Resume(Callback):
             trainer.precision_plugin.load_state_dict(state["precision"])
         if module.average is not None:
             module.average.load(self.checkpoint.ema)
+        # They are mapped from files, which would take disk space after they are deleted.
+        for tensors in (self.checkpoint.weights, self.checkpoint.ema, state["optimizers"]):
+            tensors.clear()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Validate first, where the checkpoint was taken at a step whose validation had not ended."""
@@ -103,6 +107,60 @@ def peak_memory(device: torch.device) -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def check_state(checkpoint: Checkpoint, module: GenerativeModule) -> None:
+    """See that the state of the optimisers in a checkpoint is of those that `module.plan` asks for.
+
+    Raises:
+        CheckpointError: it is of others, or the average of the weights is asked for and was never kept.
+    """
+    if module.plan.optim.get("ema") and not checkpoint.ema and any(phase.ema for phase in module.phases()):
+        raise CheckpointError(
+            f"optim.ema={module.plan.optim['ema']}: step-{checkpoint.step} holds no average of the weights;"
+            " leave it out, or begin anew with init_from=RUN."
+        )
+    asked = [build_optimizer(phase, module.plan.settings(phase.name)) for phase in module.phases()]
+    saved = checkpoint.trainer.get("optimizers")
+    try:
+        fits = [list(map(_layout, o.param_groups)) for o in asked] == [
+            list(map(_layout, o["param_groups"])) for o in saved or []
+        ]
+    except checkpoints.MALFORMED:
+        fits = False
+    if not fits:
+        raise CheckpointError(
+            f"the state of the optimisers in step-{checkpoint.step} is not of optim.name="
+            f"{module.plan.optim.get('name')} for this model; leave optim.name out, or begin anew with"
+            " init_from=RUN."
+        )
+
+
+def _layout(group: Mapping[str, Any]) -> tuple[int, set[str]]:
+    """What tells the groups of two kinds of optimisers apart: how many parameters, and which settings."""
+    return len(group["params"]), {str(key) for key in group}
+
+
+class Begin(Callback):
+    """Writes down that training begins; everything that can refuse it stands before."""
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._begin = begin
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.is_global_zero:
+            self._begin()
+
+
+def settle(run: Run, checkpoint: Checkpoint) -> None:
+    """Let the pointers and the record say what a checkpoint says: a kill may have come between."""
+    entries: dict[str, Any] = {"step": checkpoint.step}
+    best = checkpoint.trainer.get("best")
+    checkpoints.point(run.checkpoints, "last", checkpoint.step)
+    if best and best["step"] in checkpoints.available(run.checkpoints):
+        checkpoints.point(run.checkpoints, "best", best["step"])
+        entries["best"] = best
+    run.update(**entries)
+
+
 class Recorder(Callback):
     """Writes checkpoints and the run's record; saves within one batch of a signal, of several processes two.
 
@@ -135,6 +193,7 @@ class Recorder(Callback):
     ) -> None:
         self.run, self.every, self.keep, self.select, self.about = run, every, keep, select, dict(about)
         self.best = start.trainer.get("best") if start else None
+        self._start = start
         self._counting = {type(callback).__name__: callback for callback in counting}
         self._signals, self._agreement = signals, Agreement()
         self._saved_step: int | None = None
@@ -143,18 +202,11 @@ class Recorder(Callback):
         for name, state in counted.items():
             if name in self._counting:
                 self._counting[name].load_state_dict(state)
-        if start is not None:
-            self._settle(start.step)
 
-    @rank_zero_only
-    def _settle(self, step: int) -> None:
-        """Let the pointers and the record say what a checkpoint says: a kill may have come between."""
-        entries: dict[str, Any] = {"step": step}
-        checkpoints.point(self.run.checkpoints, "last", step)
-        if self.best and self.best["step"] in checkpoints.available(self.run.checkpoints):
-            checkpoints.point(self.run.checkpoints, "best", self.best["step"])
-            entries["best"] = self.best
-        self.run.update(**entries)
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self._start is not None and trainer.is_global_zero:
+            settle(self.run, self._start)
+        self._start = None
 
     @property
     def _signal(self) -> int:

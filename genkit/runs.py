@@ -10,6 +10,7 @@ runs/<name>/config.yaml       the composed configuration, frozen at launch
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -20,6 +21,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -36,11 +38,13 @@ from genkit.core.spec import Spec, spec_from_dict
 from genkit.core.storage import reason
 
 RECORD, CONFIG, SPEC, LOCK = "run.json", "config.yaml", "spec.json", ".lock"
+SHARED = ".session"  # what the other processes of a training that goes on are told, while it does
 # What we write ourselves in a run folder; a logger may add folders of its own.
 OWN = (
     *(RECORD, CONFIG, SPEC, LOCK, "checkpoints", "samples", "metrics.csv", "findings.json"),
     *("evaluation.jsonl", "evaluation", "tensorboard"),
 )
+SCHEMA = 1  # of the configuration and the record; a run without it is older
 MAX_RECORD_BYTES, MAX_SPEC_BYTES = 8_000_000, 64_000_000
 MAX_HISTORY_BYTES = 256_000_000  # of a metrics.csv
 OPTION_BOUNDS = {**{f"{key}?": float | None for key in ("low", "high", "above")}, "many?": bool}
@@ -52,6 +56,8 @@ RECORD_SHAPE = {
     **{"pid?": int, "parameters?": int, "peak_memory?": float | None, "units?": {str: str}},
     "best?": Optional({"step": int, "metric": str | None, "value": float | None}),
     "final?": {str: float | None},
+    "schema?": int,
+    "sessions?": [{"step": int, "overrides": {str: Any}, "versions?": {str: str}, "threads?": int}],
     "options?": [{"name": str, "kind": str, "help?": str, "choices?": [str], **OPTION_BOUNDS}],
     "provenance?": {
         **{"command?": [str], "versions?": {str: str}, "hardware?": {str: Any}},
@@ -76,6 +82,15 @@ def check_run_name(name: str) -> str:
     return name
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are one to a reader, or to some disk: but for their case, or for how é is encoded."""
+    return _folded(one) == _folded(other)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 def new_name(model: str, data: str) -> str:
     """A name that says what runs and never collides."""
     now = datetime.datetime.now().strftime("%m%d-%H%M%S")
@@ -92,17 +107,43 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 class Run:
-    """One run folder."""
+    """One run folder.
+
+    Once it is bound, by `lock` or `bind`, it is that folder and no other which may get its name later.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._path = path
+        self._held: tuple[int, int] | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it is.
+
+        Raises:
+            StorageError: it was bound, and is not there any more.
+        """
+        if self._held is not None and _identity(self._path) != self._held:
+            raise StorageError(
+                f"the folder {self._path} was moved, replaced or deleted while this run was trained; nothing"
+                " is written to what is there now. Where it is, it can be resumed from its last checkpoint."
+            )
+        return self._path
+
+    @property
+    def name(self) -> str:
+        return self._path.name
+
+    def bind(self) -> None:
+        """Remember which folder this is, whatever is under its path later."""
+        self._held = _identity(self._path)
 
     @classmethod
     def create(cls, runs_dir: str | Path, name: str) -> Run:
         """Make the folder of a new run.
 
         Raises:
-            ConfigError: a run of that name exists.
+            ConfigError: a run of that name exists, or something that is no run.
             StorageError: the folder cannot be made.
         """
         path = Path(runs_dir) / check_run_name(name)
@@ -129,14 +170,17 @@ class Run:
         Raises:
             Locked: another process holds it.
         """
+        self.bind()
         lock = FileLock(self.path / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             raise Locked(
-                f"{self.path.name} is being trained by process {self.record().get('pid', '?')};"
+                f"{self.name} is being trained by process {self.record().get('pid', '?')};"
                 " wait for it, or stop it."
             ) from None
+        except OSError as error:
+            raise StorageError(f"cannot lock {self._path / LOCK}: {reason(error)}.") from error
         return lock
 
     def left_behind(self, step: int) -> str | None:
@@ -169,9 +213,27 @@ class Run:
         except (OSError, ValueError):
             return 0
 
+    def share(self, plain: Mapping[str, Any]) -> None:
+        """Tell the other processes of one start what they train, before the record says a word of it."""
+        write_atomically(self.path / SHARED, json.dumps(plain) + "\n")
+
+    def shared(self) -> dict[str, Any]:
+        """What was told; empty where nothing is."""
+        try:
+            found = parse_json(read_text(self.path / SHARED, MAX_RECORD_BYTES))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def unshare(self) -> None:
+        """Take it back."""
+        with contextlib.suppress(OSError, StorageError):
+            (self.path / SHARED).unlink(missing_ok=True)
+
     def discard(self) -> None:
-        """Remove a run that never trained."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove a run that never trained; one that has taken its place stays."""
+        with contextlib.suppress(StorageError):
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def record(self) -> dict[str, Any]:
         """What run.json says; empty where there is none.
@@ -180,18 +242,36 @@ class Run:
             CheckpointError: run.json is no JSON, or a value in it is not of its kind.
         """
         try:
-            return dict(read_json(self.path / RECORD, RECORD_SHAPE, MAX_RECORD_BYTES))
+            record = dict(read_json(self.path / RECORD, RECORD_SHAPE, MAX_RECORD_BYTES))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"{self.path / RECORD} is damaged: {reason(error)}. Restore it from a copy."
             ) from error
+        if record.get("schema", 0) > SCHEMA:
+            raise CheckpointError(
+                f"{self.path / RECORD} has schema {record['schema']}, this genkit reads up to {SCHEMA}:"
+                " update genkit."
+            )
+        return record
 
     def update(self, **entries: Any) -> None:
-        """Set entries of run.json."""
-        record = {**self.record(), **entries}
+        """Set entries of run.json, which is not touched where it says so already."""
+        before = self.record()
+        record = {**before, **entries}
+        if json.dumps(record) == json.dumps(before):
+            return
         write_atomically(self.path / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a folder from every other, wherever it is moved; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_abandoned(path: Path) -> bool:
@@ -209,8 +289,13 @@ def refuse_taken(path: Path, *, locked: bool = False) -> NoReturn:
         Locked: it is being trained.
         ConfigError: it is not.
     """
+    if not path.is_dir():
+        kind = "a dangling link" if path.is_symlink() and not path.exists() else "a file"
+        raise ConfigError(f"{path} is {kind}, and no run: choose another name=, or remove it.")
     if (path / LOCK).exists() and not locked:
         Run(path).lock().release()
+    if not (path / CONFIG).exists() and not locked:
+        raise ConfigError(f"{path} is a folder, and no run: choose another name=, or remove it.")
     raise ConfigError(
         f"a run named {path.name} exists in {path.parent}: choose another name=, or go on with"
         f" resume={path.name}."
@@ -263,7 +348,7 @@ def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
         raise ConfigError(f"run={run} is an address: copy the run folder to this machine and give its path.")
     here = place(run, "run")
     below = Path(runs_dir) / run
-    places = [below, here] if os.sep not in run else [here, below]
+    places = [below, *_encoded(run, runs_dir), here] if os.sep not in run else [here, below]
     folders = [path for path in places if run and path.is_dir()]
     for path in folders:
         if (path / CONFIG).is_file():
@@ -276,6 +361,14 @@ def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
         raise ConfigError(f"run={run} is a file; give the run's folder, which holds {CONFIG}.")
     known = [path.name for path in _folders(runs_dir)]
     raise ConfigError(f"no run {run!r} here or in {runs_dir}.{nearest(run, known)}")
+
+
+def _encoded(run: str, runs_dir: str | Path) -> list[Path]:
+    """Runs whose names are this one in another form of Unicode, as some disks and keyboards write it."""
+    if run.isascii():
+        return []
+    wanted = unicodedata.normalize("NFC", run)
+    return [path for path in _folders(runs_dir) if unicodedata.normalize("NFC", path.name) == wanted]
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -355,7 +448,9 @@ def provenance() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Of the packages whose version may decide a number."""
     packages = ("torch", "torchvision", "pytorch-lightning", "transformers", "hydra-core", "numpy")
-    return {name: version(name) for name in packages}
+    from genkit import __version__
+
+    return {"genkit": __version__, **{name: version(name) for name in packages}}
 
 
 def _git_revision() -> Mapping[str, Any] | None:

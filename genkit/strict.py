@@ -29,19 +29,31 @@ class Strict(Callback):
     def __init__(self, health: Health, save: Callable[[pl.Trainer, GenerativeModule], None]) -> None:
         self.health, self.save = health, save
 
-    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
-        self._refuse(trainer, self.health.planned(module))
-
     def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
         found = self.health.found(module)
         if trainer.strategy.broadcast(unsound(found) is not None):
             self.save(trainer, module)
-        self._refuse(trainer, found)
+        _refuse(trainer, found)
 
-    def _refuse(self, trainer: pl.Trainer, found: Sequence[Finding]) -> None:
-        """All processes end by what the first one has found."""
-        if said := trainer.strategy.broadcast(str(unsound(found) or "")):
-            raise Unsound(f"strict=true: {said}")
+
+class SoundPlan(Callback):
+    """Refuses a plan that cannot come to anything, before anything is written.
+
+    Raises:
+        Unsound: a finding of severity error.
+    """
+
+    def __init__(self, health: Health) -> None:
+        self.health = health
+
+    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+        _refuse(trainer, self.health.planned(module))
+
+
+def _refuse(trainer: pl.Trainer, found: Sequence[Finding]) -> None:
+    """All processes end by what the first one has found."""
+    if said := trainer.strategy.broadcast(str(unsound(found) or "")):
+        raise Unsound(f"strict=true: {said}")
 
 
 def unsound(found: Sequence[Finding]) -> Finding | None:

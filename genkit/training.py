@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 
-from genkit import checkpoints, config, ranks, recording, runs, slurm, strict
+from genkit import checkpoints, config, ranks, recording, runs, sessions, slurm, strict
 from genkit.assembling import build_trainer
 from genkit.checkpoints import Checkpoint
-from genkit.core.budget import UNITS, Budget
 from genkit.core.errors import (
     CheckpointError,
     ConfigError,
@@ -39,6 +38,7 @@ from genkit.data.packing import written_down
 from genkit.memory import check_fits, held_bytes, kept_bytes, sizes, validation_batch
 from genkit.runs import Run
 from genkit.sampling import build_module, check_size
+from genkit.sessions import Session
 
 console = Console(stderr=True, soft_wrap=True)
 
@@ -70,38 +70,70 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, 
     with run.lock():
         if not resumed and (run.path / runs.CONFIG).exists():  # somebody was quicker, and is done
             runs.refuse_taken(run.path, locked=True)
-        run.sweep()
-        if left := run.left_behind(max(checkpoints.available(run.checkpoints), default=0)):
-            console.print(f"note: {left}", highlight=False)
-        runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
-        begun: dict[str, Any] = {} if resumed else {"created": _now()}
-        if (before := run.record()).get("status") == "diverged":
-            console.print(
-                f"note: it ended as diverged at step {before.get('step', 0)}: {before.get('reason')}",
-                highlight=False,
-                markup=False,
-            )
-            begun["reason"] = None
-        run.update(status="running", pid=os.getpid(), start=place.start, **begun)
+        before = run.record()
+        _speak_of(run, before)
+        own = {"status": "running", "pid": os.getpid(), "start": place.start, "schema": runs.SCHEMA}
+        if resumed:
+            cleared = {"reason": None} if before.get("status") == "diverged" else {}
+            session = Session.of(run, cfg, {**own, **cleared})
+        else:
+            session = Session(run)
+            run.sweep()
+            runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
+            run.update(**own, created=sessions.now())
         try:
-            if place.count < int(cfg["trainer"]["devices"]):
-                ranks.train(run, cfg)
-            else:
-                fit(cfg, run, place, callbacks=callbacks, ending=partial(_ended_while_waiting, run))
-        except Interrupted as signal_:
-            run.update(status="interrupted", ended=_now())
-            slurm.requeue(signal_.number)
-            raise
+            _train(cfg, run, place, session, callbacks)
         except BaseException as error:
-            # Of several processes the first one's error is a code here.
-            status = "diverged" if getattr(error, "exit_code", 1) == Diverged.exit_code else "failed"
-            run.update(status=status, reason=f"{type(error).__name__}: {error}"[:500], ended=_now())
-            refused = isinstance(error, ConfigError | DataError | CheckpointError | StorageError)
-            if refused and not resumed and not checkpoints.available(run.checkpoints):
-                run.discard()
+            with contextlib.suppress(StorageError):  # (the folder may be gone, which is what is said then)
+                if not resumed or sessions.count(run.record()) > sessions.count(before):
+                    _end_badly(run, error, new=not resumed)
+            if isinstance(error, Interrupted):
+                slurm.requeue(error.number)
             raise
-        run.update(status="finished", ended=_now())
+        finally:
+            run.unshare()
+        if run.record().get("status") != "finished":
+            run.update(status="finished", ended=sessions.now())
     return {"run": str(run.path), **run.record()}
+
+
+def _train(
+    cfg: dict[str, Any], run: Run, place: Place, session: Session, callbacks: list[Callback] | None
+) -> None:
+    """In this process, or in several."""
+    resumed = sessions.count(run.record()) if cfg.get("resume") else None
+    if resumed is not None and int(cfg["trainer"]["devices"]) * int(cfg["trainer"]["num_nodes"]) > 1:
+        session.share(cfg)
+    if place.count < int(cfg["trainer"]["devices"]):
+        ranks.train(run, cfg)
+    else:
+        ending = partial(_ended_while_waiting, run, resumed)
+        fit(cfg, run, place, callbacks=callbacks, session=session, ending=ending)
+
+
+def _speak_of(run: Run, record: Mapping[str, Any]) -> None:
+    """What a person should know of the end of the session before."""
+    if left := run.left_behind(max(checkpoints.available(run.checkpoints), default=0)):
+        console.print(f"note: {left}", highlight=False)
+    if record.get("status") == "diverged":
+        console.print(
+            f"note: it ended as diverged at step {record.get('step', 0)}: {record.get('reason')}",
+            highlight=False,
+            markup=False,
+        )
+
+
+def _end_badly(run: Run, error: BaseException, *, new: bool) -> None:
+    """Write down how a training ended that did not finish; a new one without a checkpoint is removed."""
+    if isinstance(error, Interrupted):
+        run.update(status="interrupted", ended=sessions.now())
+        return
+    # Of several processes the first one's error is a code here.
+    status = "diverged" if getattr(error, "exit_code", 1) == Diverged.exit_code else "failed"
+    run.update(status=status, reason=f"{type(error).__name__}: {error}"[:500], ended=sessions.now())
+    refused = isinstance(error, ConfigError | DataError | CheckpointError | StorageError)
+    if refused and new and not checkpoints.available(run.checkpoints):
+        run.discard()
 
 
 def _new_run(cfg: Mapping[str, Any]) -> Run:
@@ -109,21 +141,25 @@ def _new_run(cfg: Mapping[str, Any]) -> Run:
     return Run.create(cfg["paths"]["runs_dir"], name)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _ended_while_waiting(run: Run, resumed: int | None, number: int) -> None:
+    """What is written down of a training that a signal ended where it waited, and could not save.
 
-
-def _ended_while_waiting(run: Run, number: int) -> None:
-    """What is written down of a training that a signal ended where it waited, and could not save."""
-    run.update(status="interrupted", ended=_now())
+    Args:
+        resumed: sessions before this one, of a run that goes on; while they are as many, nothing is written.
+    """
+    if resumed is None or sessions.count(run.record()) > resumed:
+        run.update(status="interrupted", ended=sessions.now())
+    run.unshare()
     slurm.requeue(number)
 
 
 def worker(path: Path, paths: Mapping[str, str], place: Place) -> None:
-    """One rank of several: train from the frozen configuration of a run folder."""
-    cfg = {**config.load_frozen(path / runs.CONFIG), "paths": dict(paths)}
+    """One rank of several: train what the first process of this start has written down."""
+    run = Run(path)
+    run.bind()
+    cfg, session = sessions.joined(run)
     with raised():
-        fit(cfg, Run(path), place)
+        fit({**cfg, "paths": dict(paths)}, run, place, session=session)
 
 
 # ---------------------------------------------------------------------- the training
@@ -135,14 +171,17 @@ def fit(
     place: Place,
     *,
     callbacks: list[Callback] | None = None,
+    session: Session | None = None,
     ending: Callable[[int], None] | None = None,
 ) -> GenerativeModule:
     """Train in this process, from the run's last checkpoint if it has one.
 
     Args:
         place: of this process among those of the training.
+        session: what is written down as soon as nothing is left that could be refused.
         ending: called with the signal that ends a wait, see `genkit.core.interrupts.Deadline`.
     """
+    session = session or Session(run)
     _quieten_lightning()
     trainer_cfg, seed = cfg["trainer"], int(cfg["seed"])
     _set_threads(trainer_cfg)
@@ -158,8 +197,8 @@ def fit(
     module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
     if trainer_cfg["compile"] and (reason := module.uncompilable()):
         raise ConfigError(f"trainer.compile=true: {reason}")
-    budget = _budget(cfg["budget"])
-    total_steps = budget.steps(cfg["batch_size"], len(dataset.split("train")))
+    budget, examples = sessions.budget_of(cfg["budget"]), len(dataset.split("train"))
+    total_steps = budget.steps(cfg["batch_size"], examples)
     runs.check_room(run.path, held_bytes(module, cfg["optim"]))
     checkpoint = _checkpoint(cfg, run, module, place)
     start = checkpoint.step if checkpoint else 0
@@ -172,26 +211,34 @@ def fit(
         fused=trainer_cfg["precision"] != "16-mixed",
         seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
     )
+    _check_data(run, cfg, dataset)
+    if checkpoint is not None:
+        recording.check_state(checkpoint, module)
+
+    def begin() -> None:
+        run.sweep()
+        session.begin(start, torch.get_num_threads(), **_described(run, cfg, module, dataset))
+
     with Remembered(ending) as signals:
         trainer = build_trainer(
-            cfg, run, module, data, total_steps, checkpoint, callbacks or [], signals, place
+            cfg, run, module, data, total_steps, checkpoint, callbacks or [], signals, place, begin
         )
         _check_arithmetic(trainer_cfg, trainer.strategy.root_device)
         data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
         if trainer.is_global_zero:
-            _describe(run, cfg, module, dataset)
             console.print(_costs(cfg, module), highlight=False)
             _say_arithmetic(trainer_cfg, trainer.strategy.root_device)
-            for notice in dataset.notices:
+            said = sessions.notices(session, cfg, module, start, examples) if checkpoint else []
+            for notice in [*dataset.notices, *said]:
                 console.print(f"note: {without_controls(notice)}", highlight=False, markup=False)
-        if total_steps is not None and start >= total_steps:
-            if checkpoint is None or recording.is_validated(checkpoint):
+        if checkpoint is not None and _is_spent(module, start):
+            if recording.is_validated(checkpoint):
                 if cfg.get("strict"):
                     strict.refuse_unsound(run)
                 if trainer.is_global_zero:
-                    console.print(
-                        f"nothing to do: {run.path.name} has spent its budget of {total_steps} steps."
-                    )
+                    recording.settle(run, checkpoint)
+                    amount = f"{budget.amount:g} {budget.unit}"
+                    console.print(f"nothing to do: {run.name} has spent its budget of {amount}.")
                 return module
             total_steps = start + 1  # Lightning enters no empty loop; nothing of it is trained
         rank, world = trainer.global_rank, trainer.world_size
@@ -207,6 +254,14 @@ def fit(
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # a thread of it that is left aborts the process at its end
     return module
+
+
+def _is_spent(module: GenerativeModule, step: int) -> bool:
+    """Whether nothing is left of the budget after a step."""
+    plan = module.plan
+    if plan.total_steps is None:
+        return plan.seconds_before >= plan.budget.amount
+    return step >= plan.total_steps
 
 
 def _costs(cfg: Mapping[str, Any], module: GenerativeModule) -> str:
@@ -267,11 +322,6 @@ def _set_threads(trainer: Mapping[str, Any]) -> None:
         torch.set_num_threads(int(threads))
 
 
-def _budget(cfg: Mapping[str, Any]) -> Budget:
-    unit = next(unit for unit in UNITS if cfg[unit] is not None)
-    return Budget(unit, float(cfg[unit]))
-
-
 def _checkpoint(
     cfg: Mapping[str, Any], run: Run, module: GenerativeModule, place: Place
 ) -> Checkpoint | None:
@@ -299,30 +349,37 @@ def _checkpoint(
     return None
 
 
-def _describe(run: Run, cfg: Mapping[str, Any], module: GenerativeModule, dataset: Any) -> None:
-    """Write down what is trained, on what, with what."""
+def _check_data(run: Run, cfg: Mapping[str, Any], dataset: Any) -> None:
+    """See that a run that goes on reads what it was begun on.
+
+    Raises:
+        DataError: its fingerprint is another.
+    """
     recorded = run.record().get("fingerprint")
     if recorded and recorded != dataset.fingerprint and not cfg.get("accept_new_data"):
         raise DataError(
-            f"the data has changed since {run.path.name} began (its fingerprint is another):"
+            f"the data has changed since {run.name} began (its fingerprint is another):"
             " restore it, or go on with accept_new_data=true."
         )
+
+
+def _described(run: Run, cfg: Mapping[str, Any], module: GenerativeModule, dataset: Any) -> dict[str, Any]:
+    """Write down what the data is, and return what the record says of what is trained on it."""
     spec = runs.spec_text(module.spec)
     runs.write_atomically(run.path / runs.SPEC, spec)
-    run.update(
-        name=run.path.name,
-        family=cfg["model"]["family"],
-        model=cfg.get("choices", {}).get("model") or cfg["model"]["family"],
-        data=dataset.name,
-        seed=cfg["seed"],
-        parameters=sum(p.numel() for p in module.parameters()),
-        capabilities=module.capabilities(),
-        units=dict(module.units),
-        options=[option.to_dict() for option in module.options],
-        fingerprint=dataset.fingerprint,
-        packed=written_down(dataset.packs),
-        protocol=dataset.protocol,
-        counts=dataset.counts,
-        spec_sha256=hashlib.sha256(spec.encode()).hexdigest(),
-        provenance=runs.provenance(),
-    )
+    return {
+        "name": run.name,
+        "family": cfg["model"]["family"],
+        "model": cfg.get("choices", {}).get("model") or cfg["model"]["family"],
+        "data": dataset.name,
+        "seed": cfg["seed"],
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "capabilities": module.capabilities(),
+        "units": dict(module.units),
+        "options": [option.to_dict() for option in module.options],
+        "fingerprint": dataset.fingerprint,
+        "packed": written_down(dataset.packs),
+        "protocol": dataset.protocol,
+        "counts": dataset.counts,
+        "spec_sha256": hashlib.sha256(spec.encode()).hexdigest(),
+    }

@@ -189,7 +189,7 @@ def _check_place(root: Path, name: str) -> None:
         raise ConfigError(f"name={name[:20]}… has {len(os.fsencode(name))} bytes; a name has at most 200.")
     present = [path.name for path in root.iterdir()] if root.is_dir() else []
     for other in present:
-        if other.casefold() == name.casefold() and not (other == name and runs.is_abandoned(root / other)):
+        if runs.same_name(other, name) and not (other == name and runs.is_abandoned(root / other)):
             runs.refuse_taken(root / other)
     check_writable(root)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.config import pretrained
+from genkit.config.frozen import RESUMED_KEYS
 from genkit.config.rules import check_rules, check_types, copied, leaves, put, refuse_targets
 from genkit.config.words import (
     FREE_GROUP,
@@ -25,13 +26,12 @@ from genkit.config.words import (
     texts_of,
 )
 from genkit.core.budget import UNITS
-from genkit.core.errors import ConfigError, nearest
+from genkit.core.errors import CheckpointError, ConfigError, nearest
 from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
 
 OPTIONAL_GROUPS = ("experiment", "debug")
 # A run that goes on is watched and placed anew, and keeps all that decides its numbers.
 RESUMED_GROUPS = ("trainer", "callbacks", "logger")
-RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name", "pretrained")
 MAX_JOBS = 1_000
 VERSION_BASE = "1.3"  # of Hydra's behaviour
 _session, _composing = threading.RLock(), threading.RLock()
@@ -151,6 +151,7 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
 
     Raises:
         ConfigError: as `compose`, or a change of what decides the run's numbers.
+        CheckpointError: the run's configuration has keys that this version has not.
     """
     check_places(arguments)
     texts, words = split_free_text(arguments)
@@ -166,6 +167,7 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
     known = [Word(k, v, f"{k}={v}") for k, v in before.items() if k not in [word.key for word in choices]]
     defaults = _hydra_compose("train", [*known, *choices])
     kept = {k: v for k, v in copied(frozen).items() if k not in [word.key for word in choices]}
+    _check_version(kept, defaults)
     defaults = {
         key: {**value, **kept[key]} if isinstance(value, Mapping) and key in kept else kept.get(key, value)
         for key, value in {**kept, **defaults}.items()
@@ -178,6 +180,23 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
         put(cfg, word.key, word.value)
     _attach(texts, cfg)
     return {**_checked(defaults, cfg, values), "choices": {**before, **{w.key: w.value for w in choices}}}
+
+
+def _check_version(frozen: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """See that every value of a run's own configuration would be read.
+
+    Raises:
+        CheckpointError: it has keys that this version has not: of a renamed one the default would be used.
+    """
+    known = dict(leaves(defaults))
+    unknown = [key for key in dict(leaves(frozen)) if key not in known and key.split(".")[0] in defaults]
+    if unknown:
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        raise CheckpointError(
+            f"the run's config.yaml has {', '.join(key[:60] for key in unknown[:3])}{more}, which this"
+            " version does not know and would leave out: go on with the version that began it (run.json names"
+            " it), or begin anew with init_from=RUN."
+        )
 
 
 def sweep(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

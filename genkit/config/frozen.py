@@ -13,11 +13,14 @@ from genkit.config.rules import copied, leaves, put, refuse_targets
 from genkit.config.words import FREE_TEXT, texts_of
 from genkit.core import registry
 from genkit.core.errors import CheckpointError, ConfigError
-from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
+from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_json, read_text
 
 if TYPE_CHECKING:
     from genkit.core.spec import View
 
+# What stays as it was when a run goes on; a `data.path` may have moved.
+RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name", "pretrained")
+RECORD, SESSIONS = "run.json", "sessions"
 NOT_FROZEN = ("paths", "experiment", "debug", "resume", "init_from", "accept_new_data")
 
 
@@ -40,6 +43,11 @@ def settled(place: Any) -> Any:
     return path if os.path.exists(path) else place
 
 
+def may_change(key: str) -> bool:
+    """Whether a session may change a key of the run's configuration."""
+    return key.partition(".")[0] not in (*RESUMED_KEYS, *NOT_FROZEN) or key == "data.path"
+
+
 def digest(section: Mapping[str, Any]) -> str:
     """SHA-256 of the values of a group, in whatever order."""
     return hashlib.sha256(json.dumps(copied(section), sort_keys=True).encode()).hexdigest()
@@ -48,9 +56,11 @@ def digest(section: Mapping[str, Any]) -> str:
 def load_frozen(path: Path) -> dict[str, Any]:
     """Read a run's config.yaml: what `freeze` writes, and nothing that could be more than a value.
 
+    What later sessions of the run have changed stands in run.json beside it, and is put into its place.
+
     Raises:
         CheckpointError: it is missing, a link, too large, no YAML mapping of plain values, or holds a
-            `_target_`, an interpolation, an address or a rule.
+            `_target_`, an interpolation, an address or a rule; or the sessions are damaged.
     """
     if path.is_symlink() or not path.is_file():
         raise CheckpointError(f"{path} is missing, or no plain file; restore it.")
@@ -62,6 +72,7 @@ def load_frozen(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is no run's configuration: it describes no model; restore it from a copy."
         )
+    _apply_sessions(cfg, path.with_name(RECORD))
     try:
         refuse_targets(cfg)
         _refuse_more_than_values(cfg)
@@ -71,6 +82,40 @@ def load_frozen(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: {error}") from None
     # Where things lie on this machine, and what was asked for once, is no run's to say.
     return {key: value for key, value in cfg.items() if key not in NOT_FROZEN}
+
+
+def _apply_sessions(cfg: dict[str, Any], record: Path) -> None:
+    """Put what sessions have changed into a configuration.
+
+    Raises:
+        CheckpointError: they are damaged, or change what no session may.
+    """
+    try:
+        sessions = read_json(record, {"sessions?": [{"overrides": {str: Any}}]}).get(SESSIONS, [])
+        changed = {key: value for session in sessions for key, value in session["overrides"].items()}
+        for key, value in changed.items():
+            if not may_change(key):
+                raise ValueError(f"a session changes {key[:60]}, which every session keeps")
+            _put(cfg, key, value)
+    except OSError:  # none of a new run, or of a study's member
+        return
+    except ValueError as error:
+        said = " ".join(str(error).split())[:150]
+        raise CheckpointError(f"{record} is damaged: {said}. Restore it from a copy.") from None
+
+
+def _put(cfg: dict[str, Any], key: str, value: Any) -> None:
+    """Set the value of a dotted key, in groups that may be missing.
+
+    Raises:
+        ValueError: a group of it is no group.
+    """
+    *groups, last = key.split(".")
+    for name in groups:
+        cfg = cfg.setdefault(name, {})
+        if not isinstance(cfg, dict):
+            raise ValueError(f"a session changes {key[:60]}, and {name[:60]} is no group")
+    cfg[last] = value
 
 
 def _refuse_more_than_values(cfg: Mapping[str, Any]) -> None:

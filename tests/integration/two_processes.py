@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 
 from genkit import config, training
+from genkit.core.launchers import Place
 from genkit.nn.normalisation import GlobalBatchNorm2d
 
 
@@ -43,8 +44,8 @@ def main(folder: str, port: str, *folders: str) -> None:
     normalise(Path(folder), rank)
     dist.destroy_process_group()
     for number, run in enumerate(folders, start=1):
-        os.environ["MASTER_PORT"] = str(int(port) + number)
-        training.worker(Path(run), config.paths([f"paths.runs_dir={Path(run).parent}"]))
+        place = Place(rank, 2, local=rank, port=int(port) + number)
+        training.worker(Path(run), config.paths([f"paths.runs_dir={Path(run).parent}"]), place)
 
 
 if __name__ == "__main__":

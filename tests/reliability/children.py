@@ -60,13 +60,15 @@ def fault(what: int, where: str, which: str, n: int, code: int) -> None:
     faults.arm(what, where, which, n, code)
 
 
-def fault_within(target: str, call: int, what: int, where: str, number: int, told: str) -> None:
-    """Count (into the file `told`) or end at the system calls of the n-th call of a function alone."""
+def fault_within(
+    target: str, call: int, what: int, where: str, number: int, told: str, code: int = 0
+) -> None:
+    """Count (into the file `told`), end at or change system calls of the n-th call of a function alone."""
 
     def within(n: int, go_on: Callable[[], Any]) -> Any:
         if n != call:
             return go_on()
-        faults.arm(what, where, "", number)
+        faults.arm(what, where, "", number, code)
         try:
             return go_on()
         finally:

@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { OFF, COUNT, KILL, FAIL };
+enum { OFF, COUNT, KILL, FAIL, TALLY, REFUSE, SHORTEN, DELAY };
 static int mode = OFF, number = 0;
 static long at = 0, seen = 0, written = 0;
 static char folder[4096], name[256];
@@ -24,7 +24,8 @@ static char watched[65536]; /* by descriptor */
   if (!real) real = (result (*)(__VA_ARGS__))dlsym(RTLD_NEXT, function)
 
 /* mode COUNT counts calls below `where`; KILL ends the process before call `n`; FAIL lets calls on files whose
-   path holds `which` fail with error `code` once `n` bytes of them are written. */
+   path holds `which` fail with error `code` once `n` bytes of them are written.  TALLY counts the calls that the
+   last three can change: REFUSE lets call `n` fail with `code`, SHORTEN lets it write half, DELAY lets it wait. */
 void fault_arm(int what, const char *where, const char *which, long n, int code) {
   strncpy(folder, where, sizeof folder - 1);
   strncpy(name, which, sizeof name - 1);
@@ -42,6 +43,8 @@ static int border(int writes) {
   seen++;
   if (mode == KILL && seen == at) { kill(getpid(), SIGKILL); for (;;) pause(); }
   if (mode == FAIL && !writes && written >= at) { errno = number; return 1; }
+  if (mode == REFUSE && seen == at) { errno = number; return 1; }
+  if (mode == DELAY && seen == at) usleep(100000);
   return 0;
 }
 
@@ -77,7 +80,8 @@ int close(int fd) {
 ssize_t write(int fd, const void *data, size_t n) {
   REAL(ssize_t, "write", int, const void *, size_t);
   if (of_ours(fd)) {
-    border(1);
+    if (border(1)) return -1;
+    if (mode == SHORTEN && seen == at && n > 1) n /= 2;
     if (mode == FAIL) {
       if (written >= at) { errno = number; return -1; }
       if ((long)n > at - written) n = at - written; /* what still fits */

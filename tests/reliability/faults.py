@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("faults.c")
-COUNT, KILL, FAIL = 1, 2, 3
+COUNT, KILL, FAIL, TALLY, REFUSE, SHORTEN, DELAY = range(1, 8)
 
 
 @functools.cache
@@ -25,7 +25,8 @@ def library() -> Path | None:
 
 
 def arm(what: int, where: str, which: str = "", n: int = 0, code: int = 0) -> None:
-    """In a forked process: count, end before call `n`, or fail with `code` after `n` bytes; see faults.c."""
+    """In a forked process: count, end before call `n`, fail with `code` after `n` bytes, or change call `n`;
+    see faults.c."""
     ctypes.CDLL(None).fault_arm(
         what, ctypes.c_char_p(where.encode()), ctypes.c_char_p(which.encode()), ctypes.c_long(n), code
     )

@@ -39,6 +39,80 @@ def test_a_resumed_history_goes_on_and_forgets_what_was_lost(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def logged(history, steps, terms=1):
+    for step in steps:
+        history.log_metrics({f"t{i}": step / 8 + i for i in range(terms)}, step)
+        history.save()
+
+
+def test_rows_are_appended_and_the_file_is_not_written_anew(tmp_path, monkeypatch):
+    """2,000 rows saved one by one: what is written grows with the rows, not with their square."""
+    written = []
+    real = histories.write_atomically
+    monkeypatch.setattr(histories, "write_atomically", lambda *a: (written.append(len(a[1])), real(*a))[1])
+    history = CSVHistory(tmp_path / "metrics.csv")
+    logged(history, range(1, 2001), terms=3)
+    assert sum(written) < 200
+    assert read(tmp_path / "metrics.csv") == [
+        ["step", "t0", "t1", "t2"],
+        *([str(n), *(f"{n / 8 + i:.8g}" for i in range(3))] for n in range(1, 2001)),
+    ]
+
+
+def test_terms_that_join_the_last_row_and_columns_that_join_the_file(tmp_path):
+    file = tmp_path / "metrics.csv"
+    history = CSVHistory(file)
+    logged(history, [1, 2])
+    history.log_metrics({"t0": 9.0}, 2)  # shorter than what was there, in the row that stands last
+    history.save()
+    assert read(file) == [["step", "t0"], ["1", "0.125"], ["2", "9"]]
+    history.log_metrics({"val": 3.5}, 2)
+    history.save()
+    history.log_metrics({"t0": 1.0}, 1)  # a row that is not the last
+    history.save()
+    logged(history, [3])
+    assert read(file) == [["step", "t0", "val"], ["1", "1", ""], ["2", "9", "3.5"], ["3", "0.375", ""]]
+
+
+def test_a_row_that_a_crash_has_cut_off_is_forgotten(tmp_path):
+    file = tmp_path / "metrics.csv"
+    logged(CSVHistory(file), range(1, 30))
+    whole = file.read_bytes()
+    for cut in range(1, 10):  # of the 9 bytes of the last row
+        file.write_bytes(whole[:-cut])
+        resumed = CSVHistory(file, start_step=28)
+        logged(resumed, [29])
+        assert file.read_bytes() == whole
+
+
+def test_a_file_that_somebody_else_has_changed_is_written_anew(tmp_path):
+    file = tmp_path / "metrics.csv"
+    history = CSVHistory(file)
+    logged(history, [1, 2])
+    file.write_text("")
+    logged(history, [3])
+    file.unlink()
+    logged(history, [4])
+    assert [row[0] for row in read(file)] == ["step", "1", "2", "3", "4"]
+
+
+def test_half_a_row_that_was_written_is_mended_when_there_is_room_again(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "metrics.csv"
+    history = CSVHistory(file)
+    logged(history, [1, 2])
+
+    def fails(handle):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(histories.os, "fsync", fails)
+        logged(history, [3, 4])
+    file.write_text(file.read_text() + "5,0.")
+    logged(history, [6])
+    assert [row[0] for row in read(file)] == ["step", "1", "2", "3", "4", "6"]
+    assert capsys.readouterr().err.count("Input/output error") == 1
+
+
 def test_a_new_run_forgets_an_old_file(tmp_path):
     file = tmp_path / "metrics.csv"
     file.write_text("step,a\n1,2\n")

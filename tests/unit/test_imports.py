@@ -40,6 +40,7 @@ ALLOWED = {
     "selecting": {"core", "data", "metrics"},
     "callbacks": {"core", "runs"},
     "recording": {"core", "runs", "checkpoints"},
+    "sessions": {"core", "config", "runs"},
     "slurm": set(),
     "ranks": {"core", "runs"},
     "processes": {"core"},
@@ -55,8 +56,7 @@ ALLOWED = {
     "memory": {"core", "data", "sampling"},
     "training": {
         *("core", "config", "data", "runs", "checkpoints", "assembling", "recording", "sampling", "export"),
-        "memory",
-        *("slurm", "ranks", "strict"),
+        *("memory", "slurm", "ranks", "strict", "sessions"),
     },
     "explaining": {"core"},
     "verbs": {"core", "explaining"},
