@@ -13,6 +13,7 @@ NAMES = (
     "borders",
     "signalling",
     "storing",
+    "calls",
     "damaging",
     "strangers",
     "configuring",
