@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[list[str], str, int]] = {
     "sample, a folder": (["sample", "run={run}", "n=2", "out={out}/new"], "out/new", 14),
     "sample, texts": (["sample", "run={texts}", "n=2", "out={out}/x.txt"], "out/x.txt", 8),
     "sample, lines": (["sample", "run={texts}", "n=2", "out={out}/x.jsonl"], "out/x.jsonl", 8),
-    "score": (["score", "run={texts}", "text=颜色", "out={out}/x.jsonl"], "out/x.jsonl", 8),
+    "score": (["score", "run={texts}", "text=颜色", "out={out}/x.jsonl"], "out/x.jsonl", 7),
     "evaluate": (
         ["evaluate", "run={run}", "checkpoint=last", "metrics=likelihood", "out={out}/x.jsonl"],
         "out/x.jsonl",
@@ -165,5 +165,5 @@ ROW = Row(
         for number in range(1, calls + 1)
         for way in WAYS
     },
-    share=120,
+    share=340,
 )
