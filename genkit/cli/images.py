@@ -108,6 +108,7 @@ def _answer(run: _Opened, observation: Observation) -> int:
 
     from genkit import verbs
     from genkit.core.noise import Noise
+    from genkit.scoring import conditions
 
     batch, given = run.batch(), run.given
     noise = Noise(given["seed"], batch.rows, purpose="observation")
@@ -119,7 +120,8 @@ def _answer(run: _Opened, observation: Observation) -> int:
         ]
     run.save_rows([observation.picture(measured), *draws, batch.data])
     error = float((torch.stack(draws).mean(0) - batch.data).square().mean())
-    print(f"rows: input, {len(draws)} answers, truth; mean squared error of their mean {error:.4f}")
+    given_ = ", each given its true label" if conditions(run.module) == "labels" else ""
+    print(f"rows: input, {len(draws)} answers{given_}, truth; mean squared error of their mean {error:.4f}")
     return 0
 
 

@@ -22,7 +22,7 @@ from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.metrics.extractors import Extractor, extractor, suggested, weights_digest
 from genkit.metrics.features import Features, collect
 from genkit.metrics.images import METRICS, image_measures
-from genkit.metrics.memorisation import Pairs, memorisation
+from genkit.metrics.memorisation import Pairs, memorisation, memorisation_floor
 
 N = 1_000
 REAL_MOST, TRAIN_MOST = 10_000, 60_000
@@ -100,7 +100,7 @@ class Pictures:
         except Unmeasurable as error:
             return Found(missing=reasons([error]))
         try:
-            floor = memorisation(held_out[::2], train, held_out[1::2])[0]
+            floor = memorisation_floor(train, held_out)
         except Unmeasurable:  # too few for two halves
             floor = []
         if folder is not None:

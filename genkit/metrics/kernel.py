@@ -15,6 +15,7 @@ from genkit.metrics.intervals import normal, pair_variance
 from genkit.metrics.measure import Measure
 
 DEGREE = 3
+OF_BOTH = "the distance of this network's distribution from that of the data, both sets drawn anew"
 
 
 def kid(real: Features, generated: Features) -> Measure:
@@ -27,23 +28,36 @@ def kid(real: Features, generated: Features) -> Measure:
     check_pair(real, generated)
     check_enough("kid", 4, real, generated)
     x, y = real.vectors.double(), generated.vectors.double()
-    n = len(y)
-    shift = 0.0
-    cross, _ = _sums(y, x, shift, same=False)
-    shift = float(cross.mean()) / len(x)  # MMD² does not change when a constant is taken off every k
-    cross = cross / len(x) - shift  # (n,): mean over x of k(x, y)
-    within, squares = _sums(y, y, shift, same=True)
-    among, _ = _sums(x, x, shift, same=True)
-    value = within.sum() / (n * (n - 1)) + among.sum() / (len(x) * (len(x) - 1)) - 2 * cross.mean()
+    n, m = len(y), len(x)
+    sums, _ = _sums(y, x, 0.0, same=False)
+    shift = float(sums.mean()) / m  # MMD² does not change when a constant is taken off every k
+    by_y, squares = _sums(y, x, shift, same=False)
+    by_x, _ = _sums(x, y, shift, same=False)
+    within, among = _sums(y, y, shift, same=True), _sums(x, x, shift, same=True)
+    value = within[0].sum() / (n * (n - 1)) + among[0].sum() / (m * (m - 1)) - 2 * by_y.mean() / m
 
-    # With x fixed, MMD² is a constant plus the mean over pairs of H(i, j) = k(i, j) - f(i) - f(j).
-    rows = within - (n - 1) * cross - (cross.sum() - cross)
-    both = 2 * (n - 2) * cross.square().sum() + 2 * cross.sum() ** 2  # Σ (f(i) + f(j))² over i ≠ j
-    variance = pair_variance(rows, float(squares - 4 * (within * cross).sum() + both), skewed=True)
+    # Each set's noise holds the part that is of both together, which counts once.
+    single = [_variance(*within, by_y / m), _variance(*among, by_x / n)]
+    both = squares - by_y.square().sum() / m - by_x.square().sum() / n + by_y.sum() ** 2 / (n * m)
+    together = 4 * float(both) / ((n - 1) * (m - 1) * n * m)
+    variance = max(sum(single) - together, *single)
     protocol = {**generated.protocol, "kernel": "polynomial", "degree": DEGREE, "version": 1}
     metric = named("kid", generated.protocol.get("extractor"))
-    measure = Measure(metric, float(value), "1", "lower", "estimate", n, len(x), protocol=protocol)
-    return normal(measure, variance)
+    measure = Measure(metric, float(value), "1", "lower", "estimate", n, m, protocol=protocol)
+    return normal(measure, variance, OF_BOTH)
+
+
+def _variance(within: Tensor, squares: Tensor, cross: Tensor) -> float:
+    """Of MMD² over one set, the other fixed: the mean over pairs of k(i, j) - f(i) - f(j).
+
+    Args:
+        within, squares: `_sums` of k over the set.
+        cross: (n,) mean of k between each and the other set, f.
+    """
+    n = len(cross)
+    rows = within - (n - 1) * cross - (cross.sum() - cross)
+    both = 2 * (n - 2) * cross.square().sum() + 2 * cross.sum() ** 2  # Σ (f(i) + f(j))² over i ≠ j
+    return pair_variance(rows, float(squares - 4 * (within * cross).sum() + both), skewed=True)
 
 
 def diversity(generated: Features) -> Measure:

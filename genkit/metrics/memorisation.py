@@ -21,6 +21,7 @@ from genkit.metrics.measure import Direction, Measure
 LEAST = 20  # held-out pictures: fewer have no 5 % quantile
 QUANTILE = 0.05
 SHOWN = 16
+DEALS, REACH = 100, 32  # of held-out pictures into halves; neighbours of each that are kept
 METRICS = ("exact_copies", "duplicates", "memorised_share", "memorisation", "nearest_train")
 
 
@@ -87,6 +88,46 @@ def memorisation(
     order = distance.argsort(stable=True)[:shown]
     order = order[copied[order].logical_not().argsort(stable=True)]
     return measures, Pairs(order, place[order], distance[order].sqrt(), copied[order])
+
+
+def memorisation_floor(
+    train: Features, held_out: Features, deals: int = DEALS, seed: int = 0
+) -> list[Measure]:
+    """What held-out pictures have as samples, one half against the other: the mean of many deals.
+
+    Raises:
+        Unmeasurable: too few pictures for two halves.
+    """
+    half = len(held_out) // 2
+    check_enough(METRICS, 2 * LEAST, held_out, held_out)
+    to_train = nearest(held_out.vectors, train.vectors, 1)[0][:, 0]
+    near, who = nearest(held_out.vectors, held_out.vectors, min(REACH, len(held_out) - 1), same=True)
+    generator = torch.Generator().manual_seed(seed)
+    shares, ranks = [], []
+    for _ in range(deals):
+        mine = torch.zeros(len(held_out), dtype=torch.bool)
+        mine[torch.randperm(len(held_out), generator=generator)[:half]] = True
+        other = ~mine[who]  # of so many neighbours one is in the other half
+        place = other.int().argmax(1)
+        place[~other.any(1)] = who.shape[1] - 1
+        ratios = _ratio(to_train, near.gather(1, place[:, None])[:, 0])
+        calibration = ratios[~mine]
+        shares.append((ratios[mine] < calibration.quantile(QUANTILE)).double().mean())
+        ranks.append(_shares_above(ratios[mine], calibration).mean())
+    n, m = half, len(train)
+    protocol = {**train.protocol, "held_out": len(held_out), "quantile": QUANTILE, "version": 1}
+    numbers = {
+        "memorised_share": float(torch.stack(shares).mean()),
+        "memorisation": float(torch.stack(ranks).mean()),
+        "nearest_train": float(to_train.sqrt().mean()),
+    }
+    return [
+        *copies(hashes(held_out), hashes(train)),
+        *(
+            Measure(name, value, "1", "none", "estimate", n, m, protocol=protocol)
+            for name, value in numbers.items()
+        ),
+    ]
 
 
 def copies(generated: Tensor, known: Tensor) -> list[Measure]:

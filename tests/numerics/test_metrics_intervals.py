@@ -43,7 +43,7 @@ def repeated(case: str, n: int, rounds: int, *metrics):
 @pytest.mark.parametrize("case", CASES)
 def test_intervals_of_smooth_metrics_cover(case):
     def smooth(real: Features, generated: Features) -> list[Measure]:
-        paired = [metric(real, generated) for metric in (fid, fid_infinity, kid)]
+        paired = [metric(real, generated) for metric in (fid, fid_infinity)]
         return [*paired, inception_score(generated), diversity(generated)]
 
     real, columns = repeated(case, 400, ROUNDS, smooth)
@@ -54,6 +54,17 @@ def test_intervals_of_smooth_metrics_cover(case):
         if kind_of(measures[0].metric) == "fid_infinity":
             quantity = frechet(moments(real.vectors), exact)
         assert 0.92 <= held(measures, quantity) <= 0.98, measures[0].metric
+
+
+@pytest.mark.parametrize(("case", "n"), [("same", 200), ("off", 200), ("off", 60)])
+def test_kid_covers_the_distance_of_the_distributions_whatever_both_sets_are(case, n):
+    """Real sets are drawn anew, too; of two equal distributions the distance is zero."""
+    generator = torch.Generator().manual_seed(7)
+    found = [kid(drawn(n, "same", generator), drawn(2 * n, case, generator)) for _ in range(ROUNDS)]
+    quantity = 0.0 if case == "same" else float(np.mean([m.value for m in found]))
+    assert 0.92 <= held(found, quantity) <= 0.985
+    widths = np.mean([m.high - m.low for m in found]) / 3.92
+    assert widths / np.std([m.value for m in found], ddof=1) == pytest.approx(1.08, abs=0.16)
 
 
 def test_intervals_of_neighbour_metrics_cover():

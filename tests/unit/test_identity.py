@@ -21,7 +21,7 @@ from genkit.evaluation.subject import Settings, Subject, reasons
 from genkit.families.vae import VAE
 from genkit.metrics.features import Features
 from genkit.metrics.images import image_measures
-from genkit.metrics.memorisation import memorisation
+from genkit.metrics.memorisation import memorisation, memorisation_floor
 from genkit.naming import OF_IMAGES
 
 SPEC = ArraySpec(1, 8, 8, levels=4, classes=("a", "b"))
@@ -229,6 +229,33 @@ def test_nearness_to_training_examples_has_no_better_direction():
         for name in ("memorised_share", "memorisation"):
             assert found[name].direction == "none"
         assert found["exact_copies"].direction == "lower"
+
+
+def test_the_floor_of_memorisation_is_the_mean_of_many_deals():
+    generator = torch.Generator().manual_seed(3)
+
+    def drawn(n: int, first: int) -> Features:
+        vectors = torch.randn(n, 6, generator=generator)
+        return Features(vectors, keys=torch.arange(n) + first, protocol={"extractor": "x"})
+
+    train, held_out = drawn(300, 0), drawn(120, 1000)
+    found = {measure.metric: measure.value for measure in memorisation_floor(train, held_out, deals=300)}
+    dealt: dict[str, list[float]] = {"memorised_share": [], "memorisation": []}
+    for _ in range(300):
+        rows = torch.randperm(120, generator=generator)
+        measures, _pairs = memorisation(held_out[rows[:60]], train, held_out[rows[60:]])
+        for measure in measures:
+            if measure.metric in dealt:
+                dealt[measure.metric].append(measure.value)
+    for metric, values in dealt.items():
+        error = np.std(values) * np.sqrt(2 / 300)
+        assert abs(found[metric] - np.mean(values)) < 3.5 * error
+        assert np.std(values) > 5 * error  # which one deal alone would be off by
+    assert found["nearest_train"] == pytest.approx(
+        torch.cdist(held_out.vectors, train.vectors).min(1).values.mean().item(), rel=1e-4
+    )
+    with pytest.raises(Unmeasurable, match="at least 40"):
+        memorisation_floor(train, held_out[:39])
 
 
 # ---------------------------------------------------------------------- what cannot be measured
