@@ -5,7 +5,7 @@
 
 A network is a distribution with a known form.  Four real sets are drawn and stay; each round draws n
 generated features and measures.  The quantity of every interval is the mean of the metric over all rounds
-with the same real set; for `fid_infinity` it is the distance in closed form.  (KID's interval is of both sets:
+with the same real set; for `fid_infinity` it is the distance in closed form.  (KID's is of both sets:
 here, where the real one stays, it is too wide; the suite simulates it with real sets drawn anew.)
 """
 

@@ -67,7 +67,8 @@ def reconstruct(words: list[str]) -> int:
     with run.module.weights(run.given["weights"]):
         result = verbs.reconstruct(run.module, batch)
     run.save_rows([batch.data, result])
-    print(f"rows: input, result; mean squared error {float((result - batch.data).square().mean()):.4f}")
+    error = float((result - batch.data).square().mean())
+    print(f"rows: input, result{_given(run)}; mean squared error {error:.4f}")
     return 0
 
 
@@ -108,7 +109,6 @@ def _answer(run: _Opened, observation: Observation) -> int:
 
     from genkit import verbs
     from genkit.core.noise import Noise
-    from genkit.scoring import conditions
 
     batch, given = run.batch(), run.given
     noise = Noise(given["seed"], batch.rows, purpose="observation")
@@ -120,9 +120,17 @@ def _answer(run: _Opened, observation: Observation) -> int:
         ]
     run.save_rows([observation.picture(measured), *draws, batch.data])
     error = float((torch.stack(draws).mean(0) - batch.data).square().mean())
-    given_ = ", each given its true label" if conditions(run.module) == "labels" else ""
-    print(f"rows: input, {len(draws)} answers{given_}, truth; mean squared error of their mean {error:.4f}")
+    print(
+        f"rows: input, {len(draws)} answers{_given(run)}, truth; mean squared error of their mean {error:.4f}"
+    )
     return 0
+
+
+def _given(run: _Opened) -> str:
+    """What a model is told beside the observation: one that was trained with labels, the example's own."""
+    from genkit.scoring import conditions
+
+    return ", each given its true label" if conditions(run.module) == "labels" else ""
 
 
 class _Opened:

@@ -39,6 +39,8 @@ def test_each_verb_answers_with_a_picture_or_a_reason(runs, capsys, tmp_path, ve
     said = capsys.readouterr()
     if model in ANSWERS[verb]:
         assert code == 0, said.err
+        told = verb != "interpolate" and model == "vae"  # the one that was trained with labels
+        assert ("given its true label" in said.out) == told
         rows = {"interpolate": 2, "reconstruct": 2}.get(verb, 4)
         columns = 9 if verb == "interpolate" else 2
         with Image.open(out) as picture:  # digits of 8×8, enlarged four times, with lines between
