@@ -128,7 +128,8 @@ def _primary(lines: Sequence[Line], asked: str | None) -> Line | None:
         same = [line for line in lines if answers(line.metric, name)]
         if same:
             return max(same, key=lambda line: sum(bool(cell.values) for cell in line.cells.values()))
-    return next((line for line in lines if line.direction != "none"), None) if not asked else None
+    quality = (line for line in lines if line.direction != "none" and group_of(line.metric) != "cost")
+    return None if asked else next(quality, None)  # (what a run costs decides where that is asked for)
 
 
 def _notes(lines: Sequence[Line]) -> list[str]:

@@ -214,6 +214,12 @@ def test_declared_looks_share_the_five_per_cent():
     assert third.words == "a is better than b by kid (p ≤ 0.04 after Holm and 5 looks, 8 paired seeds)."
 
 
+def test_costs_decide_only_where_they_are_asked_to():
+    members = [member(arm, seed, row("parameters", 5.0 + seed)) for arm in ("a", "b") for seed in range(2)]
+    assert analyse(members).primary is None
+    assert analyse(members, "parameters").primary.metric == "parameters"
+
+
 # ---------------------------------------------------------------------- numbers as text
 
 
