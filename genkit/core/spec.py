@@ -8,7 +8,10 @@ Nothing here imports torch.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from genkit.core.tokens import Codec, PixelCodec, codec_from_dict
 
@@ -87,6 +90,16 @@ class TokenSpec:
     @property
     def vocab_size(self) -> int:
         return self.codec.vocab_size
+
+    @cached_property
+    def opening(self) -> np.ndarray:
+        """Ids that stand before a text as in training, int64 (T,): those that a separator has between two
+        documents, or the codec's start."""
+        return self.codec.mark(self.separator) if self.separator else np.array([self.codec.start])
+
+    def encode(self, text: str) -> np.ndarray:
+        """Ids of a text after its opening, int64 (T,)."""
+        return self.codec.after(self.separator, text) if self.separator else self.codec.encode(text)
 
     @property
     def length(self) -> int | None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
-from genkit.core.errors import ConfigError
+from genkit.core import seams
+from genkit.core.errors import ConfigError, DataError
+from genkit.core.seams import Segment, begins
+from genkit.core.subwords import Subwords
 
 
 class Codec(ABC):
@@ -49,6 +52,19 @@ class Codec(ABC):
     def known(self, text: str) -> str:
         """`text` without the characters outside the vocabulary."""
         return text
+
+    def segments(self, pieces: Iterable[str]) -> Iterator[Segment]:
+        """A text that comes in pieces, in stretches whose ids join to those of `encode` for all of it."""
+        for piece in pieces:
+            yield Segment(piece, self.encode(piece), seams.NONE)
+
+    def mark(self, text: str) -> np.ndarray:
+        """Ids that `text` (what ends a document, say) has where it stands within a text, int64 (T,)."""
+        return self.encode(text)
+
+    def after(self, mark: str, text: str) -> np.ndarray:
+        """Ids that `text` has where it stands after a mark within a text, int64 (T,)."""
+        return self.encode(text)
 
     @abstractmethod
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
@@ -147,6 +163,8 @@ class ByteCodec(Codec):
 class SubwordCodec(Codec):
     """A tokeniser of the `tokenizers` library: byte-pair encoding trained here, or anybody's own.
 
+    Its ids are those that the library gives for the whole text, whatever the length.
+
     Args:
         plain: the content of a `tokenizer.json`, which is data: nothing in it is executed.
 
@@ -155,40 +173,68 @@ class SubwordCodec(Codec):
     """
 
     name = "subwords"
-    OPENINGS = ("<|endoftext|>", "<|begin_of_text|>", "<s>", "<bos>", "[CLS]", "</s>", "\n")
+    OPENINGS = ("<|endoftext|>", "<|begin_of_text|>", "<s>", "<bos>", "[CLS]", "</s>")
+    GUARDS = ("a", ".", "1", " ")  # what to put around a text to see what becomes of it within another
 
     def __init__(self, plain: str) -> None:
-        from tokenizers import Tokenizer
-
         try:
-            self._tokenizer = Tokenizer.from_str(plain)
-        except Exception as error:  # the library raises the bare class
-            raise ValueError(f"no tokenizer.json: {error}") from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+            self._subwords = Subwords(plain)
+        except ValueError as error:
+            raise ValueError(f"no tokenizer.json: {error}") from None
 
     @property
     def vocab_size(self) -> int:
-        return self._tokenizer.get_vocab_size()
+        return self._subwords.ids
 
-    @property
+    @cached_property
     def start(self) -> int:
-        for opening in self.OPENINGS:
-            if (known := self._tokenizer.token_to_id(opening)) is not None:
-                return known
-        return int(next(iter(self.encode("\n")), 0))
+        """A line end, which stands in every text; else what the tokeniser has to open one."""
+        line_end = self.mark("\n")
+        if len(line_end) == 1 and self.decode(line_end) == "\n":
+            return int(line_end[0])
+        known = [self._subwords.id_of(opening) for opening in self.OPENINGS]
+        return next((id_ for id_ in known if id_ is not None), int(next(iter(line_end), 0)))
 
     def encode(self, text: str) -> np.ndarray:
-        # Line by line the library uses every core, and takes a bounded memory for a long text.
-        lines = text.splitlines(keepends=True) if len(text) > 100_000 else [text]
-        encoded = self._tokenizer.encode_batch_fast(lines, add_special_tokens=False)
-        return np.fromiter((i for part in encoded for i in part.ids), dtype=np.int64)
+        return np.concatenate([segment.ids for segment in self.segments([text])])
+
+    def segments(self, pieces: Iterable[str]) -> Iterator[Segment]:
+        own = self._subwords
+        return seams.read(pieces, self._encode, anywhere=own.by_pairs, whole=not own.local)
+
+    def _encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        try:
+            return self._subwords.encode(texts)
+        except ValueError as error:
+            raise DataError(
+                f"{error}: it cannot read {shortened(texts[-1])}; choose another, such as data.tokenizer=bpe."
+            ) from None
+
+    def mark(self, text: str) -> np.ndarray:
+        for guard in self.GUARDS:
+            before, *wholes = self._encode([guard, *(guard + text + after for after in self.GUARDS)])
+            rests = [whole[len(before) :] for whole in wholes if begins(whole, before)]
+            shared = min(map(len, rests)) if len(before) and len(rests) == len(wholes) else 0
+            while shared and not all(begins(rest, rests[0][:shared]) for rest in rests):
+                shared -= 1
+            if shared:
+                return rests[0][:shared]
+        return self.encode(text)
+
+    def after(self, mark: str, text: str) -> np.ndarray:
+        known = self.mark(mark)
+        for guard in self.GUARDS:
+            before = self.encode(guard)
+            whole = self.encode(guard + mark + text)
+            if begins(whole, np.concatenate((before, known))):
+                return whole[len(before) + len(known) :]
+        return self.encode(text)
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        return self._tokenizer.decode(np.asarray(ids).tolist(), skip_special_tokens=False)
+        return self._subwords.decode(ids)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "tokenizer": self._tokenizer.to_str()}
+        return {"name": self.name, "tokenizer": self._subwords.to_str()}
 
 
 class PixelCodec(Codec):
@@ -273,3 +319,8 @@ def codec_from_dict(plain: dict[str, Any]) -> Codec:
         return PixelCodec(plain["shape"], plain["levels"])
     known = ", ".join(codec.name for codec in (CharCodec, ByteCodec, SubwordCodec, PixelCodec))
     raise ValueError(f"unknown codec {name!r}; known: {known}")
+
+
+def shortened(text: str, most: int = 40) -> str:
+    """A text in quotes, its middle left out where it is long."""
+    return repr(text) if len(text) <= most else f"{text[: most // 2]!r}…{text[-most // 2 :]!r}"
