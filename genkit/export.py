@@ -115,11 +115,15 @@ def write(module: GenerativeModule, out: Path) -> Path:
     plain = gpt2_config(network)
     if not isinstance(spec, TokenSpec) or not spec.is_text:
         raise ConfigError("this model draws images; Hugging Face has no tokeniser for them.")
-    tokenizer, start = tokenizer_json(spec.codec), spec.codec.start
+    tokenizer = tokenizer_json(spec.codec)
+    # A text of documents ends where the next would begin; one without has no end, nor may transformers'
+    # own GPT-2's stand in for it.
+    ends = spec.opening.tolist() if spec.separator and len(spec.opening) == 1 else [None]
+    marks = {"bos_token_id": int(spec.opening[-1]), "eos_token_id": ends[0]}
     storage.check_new(out)
     texts = {
-        "config.json": {**plain, "bos_token_id": start, "eos_token_id": start},
-        "generation_config.json": {"bos_token_id": start, "eos_token_id": start},
+        "config.json": {**plain, **marks},
+        "generation_config.json": marks,
         "tokenizer_config.json": {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "model_max_length": network.config.block_size,

@@ -41,7 +41,8 @@ class Scores:
         values: (N,).
         unit: what each is of: "token" or "example".
         kind: "exact", or "bound", or "estimate".
-        size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an image.
+        size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an image; 0 where the tokens
+            do not say the whole text, which then has no likelihood.
         importance_samples: k of a bound; None where there is none.
         of: "probability" or "density", or "unsaid" where the family does not say.
         given: what each is conditional on: "labels", or "nothing".
@@ -82,7 +83,7 @@ class Scores:
             f"{self.unit}s": len(self.values),
             f"nats_per_{self.unit}": self.nats / max(1, len(self.values)),
             "perplexity": self.perplexity,
-            f"bits_per_{self.per}": self.bits,
+            f"bits_per_{self.per}": self.bits if self.size else None,
         }
 
 
@@ -100,12 +101,15 @@ def score_text(
     spec = module.spec
     if not isinstance(module, TokenLikelihood) or not isinstance(spec, TokenSpec) or not spec.is_text:
         raise ConfigError(f"{type(module).__name__} scores no texts; give split=validation.")
-    ids = spec.codec.encode(text)
+    ids = spec.encode(text)
     if not len(ids):
         raise ConfigError("an empty text has no likelihood; give at least one character.")
-    opening = spec.codec.encode(spec.separator) if spec.separator else np.array([spec.codec.start])
-    values = score_tokens(module, np.concatenate((opening, ids)), stride=stride, batch_size=batch_size)
-    return Scores(values[len(opening) - 1 :], "token", "exact", len(text.encode("utf-8", "replace")), "byte")
+    opened = np.concatenate((spec.opening, ids))
+    values = score_tokens(module, opened, stride=stride, batch_size=batch_size)[len(spec.opening) - 1 :]
+    whole = spec.codec.decode(opened)
+    kept = whole[len(spec.codec.decode(spec.opening)) :] == text or spec.codec.decode(ids) == text
+    size = len(text.encode("utf-8", "replace")) if kept else 0
+    return Scores(values, "token", "exact", size, "byte")
 
 
 def score_split(
@@ -116,7 +120,9 @@ def score_split(
     batch_size: int = 32,
     importance_samples: int = 1,
 ) -> Scores:
-    """A whole split: every token but the first of a text, or every example.
+    """A whole split: every token of a text (the first given what a text begins with), or every example.
+
+    So the bytes of a text are the same for every tokeniser, and bits per byte are of all of them.
 
     Args:
         importance_samples: of a model whose likelihood is a bound, to make it tighter.
@@ -132,8 +138,11 @@ def score_split(
         )
     if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows):
         assert isinstance(spec, TokenSpec)
-        values = score_tokens(module, examples.tokens, stride=stride, batch_size=batch_size)
-        return Scores(values, "token", "exact", _bytes(spec.codec, examples.tokens[1:]), "byte")
+        first = score_tokens(module, np.append(spec.opening, examples.tokens[:1]))[-1:]
+        others = score_tokens(module, examples.tokens, stride=stride, batch_size=batch_size)
+        values = np.concatenate((first, others))
+        size = examples.bytes if examples.bytes is not None else _bytes(spec.codec, examples.tokens)
+        return Scores(values, "token", "exact", 0 if examples.lost else size, "byte")
     if not isinstance(module, Likelihood):
         raise ConfigError(
             f"{type(module).__name__} has no likelihood; see genkit families for those that do."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from functools import cache
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-TEXT = "Hello world, the colour of 3 apples isn't 1234 times blue.\n\n  Café naïve (déjà vu) 颜色 你好，世界。\n"
+TEXT = (
+    "Hello world, the colour of 3 apples isn't 1234 times blue.\n\n  Café naïve (déjà vu) 颜色 你好，世界。\n"
+)
 LLAMA_3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -68,7 +70,9 @@ def _pairs(normalised: list, pre_tokenised: object) -> Tokenizer:
     """Pairs of characters with bytes for what is unknown, as SentencePiece has them."""
     inner = Tokenizer(models.BPE())
     inner.normalizer = normalizers.Replace(" ", "▁")
-    trainer = trainers.BpeTrainer(vocab_size=120, show_progress=False, special_tokens=["<unk>", "<s>", "</s>"])
+    trainer = trainers.BpeTrainer(
+        vocab_size=120, show_progress=False, special_tokens=["<unk>", "<s>", "</s>"]
+    )
     _trained(inner, trainer)
     model = json.loads(inner.to_str())["model"]
     vocab = dict(model["vocab"])
@@ -162,8 +166,21 @@ def phi() -> Tokenizer:
     return tokenizer
 
 
-KINDS: dict[str, Callable[[], Tokenizer]] = {
+MAKERS = {
     make.__name__: make
     for make in (gpt2, roberta, llama3, phi, llama2, mistral, gemma, bert, t5, unigrams, words)
 }
-LOSSLESS = ("gpt2", "roberta", "llama3", "llama2", "mistral", "gemma", "unigrams")
+
+
+@cache
+def _plain(name: str) -> str:
+    """Made once: unigrams are learnt a little differently each time."""
+    return MAKERS[name]().to_str()
+
+
+def made(name: str) -> Tokenizer:
+    return Tokenizer.from_str(_plain(name))
+
+
+KINDS = tuple(MAKERS)
+LOSSLESS = ("gpt2", "llama3", "llama2", "mistral", "gemma", "unigrams")

@@ -61,7 +61,7 @@ def score(words: list[str]) -> int:
     for text in texts:
         if not isinstance(spec, TokenSpec) or not spec.is_text:
             raise ConfigError(f"{folder.name} reads no texts; give split=validation.")
-        spec.codec.encode(text)
+        spec.encode(text)
     if moved is not None and texts:
         raise ConfigError("data.path= is where the run's data is; text= and file= need none: leave it out.")
     settings["data_path"] = moved
@@ -143,7 +143,10 @@ def _line(scores: Scores) -> str:
     shown = [f"{scores.nats:.4f} nats", f"{count:,} {unit}s", f"{scores.nats / count:.4f} nats/{unit}"]
     if unit == "token":
         shown.append(f"perplexity {scores.perplexity:.4f}")
-    return "  ".join([*shown, f"{scores.bits:.4f} bits/{scores.per} ({scores.kind})"])
+    of_text = (
+        f"{scores.bits:.4f} bits/{scores.per}" if scores.size else "no bits/byte: the tokeniser is lossy"
+    )
+    return "  ".join([*shown, f"{of_text} ({scores.kind})"])
 
 
 def _row(module: GenerativeModule, name: str, scores: Scores, is_text: bool) -> str:
@@ -151,8 +154,7 @@ def _row(module: GenerativeModule, name: str, scores: Scores, is_text: bool) -> 
     row: dict[str, Any] = {"text" if is_text else "split": name, **scores.to_dict()}
     if is_text:
         assert isinstance(module.spec, TokenSpec)
-        codec = module.spec.codec
-        row["pieces"] = [codec.decode([token]) for token in codec.encode(name)]
+        row["pieces"] = [module.spec.codec.decode([token]) for token in module.spec.encode(name)]
         row["log_probabilities"] = scores.values.tolist()
     return json.dumps(row, ensure_ascii=False) + "\n"
 

@@ -95,7 +95,8 @@ class TokenSpec:
     def opening(self) -> np.ndarray:
         """Ids that stand before a text as in training, int64 (T,): those that a separator has between two
         documents, or the codec's start."""
-        return self.codec.mark(self.separator) if self.separator else np.array([self.codec.start])
+        mark = self.codec.mark(self.separator) if self.separator else ()
+        return np.array(mark if len(mark) else [self.codec.start], dtype=np.int64)
 
     def encode(self, text: str) -> np.ndarray:
         """Ids of a text after its opening, int64 (T,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -37,7 +38,9 @@ class Subwords:
     """
 
     def __init__(self, plain: str) -> None:
+        about = _about(plain)  # before the library reads it, which takes memory by the highest id
         from tokenizers import Tokenizer
+        from tokenizers.models import BPE
 
         with _as_line():
             self._tokenizer = Tokenizer.from_str(plain)
@@ -49,11 +52,11 @@ class Subwords:
             self._tokenizer.model.dropout = None
         known = self._tokenizer.get_vocab(with_added_tokens=True)
         self.ids = 1 + max(known.values(), default=-1)
-        if not 0 < self.ids <= MOST_IDS:
-            raise ValueError(f"{len(known):,} tokens have ids up to {self.ids - 1:,}; number them anew")
-        about = json.loads(self._tokenizer.to_str())
-        self.by_pairs = about["model"]["type"] == "BPE"
-        self.local = set(_kinds([about["normalizer"], about["pre_tokenizer"]])) <= LOCAL
+        if not self.ids:
+            raise ValueError("it has no tokens")
+        self.by_pairs = isinstance(self._tokenizer.model, BPE)
+        steps = _steps([about.get("normalizer"), about.get("pre_tokenizer")])
+        self.local = {str(step.get("type")) for step in steps} <= LOCAL
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Ids of each text, read as a text of its own, int64 (T,).
@@ -76,15 +79,38 @@ class Subwords:
         return self._tokenizer.to_str()
 
 
-def _kinds(step: Any) -> Iterator[str]:
-    """The types of a step and of the steps in it."""
+def _about(plain: str) -> dict[str, Any]:
+    """The content of a tokenizer.json.
+
+    Raises:
+        ValueError: it is no JSON object, or its ids are beyond all bounds.
+    """
+    about = json.loads(plain)
+    if not isinstance(about, dict) or not isinstance(about.get("model"), dict):
+        raise ValueError("it has no model")
+    vocab, added = about["model"].get("vocab"), about.get("added_tokens")
+    ids = list(vocab.values()) if isinstance(vocab, dict) else []
+    ids += [token.get("id") for token in added or () if isinstance(token, dict)]
+    highest = max((id_ for id_ in ids if isinstance(id_, int)), default=0)
+    if highest >= MOST_IDS:
+        raise ValueError(f"{len(ids):,} tokens have ids up to {highest:,}; number them anew")
+    for step in _steps(about.get("normalizer")):
+        if step.get("type") == "Precompiled":
+            charsmap = base64.b64decode(str(step.get("precompiled_charsmap")))
+            if len(charsmap) < 4 + int.from_bytes(charsmap[:4], "little"):
+                raise ValueError("its precompiled_charsmap is shorter than it says")
+    return about
+
+
+def _steps(step: Any) -> Iterator[dict[str, Any]]:
+    """A step and the steps in it."""
     if isinstance(step, list):
         for part in step:
-            yield from _kinds(part)
-    elif step is not None:
-        yield step["type"]
+            yield from _steps(part)
+    elif isinstance(step, dict):
+        yield step
         for inner in ("normalizers", "pretokenizers"):
-            yield from _kinds(step.get(inner))
+            yield from _steps(step.get(inner))
 
 
 @contextmanager

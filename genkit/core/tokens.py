@@ -213,12 +213,15 @@ class SubwordCodec(Codec):
     def mark(self, text: str) -> np.ndarray:
         for guard in self.GUARDS:
             before, *wholes = self._encode([guard, *(guard + text + after for after in self.GUARDS)])
-            rests = [whole[len(before) :] for whole in wholes if begins(whole, before)]
-            shared = min(map(len, rests)) if len(before) and len(rests) == len(wholes) else 0
-            while shared and not all(begins(rest, rests[0][:shared]) for rest in rests):
-                shared -= 1
-            if shared:
-                return rests[0][:shared]
+            if not len(before) or not all(begins(whole, before) for whole in wholes):
+                continue
+            rest, outer = wholes[0][len(before) :], self.decode(before)
+            for length in range(1, len(rest) + 1):
+                mark = np.concatenate((before, rest[:length]))
+                if not all(begins(whole, mark) for whole in wholes):
+                    break
+                if self.decode(mark) == outer + text:
+                    return rest[:length]
         return self.encode(text)
 
     def after(self, mark: str, text: str) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from genkit.core.errors import ConfigError, DataError, nearest
 from genkit.core.tokens import ByteCodec, CharCodec, Codec, SubwordCodec
 
 TOKENIZERS = ("chars", "bytes", "bpe", "hf")
+PIECE = 2**14  # characters that byte-pair encoding learns from at once, about
+WORD_END = re.compile(r"[^\W\d_](?=[ \n])")  # a letter before a blank
 
 
 def make_codec(data: Mapping[str, Any], points: np.ndarray, training: Callable[[], Iterable[str]]) -> Codec:
@@ -55,8 +58,35 @@ def train_bpe(texts: Iterable[str], vocab_size: int, separator: str | None = Non
         special_tokens=[AddedToken(separator, normalized=False)] if separator else [],
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(_short_pieces(texts, separator), trainer)
     return SubwordCodec(tokenizer.to_str())
+
+
+def _short_pieces(texts: Iterable[str], separator: str | None) -> Iterator[str]:
+    """The text in pieces that have the same words as the whole, of which the library holds hundreds at once.
+
+    GPT-2's words have blanks only at their beginning, so a cut between a letter and a blank divides none.
+    A separator is a token before there are words.
+    """
+    rest = ""
+    for text in texts:
+        *done, rest = _between_words(rest + text, separator or "")
+        for piece in done:
+            yield from piece.split(separator) if separator else [piece]
+    yield from rest.split(separator) if separator else [rest]
+
+
+def _between_words(text: str, separator: str) -> list[str]:
+    """Pieces of about `PIECE` characters, cut before blanks that follow a letter outside of a separator; the
+    last may be longer."""
+    pieces, start, beside = [], 0, max(0, len(separator) - 1)
+    for found in WORD_END.finditer(text, PIECE):
+        place = found.end()
+        if place - start < PIECE or (beside and separator in text[place - beside : place + beside]):
+            continue
+        pieces.append(text[start:place])
+        start = place
+    return [*pieces, text[start:]]
 
 
 def ready_made(path: str | None) -> SubwordCodec:

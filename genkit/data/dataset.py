@@ -137,10 +137,17 @@ class TokenWindows(Examples):
     predicted from every length of context; an epoch reads the split once.  Elsewhere the windows tile the
     split from its beginning, so that every token but the first is predicted once; beyond the end the last
     one holds `OUTSIDE`.
+
+    Args:
+        bytes: UTF-8 of the text; None: of what the tokens say.
+        lost: what the tokens do not say of the text, in words; "" where they say everything.
     """
 
-    def __init__(self, tokens: np.ndarray, block_size: int, *, moving: bool) -> None:
+    def __init__(
+        self, tokens: np.ndarray, block_size: int, *, moving: bool, bytes: int | None = None, lost: str = ""
+    ) -> None:
         self.tokens, self.block_size, self.moving = tokens, block_size, moving
+        self.bytes, self.lost = bytes, lost
 
     def __len__(self) -> int:
         predicted = len(self.tokens) - 1

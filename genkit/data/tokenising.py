@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from genkit.core.errors import DataError
 from genkit.core.tokens import Codec, codec_from_dict
 from genkit.data.packing import Appended, check_space, digest_of, open_array, packed, progress, within_ceiling
+from genkit.data.reading import Reading, accept
 from genkit.data.texts import Document, Texts, clean
 
 CHUNK = 2**20  # characters encoded at once, at least
@@ -24,7 +26,8 @@ WORDS = {
     "three": "train 90 % / validation 5 % / test 5 % of the text, in order",
     "peer": "train 90 % / validation 10 % of the text, in order; test is the validation part",
 }
-NOT_CONTENT = ("path", "on_bad", "max_bad", "on_device")  # settings that leave the tokens alone
+NOT_CONTENT = ("path", "on_bad", "max_bad", "on_device", "lossy")  # settings that leave the tokens alone
+READING = 2  # of texts; 1 read long ones line by line
 Stream = Callable[[], Iterator[str]]
 MakeCodec = Callable[["Scan", Stream], Codec]
 
@@ -36,6 +39,8 @@ class Tokens:
     Attributes:
         parts: ids of each part, uint16 or uint32; two names may share one.
         separator: what ends a document, where there are documents.
+        bytes: UTF-8 of the text of each part.
+        lost: what the codec does not give back, in words; "" where it gives back everything.
         digest: of the contents, where it is known; else it is computed.
         notices: what a user should know.
     """
@@ -44,6 +49,8 @@ class Tokens:
     codec: Codec
     protocol: str
     separator: str | None = None
+    bytes: Mapping[str, int] = field(default_factory=dict)
+    lost: str = ""
     digest: str | None = None
     notices: tuple[str, ...] = ()
 
@@ -75,15 +82,24 @@ def pack_texts(
     def build(folder: Path) -> dict[str, Any]:
         return _build(name, texts, data, folder, make_codec)
 
-    folder, about = packed(cache_dir, name, {"listing": texts.listing, **settings}, build)
+    folder, about = packed(cache_dir, name, {"listing": texts.listing, "reading": READING, **settings}, build)
     total = about["documents"] + len(about["repeated"]) + len(about["refused"])
     notices = [f"{name}: {line}." for line in texts.notices]
     notices += within_ceiling(about["refused"], total, data, "documents")
     if about["repeated"]:
         notices.append(f"{len(about['repeated']):,} documents repeat others and are left out.")
+    notices += accept(about["lost"], data.get("lossy", False))
     parts = {part: open_array(folder / f"{file}.npy") for part, file in about["parts"].items()}
-    codec = codec_from_dict(about["codec"])
-    return Tokens(parts, codec, about["protocol"], data["separator"], about["digest"], tuple(notices))
+    return Tokens(
+        parts,
+        codec_from_dict(about["codec"]),
+        about["protocol"],
+        data["separator"],
+        {part: about["bytes"][file] for part, file in about["parts"].items()},
+        about["lost"],
+        about["digest"],
+        tuple(notices),
+    )
 
 
 def _build(
@@ -96,14 +112,15 @@ def _build(
         raise DataError(f"data={name} is empty; give a text.")
     streams, files, protocol = streams_of(texts, data, scan)
     codec = make_codec(scan, streams["train"])
+    reading = Reading(codec, data["separator"])
     check_space(folder, scan.characters * np.dtype(narrow(codec)).itemsize)
     with progress("encoding", scan.characters, 20_000_000) as advance:
         for part, stream in streams.items():
-            target = Appended(folder / f"{part}.npy", narrow(codec))
-            for text in stream():
-                target.append(codec.encode(text))
-                advance(len(text))
-            target.close()
+            with closing(Appended(folder / f"{part}.npy", narrow(codec))) as target:
+                for text, ids in reading.ids(part, stream()):
+                    target.append(ids)
+                    advance(len(text))
+    reading.accept(data.get("lossy", False))
     encoded = [f"{part}.npy" for part in sorted(streams)]
     return {
         "name": name,
@@ -112,6 +129,8 @@ def _build(
         "documents": scan.documents,
         "characters": scan.characters,
         "tokeniser_sha256": codec.sha256(),
+        "bytes": reading.bytes,
+        "lost": str(reading.losses),
         "refused": scan.refused,
         "repeated": scan.repeated,
         "clean": data["clean"],

@@ -17,6 +17,7 @@ from genkit.data.folders import Pictures
 from genkit.data.images import SMALLEST, check_levels, divided, fewer_levels, oddities, packed_images, sized
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
+from genkit.data.reading import Reading
 from genkit.data.sources import Images, Text
 from genkit.data.texts import Texts
 from genkit.data.tokenising import Tokens, code_points, narrow, pack_texts
@@ -58,11 +59,24 @@ def _tokens(source: Text, data: Mapping[str, Any]) -> Tokens:
         raise DataError(f"data={data['name']} is empty; give a text.")
     points = np.unique(code_points(source.whole + (source.separator or "")))
     codec = make_codec({**data, "separator": source.separator}, points, lambda: [source.parts["train"]])
-    kind = narrow(codec)
-    parts: dict[str, np.ndarray] = {
-        part: codec.encode(text).astype(kind) for part, text in source.parts.items()
+    kind, reading = narrow(codec), Reading(codec, source.separator)
+    same = {text: part for part, text in source.parts.items()}  # the name by which a text is read, once
+    read = {
+        part: np.concatenate([ids.astype(kind) for _, ids in reading.ids(part, [text])])
+        for text, part in same.items()
     }
-    return Tokens(parts, codec, source.protocol, source.separator)
+    parts = {part: read[same[text]] for part, text in source.parts.items()}
+    notices = reading.accept(data.get("lossy", False))
+    counted = {part: reading.bytes[same[text]] for part, text in source.parts.items()}
+    return Tokens(
+        parts,
+        codec,
+        source.protocol,
+        source.separator,
+        counted,
+        str(reading.losses),
+        notices=tuple(notices),
+    )
 
 
 def _packed(name: str, texts: Texts, data: Mapping[str, Any], paths: Mapping[str, str]) -> Tokens:
@@ -84,7 +98,10 @@ def _windows(name: str, tokens: Tokens, view: View) -> Dataset:
             f" {block_size + 1}; {fits}."
         )
     splits = {
-        part: TokenWindows(ids, block_size, moving=part == "train") for part, ids in tokens.parts.items()
+        part: TokenWindows(
+            ids, block_size, moving=part == "train", bytes=tokens.bytes.get(part), lost=tokens.lost
+        )
+        for part, ids in tokens.parts.items()
     }
     contents = tokens.digest or digest(tokens.parts[part] for part in sorted(tokens.parts))
     print_ = fingerprint(spec, contents, {part: np.array([len(t)]) for part, t in tokens.parts.items()})

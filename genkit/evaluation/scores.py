@@ -62,17 +62,21 @@ def _of_tokens(subject: Subject, scores: Scores) -> Found:
     assert isinstance(spec, TokenSpec)
     assert isinstance(train, TokenWindows)
     assert isinstance(judging, TokenWindows)
-    unigram = unigram_log_likelihoods(train.tokens, judging.tokens[1:], spec.vocab_size)
+    unigram = unigram_log_likelihoods(train.tokens, judging.tokens, spec.vocab_size)
     digest = hashlib.sha256(json.dumps(spec.codec.to_dict(), sort_keys=True).encode()).hexdigest()
-    scored = judging.tokens[1:]
+    scored = judging.tokens
     how: dict[str, Any] = {
         "sizes": _sizes(spec.codec, scored),
         "documents": _documents(spec, scored),
-        "size": scores.size,
+        "size": scores.size or judging.bytes or len(scored),
         "stride": subject.settings.stride or "half the context",
         "codec": f"{spec.codec.name} {digest[:12]}",
     }
     found = Found(token_measures(scores.values, **how), ceiling=token_measures(unigram, **how))
+    if judging.lost:
+        kept = [[m for m in role if m.metric != "bits_per_byte"] for role in (found.model, found.ceiling)]
+        note = f"none: the tokeniser {judging.lost}"
+        return Found(kept[0], ceiling=kept[1], missing=[missing("bits_per_byte", "bits/byte", note)])
     if not found.model[0].interval:
         found.notes["bits_per_byte"] = (
             f"no interval: one running text of {scores.size:,} bytes says too little"
@@ -90,7 +94,7 @@ def _documents(spec: TokenSpec, tokens: np.ndarray) -> np.ndarray | None:
     """The number of each token's document, a separator counted with what it ends; None without documents."""
     if spec.separator is None:
         return None
-    mark = spec.codec.encode(spec.separator)
+    mark = spec.opening
     ends = np.ones(len(tokens), bool)
     for back, part in enumerate(mark[::-1]):
         ends[back:] &= tokens[: len(tokens) - back] == part

@@ -14,6 +14,7 @@ from genkit.core.errors import ConfigError, Unmeasurable
 from genkit.core.spec import TokenSpec
 from genkit.core.tokens import Codec
 from genkit.data.dataset import TokenWindows
+from genkit.data.reading import find
 from genkit.data.real import spaced
 from genkit.decoding import Unfolding
 from genkit.evaluation.subject import Found, Subject, reasons
@@ -77,9 +78,9 @@ class Texts:
         """As many texts of as many tokens as the samples, drawn by frequency, without the separator."""
         counts = np.bincount(self.tokens("train"), minlength=self.spec.vocab_size).astype(np.float64)
         if self.spec.separator:
-            counts[self.spec.codec.encode(self.spec.separator)] = 0
+            counts[self.spec.opening] = 0
         generator = np.random.Generator(np.random.Philox(0))
-        encode, decode = self.spec.codec.encode, self.spec.codec.decode
+        encode, decode = self.spec.encode, self.spec.codec.decode
         sizes = [len(encode(text_)) for text_ in self.generated]
         drawn = generator.choice(len(counts), sum(sizes), p=counts / counts.sum())
         return [decode(part) for part in np.split(drawn, np.cumsum(sizes)[:-1])]
@@ -117,7 +118,7 @@ class Texts:
         found = []
         with module.weights(self.subject.settings.weights):
             for start in range(0, len(texts), BATCH):
-                encoded = [codec.encode(text)[-module.context :] for text in texts[start : start + BATCH]]
+                encoded = [self.spec.encode(text)[-module.context :] for text in texts[start : start + BATCH]]
                 rows = np.full((len(encoded), max(1, *map(len, encoded))), codec.start)
                 for row, ids in zip(rows, encoded, strict=True):
                     row[: len(ids)] = ids
@@ -145,12 +146,8 @@ def text_pieces(codec: Codec, tokens: np.ndarray) -> Iterator[str]:
 def documents(tokens: np.ndarray, spec: TokenSpec) -> list[np.ndarray]:
     """The tokens between separators, those of empty documents left out."""
     assert spec.separator is not None
-    mark = spec.codec.encode(spec.separator)
-    ends = np.flatnonzero(tokens == mark[0])
-    for place in range(1, len(mark)):
-        ends = ends[(ends + place < len(tokens))]
-        ends = ends[tokens[ends + place] == mark[place]]
-    starts = np.concatenate(([0], ends + len(mark)))
+    ends = find(tokens, spec.opening)
+    starts = np.concatenate(([0], ends + len(spec.opening)))
     stops = np.append(ends, len(tokens))
     return [tokens[a:b] for a, b in zip(starts, stops, strict=True) if b > a]
 

@@ -190,7 +190,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
             return label_conditions(options, self.spec.classes)
         prompts = []
         for text in as_list(options["prompt"]):
-            ids = self.spec.codec.encode(self.spec.codec.known(text) if options["unk"] == "skip" else text)
+            ids = self.spec.encode(self.spec.codec.known(text) if options["unk"] == "skip" else text)
             if len(ids) > self.network.config.block_size:
                 raise ConfigError(
                     f"the prompt has {len(ids)} tokens, the model reads at most"
@@ -208,7 +208,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         assert isinstance(self.spec, TokenSpec)
         ids = set()
         for text in as_list(texts or []):
-            encoded = self.spec.codec.encode(text)
+            encoded = self.spec.codec.mark(text)
             if len(encoded) != 1:
                 raise ConfigError(f"bad_tokens={text!r} is {len(encoded)} tokens; give each token by itself.")
             ids.add(int(encoded[0]))
@@ -230,13 +230,12 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
     def _begun(self, noise: Noise, condition: Sequence[Any]) -> tuple[Sequence[Tensor], list[Tensor]]:
         """Prompts, and what the network reads first: a start and the prompt."""
         assert isinstance(self.spec, TokenSpec)
-        codec, separator = self.spec.codec, self.spec.separator
         if self.classes:
             starts = self._starts(choose_labels(condition, self.classes, noise))
             return [torch.empty(0, dtype=torch.int64)] * len(starts), list(starts[:, None])
         # A document begins after a separator; without documents, only an empty prompt needs a beginning.
-        opening = torch.as_tensor(codec.encode(separator) if separator else [codec.start])
-        always = separator or self.spec.length  # of an image; it begins as a document does
+        opening = torch.as_tensor(self.spec.opening)
+        always = self.spec.separator or self.spec.length  # of an image; it begins as a document does
         return condition, [torch.cat((opening, p)) if always or not len(p) else p for p in condition]
 
     def stream(

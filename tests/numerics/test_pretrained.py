@@ -12,6 +12,7 @@ from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.spec import TokenSpec
 from genkit.core.tokens import ByteCodec, CharCodec, SubwordCodec
 from genkit.families.gpt import GPT
+from tests.tokenisers import made
 
 TEXT = "To be, or not to be, that is the question:\n" * 40
 
@@ -88,6 +89,48 @@ def test_weights_and_tokens_go_out_exactly(codec, blocks, tmp_path):
     torch.testing.assert_close(theirs(tokens).logits, module.network(tokens), rtol=1e-5, atol=1e-5)
     with pytest.raises(ConfigError, match="exists"):
         export.write(module, out)
+
+
+ENDED = SubwordCodec(made("gpt2").to_str())
+
+
+@pytest.mark.parametrize(
+    ("codec", "separator", "end"),
+    [
+        (ByteCodec(), None, None),
+        (CharCodec.of("abc é\n颜"), None, None),
+        (ENDED, None, None),
+        (ByteCodec(), "\x1e", 0x1E),
+        (ByteCodec(), "\n", ord("\n")),
+        (ENDED, "<|endoftext|>", int(ENDED.encode("<|endoftext|>")[0])),
+        (ENDED, "\x1e\x1e", None),  # two tokens, and transformers ends at one
+    ],
+)
+def test_generate_ends_where_documents_do_and_nowhere_else(codec, separator, end, tmp_path):
+    """A network that knows line ends and the document's end, and draws both often."""
+    torch.manual_seed(0)
+    spec = TokenSpec(codec, separator)
+    module = GPT(spec, block_size=64, n_layer=1, n_head=2, n_embd=16, tie=False).eval()
+    line_end = int(codec.mark("\n")[-1])
+    with torch.no_grad():
+        for favoured in {line_end, line_end if end is None else end}:
+            module.network.head.weight[favoured] *= 40
+    out = export.write(module, tmp_path / "out")
+    theirs = AutoModelForCausalLM.from_pretrained(out).eval()
+    assert theirs.generation_config.eos_token_id == theirs.config.eos_token_id == end
+    assert theirs.config.bos_token_id == spec.opening[-1]
+    torch.manual_seed(0)
+    prompt = torch.tensor([spec.encode("a b").tolist()])
+    drawn = theirs.generate(
+        prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=50, do_sample=True, pad_token_id=0
+    )[0, prompt.shape[1] :].tolist()
+    if end is None:
+        assert len(drawn) == 50
+        assert line_end in drawn[:-1]  # which ended it after some tokens
+    else:
+        assert drawn.index(end) == len(drawn) - 1 < 49
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    assert tokenizer.decode(drawn) == codec.decode(drawn)
 
 
 def test_other_blocks_do_not_go_out(tmp_path):
