@@ -1,0 +1,89 @@
+"""Every command that the README shows is run, a training for few steps; what no CPU can run is composed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from genkit import train
+from tests.integration.conftest import QUICK, TINY
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
+COMMANDS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("genkit ")]
+PYTHON = [block for kind, block in BLOCKS if kind == "python" and block.startswith("import genkit")]
+SHORT = ["debug=fast", "callbacks.progress=none", "logger=none", "callbacks.samples.n=0", "trainer.threads=1"]
+READS_TEXTS = ("score", "export")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with what the README takes for granted: runs, a text, a study of one's own."""
+    folder = tmp_path_factory.mktemp("readme")
+    runs = [f"paths.runs_dir={folder / 'runs'}", *QUICK, "budget.steps=2"]
+    (folder / "mine.txt").write_text("To be, or not to be, that is the question.\n" * 400, encoding="utf-8")
+    mine = ["data=text_file", f"data.path={folder / 'mine.txt'}"]
+    train([*(word for word in TINY["gpt"] if not word.startswith("data=")), *mine, *runs, "name=text"])
+    train([*TINY["vae"], *runs, "name=images"])
+    train([*TINY["vae"], *runs, "name=labels", "model.conditional=true"])
+    for name in ("A", "B"):
+        train([*TINY["vae"], *runs, f"name={name}", f"model.beta={len(name) + ord(name) - 64}"])
+    wide = [word for word in TINY["gpt"] if not word.startswith("model.block_size")]
+    train([*wide, "model.block_size=32", *runs, "name=colors"])
+    (folder / "mine.yaml").write_text(
+        "arms: {a: [model=vae], b: [model=vae_mlp]}\ncommon: [data=digits]\nseeds: 2\nbudget: {steps: 2}\n"
+    )
+    return folder
+
+
+def prepared(line: str, data_dir: Path) -> list[str]:
+    """The words of a command, with runs that exist, few steps, and devices that are here."""
+    command, *words = shlex.split(line, comments=True)[1:]
+    run = "text" if command in READS_TEXTS else "labels" if "label=3" in words else "images"
+    words = [f"run={run}" if word == "run=R" else word for word in words]
+    words = ["init_from=text" if word == "init_from=RUN" else word for word in words]
+    words = [f"paths.data_dir={data_dir}" if word == "paths.data_dir=data" else word for word in words]
+    if "resume=RUN" in words:
+        return [command, "resume=images", "budget.steps=3", *SHORT[1:3]]
+    if "--cfg" in words or "--help" in words:
+        return [command, *words]
+    if command == "train" and {"trainer=gpu", "trainer=ddp"} & {*words}:
+        return [command, "--cfg", "job", *words]
+    if command == "train" and "init_from=text" in words:
+        words = [*TINY["gpt"][2:6], "model.dropout=0.1", *words]  # as that run's model
+    if command == "train":
+        if "-m" in words:  # six runs, of which each prepares as much as it trains
+            words = ["seed=0" if word == "seed=0,1,2" else word for word in words]
+        return [command, *(word for word in words if not word.startswith(("budget.", "debug="))), *SHORT]
+    if command == "study":
+        return [command, *words, *([] if "dry=true" in words else ["dry=true"])]
+    return [command, *words]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_of_the_readme_does_what_it_says(line, place, data_dir, genkit, monkeypatch):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
+    monkeypatch.setenv("GENKIT_DATA_DIR", str(data_dir))
+    words = prepared(line, data_dir)
+    if "name=colors" in words:  # there is one by now
+        words = ["name=colors2" if word == "name=colors" else word for word in words]
+    code, out, err = genkit(*words)
+    assert code == 0, f"{' '.join(words)}\n{err}"
+    assert out or err
+
+
+def test_the_readme_has_the_commands():
+    assert len(COMMANDS) >= 25
+    assert any("我喜欢的颜色是" in line for line in COMMANDS)
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert PYTHON
+    for block in PYTHON:
+        exec(block.replace("budget.epochs=5", "budget.steps=2"), {})
+    assert (tmp_path / "digits.png").is_file()
