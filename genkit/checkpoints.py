@@ -26,6 +26,7 @@ from torch import Tensor
 from genkit import manifests
 from genkit.core import storage
 from genkit.core.errors import CheckpointError, StorageError
+from genkit.core.headers import read_header
 from genkit.manifests import (
     EMA,
     MALFORMED,
@@ -255,6 +256,7 @@ def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def _load_tensors(path: Path) -> dict[str, Tensor]:
     try:
+        read_header(path)
         return load_file(path)
     except (OSError, SafetensorError, RuntimeError, *MALFORMED) as error:
         if not path.exists():

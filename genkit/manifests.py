@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.core.errors import CheckpointError
-from genkit.core.plain import parse_json, read_text
+from genkit.core.plain import inside, open_file, parse_json, read_text
 
 SCHEMA = 2  # 1 had no digest of the manifest itself
 MAX_JSON_BYTES = 64_000_000  # of a manifest or the plain part of a state; what is larger is no checkpoint
@@ -87,10 +87,13 @@ def _verify(place: Path, trainer: bool) -> dict[str, Any]:
         listed = ", ".join(sorted(unknown))
         raise CheckpointError(f"{place / MANIFEST} does not speak of {listed}; {instead(place)}.")
     for name, (size, sha256) in files.items():
-        if Path(name).name != name or not name.isprintable():
-            raise CheckpointError(f"{place / MANIFEST} speaks of {name!r}, no file's name; {instead(place)}.")
-        path = place / name
-        if path.is_symlink() or not path.is_file():
+        try:
+            path = inside(place, name)
+        except ValueError as error:
+            raise CheckpointError(
+                f"{place / MANIFEST} speaks of other than its files: {error}; {instead(place)}."
+            ) from None
+        if not path.is_file():
             raise CheckpointError(f"{path} is missing or no plain file; {instead(place)}.")
         if path.stat().st_size != size:
             raise CheckpointError(
@@ -156,13 +159,13 @@ def digest(place: Path) -> str:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
 
 
 def unsafe_format(path: Path) -> str | None:
     """What a file of weights is instead, where reading that could run code."""
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         opening, end = file.read(512), file.seek(-1, os.SEEK_END) if path.stat().st_size else 0
         last = file.read(1) if end else b""
     if opening.startswith(b"PK"):

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from genkit import config, manifests, runs
 from genkit.config.rules import leaves
 from genkit.core.errors import CheckpointError, GenkitError
+from genkit.core.headers import read_header
 from genkit.core.options import Option
 from genkit.core.plain import find_links, parse_json, read_text
 from genkit.data.packing import changed
@@ -74,10 +75,11 @@ def _code(path: Path, folder: Path) -> str | None:
         return f"a file of a kind ({path.suffix}) that could run code; no run has one"
     if path.suffix == ".safetensors":
         try:
+            read_header(path)
             with safe_open(path, "numpy") as opened:
                 opened.keys()
             return None
-        except (OSError, SafetensorError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             instead = manifests.unsafe_format(path) or f"damaged ({manifests.short(error)})"
             return f"no safetensors file but {instead}"
     if path.relative_to(folder).parts[0] != "checkpoints":

@@ -9,6 +9,9 @@ from typing import Any
 
 from genkit.core.errors import ConfigError, DataError
 from genkit.core.options import Option
+from genkit.core.plain import read_text
+
+MAX_BYTES = 100_000_000  # of a file of prompts
 
 
 def read(given: dict[str, Any]) -> None:
@@ -27,11 +30,13 @@ def read(given: dict[str, Any]) -> None:
     if "prompt" in given:
         raise ConfigError("prompt= and prompt_file= are both given; give one of them.")
     try:
-        lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
+        lines = read_text(Path(file).expanduser(), MAX_BYTES, follow=True).splitlines()
     except OSError as error:
         raise DataError(f"prompt_file={file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise DataError(f"prompt_file={file} is no UTF-8 at byte {error.start}; write it in UTF-8.") from None
+    except ValueError as error:
+        raise DataError(f"prompt_file={file} holds {error}; give fewer prompts at once.") from None
     given["prompt"] = [line for line in lines if line]
     if not given["prompt"]:
         raise ConfigError(f"prompt_file={file} has no prompt; write one a line.")

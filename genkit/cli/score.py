@@ -14,12 +14,14 @@ from genkit.cli.sample import check_checkpoint, check_choices, read_words, torch
 from genkit.core import storage
 from genkit.core.errors import ConfigError, DataError, nearest
 from genkit.core.options import Option, resolve_options
+from genkit.core.plain import read_text
 from genkit.core.spec import TokenSpec
 
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule
     from genkit.scoring import Scores
 
+MAX_BYTES = 1_000_000_000  # of a file to score
 SPLITS = ("train", "validation", "test")
 WORDS = (
     Option("text", "text", None, "to score", many=True),
@@ -81,11 +83,13 @@ def _texts(settings: Mapping[str, Any]) -> list[str]:
         raise ConfigError(f"score takes one of text=, file= and split=, not {said}.")
     if settings["file"] is not None:
         try:
-            return [Path(settings["file"]).expanduser().read_bytes().decode("utf-8")]
+            return [read_text(Path(settings["file"]).expanduser(), MAX_BYTES, follow=True)]
         except OSError as error:
             raise DataError(f"file={settings['file']} cannot be read: {error.strerror}.") from None
         except UnicodeDecodeError as error:
             raise DataError(f"file={settings['file']} is no UTF-8 at byte {error.start}.") from None
+        except ValueError as error:
+            raise DataError(f"file={settings['file']} holds {error}; score it in parts.") from None
     text = settings["text"]
     texts = text if isinstance(text, list) else [] if text is None else [text]
     if "" in texts:

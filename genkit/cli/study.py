@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from genkit import config
 from genkit.cli.outputs import check_writable
 from genkit.core.errors import ConfigError, Locked
+from genkit.core.plain import MAX_JSON_BYTES, read_text
 from genkit.study import Plan, open_study, read_declaration, run_missing
 from genkit.study.declaring import Declaration, find
 from genkit.study.launchers import check_launcher
@@ -70,7 +71,7 @@ def _run(plan: Plan, paths: Mapping[str, str], launcher: Sequence[str], retry: b
         from genkit.report import report
 
         page = report(plan.folder, plan.folder / "report")
-    print((page.parent / "verdict.txt").read_text(encoding="utf-8").strip())
+    print(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
     print(f"table: {table}\nreport: {page}")
     return ended([plan.outcome(member) for member in plan.members])
 

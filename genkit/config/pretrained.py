@@ -6,13 +6,15 @@ a folder is executed, and pickles are refused.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from genkit.core.errors import CheckpointError, ConfigError
+from genkit.core.headers import read_header
+from genkit.core.plain import MAX_JSON_BYTES, parse_json, read_text
+from genkit.core.shapes import conform
 
 CONFIG, TOKENIZER, INDEX, WEIGHTS = (
     *("config.json", "tokenizer.json"),
@@ -102,7 +104,7 @@ def knobs_of(folder: Path) -> dict[str, Any]:
     for key, value in FIXED.items():
         if plain.get(key, value) != value:
             raise ConfigError(f"{folder / CONFIG}: {key}={plain[key]} is not computed here, only {value}.")
-    activation = plain.get("activation_function", "gelu_new")
+    activation = str(plain.get("activation_function", "gelu_new"))
     if activation not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         raise ConfigError(f"{folder / CONFIG}: activation_function={activation} is none of {known}.")
@@ -112,7 +114,7 @@ def knobs_of(folder: Path) -> dict[str, Any]:
             raise ConfigError(f"{folder / CONFIG}: n_inner={plain['n_inner']} is not 4 · n_embd.")
         sizes = {"block_size": int(plain["n_positions"]), "n_embd": width}
         sizes |= {key: int(plain[key]) for key in ("n_layer", "n_head")}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"{folder / CONFIG} is damaged: {error}; restore it.") from None
     return {
         **sizes,
@@ -134,7 +136,7 @@ def check_weights(folder: Path) -> list[Path]:
     """
     names = [WEIGHTS]
     if (folder / INDEX).is_file():
-        names = sorted(set(map(str, read_json(folder / INDEX).get("weight_map", {}).values())))
+        names = sorted(set(read_json(folder / INDEX, {"weight_map": {str: str}})["weight_map"].values()))
     for name in names:
         path = folder / name
         if Path(name).name != name or not path.is_file():
@@ -144,37 +146,24 @@ def check_weights(folder: Path) -> list[Path]:
                     f"{folder / pickles[0]} is a pickle, which can run code; save the model as safetensors."
                 )
             raise CheckpointError(f"{path} is missing; copy the folder anew.")
-        if _expected_size(path) != path.stat().st_size:
-            raise CheckpointError(f"{path} is damaged or cut short; copy it anew.")
+        try:
+            read_header(path, follow=True)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path} is damaged or cut short ({error}); copy it anew.") from None
     return [folder / name for name in names]
 
 
-def _expected_size(path: Path) -> int | None:
-    """What a safetensors file's header says of its length; None where it is no header."""
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 0 < length < 100_000_000:
-            return None
-        try:
-            header: Mapping[str, Any] = json.loads(file.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-            return None
-    return 8 + length + max(ends, default=0)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
+def read_json(path: Path, shape: Any = dict) -> dict[str, Any]:
+    """A JSON object; links are followed, as the hub's client makes them.
 
     Raises:
         CheckpointError: it is missing or none.
     """
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        return dict(conform(parse_json(read_text(path, MAX_JSON_BYTES, follow=True)), shape))
     except OSError:
-        raise CheckpointError(f"{path} is missing; give a folder saved by transformers.") from None
+        raise CheckpointError(
+            f"{path} is missing, or no plain file; give a folder saved by transformers."
+        ) from None
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}; restore it.") from None
-    if not isinstance(plain, dict):
-        raise CheckpointError(f"{path} holds no JSON object; restore it.")
-    return plain

@@ -6,6 +6,7 @@ file of the allowed size can ask for.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from typing import Any
 from genkit.core.shapes import conform
 
 MAX_YAML_BYTES = 200_000  # of a configuration; the largest that we write has 6,000
-MAX_DEPTH = 30  # of nested lists and mappings
+MAX_DEPTH, MAX_JSON_DEPTH = 30, 100  # of nested lists and mappings; optimisers' states go deepest
 MAX_DIGITS = 100  # of a whole number: what has more is no number that anything here counts, nor a float
 MAX_JSON_BYTES = 8_000_000  # of a record, a list of members, findings
 NAME_BYTES = 255  # of a file's own name, on every file system that people use
@@ -42,22 +43,31 @@ def inside(folder: Path, *names: Any) -> Path:
     return path
 
 
-def read_bytes(path: Path, limit: int, *, follow: bool = False) -> bytes:
-    """A plain file's content.
+def open_file(path: Path, *, follow: bool = False) -> io.BufferedReader:
+    """A plain file, open for reading; a pipe is not waited at.
 
     Args:
         follow: whether the path may be a link: a person typed it.
 
     Raises:
         OSError: it is missing, a link, a folder, a pipe or a device, or cannot be read.
-        ValueError: it has more than `limit` bytes.
     """
     own = 0 if follow else os.O_NOFOLLOW
     handle = os.open(path, os.O_RDONLY | own | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(None, "it is no plain file")
-    with open(handle, "rb") as file:
+    return open(handle, "rb")
+
+
+def read_bytes(path: Path, limit: int, *, follow: bool = False) -> bytes:
+    """A plain file's content.
+
+    Raises:
+        OSError: as `open_file`.
+        ValueError: it has more than `limit` bytes.
+    """
+    with open_file(path, follow=follow) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"more than {limit:,} bytes")
@@ -89,7 +99,7 @@ def read_yaml(path: Path, shape: Any, limit: int = MAX_YAML_BYTES, *, follow: bo
 
 
 def parse_json(text: str) -> Any:
-    """JSON in which no key stands twice, at most `MAX_DEPTH` deep.
+    """JSON in which no key stands twice, at most `MAX_JSON_DEPTH` deep.
 
     Raises:
         ValueError: it is none, is nested too deeply, or holds what is no text or number.
@@ -124,7 +134,7 @@ def _check_sound(plain: Any, escaped: bool) -> None:
         ValueError: they are not.
     """
     level = [plain]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_JSON_DEPTH + 1):
         below: list[Any] = []
         for value in level:
             items = [*value, *value.values()] if isinstance(value, dict) else value

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from genkit.core.errors import ConfigError, DataError, nearest
+from genkit.core.plain import read_bytes, read_text
 from genkit.core.tokens import ByteCodec, CharCodec, Codec, SubwordCodec
 
+MAX_BYTES = 256_000_000  # of a tokenizer.json
 TOKENIZERS = ("chars", "bytes", "bpe", "hf")
 PIECE = 2**14  # characters that byte-pair encoding learns from at once, about
 WORD_END = re.compile(r"[^\W\d_](?=[ \n])")  # a letter before a blank
@@ -102,7 +104,7 @@ def ready_made(path: str | None) -> SubwordCodec:
     file = place / "tokenizer.json" if place.is_dir() else place
     try:
         if file.is_file():
-            return SubwordCodec(file.read_text(encoding="utf-8"))
+            return SubwordCodec(read_text(file, MAX_BYTES, follow=True))
         if place.exists() or str(path).startswith((".", "/", "~")):
             raise DataError(f"{file} is missing; name a folder with a tokenizer.json.")
         from tokenizers import Tokenizer
@@ -125,4 +127,4 @@ def identity(data: Mapping[str, Any]) -> str:
         return ""
     place = Path(data["tokenizer_path"]).expanduser()
     file = place / "tokenizer.json" if place.is_dir() else place
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+    return hashlib.sha256(read_bytes(file, MAX_BYTES, follow=True)).hexdigest() if file.is_file() else ""

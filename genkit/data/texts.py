@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.core.errors import ConfigError, DataError
+from genkit.core.plain import open_file
 from genkit.data.packing import listing_of
 from genkit.data.splits import parts_of
 
@@ -165,7 +166,7 @@ def file_pieces(path: Path, encoding: str) -> Iterator[str]:
         DataError: as `read_text`; the offset of the first bad byte is named.
     """
     try:
-        with open(path, "rb") as file:
+        with open_file(path, follow=True) as file:
             block = file.read(BLOCK)
             encoding, skipped = _by_mark(block, encoding)
             block, offset = block[skipped:], skipped

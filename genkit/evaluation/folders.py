@@ -6,13 +6,14 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from genkit.core.errors import ConfigError, DataError, Unmeasurable
+from genkit.core.plain import parse_json, read_text
+from genkit.core.shapes import conform
 from genkit.core.spec import ArraySpec
 from genkit.data.folders import FilePictures, image_folder
 from genkit.data.looking import Look, attempts, look
@@ -28,6 +29,7 @@ from genkit.metrics.images import image_measures
 from genkit.metrics.memorisation import copies, hashes
 from genkit.rows import Place, Row, write
 
+MAX_BYTES = 2_000_000_000  # of a file of texts
 BATCH = 250
 LOG = logging.getLogger("genkit")
 COPIED = "{} of {} equal a picture or text of real= exactly: the other numbers judge copies, too"
@@ -238,18 +240,16 @@ def read_texts(word: str, path: str | Path) -> list[str]:
     Raises:
         DataError: it cannot be read, or holds no text.
     """
-    import json
-
     try:
-        whole = Path(path).expanduser().read_text(encoding="utf-8")
+        whole = read_text(Path(path).expanduser(), MAX_BYTES, follow=True)
         if Path(path).suffix.lower() == ".jsonl":
-            plain: list[Any] = [json.loads(line) for line in whole.split("\n") if line.strip()]
-            texts = [str(row["text"]) for row in plain]
+            plain = [conform(parse_json(line), {"text": str}) for line in whole.split("\n") if line.strip()]
+            texts = [row["text"] for row in plain]
         else:
             texts = [part.strip() for part in whole.split("\n\n")]
     except OSError as error:
         raise DataError(f"{word}={path} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise DataError(f"{word}={path} holds no texts in UTF-8: {error}.") from None
     if not any(texts):
         raise DataError(f"{word}={path} holds no text.")

@@ -15,7 +15,9 @@ from torch import Tensor
 from genkit.core import storage
 from genkit.core.errors import ConfigError, Unmeasurable
 from genkit.core.grid import grid, png
+from genkit.core.headers import read_header
 from genkit.core.identity import kind_of, named
+from genkit.core.plain import parse_json
 from genkit.core.spec import ArraySpec
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, spaced, unchanged
 from genkit.evaluation.subject import Found, Subject, reasons
@@ -131,11 +133,12 @@ def cached(file: Path, make: Callable[[], Features]) -> Features:
     from safetensors.torch import save
 
     try:
+        read_header(file)
         with safe_open(file, "pt") as held:
             about = held.metadata()
             kept = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
             if weights_digest(kept, about["protocol"]) == about["sha256"]:
-                return Features.of(kept, json.loads(about["protocol"]))
+                return Features.of(kept, parse_json(about["protocol"]))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         pass  # not there, or damaged
     features = make()

@@ -66,6 +66,10 @@ class Plan:
         """How a member ended; empty while it has not."""
         return read_outcome(self.folder, member.number)
 
+    def path(self, member: Planned) -> Path:
+        """A member's run folder."""
+        return inside(self.folder, member.name)
+
     def missing(self, retry: bool = False) -> list[Planned]:
         """Members that are to run: those that have not ended, and those whose folder is gone."""
         return [m for m in self.members if not self._done(m, retry)]
@@ -73,7 +77,7 @@ class Plan:
     def _done(self, member: Planned, retry: bool) -> bool:
         status = self.outcome(member).get("status")
         if status == "finished":
-            return (self.folder / member.name / runs.CONFIG).is_file()
+            return (self.path(member) / runs.CONFIG).is_file()
         return bool(status) and not retry
 
     def write(self) -> None:

@@ -178,7 +178,7 @@ def run_member(folder: Path, number: int) -> None:
     end_with_parent()
     paths = {key: os.environ[f"GENKIT_{key.upper()}"] for key in ("data_dir", "runs_dir", "cache_dir")}
     cfg = member_config(folder, number, paths)
-    run = runs.Run(folder / cfg["name"])
+    run = runs.Run(inside(folder, cfg["name"]))
     _wait_for_lock(run)
     import torch
 
@@ -251,7 +251,7 @@ def _rows_of(plan: Plan, member: Planned) -> list[dict[str, Any]]:
     about = {"arm": member.arm, "training_seed": member.seed, "status": ended.get("status", "missing")}
     if member.trial is not None:
         about["trial"] = member.trial
-    file = plan.folder / member.name / row_files.FILE
+    file = plan.path(member) / row_files.FILE
     if about["status"] == "finished" and file.is_file():
         return [{**about, **row} for row in row_files.read(file)]
     reason = ended.get("reason") or "it has not run, or its folder was deleted"

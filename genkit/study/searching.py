@@ -93,7 +93,7 @@ def told(plan: Plan, arm: str, before: int) -> list[dict[str, Any]]:
 
 def _row(plan: Plan, member: Planned) -> Mapping[str, Any] | None:
     """The row of the primary metric that a trial's evaluation left."""
-    file = plan.folder / member.name / row_files.FILE
+    file = plan.path(member) / row_files.FILE
     if plan.outcome(member).get("status") != "finished" or not file.is_file():
         return None
     of = [row for row in row_files.read(file) if answers(str(row["metric"]), str(plan.declaration.primary))]

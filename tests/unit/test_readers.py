@@ -1,0 +1,145 @@
+"""Who opens and parses files: `genkit.core.plain`, and few others, each for a reason.  Read from the code."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import genkit
+
+ROOT = Path(genkit.__file__).parent
+# What opens a file for reading, or makes values of a text, and where each may stand: file:function, and why.
+OURS = "our own file beside the code"
+BUILT = "it was made a line before, by this process"
+CHECKED = "its header was looked at, and it is a plain file"
+ALLOWED = {
+    "open": {
+        "core/plain.py:open_file": "the reader",
+        "core/storage.py:written": "writes",
+        "data/arrays.py:*": "writes",
+        "data/packing.py:*": "a packed array of the cache, memory-mapped or written",
+        "data/seals.py:_plain": "refuses links, pipes and devices as the reader does, unbuffered",
+        "data/npy.py:*": "a member of an archive that is open",
+        "data/published.py:_idx": "a published file of the data folder",
+        "study/running.py:_job": BUILT,
+        "study/running.py:_ended": BUILT,
+    },
+    "os.open": {
+        "core/plain.py:open_file": "the reader",
+        "core/storage.py:*": "a folder or a file to be locked or flushed",
+        "data/packing.py:*": "a file to be flushed",
+        "data/seals.py:_plain": "as above",
+        "cli/__init__.py:*": "the null device",
+    },
+    "read_text": {"report/page.py:_page": OURS, "data/published.py:*": "a published file of the data folder"},
+    "read_bytes": {"metrics/extractors.py:*": OURS, "metrics/inception.py:*": "weights with a known digest"},
+    "Image.open": {
+        "data/folders.py:*": "pictures of a person's own folder, plain files alone",
+        "data/hub.py:_open_cell": "pictures of a table",
+    },
+    "np.load": {"data/packing.py:open_array": "a packed array of the cache, never a pickle"},
+    "safe_open": {"verifying.py:_code": CHECKED, "evaluation/pictures.py:cached": CHECKED},
+    "load_file": {"checkpoints.py:_load_tensors": CHECKED, "export.py:read": CHECKED},
+    "torch.load": {"metrics/inception.py:*": "weights with a known digest, never a pickle"},
+    "json.loads": {"core/plain.py:parse_json": "the reader"},
+    "yaml.load": {"core/plain.py:parse_yaml": "the reader"},
+}
+# Whoever calls one of these does so nowhere: they execute what they read, or read without bounds.
+NOWHERE = (
+    *("json.load", "yaml.safe_load", "yaml.full_load", "yaml.unsafe_load", "yaml.load_all", "OmegaConf.load"),
+    *("pickle.load", "pickle.loads", "np.fromfile", "np.genfromtxt", "np.loadtxt", "eval", "exec"),
+    *("joblib.load", "marshal.loads", "shelve.open", "os.system", "pd.read_pickle"),
+)
+METHODS = ("read_text", "read_bytes")
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def called(node: ast.Call) -> str:
+    """`json.loads` for the call of a function; the last name alone for what is called on an expression."""
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        if function.attr in METHODS or not isinstance(function.value, ast.Name):
+            return function.attr
+        return f"{function.value.id}.{function.attr}"
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def calls(tree: ast.Module):
+    """Every call with the name of the function that it stands in."""
+
+    def walk(node, inside):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Call):
+                yield called(child), inside, child
+            here = child.name if isinstance(child, ast.FunctionDef) else inside
+            yield from walk(child, here)
+
+    yield from walk(tree, "")
+
+
+def readers(path: Path) -> set[str]:
+    """Names in a file that are the reader's, or functions of its own, and so are no opening themselves."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in ("genkit.core.plain", "genkit.data.texts"):
+            found |= {alias.asname or alias.name for alias in node.names}
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_opened_and_parsed_by_the_reader_alone(path):
+    place = str(path.relative_to(ROOT))
+    tree, own = ast.parse(path.read_text(encoding="utf-8")), readers(path)
+    for name, inside, node in calls(tree):
+        bare = isinstance(node.func, ast.Name)
+        if bare and name in own:
+            continue
+        if name.endswith(".open") and name.split(".")[0] not in ("os", "Image", "gzip", "io"):
+            name = "open"
+        name = {"gzip.open": "open", "io.open": "open"}.get(name, name)
+        where = f"{place}:{node.lineno} calls {name} in {inside or 'the module'}"
+        assert name not in NOWHERE or (name == "eval" and not bare), where  # (a module's own eval())
+        if name in ALLOWED:
+            assert {f"{place}:{inside}", f"{place}:*"} & set(ALLOWED[name]), f"{where}: use genkit.core.plain"
+
+
+def test_what_is_allowed_is_still_there():
+    """An entry that nothing needs is an opening that nobody watches."""
+    there: dict[str, set[str]] = {}
+    for path in FILES:
+        place = str(path.relative_to(ROOT))
+        for name, inside, _ in calls(ast.parse(path.read_text(encoding="utf-8"))):
+            name = "open" if name.endswith("open") and name not in ALLOWED else name
+            there.setdefault(name, set()).update({f"{place}:{inside}", f"{place}:*"})
+    for name, places in ALLOWED.items():
+        assert set(places) <= there.get(name, set()), f"{name}: {set(places) - there.get(name, set())}"
+
+
+# Rooms whose files name other files.  What is joined to a folder is a word of the code, a name by `inside`,
+# or one of these, which are numbers or were held against a pattern before.
+NAMING = ("studies.py", "study/", "report/", "manifests.py", "verifying.py")
+KNOWN = {
+    *("f'step-{step}'", "f'step-{steps[-1]}'", "f'{number:04d}.yaml'", "f'{number:04d}.json'"),
+    *("f'{name}.svg'", "f'{name}.png'", "f'{manifests.TRAINER}.json'", "manifests.TRAINER"),
+    *("f'{arm}.yaml'", "declaration.name"),  # by the patterns of a declaration
+    *("which", "str(name)", "name"),  # pointers, steps, and our own folders of a plan
+    "place[0]",  # of a path that was found below the folder
+}
+
+
+def test_a_name_out_of_a_file_is_joined_to_a_folder_by_inside_alone():
+    seen = set()
+    for path in FILES:
+        place = str(path.relative_to(ROOT))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            joins = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+            if not joins or not place.startswith(NAMING) or "len(" in ast.unparse(node):
+                continue
+            said = ast.unparse(node.right)
+            word = isinstance(node.right, ast.Constant) or said.split(".")[-1].isupper()
+            assert word or said in KNOWN, f"{place}:{node.lineno} joins {said}: use genkit.core.plain.inside"
+            seen.add(said)
+    assert seen >= KNOWN, f"nothing joins {KNOWN - seen} any more"
