@@ -142,6 +142,39 @@ def paths(arguments: Sequence[str]) -> dict[str, str]:
     return compose("train", [word for word in arguments if word.startswith(FREE_GROUP)])["paths"]
 
 
+def check_values(frozen: Mapping[str, Any]) -> dict[str, Any]:
+    """See that a run's configuration has values of the types and in the ranges of what it was chosen from.
+
+    Returns:
+        The configuration, with defaults for keys that it lacks; as it is where an option is not installed.
+
+    Raises:
+        ConfigError: one has not.
+    """
+    known = groups()
+    choices = {str(k): str(v) for k, v in (frozen.get("choices") or {}).items() if v is not None}
+    if not choices or any(option not in known.get(group, {}) for group, option in choices.items()):
+        return dict(frozen)
+    made = copied(_defaults(tuple(choices.items())))
+    for group, section in copied(frozen).items():
+        if isinstance(made.get(group), dict) and isinstance(section, dict):
+            section = {**made[group], **section}
+        made[group] = section
+    defaults = _defaults(tuple(choices.items()))
+    check_types(defaults, made)
+    check_rules(made)
+    for section in made.values():
+        if isinstance(section, dict):
+            section.pop("rules", None)
+    return made
+
+
+@cache
+def _defaults(choices: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """What these options of the groups are without a word more; not to be changed."""
+    return _hydra_compose("train", [Word(group, option, f"{group}={option}") for group, option in choices])
+
+
 def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
     """The configuration of a run that goes on: its own, with what a person changes now.
 

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genkit.config.composing import check_values
 from genkit.config.rules import copied, leaves, put, refuse_targets
 from genkit.config.words import FREE_TEXT, texts_of
 from genkit.core import registry
 from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_json, read_text
+from genkit.core.shapes import Optional, conform
 
 if TYPE_CHECKING:
     from genkit.core.spec import View
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 # What stays as it was when a run goes on; a `data.path` may have moved.
 RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name", "pretrained")
 RECORD, SESSIONS = "run.json", "sessions"
+# What a run's configuration has, whatever else its groups hold.
+SHAPE = {
+    "model": {"family?": str, "view?": str, "sizes?": Optional([int]), "block_size?": int | None},
+    "data?": {"name?": str, "path?": str | None, "tokenizer_path?": str | None},
+    **{f"{group}?": dict for group in ("optim", "trainer", "callbacks", "logger")},
+    "budget?": {str: float | None},
+    "choices?": {str: str | None},
+    **{"seed?": int, "batch_size?": int, "name?": str | None, "pretrained?": str | None},
+}
 NOT_FROZEN = ("paths", "experiment", "debug", "resume", "init_from", "accept_new_data")
 
 
@@ -72,16 +83,21 @@ def load_frozen(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is no run's configuration: it describes no model; restore it from a copy."
         )
-    _apply_sessions(cfg, path.with_name(RECORD))
     try:
+        conform(cfg, SHAPE)
+        _apply_sessions(cfg, path.with_name(RECORD))
+        conform(cfg, SHAPE)
         refuse_targets(cfg)
         _refuse_more_than_values(cfg)
         if "family" in cfg["model"]:
             registry.check_name(cfg["model"]["family"])
-    except ConfigError as error:
+        # Where things lie on this machine, and what was asked for once, is no run's to say.
+        kept = {key: value for key, value in cfg.items() if key not in NOT_FROZEN}
+        whole = check_values(kept)
+    except (ConfigError, ValueError) as error:
         raise CheckpointError(f"{path}: {error}") from None
-    # Where things lie on this machine, and what was asked for once, is no run's to say.
-    return {key: value for key, value in cfg.items() if key not in NOT_FROZEN}
+    # (What describes the model stays as it is: a checkpoint has its digest.)
+    return {**kept, "data": whole["data"]} if "data" in kept else kept
 
 
 def _apply_sessions(cfg: dict[str, Any], record: Path) -> None:
