@@ -94,8 +94,10 @@ def load_frozen(path: Path) -> dict[str, Any]:
         # Where things lie on this machine, and what was asked for once, is no run's to say.
         kept = {key: value for key, value in cfg.items() if key not in NOT_FROZEN}
         whole = check_values(kept)
-    except (ConfigError, ValueError) as error:
+    except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from None
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}; restore it from a copy.") from None
     # (What describes the model stays as it is: a checkpoint has its digest.)
     return {**kept, "data": whole["data"]} if "data" in kept else kept
 

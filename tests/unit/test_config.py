@@ -100,6 +100,7 @@ def test_a_frozen_configuration_comes_back_without_places(tmp_path):
 
 def test_a_path_to_data_is_frozen_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("x")
     frozen = yaml.safe_load(config.freeze(compose("data=text_file", "data.path=a.txt")))
     assert frozen["data"]["path"] == str(tmp_path / "a.txt")
 

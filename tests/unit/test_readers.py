@@ -31,7 +31,11 @@ ALLOWED = {
         "data/seals.py:_plain": "as above",
         "cli/__init__.py:*": "the null device",
     },
-    "read_text": {"report/page.py:_page": OURS, "data/published.py:*": "a published file of the data folder"},
+    "read_text": {
+        "report/page.py:_page": OURS,
+        "data/published.py:*": "a published file of the data folder",
+        "memory.py:of_machine": "what the system says of itself",
+    },
     "read_bytes": {"metrics/extractors.py:*": OURS, "metrics/inception.py:*": "weights with a known digest"},
     "Image.open": {
         "data/folders.py:*": "pictures of a person's own folder, plain files alone",
@@ -126,6 +130,7 @@ KNOWN = {
     *("f'{name}.svg'", "f'{name}.png'", "f'{manifests.TRAINER}.json'", "manifests.TRAINER"),
     *("f'{arm}.yaml'", "declaration.name"),  # by the patterns of a declaration
     *("which", "str(name)", "name"),  # pointers, steps, and our own folders of a plan
+    "f'step-{member.step}'",  # a whole number of a record
     "place[0]",  # of a path that was found below the folder
 }
 
