@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.config.composing import check_values
 from genkit.config.rules import copied, leaves, put, refuse_targets
 from genkit.config.words import FREE_TEXT, texts_of
 from genkit.core import registry
@@ -73,6 +72,8 @@ def load_frozen(path: Path) -> dict[str, Any]:
         CheckpointError: it is missing, a link, too large, no YAML mapping of plain values, or holds a
             `_target_`, an interpolation, an address or a rule; or the sessions are damaged.
     """
+    from genkit.config.composing import check_values  # (which knows this module)
+
     if path.is_symlink() or not path.is_file():
         raise CheckpointError(f"{path} is missing, or no plain file; restore it.")
     try:
