@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import torch
-import yaml
 
 from genkit import config, runs
 from genkit.config.frozen import SESSIONS, may_change
@@ -21,6 +20,7 @@ from genkit.config.rules import leaves, shown
 from genkit.core.budget import UNITS, Budget
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.optim import schedule_factor
+from genkit.core.plain import parse_yaml
 from genkit.runs import Run
 
 
@@ -45,7 +45,7 @@ class Session:
     @classmethod
     def of(cls, run: Run, cfg: Mapping[str, Any], entries: Mapping[str, Any]) -> Session:
         """What a run that goes on changes of its own configuration."""
-        changed = differences(config.load_frozen(run.path / runs.CONFIG), yaml.safe_load(config.freeze(cfg)))
+        changed = differences(config.load_frozen(run.path / runs.CONFIG), parse_yaml(config.freeze(cfg)))
         return cls(run, changed, dict(entries))
 
     def begin(self, step: int, threads: int, **described: Any) -> None:
@@ -64,7 +64,7 @@ class Session:
 
     def share(self, cfg: Mapping[str, Any]) -> None:
         """Tell the other processes of this start what they train, without a word in the record yet."""
-        plain = {"config": yaml.safe_load(config.freeze(cfg)), "entries": self.entries}
+        plain = {"config": parse_yaml(config.freeze(cfg)), "entries": self.entries}
         plain["changed"] = {key: list(pair) for key, pair in self.changed.items()}
         plain["accept_new_data"] = bool(cfg.get("accept_new_data"))
         self.run.share(plain)

@@ -16,6 +16,7 @@ ALLOWED = {
     "open": {
         "core/plain.py:open_file": "the reader",
         "core/storage.py:written": "writes",
+        "histories.py:_append": "writes",
         "data/arrays.py:*": "writes",
         "data/packing.py:*": "a packed array of the cache, memory-mapped or written",
         "data/seals.py:_plain": "refuses links, pipes and devices as the reader does, unbuffered",
