@@ -128,11 +128,11 @@ def terminated(family: str) -> Trial:
 
 
 def resumed(family: str) -> Trial:
-    """A signal that reaches the second process alone: both end after that batch, and go on exactly."""
+    """A signal that reaches the second process alone: both end a batch later, and go on exactly."""
 
     def trial(folder: Path) -> None:
         both(_words(family, folder), 143, [(), ("signal_at_step", 9)])
-        assert max(checkpoints.available(folder / "run" / "checkpoints")) == 9
+        assert max(checkpoints.available(folder / "run" / "checkpoints")) == 10
         both(["train", "resume=run", f"paths.runs_dir={folder}"], 0)
         assert_same(ending(folder / "run"), whole(family))
         assert not strays(folder), strays(folder)
