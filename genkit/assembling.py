@@ -18,6 +18,7 @@ from rich.console import Console
 
 from genkit import callbacks as watch
 from genkit import config, recording, runs, symptoms
+from genkit.boards import BoardHistory, MLflowHistory, WandbHistory, beginning
 from genkit.checkpoints import Checkpoint
 from genkit.core.errors import ConfigError, nearest
 from genkit.core.interrupts import Remembered
@@ -28,7 +29,7 @@ from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule
 from genkit.data.real import spaced, unchanged
 from genkit.health import Health
-from genkit.histories import BoardHistory, CSVHistory
+from genkit.histories import CSVHistory
 from genkit.processes import Processes
 from genkit.runs import Run
 from genkit.selecting import SampledMetric, sampled_metric
@@ -68,12 +69,15 @@ def build_trainer(
     every = own["val_every"] or max(1, (total_steps or 2500) // 5)
     # Lightning has this from the environment, as that was at its import.
     setattr(rank_zero_only, "rank", place.rank)  # noqa: B010
+    strategy = _strategy(own, module)
+    watching = [*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals, begin), *extra]
+    loggers = _loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0)
     try:
         trainer = pl.Trainer(
             accelerator=own["accelerator"],
             devices=own["devices"],
             num_nodes=own["num_nodes"],
-            strategy=_strategy(own, module),
+            strategy=strategy,
             plugins=[Processes(place)],
             precision=own["precision"],
             max_epochs=1,  # the stream of batches is the whole training; it knows the epochs of the data
@@ -81,8 +85,8 @@ def build_trainer(
             check_val_every_n_epoch=None,
             num_sanity_val_steps=0,
             limit_val_batches=own["val_batches"],
-            logger=_loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0),
-            callbacks=[*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals, begin), *extra],
+            logger=loggers,
+            callbacks=watching,
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=cfg["callbacks"]["progress"] == "rich",
@@ -92,15 +96,15 @@ def build_trainer(
             default_root_dir=run.path,
             profiler=_Unprofiled(),
         )
-        # Its own handlers wait for the other processes, which may have got no signal.
-        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
-        return trainer
     except (pl.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
             f"trainer.accelerator={own['accelerator']} devices={own['devices']} precision={own['precision']}:"
-            f" {reason} Try trainer=cpu."
+            f" {reason}" + ("" if own["accelerator"] == "cpu" else " Try trainer=cpu.")
         ) from error
+    # Its own handlers wait for the other processes, which may have got no signal.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    return trainer
 
 
 class _Unprofiled(PassThroughProfiler):
@@ -148,7 +152,7 @@ def _callbacks(
     health = Health(run, checkpoint.step if checkpoint else 0, console, known_examples(data.dataset))
     made += [
         watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
-        watch.History(cfg["trainer"]["log_every"], cfg["batch_size"]),
+        watch.History(cfg["trainer"]["log_every"], cfg["batch_size"], _settings(cfg)),
         watch.SampleWriter(run, own["samples"]["n"], own["samples"]["every"]),
         health,
     ]
@@ -204,21 +208,25 @@ def _about(cfg: Mapping[str, Any], dataset: Any, module: GenerativeModule) -> di
     }
 
 
+def _settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run is trained with, as its config.yaml holds it."""
+    return {key: value for key, value in cfg.items() if key not in config.NOT_FROZEN}
+
+
+BOARDS: dict[str, Any] = {
+    "tensorboard": lambda run: BoardHistory(run.path, lambda: run.path),
+    "wandb": WandbHistory,
+    "mlflow": MLflowHistory,
+}
+
+
 def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
     """Loggers by name; other libraries are imported when they are named."""
     made: list[Logger] = []
     for name in cfg["names"]:
         if name == "csv":
             made.append(CSVHistory(run.path / "metrics.csv", start, lambda: run.path))
-        elif name == "tensorboard":
-            made.append(BoardHistory(run.path, lambda: run.path))
-        elif name == "wandb":
-            from pytorch_lightning.loggers import WandbLogger
-
-            made.append(WandbLogger(name=run.path.name, save_dir=run.path, project="genkit"))
-        elif name == "mlflow":
-            from pytorch_lightning.loggers import MLFlowLogger
-
-            uri = f"sqlite:///{run.path.parent.absolute() / 'mlflow.db'}"
-            made.append(MLFlowLogger("genkit", run_name=run.path.name, tracking_uri=uri))
+        else:
+            with beginning(name):
+                made.append(BOARDS[name](run))
     return made

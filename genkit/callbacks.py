@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from rich.console import Console
 from torch import Tensor
 
+from genkit.boards import ShowsSamples
 from genkit.core.agreement import Agreement
 from genkit.core.module import GenerativeModule
 from genkit.runs import Run
@@ -72,7 +73,8 @@ class EarlyStopping(callbacks.EarlyStopping):
 
 
 class SampleWriter(Callback):
-    """Draws the same samples (seed 0) at each validation and writes them into the run's folder."""
+    """Draws the same samples (seed 0) at each validation, writes them into the run's folder and shows them on
+    boards."""
 
     def __init__(self, run: Run, n: int, every: int | None) -> None:
         self.run, self.n, self.every = run, n, every
@@ -81,22 +83,39 @@ class SampleWriter(Callback):
         due = self.every is None or trainer.global_step % self.every == 0 or trainer.should_stop
         if trainer.is_global_zero and due and self.n:
             suffix = ".txt" if module.spec.is_text else ".png"
-            module.sample(self.n, seed=0).save(self.run.samples / f"step-{trainer.global_step}{suffix}")
+            samples = module.sample(self.n, seed=0)
+            samples.save(self.run.samples / f"step-{trainer.global_step}{suffix}")
+            for logger in trainer.loggers:
+                if isinstance(logger, ShowsSamples):
+                    logger.log_samples(samples, trainer.global_step)
 
 
 class History(Callback):
-    """Sends the terms of the last step to the loggers, every `every` steps and at validations."""
+    """Sends loggers the settings, and the terms of the last step every `every` steps and at validations.
 
-    def __init__(self, every: int, batch_size: int) -> None:
-        self.every, self.batch_size = every, batch_size
+    Args:
+        settings: what is trained with, as plain values.
+    """
+
+    def __init__(self, every: int, batch_size: int, settings: Mapping[str, Any] | None = None) -> None:
+        self.every, self.batch_size, self.settings = every, batch_size, settings or {}
+        self._phases: list[str] = []
         self._since: tuple[float, int] | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+        self._phases = [phase.name for phase in module.phases()]
+        for logger in trainer.loggers:
+            logger.log_hyperparams(dict(self.settings))
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
         step = trainer.global_step
         if step % self.every and not trainer.should_stop:
             return
         terms = {f"train/{name}": value for name, value in plain_terms(module.terms).items()}
-        terms["lr"] = trainer.strategy.optimizers[0].param_groups[0]["lr"]
+        rates = [optimizer.param_groups[0]["lr"] for optimizer in trainer.strategy.optimizers]
+        terms["lr"] = rates[0]
+        if len(rates) > 1:
+            terms |= {f"lr/{phase}": rate for phase, rate in zip(self._phases, rates, strict=True)}
         now = time.monotonic()
         if self._since is not None and step > self._since[1]:
             rate = (step - self._since[1]) * self.batch_size / (now - self._since[0])

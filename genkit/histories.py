@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
@@ -160,43 +159,3 @@ def _rows_of(text: str, last: int) -> dict[int, dict[str, str]]:
     return {
         step: {k: v for k, v in row.items() if k and k != "step" and v} for step, row in rows if step <= last
     }
-
-
-class BoardHistory(TensorBoardLogger):
-    """TensorBoard's files of a run, in `tensorboard/`."""
-
-    def __init__(self, folder: Path, check: Callable[[], object] = anywhere) -> None:
-        super().__init__(folder, name="", version="tensorboard")
-        self._check, self._logged = check, False
-        self._folder = folder / "tensorboard"
-        self._trouble = Trouble(self._folder)
-
-    @property
-    def log_dir(self) -> str:
-        """The folder itself: Lightning would replace `$HOME` in a run's name by what the variable holds."""
-        return str(self._folder)
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        self._check()
-        self._logged = True
-        if self._trouble.told:
-            return
-        try:
-            super().log_metrics(dict(metrics), step)
-        except (OSError, ValueError) as error:  # Lightning wraps whatever the writer raises
-            self._trouble.tell(error)
-
-    def save(self) -> None:
-        if self._logged:  # before that there is no file, and none is made for a training that is refused
-            self._check()
-            self._unless_full(super().save)
-
-    def finalize(self, status: str) -> None:
-        self._unless_full(super().finalize, status)
-
-    def _unless_full(self, write: Callable[..., None], *arguments: str) -> None:
-        try:
-            if not self._trouble.told:
-                write(*arguments)
-        except OSError as error:
-            self._trouble.tell(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,13 @@ def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> Gene
     """
     family = registry.family(model["family"])
     knobs = {key: value for key, value in model.items() if key not in HOUSE_KEYS}
+    try:
+        inspect.signature(family).bind(spec, **knobs)
+    except TypeError as error:  # of a knob that it lacks; one from within the family is a fault of the family
+        raise ConfigError(f"model: {error}; see `genkit families`.") from None
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
-        try:
-            return family(spec, **knobs)
-        except TypeError as error:
-            raise ConfigError(f"model: {error}; see `genkit families`.") from error
+        return family(spec, **knobs)
 
 
 def check_size(model: Mapping[str, Any], spec: Spec, folder: Run) -> None:

@@ -28,9 +28,10 @@ from genkit.core.errors import (
 )
 from genkit.core.interrupts import Interrupted, Remembered, raised
 from genkit.core.launchers import Place, place_of
+from genkit.core.manners import LIGHTNING, restored
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import mix
-from genkit.core.processor import compute_float32, prepare_processor
+from genkit.core.processor import compute_float32, flush_tiny_numbers, keep_freed_memory
 from genkit.core.terminal import without_controls
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, FirstBatch
@@ -45,7 +46,9 @@ console = Console(stderr=True, soft_wrap=True)
 # ---------------------------------------------------------------------- the run around the training
 
 
-def launch(cfg: dict[str, Any], *, callbacks: list[Callback] | None = None) -> dict[str, Any]:
+def launch(
+    cfg: dict[str, Any], *, callbacks: list[Callback] | None = None, own_process: bool = False
+) -> dict[str, Any]:
     """Train as `cfg` says and return the run's record, with the folder as `run`.
 
     With several processes, each starts from the frozen configuration in the run's folder.
@@ -53,16 +56,18 @@ def launch(cfg: dict[str, Any], *, callbacks: list[Callback] | None = None) -> d
     Args:
         cfg: a composed and validated configuration of `train`.  With `resume`, the run's own.
         callbacks: further Lightning callbacks; they need a single process.
+        own_process: whether the process is there for this training alone, so that what cannot be set back may
+            be set.
 
     Raises:
         GenkitError: whatever is wrong with configuration, data, checkpoint, storage or numbers.
         Interrupted: by a signal; the run is saved.
     """
-    with raised():
-        return _launch(cfg, callbacks)
+    with raised(), restored():
+        return _launch(cfg, callbacks, own_process)
 
 
-def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, Any]:
+def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None, own_process: bool) -> dict[str, Any]:
     place, resumed = place_of(cfg["trainer"]), cfg.get("resume")
     if callbacks and int(cfg["trainer"]["devices"]) * int(cfg["trainer"]["num_nodes"]) > 1:
         raise ConfigError("callbacks= works in one process; set trainer.devices=1.")
@@ -82,7 +87,7 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, 
             runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
             run.update(**own, created=sessions.now())
         try:
-            _train(cfg, run, place, session, callbacks)
+            _train(cfg, run, place, session, callbacks, own_process)
         except BaseException as error:
             with contextlib.suppress(StorageError):  # (the folder may be gone, which is what is said then)
                 if not resumed or sessions.count(run.record()) > sessions.count(before):
@@ -98,7 +103,12 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None) -> dict[str, 
 
 
 def _train(
-    cfg: dict[str, Any], run: Run, place: Place, session: Session, callbacks: list[Callback] | None
+    cfg: dict[str, Any],
+    run: Run,
+    place: Place,
+    session: Session,
+    callbacks: list[Callback] | None,
+    own_process: bool,
 ) -> None:
     """In this process, or in several."""
     resumed = sessions.count(run.record()) if cfg.get("resume") else None
@@ -108,7 +118,8 @@ def _train(
         ranks.train(run, cfg)
     else:
         ending = partial(_ended_while_waiting, run, resumed)
-        fit(cfg, run, place, callbacks=callbacks, session=session, ending=ending)
+        more: dict[str, Any] = {"session": session, "ending": ending, "own_process": own_process}
+        fit(cfg, run, place, callbacks=callbacks, **more)
 
 
 def _speak_of(run: Run, record: Mapping[str, Any]) -> None:
@@ -159,7 +170,7 @@ def worker(path: Path, paths: Mapping[str, str], place: Place) -> None:
     run.bind()
     cfg, session = sessions.joined(run)
     with raised():
-        fit({**cfg, "paths": dict(paths)}, run, place, session=session)
+        fit({**cfg, "paths": dict(paths)}, run, place, session=session, own_process=True)
 
 
 # ---------------------------------------------------------------------- the training
@@ -173,6 +184,7 @@ def fit(
     callbacks: list[Callback] | None = None,
     session: Session | None = None,
     ending: Callable[[int], None] | None = None,
+    own_process: bool = False,
 ) -> GenerativeModule:
     """Train in this process, from the run's last checkpoint if it has one.
 
@@ -180,6 +192,7 @@ def fit(
         place: of this process among those of the training.
         session: what is written down as soon as nothing is left that could be refused.
         ending: called with the signal that ends a wait, see `genkit.core.interrupts.Deadline`.
+        own_process: see `launch`.
     """
     session = session or Session(run)
     _quieten_lightning()
@@ -187,7 +200,9 @@ def fit(
     _set_threads(trainer_cfg)
     automatic = trainer_cfg["accelerator"] == "auto"
     if trainer_cfg["accelerator"] == "cpu" or (automatic and not torch.accelerator.is_available()):
-        prepare_processor()
+        flush_tiny_numbers()
+        if own_process:
+            keep_freed_memory()
     compute_float32(trainer_cfg["matmul"])
     dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
     data = DataModule(dataset, seed=seed, batch_size=cfg["batch_size"])
@@ -302,7 +317,7 @@ def _say_arithmetic(trainer: Mapping[str, Any], device: torch.device) -> None:
 
 def _quieten_lightning() -> None:
     """Lightning's hints speak of its own options; what a user of ours must know, we say."""
-    for name in ("pytorch_lightning", "lightning_fabric"):
+    for name in LIGHTNING:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric")
     # Of kernels with a side of 1, whose strides are a matter of taste.

@@ -47,7 +47,7 @@ def train(words: list[str]) -> int:
     from genkit.training import launch
 
     try:
-        record = launch(cfg)
+        record = launch(cfg, own_process=True)
     except BaseException as error:
         if not isinstance(error, Exception):  # a signal; the run is saved by now
             error.add_note(f"Go on with: genkit train resume={cfg['name']}")

@@ -8,13 +8,12 @@ import sys
 import torch
 
 
-def prepare_processor() -> None:
-    """Keep freed memory, and take numbers below 1e-38 for 0.
+def flush_tiny_numbers() -> None:
+    """Take numbers below 1e-38 for 0.
 
     Adam's averages of a gradient that has become 0, as of a pixel at the border, die out through such
     numbers, on which arithmetic is many times slower.  Threads started later inherit it.
     """
-    keep_freed_memory()
     torch.set_flush_denormal(True)
 
 
@@ -34,7 +33,8 @@ def keep_freed_memory() -> bool:
     """Let the C library keep what is freed, for the next step; whether it does.
 
     glibc hands large blocks back to the system, which fills them with zeros again, page by page: 20,000 pages
-    in a DCGAN's step at 64×64.  The process stays as large as it once was.  See mallopt(3).
+    in a DCGAN's step at 64×64.  The process stays as large as it once was, and nothing sets this back: it is
+    for a process of our own.  See mallopt(3).
     """
     if not sys.platform.startswith("linux"):
         return False

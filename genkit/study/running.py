@@ -185,7 +185,7 @@ def run_member(folder: Path, number: int) -> None:
     from genkit.training import launch
 
     if run.record().get("status") != "finished":
-        launch(cfg)
+        launch(cfg, own_process=True)
     from genkit.evaluation import evaluate
 
     plan = load_plan(folder)

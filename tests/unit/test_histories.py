@@ -5,8 +5,9 @@ import errno
 import pytest
 
 from genkit import histories
+from genkit.boards import BoardHistory
 from genkit.core.errors import CheckpointError, StorageError
-from genkit.histories import BoardHistory, CSVHistory
+from genkit.histories import CSVHistory
 
 
 def read(path):

@@ -38,7 +38,7 @@ ALLOWED = {
         *("sampling", "scoring"),
     },
     "selecting": {"core", "data", "metrics"},
-    "callbacks": {"core", "runs"},
+    "callbacks": {"core", "runs", "boards"},
     "recording": {"core", "runs", "checkpoints"},
     "sessions": {"core", "config", "runs"},
     "slurm": set(),
@@ -49,9 +49,10 @@ ALLOWED = {
     "health": {"core", "runs", "findings", "symptoms"},
     "strict": {"core", "runs", "findings", "health"},
     "histories": {"core", "runs"},
+    "boards": {"core", "config", "runs", "histories", "studies"},
     "assembling": {
         *("core", "config", "data", "runs", "checkpoints", "callbacks", "recording", "health", "histories"),
-        *("selecting", "symptoms", "strict", "processes"),
+        *("selecting", "symptoms", "strict", "processes", "boards"),
     },
     "memory": {"core", "data", "sampling"},
     "training": {
