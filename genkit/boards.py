@@ -115,12 +115,14 @@ class WandbHistory(WandbLogger):
         self._folder, self._own = beside(run) / ".wandb", wandb.run is None
         super().__init__(name=run.path.name, save_dir=self._folder, project=PROJECT)
 
-    @rank_zero_only
-    def log_hyperparams(self, params: dict[str, Any], *args: Any, **more: Any) -> None:  # type: ignore[override]
-        """The first thing that is logged: nothing is begun for a training that is refused."""
+    @property
+    def experiment(self) -> Any:
+        """It begins when it is first asked for, in the first process."""
+        if self._experiment is not None or rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+            return super().experiment
         with beginning("wandb"):
             self._folder.mkdir(parents=True, exist_ok=True)
-            super().log_hyperparams(params)
+            return super().experiment
 
     @rank_zero_only
     def log_samples(self, samples: Samples, step: int) -> None:
@@ -156,12 +158,14 @@ class MLflowHistory(MLFlowLogger):
             artifact_location=self._artifacts.as_uri(),
         )
 
-    @rank_zero_only
-    def log_hyperparams(self, params: dict[str, Any], *args: Any, **more: Any) -> None:  # type: ignore[override]
-        """The first thing that is logged: nothing is begun for a training that is refused."""
+    @property
+    def experiment(self) -> Any:
+        """It begins when it is first asked for, in the first process."""
+        if self._initialized or rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+            return super().experiment
         with beginning("mlflow"):
             self._artifacts.mkdir(parents=True, exist_ok=True)
-            super().log_hyperparams(params)
+            return super().experiment
 
     @rank_zero_only
     def log_samples(self, samples: Samples, step: int) -> None:
