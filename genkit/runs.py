@@ -447,7 +447,7 @@ def provenance() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of the packages whose version may decide a number."""
-    packages = ("torch", "torchvision", "pytorch-lightning", "transformers", "hydra-core", "numpy")
+    packages = ("torch", "torchvision", "pytorch-lightning", "tokenizers", "hydra-core", "numpy")
     from genkit import __version__
 
     return {"genkit": __version__, **{name: version(name) for name in packages}}

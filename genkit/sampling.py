@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,13 +80,14 @@ def load(
     run: str | Path,
     checkpoint: str = "last",
     *,
-    runs_dir: str | Path = "runs",
+    runs_dir: str | Path | None = None,
     allow_nonfinite: bool = False,
 ) -> GenerativeModule:
     """The model of a run, in evaluation mode on the CPU.
 
     Args:
         run: a run folder, or its name below `runs_dir`.
+        runs_dir: None: where the command line looks, GENKIT_RUNS_DIR or `runs`.
         checkpoint: "last", "best" or "step-N".
         allow_nonfinite: whether weights may be NaN or infinite.
 
@@ -93,6 +95,8 @@ def load(
         ConfigError: no such run.
         CheckpointError: the run holds no such checkpoint, or one that is damaged.
     """
+    if runs_dir is None:  # a path needs none, and to ask takes a third of a second
+        runs_dir = "." if os.sep in str(run) else config.paths([])["runs_dir"]
     folder = Run(runs.find(str(run), runs_dir))
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     spec = runs.spec(folder.path)

@@ -199,12 +199,22 @@ class GenerativeModule(LightningModule):
 
     @final
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        if not isinstance(batch, Batch):
+            raise ConfigError(
+                f"{type(self).__name__} learns from genkit.core.batch.Batch(data, rows), not from"
+                f" {type(batch).__name__}; give Trainer.fit a loader of those."
+            )
         return self.prepare(batch.to(device))
 
     # ------------------------------------------------------------------ training
 
     @final
     def configure_optimizers(self) -> list[Optimizer]:
+        if not self.plan.optim:
+            raise ConfigError(
+                f"{type(self).__name__} has no plan: train it by genkit.train, or set module.plan ="
+                " Plan(optim=…, budget=…, total_steps=…) of genkit.core.module before Trainer.fit."
+            )
         self._phases = self.phases()
         if not self._phases or self._phases[0].every != 1:
             raise ValueError(f"{type(self).__name__}: the first phase is due at every step (every=1)")

@@ -43,6 +43,10 @@ def inside(folder: Path, *names: Any) -> Path:
     return path
 
 
+# Of `os.open`; Windows lacks them.
+FLAGS = {name: getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC")}
+
+
 def open_file(path: Path, *, follow: bool = False) -> io.BufferedReader:
     """A plain file, open for reading; a pipe is not waited at.
 
@@ -52,8 +56,10 @@ def open_file(path: Path, *, follow: bool = False) -> io.BufferedReader:
     Raises:
         OSError: it is missing, a link, a folder, a pipe or a device, or cannot be read.
     """
-    own = 0 if follow else os.O_NOFOLLOW
-    handle = os.open(path, os.O_RDONLY | own | os.O_NONBLOCK | os.O_CLOEXEC)
+    own = 0 if follow else FLAGS["O_NOFOLLOW"]
+    if not follow and not own and path.is_symlink():  # a system that cannot refuse it while opening
+        raise OSError(None, "it is a link")
+    handle = os.open(path, os.O_RDONLY | own | FLAGS["O_NONBLOCK"] | FLAGS["O_CLOEXEC"])
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(None, "it is no plain file")

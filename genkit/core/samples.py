@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from genkit.core.terminal import without_controls
 from genkit.core.tokens import PixelCodec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Samples:
     """n samples of one model.
 
@@ -42,6 +42,21 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.data)
+
+    @overload
+    def __getitem__(self, place: slice) -> Samples: ...
+
+    @overload
+    def __getitem__(self, place: int) -> str | Image.Image: ...
+
+    def __getitem__(self, place: int | slice) -> Samples | str | Image.Image:
+        """One sample as a text or a picture; a part of them as samples."""
+        if isinstance(place, slice):
+            return replace(self, data=self.data[place])
+        one = replace(
+            self, data=[self.data[place]] if isinstance(self.data, list) else self.data[place][None]
+        )
+        return one.texts[0] if self.spec.is_text else picture(one.images[0])
 
     @property
     def texts(self) -> list[str]:
@@ -126,6 +141,11 @@ class Samples:
     def provenance(self) -> dict[str, Any]:
         """Seed, options and origin as plain values."""
         return {"n": len(self), "seed": self.seed, "options": dict(self.options), "origin": dict(self.origin)}
+
+    def __repr__(self) -> str:
+        image, run = self.spec.image, self.origin.get("run")
+        what = "texts" if image is None else f"images of {'×'.join(map(str, image.shape))}"
+        return f"Samples({len(self)} {what}, seed {self.seed}{f', of {run}' if run else ''})"
 
     def __str__(self) -> str:
         if self.spec.is_text:

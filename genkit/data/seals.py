@@ -13,16 +13,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from genkit.core.errors import DataError
-from genkit.core.plain import parse_json, read_text
+from genkit.core.plain import open_file, parse_json, read_text
 
 DESCRIPTION = "dataset.json"
 ARRAYS, SEAL = "arrays", "seal"
@@ -106,18 +104,9 @@ def _seal(about: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-@contextmanager
-def _plain(path: Path) -> Iterator[BinaryIO]:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(None, "it is no plain file")
-        yield file
-
-
 def _whole(path: Path) -> str:
     sha = hashlib.sha256()
-    with _plain(path) as file:
+    with open_file(path) as file:
         while block := file.read(BLOCK):
             sha.update(block)
     return sha.hexdigest()
@@ -129,7 +118,7 @@ def _sample(path: Path, size: int) -> str:
         return _whole(path)
     drawn = np.random.Generator(np.random.Philox(size)).integers(0, size - SAMPLE, SAMPLES - 2).tolist()
     sha = hashlib.sha256()
-    with _plain(path) as file:
+    with open_file(path) as file:
         for place in (0, *sorted(drawn), size - SAMPLE):
             sha.update(os.pread(file.fileno(), SAMPLE, place))
     return sha.hexdigest()

@@ -31,9 +31,7 @@ def inception(weights: str | None = None) -> Extractor:
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
-        raise ConfigError(
-            "extractor=inception needs torch-fidelity: pip install 'generator-kit[inception]'."
-        ) from error
+        raise ConfigError("extractor=inception needs torch-fidelity: pip install torch-fidelity.") from error
     path = found(weights)
     if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(SHA256):
         raise CheckpointError(f"{path} is not {FILE}: its SHA-256 does not begin with {SHA256}.")

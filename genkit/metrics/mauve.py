@@ -37,7 +37,7 @@ def mauve(generated: np.ndarray, real: np.ndarray, featuriser: str, *, draws: in
         Unmeasurable: mauve-text is missing, or fewer than 60 texts of either kind.
     """
     if find_spec("mauve") is None:
-        raise Unmeasurable("mauve", "needs mauve-text: pip install '.[text]' in a checkout of genkit.")
+        raise Unmeasurable("mauve", "needs mauve-text: pip install mauve-text.")
     need("mauve", len(generated), LEAST)
     need("mauve", len(real), LEAST, "real texts")
     buckets = (len(generated) // 2 + len(real)) // PER_BUCKET

@@ -68,7 +68,7 @@ def self_bleu(texts: Sequence[str]) -> Measure:
         Unmeasurable: sacrebleu is missing, or fewer than three groups.
     """
     if find_spec("sacrebleu") is None:
-        raise Unmeasurable("self_bleu", "needs sacrebleu: pip install '.[text]' in a checkout of genkit.")
+        raise Unmeasurable("self_bleu", "needs sacrebleu: pip install sacrebleu.")
     from sacrebleu.metrics import BLEU
 
     bleu = BLEU(tokenize="none", effective_order=True)

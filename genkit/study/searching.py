@@ -112,7 +112,7 @@ def ask(arm: str, total: int, space: Mapping[str, Values], trials: list[dict[str
     try:
         import optuna
     except ImportError:
-        raise ConfigError("search needs optuna: pip install generator-kit[study].") from None
+        raise ConfigError("search needs optuna: pip install optuna.") from None
     from optuna.distributions import (
         BaseDistribution,
         CategoricalDistribution,

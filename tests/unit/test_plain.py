@@ -83,3 +83,14 @@ def test_links_and_pipes_are_found_but_not_a_loggers_own(tmp_path):
         "checkpoints/inside": "a link",
         "wandb/pipe": "a pipe, a socket or a device",
     }
+
+
+def test_links_are_refused_where_the_system_cannot_refuse_them_itself(tmp_path, monkeypatch):
+    """Windows has no O_NOFOLLOW."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    monkeypatch.setattr(plain, "FLAGS", dict.fromkeys(plain.FLAGS, 0))
+    assert plain.read_bytes(tmp_path / "file", 10) == b"x"
+    with pytest.raises(OSError, match="it is a link"):
+        plain.read_bytes(tmp_path / "link", 10)
+    assert plain.read_bytes(tmp_path / "link", 10, follow=True) == b"x"

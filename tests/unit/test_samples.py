@@ -179,3 +179,18 @@ def test_texts_are_no_images_and_images_no_texts():
 def test_samples_are_frozen():
     with pytest.raises(AttributeError):
         texts("a").seed = 4
+
+
+def test_samples_can_be_looked_at_one_by_one():
+    """In a notebook `samples` and `samples[3]` are typed; neither shows tensors."""
+    pictures, levels = images(3, origin={"run": "digits"})
+    assert repr(pictures) == "Samples(3 images of 1×8×8, seed 3, of digits)"
+    assert np.array_equal(np.asarray(pictures[2]), levels[2, 0])
+    assert np.array_equal(pictures[1:].images[..., 0], levels[1:, 0])
+    assert pictures[-1].size == (8, 8)
+    with pytest.raises(IndexError):
+        pictures[3]
+    words = texts("abc", "fade")
+    assert repr(words) == "Samples(2 texts, seed 3)"
+    assert words[1] == "fade"
+    assert [words[i] for i in range(len(words))] == words[:].texts == ["abc", "fade"]
