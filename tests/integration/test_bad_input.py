@@ -108,7 +108,7 @@ VALUES = {
     "accelerator": (["trainer.accelerator=tpu"], 2, "auto, cpu, gpu or mps"),
     "accumulate": (["batch_size=33", "trainer.accumulate=2"], 2, "batch_size=33, trainer.accumulate=2"),
     "dcgan-size": (["model=dcgan", "data=digits", "data.size=12"], 2, "12", "8, 16, 32, 64, 128"),
-    "vae-size": (["model=vae", "data=digits", "data.size=1"], 2, "data.size=1", "at least 4"),
+    "vae-size": (["model=vae", "data=digits", "data.size=1"], 2, "data.size=1", "from 4 to 4,096"),
     "tokenizer": (["data.tokenizer=BPE"], 2, "chars, bytes, bpe or hf"),
     "progress": (["callbacks.progress=loud"], 2, "rich, plain or none"),
     "interpolation": (["seed=${nothing}"], 2, "nothing", "seed"),
