@@ -27,7 +27,7 @@ from genkit.core.module import GenerativeModule
 from genkit.core.spec import ArraySpec
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule
-from genkit.data.real import spaced, unchanged
+from genkit.data.real import same, spaced, unchanged
 from genkit.health import Health
 from genkit.histories import CSVHistory
 from genkit.processes import Processes
@@ -149,7 +149,8 @@ def _callbacks(
         known.append(f"val/{metric}")
     if select and select not in known and not metric:
         raise ConfigError(f"model.select={select} is not validated.{nearest(select, known)}")
-    health = Health(run, checkpoint.step if checkpoint else 0, console, known_examples(data.dataset))
+    examples, unseen = known_examples(data.dataset), holds_out(data.dataset)
+    health = Health(run, checkpoint.step if checkpoint else 0, console, examples, unseen=unseen)
     made += [
         watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
         watch.History(cfg["trainer"]["log_every"], cfg["batch_size"], _settings(cfg)),
@@ -186,9 +187,16 @@ def _callbacks(
     return [*first, recording.Begin(begin), *made]
 
 
+def holds_out(dataset: Dataset) -> bool:
+    """Whether what validates is another part of the data than what is trained on."""
+    return not same(unchanged(dataset.split("train")), unchanged(dataset.split("validation")))
+
+
 def known_examples(dataset: Dataset) -> np.ndarray | None:
     """Some training examples, as `genkit.symptoms.measure` takes them; None where it looks for no copies."""
     examples = unchanged(dataset.split("train"))
+    if not holds_out(dataset):  # no unseen ones tell what is usual
+        return None
     if dataset.spec.is_text:
         assert isinstance(examples, TokenWindows)
         return np.sort(symptoms.pieces(np.asarray(examples.tokens[:KNOWN_TOKENS]), symptoms.COPY))

@@ -42,6 +42,7 @@ class Health(Callback):
         start: the step at which this part of the training begins; what was measured later is forgotten.
         console: where a new finding is said; None for nowhere.
         training: some training examples, to know copies of them by; see `symptoms.measure`.
+        unseen: whether what validates is not what is trained on; else no gap between the two is measured.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class Health(Callback):
         start: int = 0,
         console: Console | None = None,
         training: np.ndarray | None = None,
+        *,
+        unseen: bool = True,
     ) -> None:
-        self.run, self.console, self.training = run, console, training
+        self.run, self.console, self.training, self.unseen = run, console, training, unseen
         self.history = [row for row in read(run) if row["step"] <= start]
         self._said: set[tuple[str, str, int]] = set()
         self._sums: dict[str, list[Any]] = {}
@@ -161,7 +164,8 @@ class Health(Callback):
         found["risen"] = float((found["level"] - best) / symptoms.scatter(losses[-symptoms.LEVEL :]))
         validated = trainer.callback_metrics.get(f"val/{name}")
         if (
-            validated is not None
+            self.unseen
+            and validated is not None
             and (gap := symptoms.gap(self._measured[name], float(validated))) is not None
         ):
             found["gap"] = gap

@@ -31,7 +31,7 @@ SHAPE = {
     **{f"{key}?": str for key in ("unit", "direction", "kind", "interval", "fingerprint", "note", "role")},
     **{f"{key}?": str for key in ("run", "checkpoint", "weights", "digest", "split", "data", "judged")},
     **{"arm?": str, "training_seed?": int, "status?": str, "trial?": int, "protocol?": {str: Any}},
-    **{"options?": Optional({str: Any}), "selected?": str},
+    **{"options?": Optional({str: Any}), "selected?": str, "trained?": bool},
 }
 
 
@@ -45,6 +45,7 @@ class Place:
             their pixels one by one.
         options: of sampling, each with its value; None where nothing was drawn by genkit.
         selected: the term that chose this checkpoint on the very examples that judge it; "" where none did.
+        trained: whether the examples that judge are those that it was trained on.
     """
 
     run: str
@@ -59,6 +60,7 @@ class Place:
     role: str = "model"
     options: Mapping[str, Any] | None = None
     selected: str = ""
+    trained: bool = False
 
 
 def missing(metric: str, unit: str, note: str) -> Row:
@@ -188,7 +190,9 @@ def panel(rows: Sequence[Mapping[str, Any]]) -> Panel:
         beside = [_beside(row, by_role[role].get(metric)) for role in ("floor", "ceiling")]
         better = {"lower": "↓", "higher": "↑"}.get(row["direction"], "")
         kind = row["kind"] + (f" (k={row['protocol']['k']})" if row["kind"] == "bound" else "")
-        kind += ", selected here" if row.get("selected") else ""
+        if row["kind"] != "none":
+            here = "trained" if row.get("trained") else "selected" if row.get("selected") else ""
+            kind += here and f", {here} here"
         cells.append((metric, valued(row), unit(row), better, kind, counted(row), *beside))
     return Panel(head, cells, notes(rows))
 
@@ -280,7 +284,10 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             whose = f"step {row['step']}, {row['weights']} weights, {row['digest'][:12]}, seed {row['seed']}"
             made = f"{whose}, " if row["checkpoint"] else ""
             chosen = f" on which {row['selected']} selected it," if row.get("selected") else ""
-            said[f"{_name(row)}: {made}against {row['split']},{chosen} data {row['judged'][:12]}"] = None
+            learnt = " on which it was trained," if row.get("trained") else ""
+            said[f"{_name(row)}: {made}against {row['split']},{learnt}{chosen} data {row['judged'][:12]}"] = (
+                None
+            )
             if drawn := ", ".join(f"{key}={value}" for key, value in (row.get("options") or {}).items()):
                 said[f"{_name(row)}: samples drawn with {drawn}"] = None
     for row in rows:

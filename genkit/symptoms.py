@@ -19,6 +19,7 @@ from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.phase import Phase
 from genkit.core.spec import ArraySpec
+from genkit.data.dataset import OUTSIDE
 
 FEWEST = 16  # examples below which a distance says nothing
 LEVEL = 32  # steps whose median is the level of a loss
@@ -109,8 +110,8 @@ def measure(
     """
     noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
     measured = dict(module.health(batch, noise))
-    if len(batch) >= FEWEST:
-        measured["distinct_examples"] = len(torch.unique(batch.data.flatten(1), dim=0)) / len(batch)
+    if (share := distinct(batch.data, is_text=module.spec.is_text)) is not None:
+        measured["distinct_examples"] = share
     if isinstance(module, LatentSpace) and isinstance(module.spec, ArraySpec) and len(batch) >= FEWEST:
         latent = module.prior(noise)
         drawn = module.decode(latent, batch.labels)
@@ -123,6 +124,20 @@ def measure(
     elif module.spec.is_text:
         measured |= _of_texts(module, batch.data, training)
     return measured
+
+
+def distinct(examples: Tensor, *, is_text: bool) -> float | None:
+    """How many different examples there are as a share of all, (B, …); 0 where all are the same, also of a
+    text that is one token over and over, whose last window may be filled up.
+
+    None of few examples, where the share says nothing.
+    """
+    if is_text and len(torch.unique(examples[examples != OUTSIDE])) == 1:
+        return 0.0
+    if len(examples) < FEWEST:
+        return None
+    found = len(torch.unique(examples.flatten(1), dim=0))
+    return found / len(examples) if found > 1 else 0.0
 
 
 def of_labels(
@@ -183,7 +198,7 @@ def _of_texts(
     # While validating, the module holds the weights that `sample()` would draw from.
     samples = module.sample(TEXTS, seed=module.plan.seed, weights="raw", **asked)
     texts = [np.asarray(text) for text in samples.data]
-    whole = np.concatenate([row[1:].numpy(force=True) for row in real])
+    whole = np.concatenate([row[1:][row[1:] != OUTSIDE].numpy(force=True) for row in real])
     unseen = [whole[i : i + LENGTH] for i in range(0, min(len(whole) - LENGTH + 1, TEXTS * LENGTH), LENGTH)]
     if not unseen:
         return {}

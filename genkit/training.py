@@ -244,6 +244,11 @@ def fit(
             console.print(_costs(cfg, module), highlight=False)
             _say_arithmetic(trainer_cfg, trainer.strategy.root_device)
             said = sessions.notices(session, cfg, module, start, examples) if checkpoint else []
+            if cfg["batch_size"] > examples:
+                said.append(
+                    f"batch_size={cfg['batch_size']} is more than the windows that {dataset.name} has at once"
+                    f" ({examples:,}): a batch holds the text several times, cut at other places."
+                )
             for notice in [*dataset.notices, *said]:
                 console.print(f"note: {without_controls(notice)}", highlight=False, markup=False)
         if checkpoint is not None and _is_spent(module, start):

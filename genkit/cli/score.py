@@ -105,6 +105,7 @@ def _score(
     out: Output | None,
 ) -> int:
     from genkit.core.processor import keep_freed_memory
+    from genkit.data.real import same
     from genkit.sampling import load
     from genkit.scoring import score_split, score_text
 
@@ -115,9 +116,11 @@ def _score(
         if texts:
             rows = {text: score_text(module, text, **how) for text in texts}
         else:
-            examples = _dataset(folder, paths, settings["split"], settings["data_path"])
+            examples = _splits(folder, paths, settings["split"], settings["data_path"])
             how["importance_samples"] = settings["importance_samples"]
-            rows = {settings["split"]: score_split(module, examples, **how)}
+            rows = {settings["split"]: score_split(module, examples[0], **how)}
+            if settings["split"] != "train" and same(*examples):
+                print(f"note: {settings['split']} is what the model was trained on: the data is too short.")
     for name, scores in rows.items():
         print(f"{_short(name)}  {_line(scores)}")
     if out is not None:
@@ -127,8 +130,8 @@ def _score(
     return 0
 
 
-def _dataset(folder: Path, paths: Mapping[str, str], split: str, moved: str | None) -> Any:
-    """A split of the data that the run was trained on.
+def _splits(folder: Path, paths: Mapping[str, str], split: str, moved: str | None) -> tuple[Any, Any]:
+    """A split of the data that the run was trained on, and the training split.
 
     Args:
         moved: where the data is now; None: where the run found it.
@@ -139,7 +142,8 @@ def _dataset(folder: Path, paths: Mapping[str, str], split: str, moved: str | No
     from genkit.data import reopen
 
     cfg = config.load_frozen(folder / runs.CONFIG)
-    return reopen(cfg["data"], paths, config.view(cfg), runs.read(folder), moved).split(split)
+    dataset = reopen(cfg["data"], paths, config.view(cfg), runs.read(folder), moved)
+    return dataset.split(split), dataset.split("train")
 
 
 def _line(scores: Scores) -> str:

@@ -44,6 +44,7 @@ def train(words: list[str]) -> int:
     print(without_controls(said), flush=True)
     if not words:
         print("other models, data, recipes: genkit train --help; other commands: genkit --help", flush=True)
+    from genkit.data.tokenising import UNDIVIDED
     from genkit.training import launch
 
     try:
@@ -55,7 +56,9 @@ def train(words: list[str]) -> int:
     final = {name: value for name, value in record.get("final", {}).items() if name != "step"}
     units = record.get("units", {})
     print(f"run: {record['run']} ({record.get('status')} at step {record.get('step')})")
-    print("  ".join(f"{k} {v:.4f} {units.get(k.partition('/')[2], '')}".rstrip() for k, v in final.items()))
+    of = f" ({record['protocol']})" if str(record.get("protocol", "")).startswith(UNDIVIDED) else ""
+    numbers = [f"{k} {v:.4f} {units.get(k.partition('/')[2], '')}".rstrip() for k, v in final.items()]
+    print("  ".join(numbers) + of)
     return 0
 
 
@@ -140,13 +143,7 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"logger.names has {logger}, which is not installed: pip install {logger}.")
     from genkit.data import open_dataset
 
-    dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
-    examples = len(dataset.split("train"))
-    if cfg["batch_size"] > examples:
-        raise ConfigError(
-            f"batch_size={cfg['batch_size']}, but {dataset.name} has {examples} training examples;"
-            f" give at most {examples}."
-        )
+    open_dataset(cfg["data"], cfg["paths"], config.view(cfg)).check_batch(cfg["batch_size"])
     return cfg
 
 

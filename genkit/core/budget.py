@@ -24,11 +24,11 @@ class Budget:
 
         Args:
             batch_size: of the global batch.
-            examples: in the training set; an epoch is its whole batches.
+            examples: in the training set; an epoch is its whole batches, or less than one of a short text.
         """
         if self.unit == "seconds":
             return None
-        per_epoch = max(1, examples // batch_size)
+        per_epoch = examples // batch_size or examples / batch_size
         steps = {
             "steps": self.amount,
             "epochs": self.amount * per_epoch,

@@ -80,12 +80,14 @@ class TokenSpec:
     """Sequences of token ids 0 … vocab_size - 1 and the codec that made them.
 
     `separator` is the text that ends a document, where the data has documents; a sampler stops there
-    unless told otherwise.  `classes` as in `ArraySpec`.
+    unless told otherwise.  `classes` as in `ArraySpec`.  `window` is the context that suits a text too short
+    for the usual one.
     """
 
     codec: Codec
     separator: str | None = None
     classes: tuple[str, ...] = ()
+    window: int | None = None
 
     @property
     def vocab_size(self) -> int:
@@ -109,8 +111,8 @@ class TokenSpec:
 
     @property
     def context(self) -> int:
-        """Tokens of context that this data suggests: a whole example, or a usual number."""
-        return self.codec.length or CONTEXT
+        """Tokens of context that this data suggests: a whole example, or a usual number if it has as many."""
+        return self.codec.length or self.window or CONTEXT
 
     @property
     def is_text(self) -> bool:
@@ -132,6 +134,7 @@ class TokenSpec:
             "codec": self.codec.to_dict(),
             "separator": self.separator,
             "classes": list(self.classes),
+            **({} if self.window is None else {"window": self.window}),
         }
 
 
@@ -149,8 +152,11 @@ def spec_from_dict(plain: dict[str, Any]) -> Spec:
         channels, height, width = (int(n) for n in plain["shape"])
         return ArraySpec(channels, height, width, int(plain["levels"]), classes)
     if plain.get("kind") == "tokens":
-        separator = plain.get("separator")
+        separator, window = plain.get("separator"), plain.get("window")
         return TokenSpec(
-            codec_from_dict(plain["codec"]), None if separator is None else str(separator), classes
+            codec_from_dict(plain["codec"]),
+            None if separator is None else str(separator),
+            classes,
+            None if window is None else min(max(1, int(window)), CONTEXT),
         )
     raise ValueError(f"not a data spec: kind={plain.get('kind')!r}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genkit.core.errors import DataError
+from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import Spec
 from genkit.core.tokens import PixelCodec
 from genkit.data.treatments import Augmentation, Levels
@@ -21,7 +21,13 @@ Gathered = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 class Examples(ABC):
-    """One split: examples by their index, a whole batch at once."""
+    """One split: examples by their index, a whole batch at once.
+
+    Attributes:
+        changing: whether another epoch has other examples, so that a batch may be more than one epoch.
+    """
+
+    changing: bool = False
 
     @abstractmethod
     def __len__(self) -> int:
@@ -148,6 +154,7 @@ class TokenWindows(Examples):
     ) -> None:
         self.tokens, self.block_size, self.moving = tokens, block_size, moving
         self.bytes, self.lost = bytes, lost
+        self.changing = moving
 
     def __len__(self) -> int:
         predicted = len(self.tokens) - 1
@@ -171,8 +178,10 @@ class TokenWindows(Examples):
         offset = 0
         if self.moving:
             room = len(self.tokens) - 1 - len(self) * self.block_size
+            if len(self) > 1:  # one window alone reaches every place by its offset only
+                room = min(room, self.block_size - 1)
             drawn = np.random.Philox(key=[seed, epoch]).random_raw()
-            offset = int(drawn % (min(room, self.block_size - 1) + 1))
+            offset = int(drawn % (room + 1))
         places = offset + indices[:, None] * self.block_size + np.arange(self.block_size + 1)
         return np.minimum(places, len(self.tokens))
 
@@ -206,6 +215,20 @@ class Dataset:
     notices: list[str] = field(default_factory=list)
     packs: tuple[Path, ...] = ()
     unpadded: tuple[int, int] | None = None
+
+    def check_batch(self, batch_size: int) -> None:
+        """See that a batch of the training split is no larger than it; of a short text it holds each window
+        several times, at other places.
+
+        Raises:
+            ConfigError: it is larger.
+        """
+        train = self.split("train")
+        if batch_size > len(train) and not train.changing:
+            raise ConfigError(
+                f"batch_size={batch_size}, but {self.name} has {len(train)} training examples;"
+                f" give at most {len(train)}."
+            )
 
     @property
     def counts(self) -> dict[str, int]:

@@ -50,18 +50,14 @@ class DataModule(LightningDataModule):
         self._gatherers: dict[int, Gather] = {}
         self.dataset, self.seed, self.batch_size = dataset, seed, batch_size
         self.eval_batch_size = eval_batch_size or max(batch_size, 128)
-        examples = len(dataset.split("train"))
-        if batch_size > examples:
-            raise ConfigError(
-                f"batch_size={batch_size}, but {dataset.name} has {examples} training examples."
-            )
+        dataset.check_batch(batch_size)
 
     @property
     def spec(self) -> Spec:
         return self.dataset.spec
 
     def steps_per_epoch(self) -> int:
-        """Whole batches of the training split."""
+        """Whole batches of the training split; 0 of a short text, of which a batch is several epochs."""
         return len(self.dataset.split("train")) // self.batch_size
 
     def train_stream(
@@ -120,10 +116,29 @@ class TrainStream:
 
     def batch(self, step: int) -> Batch:
         """The batch of a step: this process's share of it."""
+        if not self._per_epoch:
+            return self._of_epochs(step)
         epoch, place = divmod(step, self._per_epoch)
         first = place * self._batch
         indices = self.order(epoch)[first + self._rows.start : first + self._rows.stop]
         return self._gather(indices, self._rows, epoch=epoch, seed=self._seed)
+
+    def _of_epochs(self, step: int) -> Batch:
+        """A batch that is larger than an epoch: as many epochs one after another as it takes."""
+        numbers = step * self._batch + np.arange(self._rows.start, self._rows.stop)
+        epochs, places = np.divmod(numbers, len(self._gather))
+        parts = [
+            self._gather(
+                self.order(int(epoch))[places[epochs == epoch]], range(0), epoch=int(epoch), seed=self._seed
+            )
+            for epoch in np.unique(epochs)
+        ]
+        weights = [part.weight for part in parts if part.weight is not None]
+        return Batch(
+            torch.cat([part.data for part in parts]),
+            self._rows,
+            weight=torch.cat(weights) if weights else None,
+        )
 
     def order(self, epoch: int) -> np.ndarray:
         """The examples of an epoch in their order."""

@@ -17,17 +17,19 @@ from genkit.core.errors import DataError
 from genkit.core.tokens import Codec, codec_from_dict
 from genkit.data.packing import Appended, check_space, digest_of, open_array, packed, progress, within_ceiling
 from genkit.data.reading import Reading, accept
-from genkit.data.texts import Document, Texts, clean
+from genkit.data.texts import CONTROLS, Document, Texts, clean
 
 CHUNK = 2**20  # characters encoded at once, at least
 UNICODE = 0x110000  # code points
 SHARES = {"three": (0.9, 0.95), "peer": (0.9,)}
+FEWEST = {"three": 400, "peer": 200}  # characters of a text that is divided: 20 of them in a held-out part
 WORDS = {
     "three": "train 90 % / validation 5 % / test 5 % of the text, in order",
     "peer": "train 90 % / validation 10 % of the text, in order; test is the validation part",
 }
 NOT_CONTENT = ("path", "on_bad", "max_bad", "on_device", "lossy")  # settings that leave the tokens alone
 READING = 2  # of texts; 1 read long ones line by line
+UNDIVIDED = "validation and test are the training text"  # how the protocol of a short text begins
 Stream = Callable[[], Iterator[str]]
 MakeCodec = Callable[["Scan", Stream], Codec]
 
@@ -78,6 +80,8 @@ def pack_texts(
         DataError: documents that cannot be read, or none.
     """
     settings = {key: value for key, value in data.items() if key not in NOT_CONTENT}
+    if texts.size <= 4 * max(FEWEST.values()):  # bytes; versions before this one divided every text
+        settings["fewest"] = FEWEST[data["split"]]
 
     def build(folder: Path) -> dict[str, Any]:
         return _build(name, texts, data, folder, make_codec)
@@ -89,6 +93,11 @@ def pack_texts(
     if about["repeated"]:
         notices.append(f"{len(about['repeated']):,} documents repeat others and are left out.")
     notices += accept(about["lost"], data.get("lossy", False))
+    if about["parts"]["validation"] == about["parts"]["train"]:
+        notices.append(
+            f"{name}: {about['characters']:,} characters are too few to hold some out, so {UNDIVIDED}:"
+            " val/… says how well it is remembered, not how unseen text is predicted."
+        )
     parts = {part: open_array(folder / f"{file}.npy") for part, file in about["parts"].items()}
     return Tokens(
         parts,
@@ -110,6 +119,10 @@ def _build(
     within_ceiling(scan.refused, total, data, "documents")
     if not scan.characters:
         raise DataError(f"data={name} is empty; give a text.")
+    if not scan.visible:
+        raise DataError(
+            f"data={name} holds {scan.characters:,} characters, of which none is seen; give a text."
+        )
     streams, files, protocol = streams_of(texts, data, scan)
     codec = make_codec(scan, streams["train"])
     reading = Reading(codec, data["separator"])
@@ -153,6 +166,7 @@ class Scan:
         points: the code points that occur, increasing.
         refused: reason by name.
         repeated: names of documents that repeat an earlier one.
+        visible: whether any is more than a blank, a line end or what is not shown.
     """
 
     documents: int = 0
@@ -160,6 +174,7 @@ class Scan:
     points: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint32))
     refused: dict[str, str] = field(default_factory=dict)
     repeated: list[str] = field(default_factory=list)
+    visible: bool = False
 
 
 def scan_texts(texts: Texts, data: Mapping[str, Any]) -> Scan:
@@ -190,6 +205,8 @@ def scan_texts(texts: Texts, data: Mapping[str, Any]) -> Scan:
             np.logical_or(seen, own, out=seen)
             scan.characters += length + len(separator)
             scan.documents += 1
+    present = "".join(chr(point) for point in np.flatnonzero(seen).tolist())
+    scan.visible = bool(CONTROLS.sub("", present).strip())
     if scan.documents:
         seen[code_points(separator)] = True
     scan.points = np.flatnonzero(seen).astype(np.uint32)
@@ -235,6 +252,9 @@ def streams_of(
         return streams, files, f"the source's own parts{two}"
     whole = partial(read, texts, data, left_out)
     shares = SHARES[data["split"]]
+    if scan.characters < FEWEST[data["split"]]:
+        protocol = f"{UNDIVIDED}, all {scan.characters:,} characters"
+        return {"train": whole}, dict.fromkeys(("train", "validation", "test"), "train"), protocol
     places = find_cuts(whole, scan.characters, shares, data["separator"] or "\n")
     bounds = [0, *places, scan.characters]
     names = ("train", "validation", "test")[: len(bounds) - 1]

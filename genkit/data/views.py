@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from genkit.core.errors import ConfigError, DataError
-from genkit.core.spec import ArraySpec, TokenSpec, View
+from genkit.core.spec import CONTEXT, ArraySpec, TokenSpec, View
 from genkit.core.tokens import PixelCodec
 from genkit.data.codecs import identity, make_codec
 from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows, fingerprint
@@ -87,15 +87,28 @@ def _packed(name: str, texts: Texts, data: Mapping[str, Any], paths: Mapping[str
 
 
 def _windows(name: str, tokens: Tokens, view: View) -> Dataset:
-    spec = TokenSpec(tokens.codec, tokens.separator)
+    trained = len(tokens.parts["train"])
+    # Of half the text: then windows begin at many places, and each token is learnt at each of them.
+    window = max(1, trained // 2) if trained <= 2 * CONTEXT else None
+    spec = TokenSpec(tokens.codec, tokens.separator, window=window)
     block_size = view.block_size or spec.context
     shortest = min(tokens.parts, key=lambda part: len(tokens.parts[part]))
     have = len(tokens.parts[shortest])
-    if have < block_size + 1:
-        fits = f"the largest that fits is {have - 1}" if have > 1 else "no block size fits"
+    if have < 2:
+        raise DataError(
+            f"data={name}: its {shortest} part is {have} token{'s' * (have != 1)} long, and to predict one"
+            " takes at least 2; give a longer text."
+        )
+    if view.block_size >= have:  # of no size that was asked for, windows beyond the end are filled up
         raise DataError(
             f"data={name}: its {shortest} part has {have} tokens, model.block_size={block_size} needs"
-            f" {block_size + 1}; {fits}."
+            f" {block_size + 1}; the largest that fits is {have - 1}."
+        )
+    notices = list(tokens.notices)
+    if not view.block_size and window is not None:
+        notices.append(
+            f"{name}: it has {trained:,} tokens to train on, so the model reads {block_size} at once and not"
+            f" {CONTEXT}; model.block_size sets another number."
         )
     splits = {
         part: TokenWindows(
@@ -106,7 +119,7 @@ def _windows(name: str, tokens: Tokens, view: View) -> Dataset:
     contents = tokens.digest or digest(tokens.parts[part] for part in sorted(tokens.parts))
     print_ = fingerprint(spec, contents, {part: np.array([len(t)]) for part, t in tokens.parts.items()})
     packs = _packs(tokens.parts.values())
-    return Dataset(name, spec, splits, tokens.protocol, print_, list(tokens.notices), packs)
+    return Dataset(name, spec, splits, tokens.protocol, print_, notices, packs)
 
 
 def _packs(arrays: Iterable[np.ndarray]) -> tuple[Path, ...]:

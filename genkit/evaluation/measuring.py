@@ -93,6 +93,7 @@ def _evaluate(
         judged=judged(subject),
         options=subject.options,
         selected=_selected(subject, names.split(",")),
+        trained=same(unchanged(subject.dataset.split("train")), unchanged(subject.examples)),
     )
     chosen = groups(settings.metrics, subject.dataset.spec.is_text)
     rows = to_rows(_measure(subject, chosen, folder.path, checkpoint), place)

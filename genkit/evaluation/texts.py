@@ -115,6 +115,8 @@ class Texts:
         module, codec = self.subject.module, self.spec.codec
         if not isinstance(module, TokenLikelihood):
             raise ConfigError(f"mauve by featuriser=own: {type(module).__name__} reads no tokens.")
+        if not texts:
+            return np.empty((0, 1), np.float32)
         found = []
         with module.weights(self.subject.settings.weights):
             for start in range(0, len(texts), BATCH):

@@ -82,6 +82,8 @@ def ngram_features(texts: Sequence[str]) -> np.ndarray:
     """
     from sklearn.feature_extraction.text import HashingVectorizer
 
+    if not texts:
+        return np.empty((0, FEATURES), np.float32)
     size = 2**14
     hashed = HashingVectorizer(
         analyzer="char", ngram_range=(1, 3), n_features=size, alternate_sign=False, norm="l1", lowercase=False

@@ -24,7 +24,7 @@ class Analysis:
 
     Attributes:
         primary: the line of the verdict.
-        selected: of which arms the checkpoints were chosen on the examples that judge them; "" of none.
+        selected: which arms' checkpoints were chosen, or trained, on the examples that judge them; or "".
         remark: what the verdict is not of: seeds that were added after looking, runs that are still to run.
     """
 
@@ -101,16 +101,18 @@ def _verdict(line: Line, looks: Looks) -> tuple[Verdict, str]:
 
 def _selected(members: Sequence[Member]) -> str:
     """Of which arms the numbers are of checkpoints that were selected on the examples that judge them."""
-    by = {
-        (member.arm, str(row["selected"]))
-        for member in members
-        for row in member.rows
-        if row.get("selected") and row.get("role", "model") == "model"
-    }
-    if not by:
-        return ""
-    arms = ", ".join(f"{arm} (by {term})" for arm, term in sorted(by))
-    return f"Selected on the examples that judge them, which flatters: the checkpoints of {arms}."
+    rows = [(m.arm, row) for m in members for row in m.rows if row.get("role", "model") == "model"]
+    by = {(arm, str(row["selected"])) for arm, row in rows if row.get("selected")}
+    said = []
+    if by:
+        arms = ", ".join(f"{arm} (by {term})" for arm, term in sorted(by))
+        said.append(f"Selected on the examples that judge them, which flatters: the checkpoints of {arms}.")
+    if learnt := sorted({arm for arm, row in rows if row.get("trained")}):
+        said.append(
+            f"Judged by the examples that they were trained on, which tells what they remember:"
+            f" {', '.join(learnt)}."
+        )
+    return " ".join(said)
 
 
 def _recall(main: Line, lines: Sequence[Line]) -> str:

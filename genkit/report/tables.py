@@ -27,7 +27,7 @@ def values(members: Sequence[Member]) -> pd.DataFrame:
                         key: row.get(key)
                         for key in (
                             *("metric", "role", "value", "low", "high", "unit", "direction", "kind"),
-                            *("n", "n_real", "checkpoint", "step", "split", "selected"),
+                            *("n", "n_real", "checkpoint", "step", "split", "selected", "trained"),
                             *("fingerprint", "digest", "note"),
                         )
                     },

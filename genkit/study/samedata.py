@@ -33,11 +33,10 @@ def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, s
     for arm, cfg in arms.items():
         data = {k: v for k, v in cfg["data"].items() if not k.startswith(VIEW_KEYS)}
         dataset = open_dataset(cfg["data"], paths, config.view(dict(cfg)))
-        if cfg["batch_size"] > len(dataset.split("train")):
-            raise ConfigError(
-                f"arm {arm}: batch_size={cfg['batch_size']}, but there are {len(dataset.split('train'))}"
-                " training examples."
-            )
+        try:
+            dataset.check_batch(cfg["batch_size"])
+        except ConfigError as error:
+            raise ConfigError(f"arm {arm}: {error}") from None
         if first is None:
             first = arm, data, dataset
             continue
@@ -72,6 +71,11 @@ def check_three_parts(dataset: Dataset, who: str) -> None:
     """
     from genkit.data.real import same
 
+    if same(dataset.split("train"), dataset.split("test")):
+        raise ConfigError(
+            f"data={dataset.name} is too short to hold some of it out, so the study would report what its"
+            " arms remember; give a longer text, or say selected_on_test=true."
+        )
     if same(dataset.split("validation"), dataset.split("test")):
         raise ConfigError(
             f"data={dataset.name} has one part for validation and test, so {who} would choose by what the"

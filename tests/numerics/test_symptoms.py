@@ -104,3 +104,14 @@ def test_images_that_are_training_images_but_for_little():
     drawn = torch.cat((known[:15] + 0.02, unseen[:5]))
     assert symptoms.copied_images(drawn, unseen, known) == 0.75
     assert symptoms.copied_images(unseen, unseen, known) == 0
+
+
+@pytest.mark.parametrize("count", [1, 3, 15, 16, 19, 64])
+def test_examples_that_are_all_the_same_have_no_share_at_any_count(count):
+    windows = torch.full((count, 9), 5)
+    windows[-1, 4:] = -1  # the last window of a text is filled up
+    assert symptoms.distinct(windows, is_text=True) == 0
+    assert symptoms.distinct(torch.full((count, 1, 8, 8), 5), is_text=False) == (0 if count >= 16 else None)
+    other = windows.clone()
+    other[0, 0] = 6
+    assert symptoms.distinct(other, is_text=True) == (None if count < 16 else pytest.approx(3 / count))
