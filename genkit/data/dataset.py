@@ -140,9 +140,9 @@ class TokenWindows(Examples):
     """Windows of block_size + 1 tokens: inputs, and the next token of each.
 
     Training windows start at an offset that changes with the epoch, so that in time every token is
-    predicted from every length of context; an epoch reads the split once.  Elsewhere the windows tile the
-    split from its beginning, so that every token but the first is predicted once; beyond the end the last
-    one holds `OUTSIDE`.
+    predicted from every length of context; an epoch reads the split once.  A split of a single window has it
+    anywhere, also across its end.  Elsewhere the windows tile the split from its beginning, so that every
+    token but the first is predicted once.  Beyond the end a window holds `OUTSIDE`.
 
     Args:
         bytes: UTF-8 of the text; None: of what the tokens say.
@@ -177,9 +177,9 @@ class TokenWindows(Examples):
         """(B, T + 1)."""
         offset = 0
         if self.moving:
-            room = len(self.tokens) - 1 - len(self) * self.block_size
-            if len(self) > 1:  # one window alone reaches every place by its offset only
-                room = min(room, self.block_size - 1)
+            room = min(len(self.tokens) - 1 - len(self) * self.block_size, self.block_size - 1)
+            if len(self) == 1:  # what no other window reads is reached by its offset alone
+                room = len(self.tokens) - 2
             drawn = np.random.Philox(key=[seed, epoch]).random_raw()
             offset = int(drawn % (room + 1))
         places = offset + indices[:, None] * self.block_size + np.arange(self.block_size + 1)
