@@ -19,7 +19,6 @@ from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.phase import Phase
 from genkit.core.spec import ArraySpec
-from genkit.data.dataset import OUTSIDE
 
 FEWEST = 16  # examples below which a distance says nothing
 LEVEL = 32  # steps whose median is the level of a loss
@@ -27,6 +26,7 @@ STILL = 0.05  # of its level: a loss is taken to scatter by so much at least
 PROBES = 4096  # weights of a network that are looked at, to see whether it moves
 TEXTS, LENGTH = 8, 96  # texts drawn at a validation, and their tokens
 LOOP, COPY = 8, 48  # tokens in a row that repeat within a text; that are a copy from the training data
+OUTSIDE = -1  # in a window of a text, beyond its end
 NEAR = 0.25  # of the usual distance to the nearest training image: a copy of that image
 
 
