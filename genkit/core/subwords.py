@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import sys
 import tempfile
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+from genkit.core.plain import parse_json
 
 MOST_IDS = 10_000_000  # rows of the largest embedding that anybody has, and some
 # Steps that see a bounded stretch around each place; what is not listed may count from a text's beginning.
@@ -85,7 +86,7 @@ def _about(plain: str) -> dict[str, Any]:
     Raises:
         ValueError: it is no JSON object, or its ids are beyond all bounds.
     """
-    about = json.loads(plain)
+    about = parse_json(plain)
     if not isinstance(about, dict) or not isinstance(about.get("model"), dict):
         raise ValueError("it has no model")
     vocab, added = about["model"].get("vocab"), about.get("added_tokens")

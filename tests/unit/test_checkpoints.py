@@ -175,7 +175,7 @@ DAMAGE = {
     "truncated": (truncate, r"weights.safetensors has \d+ bytes, its manifest says \d+"),
     "empty": (lambda p: (p / "ema.safetensors").write_bytes(b""), r"ema.safetensors has 0 bytes"),
     "bit": (flip, r"weights.safetensors is not the file that was saved \(SHA-256\)"),
-    "link": (link, "no plain file"),
+    "link": (link, "weights.safetensors is a link"),
     "fifo": (fifo, "no plain file"),
     "directory": (directory, "no plain file"),
     "trainer": (lambda p: (p / "trainer.json").write_text("{}"), r"trainer.json has 2 bytes"),

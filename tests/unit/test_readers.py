@@ -19,7 +19,6 @@ ALLOWED = {
         "histories.py:_append": "writes",
         "data/arrays.py:*": "writes",
         "data/packing.py:*": "a packed array of the cache, memory-mapped or written",
-        "data/seals.py:_plain": "refuses links, pipes and devices as the reader does, unbuffered",
         "data/npy.py:*": "a member of an archive that is open",
         "data/published.py:_idx": "a published file of the data folder",
         "study/running.py:_job": BUILT,
@@ -29,7 +28,6 @@ ALLOWED = {
         "core/plain.py:open_file": "the reader",
         "core/storage.py:*": "a folder or a file to be locked or flushed",
         "data/packing.py:*": "a file to be flushed",
-        "data/seals.py:_plain": "as above",
         "cli/__init__.py:*": "the null device",
     },
     "read_text": {
