@@ -48,9 +48,10 @@ class BudgetStop(Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
         if self.total_steps is not None:
             spent = trainer.global_step >= self.total_steps
-        else:  # the clocks of two processes differ: the first one's counts
-            over = trainer.is_global_zero and module.seconds >= (self.seconds or 0)
-            spent = bool(self._spent.late(int(over)))
+        else:  # the clocks of two processes differ: the first one's counts, in microseconds
+            own = math.ceil(module.clock.seconds * 1e6) if trainer.is_global_zero else 0
+            module.clock.agreed = max(module.clock.agreed, self._spent.late(own) / 1e6)
+            spent = module.clock.agreed >= (self.seconds or 0)
         if spent:
             trainer.should_stop = True
 
@@ -178,5 +179,5 @@ class Lines(Callback):
             shown = "  ".join(f"{k} {v:.4f}" for k, v in terms.items())
             of = f"/{self.total_steps}" if self.total_steps else ""
             self.console.print(
-                f"step {trainer.global_step}{of}  {shown}  ({module.seconds:.1f} s)", highlight=False
+                f"step {trainer.global_step}{of}  {shown}  ({module.clock.seconds:.1f} s)", highlight=False
             )

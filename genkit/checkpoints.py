@@ -206,7 +206,8 @@ def load(place: Path, *, trainer: bool = False) -> Checkpoint:
         tensors = _load_tensors(place / f"{TRAINER}.safetensors")
         try:
             joined = _join(read_json(place / f"{TRAINER}.json"), tensors)
-            checkpoint.trainer = {"seconds": 0.0, "precision": {}, **joined}
+            once = {"wall_seconds": joined.get("seconds", 0.0), "charged": "validations and checkpoints too"}
+            checkpoint.trainer = {"seconds": 0.0, **once, "precision": {}, **joined}
         except (OSError, *MALFORMED) as error:
             raise CheckpointError(
                 f"{place / f'{TRAINER}.json'} is no trainer's state ({short(error)}); {instead(place)}."

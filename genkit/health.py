@@ -199,7 +199,7 @@ class Health(Callback):
         return [] if total is None else findings.judge([_planned(module, total)])
 
     def _add(self, step: int, module: GenerativeModule, measured: Mapping[str, Any]) -> None:
-        progress = module.plan.budget.progress(step, module.plan.total_steps, module.seconds)
+        progress = module.plan.budget.progress(step, module.plan.total_steps, module.clock.agreed)
         self.history = [row for row in self.history if row["step"] < step]  # a resumed one may repeat it
         self._said |= {_key(finding) for finding in findings.judge(self.history)}
         self.history.append({"step": step, "progress": round(progress, 6), **measured})

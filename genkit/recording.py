@@ -262,8 +262,11 @@ class Recorder(Callback):
         Args:
             validated: whether the validation that is due at this step, if one is, has ended.
         """
-        if self._saved_step == trainer.global_step:
-            return
+        if self._saved_step != trainer.global_step:
+            with module.clock.paused(module.device):
+                self._save(trainer, module, validated)
+
+    def _save(self, trainer: pl.Trainer, module: GenerativeModule, validated: bool) -> None:
         module.check_finite()
         weights = trainer.strategy.lightning_module_state_dict()
         if broken := checkpoints.not_finite(weights):
@@ -287,7 +290,9 @@ class Recorder(Callback):
                 trainer={
                     "optimizers": optimizers,
                     "precision": trainer.precision_plugin.state_dict(),
-                    "seconds": module.seconds,
+                    "seconds": module.clock.seconds,
+                    "wall_seconds": module.clock.wall_seconds,
+                    "charged": "steps alone",  # what `seconds` are of
                     "validated": validated,
                     "best": self.best,
                     "callbacks": {name: known.state_dict() for name, known in self._counting.items()},
@@ -297,7 +302,7 @@ class Recorder(Callback):
             checkpoints.save(self.run.checkpoints, checkpoint)
             checkpoints.prune(self.run.checkpoints, self.keep)
             memory = peak_memory(trainer.strategy.root_device)
-            self.run.update(step=trainer.global_step, seconds=round(module.seconds, 3), peak_memory=memory)
+            self.run.update(step=trainer.global_step, peak_memory=memory, **_taken(module))
         trainer.strategy.barrier()
         if self._signals is not None:
             self._signals.moved()
@@ -307,3 +312,10 @@ class Recorder(Callback):
         if not self._saved_validated:  # a finished run has nothing left to do, and its checkpoint says so
             self._saved_step = None
         self.save(trainer, module)
+        self._record(**_taken(module))
+
+
+def _taken(module: GenerativeModule) -> dict[str, float]:
+    """Seconds so far: of the steps, and from the start to now."""
+    clock = module.clock
+    return {"seconds": round(clock.seconds, 3), "wall_seconds": round(clock.wall_seconds, 3)}

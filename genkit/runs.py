@@ -53,6 +53,7 @@ TEXTS = ("status", "name", "family", "model", "data", "created", "ended", "finge
 RECORD_SHAPE = {
     **{f"{key}?": str for key in TEXTS},
     **{"reason?": str | None, "start?": str | None, "step?": int, "seconds?": float, "seed?": int},
+    **{"wall_seconds?": float},
     **{"pid?": int, "parameters?": int, "peak_memory?": float | None, "units?": {str: str}},
     "best?": Optional({"step": int, "metric": str | None, "value": float | None}),
     "final?": {str: float | None},

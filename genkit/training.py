@@ -212,8 +212,7 @@ def fit(
     module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
     if trainer_cfg["compile"] and (reason := module.uncompilable()):
         raise ConfigError(f"trainer.compile=true: {reason}")
-    budget, examples = sessions.budget_of(cfg["budget"]), len(dataset.split("train"))
-    total_steps = budget.steps(cfg["batch_size"], examples)
+    budget, total_steps = sessions.budget_of(cfg["budget"]), sessions.total_steps(cfg, dataset)
     runs.check_room(run.path, held_bytes(module, cfg["optim"]))
     checkpoint = _checkpoint(cfg, run, module, place)
     start = checkpoint.step if checkpoint else 0
@@ -225,6 +224,7 @@ def fit(
         accumulate=trainer_cfg["accumulate"],
         fused=trainer_cfg["precision"] != "16-mixed",
         seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
+        wall_seconds_before=checkpoint.trainer["wall_seconds"] if checkpoint else 0.0,
     )
     _check_data(run, cfg, dataset)
     if checkpoint is not None:
@@ -243,7 +243,7 @@ def fit(
         if trainer.is_global_zero:
             console.print(_costs(cfg, module), highlight=False)
             _say_arithmetic(trainer_cfg, trainer.strategy.root_device)
-            said = sessions.notices(session, cfg, module, start, examples) if checkpoint else []
+            said = sessions.notices(session, cfg, module, start, dataset) if checkpoint else []
             if cfg["batch_size"] > examples:
                 said.append(
                     f"batch_size={cfg['batch_size']} is more than the windows that {dataset.name} has at once"

@@ -67,7 +67,7 @@ HIDDEN = {
 STABLE_WORDS = """\
   model= data= trainer= optim= experiment=   what to train, on what, where, how; or a whole recipe
   seed= batch_size=                          of everything random; examples in a global batch
-  budget.steps= | budget.epochs= | budget.examples= | budget.seconds=
+  budget.steps= | budget.epochs= | budget.examples= | budget.tokens= (of texts) | budget.seconds= (of steps)
   name=                                      the run's folder (default: model, data, time, random suffix)
   paths.runs_dir= paths.data_dir=            where runs and data are (GENKIT_RUNS_DIR, GENKIT_DATA_DIR)
   resume=RUN init_from=RUN                   go on with a run; begin with the weights of one
@@ -117,7 +117,7 @@ STUDY_WORDS = """\
   study=NAME | FILE.yaml    of conf/study, or a file: arms, seeds, one budget, a primary metric
   dry=true                  say what would run, and whether so many seeds can show anything; run nothing
   seeds=8 | seeds=[0,1,2]   a number, or a list; more may be added later
-  budget.steps= | budget.examples= | budget.seconds= | budget.flops=   of every run
+  budget.steps= | .examples= | .tokens= | .seconds= | .flops=   of every run
   evaluate.n= primary=      samples of each evaluation; the metric that decides
   name=                     of the folder in paths.runs_dir; the same study goes on where it was
   retry=true                run those again that failed

@@ -445,7 +445,7 @@ def _checked(defaults: Mapping[str, Any], cfg: dict[str, Any], typed: Sequence[W
         ConfigError: a type or a rule is broken, there is a `_target_`, or the budget is not one number.
     """
     refuse_targets(cfg)
-    given = [f"budget.{unit}" for unit in UNITS if cfg["budget"][unit] is not None]
+    given = [f"budget.{unit}" for unit in UNITS if cfg["budget"].get(unit) is not None]
     said = [word.key for word in typed if word.key.startswith("budget.") and word.value is not None]
     if len(given) != 1:
         listed = " and ".join(said or given) or "none of " + ", ".join(f"budget.{unit}" for unit in UNITS)

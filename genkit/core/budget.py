@@ -5,12 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-UNITS = ("steps", "epochs", "examples", "seconds")
+from genkit.core.errors import ConfigError
+
+UNITS = ("steps", "epochs", "examples", "tokens", "seconds")
+
+
+def check_unit(unit: str, is_text: bool, data: str) -> None:
+    """See that the examples of a dataset can be counted in a unit.
+
+    Raises:
+        ConfigError: in tokens, and they are images.
+    """
+    if unit == "tokens" and not is_text:
+        raise ConfigError(
+            f"budget.tokens is for texts, and data={data} is of images, of which some families make tokens and"
+            " others none: give budget.examples, which counts alike for all."
+        )
 
 
 @dataclass(frozen=True)
 class Budget:
-    """`amount` steps, epochs (passes over the training set), examples or wall-clock seconds of training."""
+    """`amount` steps, epochs (passes over the training set), examples, tokens of texts, or seconds of steps."""
 
     unit: str
     amount: float
@@ -19,12 +34,13 @@ class Budget:
         if self.unit not in UNITS or not self.amount > 0:
             raise ValueError(f"a budget is a positive number of {', '.join(UNITS)}")
 
-    def steps(self, batch_size: int, examples: int) -> int | None:
+    def steps(self, batch_size: int, examples: int, tokens: int = 1) -> int | None:
         """Training steps of the whole budget; None where only the clock can tell.
 
         Args:
             batch_size: of the global batch.
             examples: in the training set; an epoch is its whole batches, or less than one of a short text.
+            tokens: that are predicted in an example of texts.
         """
         if self.unit == "seconds":
             return None
@@ -33,6 +49,7 @@ class Budget:
             "steps": self.amount,
             "epochs": self.amount * per_epoch,
             "examples": self.amount / batch_size,
+            "tokens": self.amount / (batch_size * tokens),
         }
         return max(1, math.ceil(steps[self.unit] - 1e-9))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
-import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.capabilities import CAPABILITIES, Conditional, Likelihood
 from genkit.core.ema import MovingAverage
+from genkit.core.clock import Clock
 from genkit.core.errors import ConfigError, Diverged
 from genkit.core.finite import LateCheck
 from genkit.core.noise import Noise, mix
@@ -59,7 +59,8 @@ class Plan:
     total_steps: int | None = 1
     accumulate: int = 1
     fused: bool = True
-    seconds_before: float = 0.0  # spent by earlier parts of a resumed training
+    seconds_before: float = 0.0  # of steps, in earlier parts of a resumed training
+    wall_seconds_before: float = 0.0  # of those parts as a whole
 
     def settings(self, phase: str) -> dict[str, Any]:
         """The optimiser settings of one phase: its own where given, else the common ones."""
@@ -99,7 +100,7 @@ class GenerativeModule(LightningModule):
         self._optimizers: list[Optimizer] = []
         self._current: tuple[Phase, dict[str, Any]] | None = None
         self._skips = 0
-        self._started = time.monotonic()
+        self.clock = Clock()
         self._late = LateCheck()
         self._sums: Tensor | None = None  # of weighted values and of weights, float64 (terms, 2)
         self._swapped: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
@@ -229,12 +230,8 @@ class GenerativeModule(LightningModule):
 
     @final
     def on_train_start(self) -> None:
-        self._started = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Wall-clock seconds of training so far, earlier parts of a resumed training included."""
-        return self.plan.seconds_before + time.monotonic() - self._started
+        self.clock = Clock(self.plan.seconds_before, self.plan.wall_seconds_before)
+        self.clock.start()
 
     @final
     def training_step(self, batch: Batch, batch_idx: int) -> None:
@@ -242,7 +239,7 @@ class GenerativeModule(LightningModule):
         step = self.global_step
         self._late.raise_if_diverged()
         self._reseed_dropout(step)
-        progress = self.plan.budget.progress(step, self.plan.total_steps, self.seconds)
+        progress = self.plan.budget.progress(step, self.plan.total_steps, self.clock.agreed)
         micro = self._micro_batches(batch, step)
         self.terms = {}
         self.gradients = {}
@@ -370,6 +367,16 @@ class GenerativeModule(LightningModule):
         self._late.raise_if_diverged(wait=True)
 
     # ------------------------------------------------------------------ validation
+
+    @final
+    def on_validation_model_eval(self) -> None:
+        """The first that a validation does; `on_validation_end` is the last, after all callbacks."""
+        self.clock.pause(self.device)
+        super().on_validation_model_eval()
+
+    @final
+    def on_validation_end(self) -> None:
+        self.clock.go_on()
 
     @final
     def on_validation_epoch_start(self) -> None:

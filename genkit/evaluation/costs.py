@@ -57,7 +57,8 @@ def costs(subject: Subject, checkpoint: Path) -> Found:
         "drawn_on": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
         "operations": OPERATIONS,
     }
-    return Found(cost_measures(found, about, subject.drawn), missing=absent)
+    timed = str(saved.trainer["charged"])
+    return Found(cost_measures(found, about, subject.drawn, timed), missing=absent)
 
 
 def flops_per_step(

@@ -17,17 +17,22 @@ COSTS: dict[str, tuple[str, Direction, Kind]] = {
 }
 
 
-def cost_measures(costs: Mapping[str, float], about: Mapping[str, str], drawn: int = 0) -> list[Measure]:
+def cost_measures(
+    costs: Mapping[str, float], about: Mapping[str, str], drawn: int = 0, timed: str = "steps alone"
+) -> list[Measure]:
     """Costs by the names of `COSTS`, in its order.
 
     Args:
         about: what they depend on: the hardware, how operations were counted.
         drawn: samples that the speed rests on.
+        timed: what the seconds of training are of.
     """
     found = []
     for name, (unit, direction, kind) in COSTS.items():
         if name in costs:
             n = drawn if name == "samples_per_second" else 0
             protocol = dict(about) if kind == "estimate" else {}
+            if name == "training_seconds":
+                protocol["timed"] = timed
             found.append(Measure(name, float(costs[name]), unit, direction, kind, n, protocol=protocol))
     return found

@@ -7,7 +7,7 @@ arms:                       # each a list of words of `genkit train`
 common: [data=digits]       # words of every arm, before its own
 seeds: [0, 1, 2]            # or a number: the first so many
 looks: 1                    # how often the results may decide while seeds are added; they share the 5 %
-budget: {steps: 500}        # one number in one unit: steps, examples, seconds or flops
+budget: {steps: 500}        # one number in one unit: steps, examples, tokens, seconds or flops
 primary: fid                # the metric of the verdict
 evaluate: {n: 1000}         # settings of `genkit evaluate`
 search: …                   # of every arm, before its seeds run; see genkit.study.space
@@ -35,7 +35,7 @@ KEYS = (
     *("selected_on_test", "looks"),
 )
 MOST_LOOKS = 100
-UNITS = ("steps", "examples", "seconds", "flops")
+UNITS = ("steps", "examples", "tokens", "seconds", "flops")
 EVALUATE = (
     *("n", "seed", "split", "extractor", "metrics", "weights", "importance_samples", "stride"),
     *("batch_size", "checkpoint", "sampling"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit import config, runs
+from genkit.core.budget import check_unit
 from genkit.core.errors import ConfigError, GenkitError
 from genkit.core.options import resolve_options
 from genkit.core.registry import family
@@ -131,6 +132,7 @@ def _compose(
     """
     arms = {arm: _compose_arm(declaration, arm, paths) for arm in declaration.arms}
     dataset = check_same_data(arms, paths)
+    check_unit(declaration.budget[0], dataset.spec.is_text, dataset.name)
     if declaration.primary is not None:
         check_primary(declaration.primary, declaration.evaluate.get("metrics"), dataset.spec.is_text)
         check_likelihoods(declaration.primary, arms, paths)

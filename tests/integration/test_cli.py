@@ -145,7 +145,7 @@ def test_cfg_job_prints_what_would_be_trained_with(genkit, tmp_path):
 def test_what_is_frozen_composes_to_the_same_run(trained):
     frozen = config.load_frozen(trained("dcgan") / "config.yaml")
     assert frozen["model"]["width"] == 4
-    assert frozen["budget"] == {"steps": 4, "epochs": None, "examples": None, "seconds": None}
+    assert frozen["budget"] == {"steps": 4, "epochs": None, "examples": None, "tokens": None, "seconds": None}
     assert "paths" not in frozen
     assert os.environ.get("HOME", "/none") not in (trained("dcgan") / "config.yaml").read_text()
 

@@ -331,3 +331,19 @@ def test_two_forms_of_one_name_are_one_run(tmp_path, genkit):
     assert runs.find(decomposed, tmp_path) == tmp_path / composed
     with pytest.raises(ConfigError):
         runs.find("caf\u00e8", tmp_path)
+
+
+def test_a_run_of_before_there_were_tokens_takes_a_budget_of_them(trained, tmp_path):
+    run = Path(shutil.copytree(trained("gpt"), tmp_path / "runs" / "gpt"))
+    frozen = yaml.safe_load((run / "config.yaml").read_text())
+    del frozen["budget"]["tokens"]
+    (run / "config.yaml").write_text(yaml.safe_dump(frozen))
+    window, batch = frozen["model"]["block_size"], frozen["batch_size"]
+    assert resume(run, f"budget.tokens={6 * window * batch}")["step"] == 6
+
+
+def test_images_have_no_budget_of_tokens(run):
+    before = digest(run)
+    with pytest.raises(ConfigError, match=r"budget.tokens is for texts, and data=digits .* budget.examples"):
+        resume(run, "budget.tokens=1000")
+    assert digest(run) == before

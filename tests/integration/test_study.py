@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from genkit import config, sessions
 from genkit.cli.study import ended as end_of
 from genkit.cli.study import in_words
 from genkit.core.errors import ConfigError
+from genkit.data import open_dataset
 from genkit.report import report
 from genkit.report.reading import read_study
 from genkit.runs import read
@@ -179,7 +181,7 @@ def test_members_are_frozen_and_paired(declare, paths):
     assert [(m.number, m.name) for m in plan.members][:3] == [(0, "a-0"), (1, "bb-0"), (2, "a-1")]
     cfg = member_config(plan.folder, 3, paths)
     assert (cfg["seed"], cfg["name"], cfg["model"]["beta"]) == (1, "bb-1", 2.0)
-    assert cfg["budget"] == {"steps": 2, "epochs": None, "examples": None, "seconds": None}
+    assert cfg["budget"] == {"steps": 2, "epochs": None, "examples": None, "tokens": None, "seconds": None}
 
 
 def test_a_study_that_goes_on_reads_no_configuration_again(declare, paths, monkeypatch):
@@ -408,6 +410,27 @@ evaluate: {{metrics: [likelihood, cost]}}
     assert tables["killed"] == tables["whole"]
     assert {row["status"] for row in tables["whole"]} == {"finished"}
     assert {row["metric"] for row in tables["whole"]} >= {"parameters", "training_flops"}
+
+
+def test_arms_with_other_windows_read_the_same_number_of_tokens(declare, paths, data_dir):
+    gpt = "model=gpt, model.n_layer=1, model.n_head=1, model.n_embd=8"
+    text = f"""
+common: [{gpt}, data=shakespeare, trainer=cpu, batch_size=4]
+arms: {{short: [model.block_size=8], long: [model.block_size=32]}}
+seeds: 1
+budget: {{tokens: 1024}}
+primary: nll
+selected_on_test: true
+"""
+    plan = open_study(declare(text), paths)
+    plan.write()
+    for number, (window, steps) in enumerate([(8, 32), (32, 8)]):
+        cfg = member_config(plan.folder, number, paths)
+        dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
+        assert (cfg["budget"]["tokens"], steps * 4 * window) == (1024, 1024)
+        assert sessions.total_steps(cfg, dataset) == steps
+    with pytest.raises(ConfigError, match="budget.tokens is for texts, and data=digits is of images"):
+        open_study(declare(budget__tokens="1000", name="images"), paths)
 
 
 def test_a_budget_of_operations_is_counted_by_hand(declare, paths):

@@ -64,7 +64,7 @@ def ending(run: Path) -> dict[str, Any]:
     found: dict[str, Any] = {path.name: path.read_bytes() for path in place.glob("*.safetensors")}
     trainer = json.loads((place / "trainer.json").read_text())
     # Whether a checkpoint was written before or after the validation of its step is how it came about.
-    clock = ("seconds", "validated", "best", "callbacks")
+    clock = ("seconds", "wall_seconds", "validated", "best", "callbacks")
     found["trainer.json"] = [pair for pair in trainer["dict"] if pair[0] not in clock]
     found["step"], found["final"], found["best"] = state.step, record["final"], record.get("best")
     found["best pointer"] = _text(run / "checkpoints" / "best")

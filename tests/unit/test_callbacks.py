@@ -1,18 +1,23 @@
 """What watches a training: budget, the recorder's choice of the best, the layout of moments."""
 
 import copy
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
 import torch
+from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 from torch import nn
 
 from genkit import callbacks, checkpoints
-from genkit.callbacks import BudgetStop, Progress
+from genkit.callbacks import BudgetStop, Progress, SampleWriter
+from genkit.core import clock
+from genkit.core.budget import Budget
 from genkit.families.vae import VAE
 from genkit.recording import Recorder, lay_out_as_parameters
 from genkit.runs import Run
+from genkit.testing import OPTIM
 from tests.conftest import IMAGES, fit, images
 
 
@@ -26,7 +31,7 @@ def test_a_budget_in_steps(step, stops):
 @pytest.mark.parametrize(("spent", "stops"), [(0.9, False), (1.0, True)])
 def test_a_budget_in_seconds(spent, stops):
     trainer = SimpleNamespace(global_step=9, should_stop=False, is_global_zero=True)
-    BudgetStop(None, 1.0).on_train_batch_end(trainer, SimpleNamespace(seconds=spent))
+    BudgetStop(None, 1.0).on_train_batch_end(trainer, SimpleNamespace(clock=SimpleNamespace(seconds=spent, agreed=0.0)))
     assert trainer.should_stop is stops
 
 
@@ -53,6 +58,95 @@ def test_the_bar_does_not_wait_for_the_device_at_every_step(monkeypatch):
     assert term.read == 2
     bar.on_train_epoch_end(trainer, module)
     assert term.read == 3
+
+
+# ---------------------------------------------------------------------- the clock
+
+
+class Slow(VAE):
+    """A VAE whose steps take a second each, a validation's batch a hundred, drawing a thousand."""
+
+    now = 0.0
+
+    def phases(self):
+        (phase,) = super().phases()
+
+        def loss(batch, noise):
+            Slow.now += 1
+            return phase.loss(batch, noise)
+
+        return (dataclasses.replace(phase, loss=loss),)
+
+    def score_batch(self, batch, noise):
+        if noise.purpose == "validation":
+            Slow.now += 100
+        return super().score_batch(batch, noise)
+
+    def draw(self, noise, condition, options):
+        Slow.now += 1000
+        return super().draw(noise, condition, options)
+
+
+@pytest.fixture
+def slow(monkeypatch, tmp_path):
+    """Train such a model for some of its seconds; the run's record, and the rates of its steps."""
+    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: Slow.now))
+    save = checkpoints.save
+
+    def saved(*args):
+        Slow.now += 10_000
+        save(*args)
+
+    monkeypatch.setattr(checkpoints, "save", saved)
+
+    def train(seconds, before=(0.0, 0.0)):
+        Slow.now, rates = 5_000_000.0, []
+        run = Run.create(tmp_path, "run")
+        recorder = Recorder(run, every=3, keep=1, select=None, about={"family": "vae"})
+        watch = [BudgetStop(None, seconds), SampleWriter(run, 1, None), recorder, Rates(rates)]
+        plan = {"budget": Budget("seconds", seconds), "total_steps": None}
+        plan |= {"optim": {**OPTIM, "warmup": 0, "schedule": "linear", "final": 0.0}}
+        plan |= dict(zip(("seconds_before", "wall_seconds_before"), before, strict=True))
+        module = Slow(IMAGES, network="mlp", latent_size=2, hidden=8)
+        batches = [images(4, seed) for seed in range(50)]
+        fit(module, batches, [images(4)], plan, watch, val_check_interval=2)
+        return run.record(), rates, checkpoints.load(checkpoints.locate(run.checkpoints, "last"), trainer=True)
+
+    return train
+
+
+class Rates(Callback):
+    def __init__(self, seen):
+        self.seen = seen
+
+    def on_train_batch_end(self, trainer, module, *args):
+        self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+def test_a_budget_of_seconds_is_charged_for_steps_alone(slow):
+    record, rates, last = slow(8)
+    assert (record["step"], record["seconds"]) == (8, 8.0)
+    validations, checkpoints_written = 4, 3  # after every second step; at steps 3 and 6, and at the end
+    assert record["wall_seconds"] == 8 + validations * 1100 + checkpoints_written * 10_000
+    assert rates == pytest.approx([OPTIM["lr"] * (1 - i / 8) for i in range(8)])
+    assert last.trainer["seconds"] == 8.0
+
+
+def test_charged_and_wall_seconds_of_parts_add_up(slow):
+    record, rates, _ = slow(8, before=(5.0, 700.0))
+    assert (record["step"], record["seconds"]) == (3, 8.0)
+    assert record["wall_seconds"] == 700 + 3 + 2 * 1100 + 2 * 10_000  # before and after the last validation
+    assert rates == pytest.approx([OPTIM["lr"] * (1 - i / 8) for i in (5, 6, 7)])
+
+
+def test_processes_go_by_the_first_ones_clock():
+    module = SimpleNamespace(clock=clock.Clock())
+    trainer = SimpleNamespace(global_step=9, should_stop=False, is_global_zero=False)
+    stop, said = BudgetStop(None, 10.0), iter([0, 4_000_000, 10_000_000])
+    stop._spent = SimpleNamespace(late=lambda own: next(said))
+    for agreed, over in [(0.0, False), (4.0, False), (10.0, True)]:
+        stop.on_train_batch_end(trainer, module)
+        assert (module.clock.agreed, trainer.should_stop) == (agreed, over)
 
 
 # ---------------------------------------------------------------------- the recorder
