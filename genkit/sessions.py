@@ -17,11 +17,10 @@ import torch
 from genkit import config, runs
 from genkit.config.frozen import SESSIONS, may_change
 from genkit.config.rules import leaves, shown
-from genkit.core.budget import UNITS, Budget, check_unit
+from genkit.core.budget import UNITS, Budget, Size
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.optim import schedule_factor
 from genkit.core.plain import parse_yaml
-from genkit.data.dataset import Dataset, TokenWindows
 from genkit.runs import Run
 
 
@@ -101,20 +100,20 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 
 
 def notices(
-    session: Session, cfg: Mapping[str, Any], module: GenerativeModule, step: int, dataset: Dataset
+    session: Session, cfg: Mapping[str, Any], module: GenerativeModule, step: int, size: Size
 ) -> list[str]:
     """What goes on otherwise than it went until now, in words: keys, learning rates, versions, threads.
 
     Args:
         step: of the checkpoint.
-        dataset: that it goes on with.
+        size: of the training set.
     """
     said = []
     keys = {key: pair for key, pair in session.changed.items() if not key.startswith("choices.")}
     if keys:
         listed = ", ".join(f"{key}={shown(new)} (was {shown(old)})" for key, (old, new) in keys.items())
         said.append(f"from here on {listed}.")
-        said += _rates(session, cfg, module, step, dataset)
+        said += _rates(session, cfg, module, step, size)
     record = session.run.record()
     last = (record.get(SESSIONS) or [{}])[-1]
     known, here = last.get("versions") or {}, runs.versions()
@@ -138,7 +137,7 @@ def notices(
 
 
 def _rates(
-    session: Session, cfg: Mapping[str, Any], module: GenerativeModule, step: int, dataset: Dataset
+    session: Session, cfg: Mapping[str, Any], module: GenerativeModule, step: int, size: Size
 ) -> list[str]:
     """Learning rates that jump, as the schedule is another one or is spread over another budget."""
     if any(key.endswith("lr") for key in session.changed):
@@ -148,7 +147,7 @@ def _rates(
     }
     old, plan = config.with_values(cfg, changed), module.plan
     budget = budget_of(old["budget"])
-    steps = total_steps(old, dataset)
+    steps = budget.steps(cfg["batch_size"], size)
     before = dataclasses.replace(plan, optim=old["optim"], budget=budget, total_steps=steps)
     said, phases = [], module.phases()
     for phase in phases:
@@ -175,15 +174,3 @@ def budget_of(section: Mapping[str, Any]) -> Budget:
     """The budget that the group `budget` describes: the one unit that has a number."""
     unit = next(unit for unit in UNITS if section.get(unit) is not None)
     return Budget(unit, float(section[unit]))
-
-
-def total_steps(cfg: Mapping[str, Any], dataset: Dataset) -> int | None:
-    """Training steps of the whole budget; None where only the clock can tell.
-
-    Raises:
-        ConfigError: the data has nothing that the budget could be counted in.
-    """
-    budget, examples = budget_of(cfg["budget"]), dataset.split("train")
-    check_unit(budget.unit, dataset.spec.is_text, dataset.name)
-    tokens = examples.block_size if isinstance(examples, TokenWindows) else 1
-    return budget.steps(cfg["batch_size"], len(examples), tokens)

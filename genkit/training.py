@@ -19,6 +19,7 @@ from rich.console import Console
 from genkit import checkpoints, config, ranks, recording, runs, sessions, slurm, strict
 from genkit.assembling import build_trainer
 from genkit.checkpoints import Checkpoint
+from genkit.core.budget import Size, check_unit
 from genkit.core.errors import (
     CheckpointError,
     ConfigError,
@@ -34,6 +35,7 @@ from genkit.core.noise import mix
 from genkit.core.processor import compute_float32, flush_tiny_numbers, keep_freed_memory
 from genkit.core.terminal import without_controls
 from genkit.data import open_dataset
+from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule, FirstBatch
 from genkit.data.packing import written_down
 from genkit.memory import check_fits, held_bytes, kept_bytes, sizes, validation_batch
@@ -212,7 +214,9 @@ def fit(
     module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
     if trainer_cfg["compile"] and (reason := module.uncompilable()):
         raise ConfigError(f"trainer.compile=true: {reason}")
-    budget, total_steps = sessions.budget_of(cfg["budget"]), sessions.total_steps(cfg, dataset)
+    budget, size = sessions.budget_of(cfg["budget"]), _size(dataset)
+    check_unit(budget.unit, dataset.spec.is_text, dataset.name)
+    total_steps = budget.steps(cfg["batch_size"], size)
     runs.check_room(run.path, held_bytes(module, cfg["optim"]))
     checkpoint = _checkpoint(cfg, run, module, place)
     start = checkpoint.step if checkpoint else 0
@@ -243,11 +247,11 @@ def fit(
         if trainer.is_global_zero:
             console.print(_costs(cfg, module), highlight=False)
             _say_arithmetic(trainer_cfg, trainer.strategy.root_device)
-            said = sessions.notices(session, cfg, module, start, dataset) if checkpoint else []
-            if cfg["batch_size"] > examples:
+            said = sessions.notices(session, cfg, module, start, size) if checkpoint else []
+            if cfg["batch_size"] > size.examples:
                 said.append(
                     f"batch_size={cfg['batch_size']} is more than the windows that {dataset.name} has at once"
-                    f" ({examples:,}): a batch holds the text several times, cut at other places."
+                    f" ({size.examples:,}): a batch holds the text several times, cut at other places."
                 )
             for notice in [*dataset.notices, *said]:
                 console.print(f"note: {without_controls(notice)}", highlight=False, markup=False)
@@ -274,6 +278,11 @@ def fit(
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # a thread of it that is left aborts the process at its end
     return module
+
+
+def _size(dataset: Dataset) -> Size:
+    examples = dataset.split("train")
+    return Size(len(examples), examples.block_size if isinstance(examples, TokenWindows) else 1)
 
 
 def _is_spent(module: GenerativeModule, step: int) -> bool:

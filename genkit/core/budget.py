@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from genkit.core.errors import ConfigError
 
@@ -18,14 +19,21 @@ def check_unit(unit: str, is_text: bool, data: str) -> None:
     """
     if unit == "tokens" and not is_text:
         raise ConfigError(
-            f"budget.tokens is for texts, and data={data} is of images, of which some families make tokens and"
-            " others none: give budget.examples, which counts alike for all."
+            f"budget.tokens is for texts, and data={data} is of images, of which some families make tokens"
+            " and others none: give budget.examples, which counts alike for all."
         )
+
+
+class Size(NamedTuple):
+    """Of a training set: its examples, and the tokens that are predicted in one of them where it is text."""
+
+    examples: int
+    tokens: int = 1
 
 
 @dataclass(frozen=True)
 class Budget:
-    """`amount` steps, epochs (passes over the training set), examples, tokens of texts, or seconds of steps."""
+    """`amount` steps, epochs (passes over the training set), examples, tokens of texts, or steps' seconds."""
 
     unit: str
     amount: float
@@ -34,22 +42,21 @@ class Budget:
         if self.unit not in UNITS or not self.amount > 0:
             raise ValueError(f"a budget is a positive number of {', '.join(UNITS)}")
 
-    def steps(self, batch_size: int, examples: int, tokens: int = 1) -> int | None:
+    def steps(self, batch_size: int, size: Size) -> int | None:
         """Training steps of the whole budget; None where only the clock can tell.
 
         Args:
             batch_size: of the global batch.
-            examples: in the training set; an epoch is its whole batches, or less than one of a short text.
-            tokens: that are predicted in an example of texts.
+            size: of the training set; an epoch is its whole batches, or less than one of a short text.
         """
         if self.unit == "seconds":
             return None
-        per_epoch = examples // batch_size or examples / batch_size
+        per_epoch = size.examples // batch_size or size.examples / batch_size
         steps = {
             "steps": self.amount,
             "epochs": self.amount * per_epoch,
             "examples": self.amount / batch_size,
-            "tokens": self.amount / (batch_size * tokens),
+            "tokens": self.amount / (batch_size * size.tokens),
         }
         return max(1, math.ceil(steps[self.unit] - 1e-9))
 

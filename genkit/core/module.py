@@ -25,8 +25,8 @@ from torch.optim import Optimizer
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.capabilities import CAPABILITIES, Conditional, Likelihood
-from genkit.core.ema import MovingAverage
 from genkit.core.clock import Clock
+from genkit.core.ema import MovingAverage
 from genkit.core.errors import ConfigError, Diverged
 from genkit.core.finite import LateCheck
 from genkit.core.noise import Noise, mix

@@ -212,6 +212,13 @@ def test_budgets_in_steps_epochs_and_examples(budget, steps, tmp_path):
     assert record["final"]["step"] == steps
 
 
+@pytest.mark.parametrize(("window", "steps"), [(8, 8), (32, 2)])
+def test_runs_with_other_windows_read_the_same_number_of_tokens(window, steps, tmp_path):
+    typed = words("gpt", tmp_path, "run", f"model.block_size={window}", "budget.tokens=512")
+    assert train(list({word.partition("=")[0]: word for word in typed}.values()))["step"] == steps
+    assert steps * window * 8 == 512  # in batches of 8
+
+
 def test_a_budget_in_seconds_counts_what_was_spent_before(tmp_path):
     typed = words("vae", tmp_path, "run", "budget.seconds=1", "trainer.val_every=1000000")
     record = train(typed)

@@ -31,7 +31,9 @@ def test_a_budget_in_steps(step, stops):
 @pytest.mark.parametrize(("spent", "stops"), [(0.9, False), (1.0, True)])
 def test_a_budget_in_seconds(spent, stops):
     trainer = SimpleNamespace(global_step=9, should_stop=False, is_global_zero=True)
-    BudgetStop(None, 1.0).on_train_batch_end(trainer, SimpleNamespace(clock=SimpleNamespace(seconds=spent, agreed=0.0)))
+    BudgetStop(None, 1.0).on_train_batch_end(
+        trainer, SimpleNamespace(clock=SimpleNamespace(seconds=spent, agreed=0.0))
+    )
     assert trainer.should_stop is stops
 
 
@@ -110,7 +112,11 @@ def slow(monkeypatch, tmp_path):
         module = Slow(IMAGES, network="mlp", latent_size=2, hidden=8)
         batches = [images(4, seed) for seed in range(50)]
         fit(module, batches, [images(4)], plan, watch, val_check_interval=2)
-        return run.record(), rates, checkpoints.load(checkpoints.locate(run.checkpoints, "last"), trainer=True)
+        return (
+            run.record(),
+            rates,
+            checkpoints.load(checkpoints.locate(run.checkpoints, "last"), trainer=True),
+        )
 
     return train
 
