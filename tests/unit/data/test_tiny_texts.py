@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from genkit.core.budget import Budget
+from genkit.core.budget import Budget, Size
 from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import CONTEXT, View, spec_from_dict
 from genkit.data import open_dataset
@@ -78,8 +78,8 @@ def test_a_batch_that_is_larger_than_a_text_shows_all_of_its_places(tmp_path):
     assert torch.equal(torch.cat([part.data for part in both]), stream.batch(7).data)
     assert [part.rows for part in both] == [range(16), range(16, 32)]
     # Ten passes are ten windows of 19 predicted tokens, which one batch of 32 holds.
-    assert Budget("epochs", 10).steps(32, data.dataset.counts["train"]) == 1
-    assert Budget("epochs", 320).steps(32, data.dataset.counts["train"]) == 10
+    assert Budget("epochs", 10).steps(32, Size(data.dataset.counts["train"])) == 1
+    assert Budget("epochs", 320).steps(32, Size(data.dataset.counts["train"])) == 10
 
 
 def test_documents_of_a_folder_may_be_few_and_short(tmp_path):
@@ -104,4 +104,4 @@ def test_too_few_pictures_are_still_too_few(tmp_path):
     dataset = open_dataset(data, {"cache_dir": str(tmp_path)}, View("arrays"))
     with pytest.raises(ConfigError, match="batch_size=1438, but digits has 1437 training examples"):
         DataModule(dataset, seed=0, batch_size=1438)
-    assert np.isclose(Budget("epochs", 2).steps(100, 1437), 28)
+    assert np.isclose(Budget("epochs", 2).steps(100, Size(1437)), 28)
