@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
@@ -17,25 +16,23 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from genkit import callbacks as watch
-from genkit import config, recording, runs, symptoms
+from genkit import config, recording, runs
 from genkit.boards import BoardHistory, MLflowHistory, WandbHistory, beginning
 from genkit.checkpoints import Checkpoint
 from genkit.core.errors import ConfigError, nearest
 from genkit.core.interrupts import Remembered
 from genkit.core.launchers import Place
 from genkit.core.module import GenerativeModule
-from genkit.core.spec import ArraySpec
-from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule
-from genkit.data.real import same, spaced, unchanged
+from genkit.data.real import same, unchanged
 from genkit.health import Health
 from genkit.histories import CSVHistory
+from genkit.known import training_examples
 from genkit.processes import Processes
 from genkit.runs import Run
 from genkit.selecting import SampledMetric, sampled_metric
 from genkit.strict import SoundPlan, Strict
 
-KNOWN_IMAGES, KNOWN_TOKENS = 1024, 300_000  # training examples that samples are compared with
 console = Console(stderr=True, soft_wrap=True)
 
 
@@ -149,7 +146,8 @@ def _callbacks(
         known.append(f"val/{metric}")
     if select and select not in known and not metric:
         raise ConfigError(f"model.select={select} is not validated.{nearest(select, known)}")
-    examples, unseen = known_examples(data.dataset), holds_out(data.dataset)
+    unseen = holds_out(data.dataset)
+    examples = training_examples(data.dataset, unseen=unseen)
     health = Health(run, checkpoint.step if checkpoint else 0, console, examples, unseen=unseen)
     made += [
         watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
@@ -190,19 +188,6 @@ def _callbacks(
 def holds_out(dataset: Dataset) -> bool:
     """Whether what validates is another part of the data than what is trained on."""
     return not same(unchanged(dataset.split("train")), unchanged(dataset.split("validation")))
-
-
-def known_examples(dataset: Dataset) -> np.ndarray | None:
-    """Some training examples, as `genkit.symptoms.measure` takes them; None where it looks for no copies."""
-    examples = unchanged(dataset.split("train"))
-    if not holds_out(dataset):  # no unseen ones tell what is usual
-        return None
-    if dataset.spec.is_text:
-        assert isinstance(examples, TokenWindows)
-        return np.sort(symptoms.pieces(np.asarray(examples.tokens[:KNOWN_TOKENS]), symptoms.COPY))
-    if isinstance(dataset.spec, ArraySpec):
-        return examples.gather(spaced(len(examples), KNOWN_IMAGES))[0]
-    return None
 
 
 def _about(cfg: Mapping[str, Any], dataset: Any, module: GenerativeModule) -> dict[str, Any]:

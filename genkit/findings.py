@@ -29,6 +29,7 @@ class Rule:
         after, since: share of the budget, and steps, before which the rule is not asked; a beginning looks
             like a failure.
         advice: what to do.
+        longer: whether training longer is advised, too; never beside a finding that it was too long.
     """
 
     code: str
@@ -40,12 +41,18 @@ class Rule:
     patience: int = 2
     after: float = 0.2
     since: int = 20
+    longer: bool = False
+
+    def asked(self, measured: Mapping[str, Any]) -> bool:
+        """Whether one measurement is late enough and has the number."""
+        late = measured["progress"] >= self.after and measured["step"] >= self.since
+        return late and measured.get(self.measure) is not None
 
     def broken(self, measured: Mapping[str, Any]) -> bool:
         """Whether one measurement is on the wrong side; False where the number is not reported."""
-        value = measured.get(self.measure)
-        if value is None or measured["progress"] < self.after or measured["step"] < self.since:
+        if not self.asked(measured):
             return False
+        value = measured[self.measure]
         return value > self.threshold if self.above else value < self.threshold
 
 
@@ -70,6 +77,11 @@ class Finding:
 
     def __str__(self) -> str:
         side = "above" if self.value > self.threshold else "below"
+        if self.until is not None:
+            return (
+                f"{self.severity} no more: {self.code} held from step {self.step} ({self.measure} was"
+                f" {self.value:.4g}, {side} {self.threshold:g}) to step {self.until}."
+            )
         return (
             f"{self.severity}: {self.code} at step {self.step}: {self.measure} is {self.value:.4g},"
             f" {side} {self.threshold:g}. {self.advice}"
@@ -78,6 +90,7 @@ class Finding:
 
 # The thresholds are reasoned from what the numbers mean, and looked at on trainings of seeds 100 to 299.
 BEFORE: dict[str, Any] = {"patience": 1, "after": 0.0, "since": 0}  # judged from the first measurement on
+LONGER = " Or train longer."
 RULES = (
     # ------------------------------------------------------------------ numbers
     Rule(
@@ -136,23 +149,27 @@ RULES = (
     # ------------------------------------------------------------------ a likelihood
     Rule(
         *("learned_nothing", ERROR, "beyond_uniform", False, 0.02),
-        "The model knows no more than that there are so many tokens (its loss is ln V): lower optim.lr, set"
-        " optim.warmup, or train longer.",
+        "The model knows no more than that there are so many tokens (its loss is ln V): lower optim.lr, or"
+        " set optim.warmup.",
+        longer=True,
     ),
     Rule(
         *("learned_frequencies", ERROR, "beyond_frequencies", False, 0.0),
-        "The model knows no more than how frequent each token is: train longer, lower optim.lr, or look"
-        " whether the data has an order to be learnt.",
+        "The model knows no more than how frequent each token is: lower optim.lr, or look whether"
+        " the data has an order to be learnt.",
         after=0.5,
+        longer=True,
     ),
     Rule(
         *("memorised", ERROR, "gap", True, 1.0),
         "The loss on unseen data is twice that of the training: take the best checkpoint, and get more data,"
         " train less, or set model.dropout or optim.weight_decay.",
+        patience=1,
     ),
     Rule(
         *("overfitting", WARNING, "gap", True, 0.3),
         "The loss on unseen data is far above that of the training: take the best checkpoint, or train less.",
+        patience=1,
     ),
     # ------------------------------------------------------------------ a game
     Rule(
@@ -181,32 +198,38 @@ RULES = (
     # ------------------------------------------------------------------ samples
     Rule(
         *("collapsed", ERROR, "diversity", False, 0.25),
-        "The samples are much alike: change the seed, lower optim.lr, or train longer; for a GAN set model.r1"
-        " or model.loss=hinge, for a VAE lower model.beta.",
+        "The samples are much alike: change the seed, or lower optim.lr; for a GAN set model.r1 or"
+        " model.loss=hinge, for a VAE lower model.beta.",
         after=0.4,
+        longer=True,
     ),
     Rule(
         *("little_diversity", WARNING, "diversity", False, 0.6),
-        "The samples vary less than the data: train longer, or enlarge the model.",
+        "The samples vary less than the data: enlarge the model.",
+        longer=True,
     ),
     Rule(
         *("classes_collapsed", ERROR, "class_diversity", False, 0.25),
-        "The samples of a class are much alike: change the seed, lower optim.lr, or train longer; for a GAN"
-        " set model.loss=hinge or model.r1.",
+        "The samples of a class are much alike: change the seed, or lower optim.lr; for a GAN set"
+        " model.loss=hinge or model.r1.",
         after=0.4,
+        longer=True,
     ),
     Rule(
         *("label_ignored", WARNING, "label_effect", False, 0.1),
-        "The samples hardly change with the label: train longer, or set model.conditional=false.",
+        "The samples hardly change with the label: set model.conditional=false.",
+        longer=True,
     ),
     Rule(
         *("repetition_loops", ERROR, "looping", True, 0.4),
-        "The texts drawn go round in circles: look whether the targets are the next tokens, train longer, or"
-        " draw with a higher temperature.",
+        "The texts drawn go round in circles: look whether the targets are the next tokens, or draw with a"
+        " higher temperature.",
+        longer=True,
     ),
     Rule(
         *("copies", ERROR, "copied", True, 0.5),
         "Most samples are training examples: get more data, train less, or take a smaller model.",
+        patience=1,
     ),
     # ------------------------------------------------------------------ latents
     Rule(
@@ -220,14 +243,18 @@ RULES = (
         "Hardly any latent is in use: lower model.latent_size or model.beta, or set model.free_bits.",
     ),
 )
+# A gap is of means over many steps, and copies are a majority: neither is there by chance for a moment, so
+# they need no second measurement, and what has come up at the last one is said.
+# What says that a training was too long, so that none is advised to be longer.
+TOO_LONG = ("memorised", "overfitting", "copies")
 # What a rule already says more severely, or for a reason that lies deeper, is not said again.
 IMPLIED: dict[str, tuple[str, ...]] = {
     "little_diversity": ("collapsed",),
     "classes_collapsed": ("collapsed",),
     "few_active_units": ("posterior_collapse",),
     "overfitting": ("memorised",),
-    "learned_frequencies": ("learned_nothing", "data_is_constant"),
-    "learned_nothing": ("data_is_constant",),
+    "learned_frequencies": ("learned_nothing", "data_is_constant", "memorised"),
+    "learned_nothing": ("data_is_constant", "memorised"),
     "copies": ("data_is_constant", "data_is_repeated"),
     "data_is_repeated": ("data_is_constant",),
     "standing_still": ("no_gradient",),
@@ -235,14 +262,23 @@ IMPLIED: dict[str, tuple[str, ...]] = {
 
 
 def judge(history: Sequence[Mapping[str, Any]], rules: Sequence[Rule] = RULES) -> list[Finding]:
-    """The findings of a training so far, in the order of the rules.
+    """The findings of a training so far: those that hold, then those that do no longer, each in the order of
+    the rules.
 
     Args:
         history: its measurements, oldest first; each has "step" and "progress" (share of the budget spent),
             besides what its model reports.
     """
-    every = [finding for rule in _named(rules, history) if (finding := _of(rule, history))]
-    return [finding for finding in every if not any(_says(other, finding) for other in every)]
+    named = _named(rules, history)
+    found = [(rule, finding) for rule in named if (finding := _of(rule, history))]
+    every = [finding for _, finding in found]
+    too_long = any(finding.code in TOO_LONG and finding.until is None for finding in every)
+    told = [
+        replace(finding, advice=finding.advice + LONGER) if rule.longer and not too_long else finding
+        for rule, finding in found
+        if not any(_says(other, finding) for other in every)
+    ]
+    return sorted(told, key=lambda finding: finding.until is not None)  # what holds comes first
 
 
 def _says(deeper: Finding, finding: Finding) -> bool:
@@ -263,29 +299,39 @@ def _named(rules: Iterable[Rule], history: Sequence[Mapping[str, Any]]) -> list[
 
 
 def _of(rule: Rule, history: Sequence[Mapping[str, Any]]) -> Finding | None:
-    """The last stretch of measurements, at least `patience` long, that broke the rule."""
+    """The last stretch of measurements, at least `patience` long, that broke the rule.
+
+    At the end of a training that asks it fewer times, every measurement must agree.
+    """
+    patience = rule.patience
+    if history and history[-1]["progress"] >= 1:
+        patience = max(1, min(patience, sum(map(rule.asked, history))))
     stretch: list[Mapping[str, Any]] = []
     finding: Finding | None = None
     for measured in history:
         if rule.broken(measured):
             stretch.append(measured)
-            if len(stretch) == rule.patience:
+            if len(stretch) == patience:
                 value = float(measured[rule.measure])
                 finding = Finding(
                     *(rule.code, rule.severity, int(measured["step"]), rule.measure, value, rule.threshold),
                     rule.advice,
                 )
         else:
-            if len(stretch) >= rule.patience and finding is not None:
-                finding = Finding(**{**asdict(finding), "until": int(measured["step"])})
+            if len(stretch) >= patience and finding is not None:
+                finding = replace(finding, until=int(measured["step"]))
             stretch = []
     return finding
 
 
 def to_plain(history: Sequence[Mapping[str, Any]], findings: Sequence[Finding]) -> dict[str, Any]:
-    """What findings.json holds: `{"findings": [...], "history": [...]}`, JSON's own values only."""
+    """What findings.json holds: `{"findings": [...], "history": [...]}`, JSON's own values only.
+
+    Each finding says whether it `holds` at the end of the history; the advice of one that does not is past.
+    """
     rows = [{key: _plain(value) for key, value in row.items()} for row in history]
-    return {"findings": [asdict(finding) for finding in findings], "history": rows}
+    told = [{**asdict(finding), "holds": finding.until is None} for finding in findings]
+    return {"findings": told, "history": rows}
 
 
 def _plain(value: Any) -> Any:

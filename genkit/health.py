@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from genkit import findings, symptoms
 from genkit.core.batch import Batch
 from genkit.core.errors import Diverged, Unsound
 from genkit.core.module import GenerativeModule
+from genkit.core.phase import Phase
 from genkit.core.plain import read_json
 from genkit.findings import Finding
+from genkit.known import KnownImages, KnownTexts
 from genkit.runs import Run, write_atomically
 
 FILE = "findings.json"
@@ -41,7 +44,7 @@ class Health(Callback):
         run: the run folder.
         start: the step at which this part of the training begins; what was measured later is forgotten.
         console: where a new finding is said; None for nowhere.
-        training: some training examples, to know copies of them by; see `symptoms.measure`.
+        training: the training examples, to know copies of them by; None: copies are not looked for.
         unseen: whether what validates is not what is trained on; else no gap between the two is measured.
     """
 
@@ -50,13 +53,13 @@ class Health(Callback):
         run: Run,
         start: int = 0,
         console: Console | None = None,
-        training: np.ndarray | None = None,
+        training: KnownImages | KnownTexts | None = None,
         *,
         unseen: bool = True,
     ) -> None:
         self.run, self.console, self.training, self.unseen = run, console, training, unseen
         self.history = [row for row in read(run) if row["step"] <= start]
-        self._said: set[tuple[str, str, int]] = set()
+        self._said: set[tuple[str, str, int, int | None]] = set()
         self._sums: dict[str, list[Any]] = {}
         self._losses = torch.zeros(0)
         self._count = 0  # of the losses that are in use
@@ -133,6 +136,7 @@ class Health(Callback):
         if not self._measured:
             return
         measured = {**self._measured, **self._of_losses(trainer, module), **self._of_weights(module)}
+        self._sums = {}
         validated = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
         weights = [*module.parameters(), *module.buffers()]
         measured["not_finite"] = symptoms.count_not_finite({**measured, **validated}, weights)
@@ -141,9 +145,7 @@ class Health(Callback):
 
     def _means(self) -> dict[str, float]:
         """Of what was summed since the last validation."""
-        means = {name: float(total) / count for name, (total, count) in self._sums.items()}
-        self._sums = {}
-        return means
+        return {name: float(total) / count for name, (total, count) in self._sums.items()}
 
     def _of_losses(self, trainer: pl.Trainer, module: GenerativeModule) -> dict[str, float]:
         """Spikes and, of a likelihood's loss, its level and how far it is from the validated one."""
@@ -172,14 +174,17 @@ class Health(Callback):
         return found
 
     def _of_weights(self, module: GenerativeModule) -> dict[str, float]:
-        """How far each network has moved since the last validation."""
-        before, self._probes = self._probes, self._probed(module)
-        moved = {name: symptoms.moved(before[name], now) for name, now in self._probes.items()}
+        """How far each network has moved since the last validation; those of which no phase has taken a step
+        since then, or since the beginning, are asked the next time."""
+        stepped = [phase for phase in module.phases() if f"gradient/{phase.name}" in self._sums]
+        now = self._probed(module, stepped)
+        moved = {name: symptoms.moved(self._probes[name], probe) for name, probe in now.items()}
+        self._probes |= now
         return {f"moved/{name}": share for name, share in moved.items() if share is not None}
 
     @staticmethod
-    def _probed(module: GenerativeModule) -> dict[str, Tensor]:
-        networks = symptoms.networks(module, module.phases())
+    def _probed(module: GenerativeModule, phases: Sequence[Phase] | None = None) -> dict[str, Tensor]:
+        networks = symptoms.networks(module, module.phases() if phases is None else phases)
         return {name: symptoms.probe(parameters) for name, parameters in networks.items()}
 
     # ------------------------------------------------------------------ the verdict
@@ -210,13 +215,19 @@ class Health(Callback):
         plain = findings.to_plain(self.history, found)
         write_atomically(self.run.path / FILE, json.dumps(plain, indent=1) + "\n")
         for finding in found:
-            if self.console is not None and _key(finding) not in self._said:
+            new = _key(finding) not in self._said and (finding.until is None or _begun(finding) in self._said)
+            if self.console is not None and new:
                 self.console.print(str(finding), highlight=False, markup=False)
         self._said |= {_key(finding) for finding in found}
 
 
-def _key(finding: Finding) -> tuple[str, str, int]:
-    return finding.code, finding.measure, finding.step
+def _key(finding: Finding) -> tuple[str, str, int, int | None]:
+    """What is said once: that something holds, and that it does no longer."""
+    return finding.code, finding.measure, finding.step, finding.until
+
+
+def _begun(finding: Finding) -> tuple[str, str, int, int | None]:
+    return _key(replace(finding, until=None))
 
 
 def _planned(module: GenerativeModule, total: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pytorch_lightning.callbacks import Callback
 from genkit.core.errors import ConfigError
 from genkit.core.module import GenerativeModule
 from genkit.data.dataset import Dataset
-from genkit.data.real import pictures, real_pictures, spaced, unchanged
+from genkit.data.real import pictures, real_pictures, unchanged
 from genkit.data.splits import FEWEST
 from genkit.metrics.extractors import Extractor, extractor, suggested
 from genkit.metrics.features import Features, collect
@@ -65,7 +65,7 @@ class SampledMetric(Callback):
         if self._made is None:
             made = extractor(self.name).on(device)
             examples = unchanged(self.dataset.split("validation"))
-            rows = spaced(len(examples), self.n)
+            rows = examples.some(self.n)
             if len(rows) < FEWEST:
                 raise ConfigError(
                     f"model.select=val/{self.metric} needs {FEWEST} validation images, and"

@@ -6,7 +6,7 @@ Each is one that a rule of `genkit.findings` can judge whatever the family: a ra
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,18 +14,20 @@ import torch
 from torch import Tensor, nn
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import LatentSpace
+from genkit.core.capabilities import Conditional, LatentSpace
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.phase import Phase
-from genkit.core.spec import ArraySpec
+from genkit.core.samples import Samples
+from genkit.core.spec import ArraySpec, Spec
+from genkit.known import LENGTH, TEXTS, KnownImages, KnownTexts, pieces
 
 FEWEST = 16  # examples below which a distance says nothing
 LEVEL = 32  # steps whose median is the level of a loss
 STILL = 0.05  # of its level: a loss is taken to scatter by so much at least
 PROBES = 4096  # weights of a network that are looked at, to see whether it moves
-TEXTS, LENGTH = 8, 96  # texts drawn at a validation, and their tokens
-LOOP, COPY = 8, 48  # tokens in a row that repeat within a text; that are a copy from the training data
+PIXELS, MOST_PIXELS = 2**15, 2**12  # drawn one after the other at a validation; of an image that is drawn so
+LOOP = 8  # tokens in a row that repeat within a text
 OUTSIDE = -1  # in a window of a text, beyond its end
 NEAR = 0.25  # of the usual distance to the nearest training image: a copy of that image
 
@@ -100,29 +102,22 @@ def count_not_finite(numbers: Mapping[str, float | list[float]], weights: Sequen
 
 @torch.no_grad()
 def measure(
-    module: GenerativeModule, batch: Batch, training: np.ndarray | None = None
+    module: GenerativeModule, batch: Batch, training: KnownImages | KnownTexts | None = None
 ) -> dict[str, float | list[float]]:
     """What the model reports of itself on real examples, and how its samples compare with these.
 
     Args:
         batch: of examples that it does not learn from.
-        training: some of those that it does: images (N, C, H, W), or the `pieces` of a text, sorted (N,).
+        training: those that it does learn from.
     """
     noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
     measured = dict(module.health(batch, noise))
     if (share := distinct(batch.data, is_text=module.spec.is_text)) is not None:
         measured["distinct_examples"] = share
-    if isinstance(module, LatentSpace) and isinstance(module.spec, ArraySpec) and len(batch) >= FEWEST:
-        latent = module.prior(noise)
-        drawn = module.decode(latent, batch.labels)
-        measured["diversity"] = diversity(drawn, batch.data)
-        if batch.labels is not None and "label" in [option.name for option in module.options]:
-            measured |= of_labels(module, latent, drawn, batch.data, batch.labels)
-        if training is not None:
-            known = torch.from_numpy(training).to(drawn.device).float() / (module.spec.levels - 1)
-            measured["copied"] = copied_images(drawn, batch.data, known)
-    elif module.spec.is_text:
-        measured |= _of_texts(module, batch.data, training)
+    if isinstance(training, KnownTexts):
+        measured |= _of_texts(module, training)
+    elif module.spec.image is not None and len(few := batch[: _drawable(module.spec)]) >= FEWEST:
+        measured |= _of_images(module, few, training)
     return measured
 
 
@@ -140,8 +135,56 @@ def distinct(examples: Tensor, *, is_text: bool) -> float | None:
     return found / len(examples) if found > 1 else 0.0
 
 
+def _drawable(spec: Spec) -> int | None:
+    """How many images are drawn at a validation; None: as many as there are real ones.
+
+    One that is drawn pixel by pixel takes as many steps of its network, so of large ones there are few.
+    """
+    if isinstance(spec, ArraySpec):
+        return None
+    length = int(spec.length or 0)
+    return max(FEWEST, PIXELS // length) if 0 < length <= MOST_PIXELS else 0
+
+
+def _of_images(
+    module: GenerativeModule, batch: Batch, training: KnownImages | None
+) -> dict[str, float | list[float]]:
+    noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
+    draw, real = drawing(module, noise), module.as_images(batch).data
+    drawn = draw(batch.labels)
+    measured: dict[str, float | list[float]] = {"diversity": diversity(drawn, real)}
+    if batch.labels is not None and "label" in [option.name for option in module.options]:
+        measured |= of_labels(draw, drawn, real, batch.labels)
+    if training is not None:
+        measured["copied"] = copied_images(drawn, real, training)
+    return measured
+
+
+def drawing(module: GenerativeModule, noise: Noise) -> Callable[[Tensor | None], Tensor]:
+    """What draws images in [0, 1], (B, C, H, W), for labels (B,), always from the same noise.
+
+    Where there are latents, it decodes them: a VAE's means then, whatever it draws of pixels.
+    """
+    if isinstance(module, LatentSpace) and isinstance(module.spec, ArraySpec):
+        latent, space = module.prior(noise), module
+        return lambda labels: space.decode(latent, labels)
+    options = {option.name: option.default for option in module.options}
+
+    def draw(labels: Tensor | None) -> Tensor:
+        if labels is not None and "label" in options:
+            condition: Sequence[Any] = labels.tolist()
+        else:
+            condition = module.conditions(options) if isinstance(module, Conditional) else [None]
+            condition = [condition[0]] * len(noise.rows)
+        samples = Samples(module.draw(noise, condition, options), module.spec, module.plan.seed)
+        pictures = torch.from_numpy(samples.images).to(noise.device)  # (B, H, W, C)
+        return pictures.permute(0, 3, 1, 2).float() / 255
+
+    return draw
+
+
 def of_labels(
-    space: LatentSpace, latent: Tensor, drawn: Tensor, real: Tensor, labels: Tensor
+    draw: Callable[[Tensor], Tensor], drawn: Tensor, real: Tensor, labels: Tensor
 ) -> dict[str, float]:
     """`class_diversity`: as `diversity`, between examples of one class.  `label_effect`: how far an example
     moves when its label is another row's, by how far apart two drawn examples are; 0 where labels do nothing.
@@ -154,7 +197,7 @@ def of_labels(
         measured["class_diversity"] = float(ours / theirs.clamp(min=1e-12))
     others = labels.roll(1)
     if (changed := others != labels).any():
-        effect = (space.decode(latent, others) - drawn).flatten(1).float().norm(dim=1)[changed].mean()
+        effect = (draw(others) - drawn).flatten(1).float().norm(dim=1)[changed].mean()
         measured["label_effect"] = float(effect / _distances(drawn).mean().clamp(min=1e-12))
     return measured
 
@@ -173,24 +216,20 @@ def _distances(examples: Tensor) -> Tensor:
     return torch.pdist(examples.flatten(1).float())
 
 
-def copied_images(drawn: Tensor, real: Tensor, training: Tensor) -> float:
-    """Share of the drawn images that are a training image but for little, (B, …), (B, …), (N, …).
+def copied_images(drawn: Tensor, real: Tensor, training: KnownImages) -> float:
+    """Share of the drawn images that are a training image but for little, (B, …), (B, …).
 
     Little: a part (`NEAR`) of the distance that unseen real images usually have to their nearest one.
     """
-    ours, theirs = (
-        torch.cdist(examples.flatten(1).float(), training.flatten(1)).amin(1) for examples in (drawn, real)
-    )
-    return float((ours < NEAR * theirs.median()).float().mean())
+    ours, theirs = training.nearest(torch.cat((drawn, real))).split((len(drawn), len(real)))
+    return training.share(int((ours < NEAR * theirs.median()).sum()), len(drawn))
 
 
-def _of_texts(
-    module: GenerativeModule, real: Tensor, training: np.ndarray | None
-) -> dict[str, float | list[float]]:
+def _of_texts(module: GenerativeModule, training: KnownTexts) -> dict[str, float | list[float]]:
     """Of a few texts drawn: `looping`, the share of their pieces that they repeat beyond what real texts of
     that length do, and `copied`, the share that stands in the training data beyond what unseen texts do."""
     known_options = {option.name for option in module.options}
-    if "max_new_tokens" not in known_options:
+    if "max_new_tokens" not in known_options or not training.unseen:
         return {}
     asked: dict[str, Any] = {"max_new_tokens": LENGTH}
     if "stop" in known_options:
@@ -198,40 +237,15 @@ def _of_texts(
     # While validating, the module holds the weights that `sample()` would draw from.
     samples = module.sample(TEXTS, seed=module.plan.seed, weights="raw", **asked)
     texts = [np.asarray(text) for text in samples.data]
-    whole = np.concatenate([row[1:][row[1:] != OUTSIDE].numpy(force=True) for row in real])
-    unseen = [whole[i : i + LENGTH] for i in range(0, min(len(whole) - LENGTH + 1, TEXTS * LENGTH), LENGTH)]
-    if not unseen:
-        return {}
-    measured: dict[str, float | list[float]] = {"looping": repeated(texts) - repeated(unseen)}
-    if training is not None:
-        known = repeated(unseen, training)
-        measured |= {"copied": max(0.0, repeated(texts, training) - known), "known_examples": known}
+    measured: dict[str, float | list[float]] = {"looping": repeated(texts) - repeated(training.unseen)}
+    if len(training.among):
+        known = training.share(training.unseen)
+        measured |= {"copied": max(0.0, training.share(texts) - known), "known_examples": known}
     return measured
 
 
-def repeated(texts: Sequence[np.ndarray], among: np.ndarray | None = None) -> float:
-    """Share of the pieces of texts that stand earlier in the same text, or among others (sorted numbers).
-
-    0 where every text is shorter than a piece.
-    """
-    again = count = 0
-    for text in texts:
-        numbers = pieces(text, LOOP if among is None else COPY)
-        count += len(numbers)
-        if among is None:
-            again += len(numbers) - len(np.unique(numbers))
-        elif len(among):
-            again += int((among[np.searchsorted(among, numbers).clip(max=len(among) - 1)] == numbers).sum())
-    return again / count if count else 0.0
-
-
-def pieces(tokens: np.ndarray, size: int) -> np.ndarray:
-    """A number for each run of `size` tokens, uint64: equal ones of equal runs, as good as never else."""
-    if len(tokens) < size:
-        return np.empty(0, dtype=np.uint64)
-    factor, found = np.uint64(0x9E3779B97F4A7C15), np.zeros(len(tokens) - size + 1, dtype=np.uint64)
-    ids = (tokens.astype(np.uint64) + np.uint64(1)) * np.uint64(0xD1B54A32D192ED03)
-    ids ^= ids >> np.uint64(29)
-    for i in range(size):
-        found = found * factor + ids[i : i + len(found)]
-    return found
+def repeated(texts: Sequence[np.ndarray]) -> float:
+    """Share of the pieces of texts that stand earlier in the same text; 0 where all are shorter than one."""
+    found = [pieces(text, LOOP) for text in texts]
+    count = sum(map(len, found))
+    return sum(len(numbers) - len(np.unique(numbers)) for numbers in found) / count if count else 0.0

@@ -230,18 +230,19 @@ def check_training_repeats_bitwise(case: Case) -> None:
 
 
 def check_scores_are_per_example(case: Case) -> None:
-    """One number an example, with a unit, repeatable, whatever stands beside it in the batch."""
+    """One number an example, with a unit, repeatable, whatever stands beside it in the batch (unless the
+    family says that it depends on that: `scores_batches`)."""
     module = case.module().eval()
     batch = module.prepare(case.batch(5))
     with torch.no_grad():
         scores = module.score_batch(batch, Noise(0, batch.rows, purpose="validation"))
         assert set(scores) <= set(module.units)
-        part = batch[1:3]
-        apart = module.score_batch(part, Noise(0, part.rows, purpose="validation"))
+        part = slice(0, 5) if module.scores_batches else slice(1, 3)
+        apart = module.score_batch(batch[part], Noise(0, batch.rows[part], purpose="validation"))
     for name, values in scores.items():
         assert values.shape == (5,)
         assert torch.isfinite(values).all()
-        assert torch.allclose(values[1:3], apart[name], rtol=1e-4, atol=1e-4), name
+        assert torch.allclose(values[part], apart[name], rtol=1e-4, atol=1e-4), name
 
 
 def check_state_survives_saving(case: Case) -> None:

@@ -20,7 +20,6 @@ from genkit.core.spec import TokenSpec, View
 from genkit.core.terminal import without_controls
 from genkit.data import open_dataset, open_source
 from genkit.data.dataset import Dataset
-from genkit.data.splits import drawn
 from genkit.data.views import native_view
 
 PARTS = ("train", "validation", "test")
@@ -96,12 +95,9 @@ def show(words: list[str]) -> int:
     out = _taken(words, "out", None)
     opened = _opened(words)[1]
     examples = opened.split(part)
-    count = min(n, len(examples))
+    data, shown, _ = examples.gather(np.sort(examples.some(n)))
     if opened.spec.is_text:
-        return _show_texts(opened, examples.gather(np.arange(count))[0], out)
-    # Files are sorted by their folders: the first ones would be of one class.
-    labels, _ = examples.labels_and_weights(np.arange(len(examples)))
-    data, shown, _ = examples.gather(drawn(len(examples), labels, count))
+        return _show_texts(opened, data, out)
     target = Path(out or f"{opened.name}-{part}.png").expanduser()
     if target.suffix.lower() != ".png":
         raise ConfigError(f"out={out}: images are shown as one .png.")

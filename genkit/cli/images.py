@@ -160,22 +160,21 @@ class _Opened:
         self.image: ArraySpec = self.module.spec.image
 
     def batch(self) -> Batch:
-        """The first examples of a split of the run's own data.
+        """Some examples of a split of the run's own data, from all of its classes.
 
         Raises:
             DataError: the data is not what the run was trained on.
         """
-        import numpy as np
-
         from genkit.data import reopen
         from genkit.data.loading import Gather
+        from genkit.data.real import unchanged
 
         cfg = config.load_frozen(self.folder / runs.CONFIG)
         record = runs.read(self.folder)
         dataset = reopen(cfg["data"], self.paths, config.view(cfg), record, self.moved)
-        examples = dataset.split(self.given["split"])
-        n = min(self.given["n"], len(examples))
-        return self.module.as_images(Gather(examples, self.module.device)(np.arange(n), range(n)))
+        examples = unchanged(dataset.split(self.given["split"]))
+        rows = examples.some(self.given["n"])
+        return self.module.as_images(Gather(examples, self.module.device)(rows, range(len(rows))))
 
     def labels(self) -> Tensor | None:
         """A label for each of n rows, as asked or drawn; None for a model without labels.

@@ -152,6 +152,12 @@ class GenerativeModule(LightningModule):
         """Why torch.compile cannot train this instance, and what to do instead; None where it can."""
         return None
 
+    @property
+    def scores_batches(self) -> bool:
+        """Whether what `score_batch` gives for an example depends on the others in its batch, as under batch
+        normalisation; its means then depend on `trainer.val_batch_size`."""
+        return False
+
     def schedules(self) -> dict[str, int]:
         """Steps over which something of the model's own loss rises from 0, by name; `genkit.findings` looks
         whether the training is that long."""

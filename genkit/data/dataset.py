@@ -14,6 +14,7 @@ import numpy as np
 from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import Spec
 from genkit.core.tokens import PixelCodec
+from genkit.data.splits import mixed
 from genkit.data.treatments import Augmentation, Levels
 
 OUTSIDE = -1  # in a window, beyond the end of the tokens
@@ -39,6 +40,18 @@ class Examples(ABC):
 
         What an index stands for may depend on the epoch and the seed (windows of a text do).
         """
+
+    def classes(self) -> np.ndarray | None:
+        """The label of every example, int64 (N,); None without labels."""
+        return None
+
+    def some(self, most: int | None = None) -> np.ndarray:
+        """At most so many of the examples (all) by their index, in the one order that `mixed` draws.
+
+        Whatever takes "some examples" takes these: data may be sorted by class, and any regular choice may
+        fall in step with that.
+        """
+        return mixed(len(self), self.classes())[:most]
 
     def table(self) -> np.ndarray | None:
         """An array whose rows at `places` are the data of `gather`; None where it is no look-up alone."""
@@ -89,6 +102,9 @@ class ArrayExamples(Examples):
         images = self.levels.apply(images, places, epoch, seed, trains=trains)
         return images, *self.labels_and_weights(indices)
 
+    def classes(self) -> np.ndarray | None:
+        return None if self.labels is None else self.labels[self.rows]
+
     def table(self) -> np.ndarray | None:
         if self.augmentation or self.levels.draws:
             return None
@@ -115,6 +131,9 @@ class PixelWindows(Examples):
     def gather(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Gathered:
         images, _, _ = self.images.gather(indices, epoch=epoch, seed=seed)
         return self._windows(images), *self.labels_and_weights(indices)
+
+    def classes(self) -> np.ndarray | None:
+        return self.images.classes()
 
     def _windows(self, images: np.ndarray) -> np.ndarray:
         ids = self.codec.to_ids(images)

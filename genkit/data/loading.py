@@ -69,13 +69,14 @@ class DataModule(LightningDataModule):
         return TrainStream(self, start_step, total_steps, rank, world_size)
 
     def eval_loader(self, split: str, rank: int = 0, world_size: int = 1) -> EvalLoader:
-        """A split in its order, each process a contiguous share of it.
+        """A split in its one mixed order, each process a contiguous share of it.
 
+        So its first batches are as good a sample as any (`trainer.val_batches`), in every process.
         A process for which there is no example gets one of weight 0, so that it does whatever the others do.
         """
         gather = self.gather(split)
         bounds = [len(gather) * r // world_size for r in (rank, rank + 1)]
-        return EvalLoader(gather, range(*bounds), self.eval_batch_size)
+        return EvalLoader(gather, gather.order(), range(*bounds), self.eval_batch_size)
 
     def gather(self, split: str) -> Gather:
         """What makes batches of a split; two names of one split share it."""
@@ -163,10 +164,10 @@ class FirstBatch:
 
 
 class EvalLoader:
-    """Examples in order; the last batch may be short."""
+    """Examples in a given order, of which `rows` are places; the last batch may be short."""
 
-    def __init__(self, gather: Gather, rows: range, batch_size: int) -> None:
-        self._gather, self._rows, self._batch = gather, rows, batch_size
+    def __init__(self, gather: Gather, order: np.ndarray, rows: range, batch_size: int) -> None:
+        self._gather, self._order, self._rows, self._batch = gather, order, rows, batch_size
 
     def __len__(self) -> int:
         return max(1, -(-len(self._rows) // self._batch))
@@ -180,7 +181,7 @@ class EvalLoader:
             yield Batch(batch.data, batch.rows, batch.labels, torch.zeros(1))
         for start in range(0, len(self._rows), self._batch):
             rows = self._rows[start : start + self._batch]
-            yield self._gather(np.arange(rows.start, rows.stop), rows)
+            yield self._gather(self._order[rows.start : rows.stop], rows)
 
 
 class Gather:
@@ -197,9 +198,16 @@ class Gather:
     def __init__(self, examples: Examples, device: torch.device, *, resident: bool = False) -> None:
         self.examples, self.device = examples, device
         self._table = self._resident() if resident else None
+        self._order: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.examples)
+
+    def order(self) -> np.ndarray:
+        """The examples as they are scored; see `Examples.some`."""
+        if self._order is None:
+            self._order = self.examples.some()
+        return self._order
 
     def iterate(self, make: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
         """Ahead of their use for another device; on a CPU a thread would only take the cores of the model."""

@@ -46,11 +46,6 @@ def unchanged(examples: Examples) -> Examples:
     return plain
 
 
-def spaced(count: int, most: int) -> np.ndarray:
-    """At most so many of `count` rows, evenly spaced: data may be sorted by class."""
-    return np.arange(count) if count <= most else np.arange(most) * count // most
-
-
 def same(one: Examples, other: Examples) -> bool:
     """Whether two names stand for one part of the data."""
     if one is other:

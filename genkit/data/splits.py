@@ -149,6 +149,24 @@ def drawn(total: int, labels: np.ndarray | None, count: int) -> np.ndarray:
     return np.sort(order[places[1:] > places[:-1]])
 
 
+def mixed(total: int, labels: np.ndarray | None = None) -> np.ndarray:
+    """All of `total` examples in an order drawn once for ever, in which the classes come in equal shares.
+
+    Any stretch of it holds of each class what is due to it, to within about one example, so that its
+    beginning is a fair sample of any size, and what several processes share out is fair to each.
+    """
+    generator = np.random.Generator(np.random.Philox(0))
+    order = generator.permutation(total)
+    if labels is None:
+        return order
+    order = order[np.argsort(labels[order], kind="stable")]
+    _, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    # Of a class of k every k-th part of the whole order has one; the shift leaves no rare class for the end.
+    within = np.arange(total) - np.repeat(starts, counts)
+    places = (within + np.repeat(generator.random(len(counts)), counts)) / np.repeat(counts, counts)
+    return order[np.argsort(places, kind="stable")]
+
+
 def _words(parts: Mapping[str, np.ndarray], how: str) -> str:
     counted = " / ".join(f"{name} {len(rows):,}" for name, rows in parts.items())
     return f"{counted}; {how}"

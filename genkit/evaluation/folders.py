@@ -19,6 +19,7 @@ from genkit.data.folders import FilePictures, image_folder
 from genkit.data.looking import Look, attempts, look
 from genkit.data.packing import printable, unreadable
 from genkit.data.pictures import GREY, Form, deep_ranges, deep_remarks, to_array
+from genkit.data.splits import mixed
 from genkit.evaluation.measuring import to_rows
 from genkit.evaluation.pictures import noise_pictures
 from genkit.evaluation.subject import Found, reasons
@@ -94,7 +95,9 @@ def _pictures(
     model = image_measures(sets["real"], sets["fake"], None, refused)
     if not model:
         raise refused[0]
-    halves = sets["real"][::2], sets["real"][1::2]
+    # Names may alternate (left and right, day and night): every second picture is no fair half.
+    order = torch.from_numpy(mixed(len(sets["real"]), sources["real"].label))
+    halves = sets["real"][order[::2]], sets["real"][order[1::2]]
     floor = image_measures(halves[1], halves[0], None, [])
     noise = collect(chosen, noise_pictures(spec, len(sets["fake"])))
     ceiling = image_measures(sets["real"], noise, None, [])
@@ -209,7 +212,9 @@ def opened(word: str, source: FilePictures, form: Form) -> Iterator[Tensor]:
 
 
 def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str, str]:
-    given, made = read_texts("real", real), read_texts("fake", fake)
+    read = read_texts("real", real), read_texts("fake", fake)
+    # A file may be sorted, and some numbers are of groups of texts that stand side by side.
+    given, made = ([texts[i] for i in mixed(len(texts))] for texts in read)
     refused: list[Unmeasurable] = []
     model = style(made, given, refused)
     if not model:
@@ -222,9 +227,7 @@ def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str, str]:
     model += copies(_hashed(made), _hashed(given))
     floor = style(given[::2], given[1::2]) + copies(_hashed(given[::2]), _hashed(given[1::2]))
     found = Found(model, floor, style(noise, given), reasons(refused))
-    digests = [
-        hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest() for texts in (given, made)
-    ]
+    digests = [hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest() for texts in read]
     return found, digests[0], digests[1]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genkit.data.real import as_samples, spaced, unchanged
+from genkit.data.real import as_samples, unchanged
 from genkit.evaluation.subject import Subject
 
 PICTURES, TEXTS = 64, 8
@@ -17,5 +17,5 @@ def keep_real(subject: Subject, folder: Path) -> Path:
         StorageError: it cannot be written.
     """
     spec, examples = subject.dataset.spec, unchanged(subject.examples)
-    rows = spaced(len(examples), TEXTS if spec.is_text else PICTURES)
+    rows = examples.some(TEXTS if spec.is_text else PICTURES)
     return as_samples(spec, examples, rows).save(folder / f"real.{'txt' if spec.is_text else 'png'}")

@@ -15,7 +15,7 @@ from genkit.core.spec import TokenSpec
 from genkit.core.tokens import Codec
 from genkit.data.dataset import TokenWindows
 from genkit.data.reading import find
-from genkit.data.real import spaced
+from genkit.data.splits import mixed
 from genkit.decoding import Unfolding
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.metrics import copying, text
@@ -63,10 +63,10 @@ class Texts:
         return examples.tokens
 
     def real(self, split: str) -> list[str]:
-        """Texts of a split, at most as many as there are samples, evenly spaced."""
+        """Texts of a split, at most as many as there are samples, from all of it."""
         tokens = self.tokens(split)
         cuts = documents(tokens, self.spec) if self.spec.separator else stretches(tokens, self.length)
-        chosen = spaced(len(cuts), len(self.generated))
+        chosen = mixed(len(cuts))[: len(self.generated)]
         decode = self.spec.codec.decode
         return [decode(cuts[i][: self.length]) for i in chosen]
 

@@ -27,6 +27,7 @@ from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
 from genkit.nn.dcgan import Discriminator, Generator, doublings
 from genkit.nn.memory import to_channels_last
+from genkit.nn.normalisation import GlobalBatchNorm2d, as_trained
 
 TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
 
@@ -164,18 +165,29 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """What the discriminator thinks of unseen and generated images; alike where it can't tell."""
-        fakes = self.generator(self.prior(noise), batch.labels)
-        return {
-            "real": self.game.opinion(self.discriminator(self._to_network(batch.data), batch.labels)),
-            "fake": self.game.opinion(self.discriminator(fakes, batch.labels)),
-        }
+        real, fake = self._opinions(batch, noise)
+        return {"real": self.game.opinion(real), "fake": self.game.opinion(fake)}
+
+    @property
+    def scores_batches(self) -> bool:
+        return any(isinstance(module, GlobalBatchNorm2d) for module in self.modules())
+
+    def _opinions(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Logits of real and of generated images, (B,) each.
+
+        The players are judged as they are trained, each batch by its own statistics: the discriminator's
+        running averages are of real and generated batches together, which it never sees, and with them it
+        may rank the two the wrong way round.
+        """
+        with as_trained(self.generator, self.discriminator):
+            fakes = self.generator(self.prior(noise), batch.labels)
+            real, fake = (self.discriminator(x, batch.labels) for x in (self._to_network(batch.data), fakes))
+        return real, fake
 
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """What the discriminator knows: how much its logits differ between images, and how often a real one
         has a higher logit than a generated one (1/2 by chance)."""
-        fakes = self.generator(self.prior(noise), batch.labels)
-        images = self._to_network(batch.data), fakes
-        real, fake = (self.discriminator(shown, batch.labels).flatten() for shown in images)
+        real, fake = self._opinions(batch, noise)
         higher = (real[:, None] > fake).float().mean() + 0.5 * (real[:, None] == fake).float().mean()
         spread = torch.cat((real, fake)).std()
         return {"discriminator_ranks": float(higher), "discriminator_spread": float(spread)}

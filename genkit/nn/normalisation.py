@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genkit.nn.precision import widened
@@ -32,9 +35,16 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
 
     In one process it is `BatchNorm2d` itself.  `torch.nn.SyncBatchNorm` does the same on GPUs only.  The
     processes must hold equally many examples.  Statistics are float32 also where the input is narrower.
+
+    Attributes:
+        of_batch: normalise by the statistics of this process's batch, and keep none; see `as_trained`.
     """
 
+    of_batch = False
+
     def forward(self, input: Tensor) -> Tensor:
+        if self.of_batch:
+            return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)
         if not (self.training and dist.is_initialized() and dist.get_world_size() > 1):
             return super().forward(input)
         world, x = dist.get_world_size(), widened(input)
@@ -63,6 +73,24 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+
+
+@contextmanager
+def as_trained(*networks: nn.Module) -> Iterator[None]:
+    """Within the context networks normalise each batch by its own statistics, as while they are trained.
+
+    All else is as in evaluation: no running statistics move, spectral norms stand still, and processes do not
+    wait for one another, so each may have other batches.
+    """
+    norms = [m for network in networks for m in network.modules() if isinstance(m, GlobalBatchNorm2d)]
+    before = [norm.of_batch for norm in norms]
+    try:
+        for norm in norms:
+            norm.of_batch = True
+        yield
+    finally:
+        for norm, kept in zip(norms, before, strict=True):
+            norm.of_batch = kept
 
 
 class ConditionalBatchNorm2d(nn.Module):

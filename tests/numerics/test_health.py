@@ -13,10 +13,13 @@ from sklearn.datasets import load_digits
 from genkit import health, symptoms
 from genkit.core.batch import Batch
 from genkit.core.noise import Noise
+from genkit.data.dataset import ArrayExamples
+from genkit.data.treatments import Levels
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
 from genkit.health import Health
+from genkit.known import KnownImages, KnownTexts
 from genkit.nn.adversarial import GAMES
 from genkit.runs import Run
 from genkit.symptoms import diversity
@@ -37,6 +40,11 @@ def findings_of(tmp_path, module, steps=STEPS, plan=None, every=EVERY):
     batches = [digits(32 * (i % 40), 32) for i in range(steps)]
     fit(module, batches, [digits(1300, 64)], plan, [Health(run)], val_check_interval=every)
     return json.loads((run.path / "findings.json").read_text())
+
+
+def images_known(images):
+    """The training images (N, 1, 8, 8), levels of digits, as a training knows them."""
+    return KnownImages(ArrayExamples(images, None, np.arange(len(images)), Levels(17, 17)), 17)
 
 
 def errors(found):
@@ -71,12 +79,8 @@ def test_labels_that_do_nothing_and_labels_that_do_everything(decode, within, ef
     noise = Noise(0, range(n))
     real = 5.0 * labels[:, None] + noise.normal("real", 1)
 
-    class Space:
-        def decode(self, latent, labels):
-            return decode(latent, labels)
-
     latent = noise.normal("latent", 1)
-    found = symptoms.of_labels(Space(), latent, decode(latent, labels), real, labels)
+    found = symptoms.of_labels(lambda given: decode(latent, given), decode(latent, labels), real, labels)
     assert found["class_diversity"] == pytest.approx(within, rel=0.1, abs=1e-6)
     if effect is not None:  # a changed label moves by 5, and half of the pairs are 5 apart
         assert found["label_effect"] == pytest.approx(effect, rel=0.01, abs=1e-6)
@@ -177,12 +181,14 @@ def test_diversity_is_a_ratio_of_mean_distances():
 def test_a_training_is_the_same_with_and_without(tmp_path, kind):
     if kind == "images":
         first, batches, unseen = dcgan(), [digits(32 * i, 32) for i in range(6)], digits(1300, 32)
-        known = unseen.data.numpy()
+        known = images_known(unseen.data.numpy())
     else:
         torch.manual_seed(0)
         first = GPT(TEXT, block_size=16, n_layer=1, n_head=1, n_embd=8, dropout=0.2)
         batches, unseen = [tokens(8, seed=i, length=17) for i in range(6)], tokens(16, seed=9, length=17)
-        known = np.sort(symptoms.pieces(unseen.data.flatten().numpy(), symptoms.COPY))
+        known = KnownTexts(
+            unseen.data.flatten().numpy(), tokens(16, seed=8, length=17).data.flatten().numpy()
+        )
     second = copy.deepcopy(first)
     plan = {"optim": {**OPTIM, "ema": 0.9}}
     watched = Health(Run.create(tmp_path, "r"), training=known)

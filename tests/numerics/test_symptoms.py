@@ -78,17 +78,6 @@ def test_pieces_that_come_again_within_a_text():
     assert symptoms.repeated([np.arange(5)]) == 0
 
 
-def test_pieces_that_stand_in_other_texts():
-    draw = np.random.default_rng(1)
-    known = draw.integers(0, 50, 5000)
-    among = np.sort(symptoms.pieces(known, symptoms.COPY))
-    fresh = draw.integers(0, 50, 96)
-    assert symptoms.repeated([known[1000:1096]], among) == 1
-    assert symptoms.repeated([fresh], among) == 0
-    assert symptoms.repeated([known[:96], fresh], among) == 0.5
-    assert symptoms.repeated([fresh], np.empty(0, dtype=np.uint64)) == 0
-
-
 def test_numbers_of_pieces_are_equal_where_the_pieces_are():
     tokens = np.random.default_rng(2).integers(0, 2, 3000)
     numbers = symptoms.pieces(tokens, 8)
@@ -97,13 +86,6 @@ def test_numbers_of_pieces_are_equal_where_the_pieces_are():
         told.setdefault(number, set()).add(tuple(tokens[i : i + 8]))
     assert all(len(pieces) == 1 for pieces in told.values())
     assert len(told) == len({tuple(tokens[i : i + 8]) for i in range(len(numbers))})
-
-
-def test_images_that_are_training_images_but_for_little():
-    known, unseen = (torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
-    drawn = torch.cat((known[:15] + 0.02, unseen[:5]))
-    assert symptoms.copied_images(drawn, unseen, known) == 0.75
-    assert symptoms.copied_images(unseen, unseen, known) == 0
 
 
 @pytest.mark.parametrize("count", [1, 3, 15, 16, 19, 64])

@@ -75,7 +75,53 @@ def test_what_is_said_more_severely_is_not_said_twice():
 
 def test_what_is_said_no_longer_hides_nothing():
     rows = history(0.1, 0.1, 0.5, 0.5, measure="diversity", start=0.5)
-    assert [(f.code, f.until) for f in judge(rows)] == [("collapsed", 60), ("little_diversity", None)]
+    assert [(f.code, f.until) for f in judge(rows)] == [("little_diversity", None), ("collapsed", 60)]
+
+
+def test_a_finding_that_has_ended_says_so_wherever_it_is_read():
+    rows = history(0.1, 0.1, 0.9, measure="diversity", start=0.5)
+    (found,) = judge(rows)
+    assert str(found) == (
+        "error no more: collapsed held from step 40 (diversity was 0.1, below 0.25) to step 60."
+    )
+    (told,) = findings.to_plain(rows, [found])["findings"]
+    assert (told["holds"], told["until"]) == (False, 60)
+    (told,) = findings.to_plain(rows[:2], judge(rows[:2]))["findings"]
+    assert (told["holds"], told["until"]) == (True, None)
+
+
+@pytest.mark.parametrize("code", findings.TOO_LONG)
+def test_nobody_is_told_to_train_longer_who_has_trained_too_long(code):
+    """Every rule of the table is broken, but for those that say that."""
+    worst = {rule.code: rule for rule in RULES}
+    rows = [{"step": step, "progress": step / 100} for step in (40, 60, 80, 100)]
+    for row in rows:
+        for rule in RULES:
+            if rule.measure not in ("gap", "copied", "distinct_examples", "known_examples"):
+                row[rule.measure.replace("*", "x")] = rule.threshold + (1 if rule.above else -1)
+    said = judge(rows)
+    assert sum("train longer" in finding.advice for finding in said) >= 3
+    for row in rows:
+        row[worst[code].measure] = worst[code].threshold + 0.01
+    found = judge(rows)
+    assert code in {finding.code for finding in found}
+    assert not [finding.code for finding in found if "train longer" in finding.advice]
+
+
+@pytest.mark.parametrize(("measure", "code"), [("gap", "memorised"), ("copied", "copies")])
+def test_what_has_come_up_at_the_last_validation_is_said(measure, code):
+    assert [f.code for f in judge(history(0.1, 0.1, 0.1, 1.2, measure=measure))] == [code]
+
+
+def test_a_training_that_is_validated_once_is_judged_by_that():
+    """At its end; before, a rule waits for as many measurements as it asks for."""
+    for rule in RULES:
+        wrong = {rule.measure.replace("*", "x"): rule.threshold + (1 if rule.above else -1)}
+        alone = [{"step": 100, "progress": 1.0, **wrong}]
+        assert [f.code for f in judge(alone, [rule])] == [rule.code]
+    half = [{"step": 50, "progress": 0.5, "diversity": 0.1}]
+    assert judge(half) == []
+    assert [f.code for f in judge([*half, {"step": 100, "progress": 1.0, "diversity": 0.9}])] == []
 
 
 def test_a_star_stands_for_every_number_that_begins_so():

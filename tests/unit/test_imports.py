@@ -45,14 +45,15 @@ ALLOWED = {
     "ranks": {"core", "runs"},
     "processes": {"core"},
     "findings": set(),
-    "symptoms": {"core"},
-    "health": {"core", "runs", "findings", "symptoms"},
+    "known": {"core", "data"},
+    "symptoms": {"core", "known"},
+    "health": {"core", "runs", "findings", "known", "symptoms"},
     "strict": {"core", "runs", "findings", "health"},
     "histories": {"core", "runs"},
     "boards": {"core", "config", "runs", "histories", "studies"},
     "assembling": {
         *("core", "config", "data", "runs", "checkpoints", "callbacks", "recording", "health", "histories"),
-        *("selecting", "symptoms", "strict", "processes", "boards"),
+        *("selecting", "known", "strict", "processes", "boards"),
     },
     "memory": {"core", "data", "sampling"},
     "training": {

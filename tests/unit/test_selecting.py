@@ -8,7 +8,7 @@ from genkit import config
 from genkit.core.errors import ConfigError
 from genkit.data import open_dataset
 from genkit.data.dataset import TokenWindows
-from genkit.data.real import as_samples, pictures, real_pictures, same, spaced, unchanged
+from genkit.data.real import as_samples, pictures, real_pictures, same, unchanged
 from genkit.families.dcgan import DCGAN
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import collect
@@ -35,7 +35,7 @@ def test_the_logged_number_is_the_metric_of_the_weights_and_training_goes_on_the
     module, trainer = trained(digits, [SampledMetric("kid", digits, 60)])
     found = extractor("digits")
     examples = digits.split("validation")
-    real = collect(found, real_pictures(digits.spec, examples, spaced(len(examples), 60)))
+    real = collect(found, real_pictures(digits.spec, examples, examples.some(60)))
     made = collect(found, [pictures(module.sample(60, seed=0))])
     assert float(trainer.callback_metrics["val/kid"]) == pytest.approx(kid(real, made).value, rel=1e-5)
     without, _ = trained(digits)
@@ -45,7 +45,7 @@ def test_the_logged_number_is_the_metric_of_the_weights_and_training_goes_on_the
 
 def test_validation_pictures_are_not_augmented(digits):
     train = digits.split("train")
-    rows = spaced(len(train), 20)
+    rows = train.some(20)
     plain = as_samples(digits.spec, unchanged(train), rows).data
     again = as_samples(digits.spec, unchanged(train), rows).data
     assert torch.equal(plain, again)

@@ -1,0 +1,176 @@
+"""Networks and samples are judged as they are trained and drawn, whatever the family."""
+
+import copy
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from genkit import symptoms
+from genkit.core.batch import Batch
+from genkit.core.noise import Noise
+from genkit.core.spec import TokenSpec
+from genkit.core.tokens import PixelCodec
+from genkit.data.dataset import ArrayExamples
+from genkit.data.treatments import Levels
+from genkit.families.dcgan import DCGAN
+from genkit.families.gpt import GPT
+from genkit.health import Health
+from genkit.known import KnownImages
+from genkit.nn.normalisation import as_trained
+from genkit.runs import Run
+from genkit.testing import OPTIM
+from tests.conftest import IMAGES, fit, images
+from tests.numerics.test_health import digits
+
+PIXELS = TokenSpec(PixelCodec((1, 8, 8), 17))
+
+
+def gan(**knobs):
+    torch.manual_seed(0)
+    return DCGAN(IMAGES, latent_size=8, width=8, **knobs)
+
+
+# ---------------------------------------------------------------------- a discriminator
+
+
+@pytest.mark.parametrize("knobs", [{}, {"spectral_norm": True}, {"norm": "none"}, {"extra_layers": 2}])
+def test_a_discriminator_is_judged_as_it_is_trained(knobs):
+    """As torch's own training mode has it on copies, each batch apart; and nothing of the network moves."""
+    module = gan(**knobs).eval()
+    for norm in (m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.running_mean.fill_(3.0)  # averages over other batches than those that it is given
+    batch, noise = module.prepare(digits(0, 32)), Noise(0, range(32), purpose="validation")
+    before = copy.deepcopy(module.state_dict())
+    with torch.no_grad():
+        told, health = module.score_batch(batch, noise), module.health(batch, noise)
+        twin = copy.deepcopy(module)
+        for norm in (m for m in twin.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+            norm.train()  # the spectral norms, whose vectors move in training, stay
+        fakes = twin.generator(twin.prior(noise))
+        real, fake = twin.discriminator(batch.data * 2 - 1), twin.discriminator(fakes)
+    assert torch.allclose(told["real"], twin.game.opinion(real), atol=1e-5)
+    assert torch.allclose(told["fake"], twin.game.opinion(fake), atol=1e-5)
+    ranks = np.mean(real.numpy()[:, None] > fake.numpy())
+    assert health["discriminator_ranks"] == pytest.approx(ranks, abs=2e-3)
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    assert not module.training
+
+
+def test_networks_are_as_they_were_after_being_judged():
+    module = gan().eval()
+    batch = module.prepare(images(16))
+    before = module.discriminator(batch.data)
+    with pytest.raises(RuntimeError), as_trained(module.discriminator):
+        raise RuntimeError
+    assert torch.equal(module.discriminator(batch.data), before)
+
+
+def test_scores_that_are_of_a_batch_say_so():
+    assert gan().scores_batches
+    labelled = replace(IMAGES, classes=tuple("0123456789"))
+    assert DCGAN(labelled, latent_size=8, width=8, conditional=True, norm="none").scores_batches  # generator
+    assert not GPT(PIXELS, n_layer=1, n_head=1, n_embd=8).scores_batches
+
+
+# ---------------------------------------------------------------------- what stands still
+
+
+def test_a_network_that_was_not_due_does_not_stand_still(tmp_path):
+    """The generator learns at the steps 0, 5 and 10, and validations come after every second step."""
+    run = Run.create(tmp_path, "run")
+    module = gan(discriminator_steps=5)
+    fit(module, [digits(32 * i, 32) for i in range(12)], [digits(1300, 32)], None, [Health(run)],
+        val_check_interval=2)  # fmt: skip
+    found = json.loads((run.path / "findings.json").read_text())
+    asked = {row["step"]: "moved/generator" in row for row in found["history"]}
+    assert asked == {2: True, 4: False, 6: True, 8: False, 10: False, 12: True}
+    assert all(row["moved/discriminator"] > 1e-6 for row in found["history"])
+    assert "standing_still" not in {f["code"] for f in found["findings"]}
+
+
+def test_a_network_that_is_due_and_does_not_move_stands_still(tmp_path):
+    run = Run.create(tmp_path, "run")
+    plan = {"optim": {**OPTIM, "generator": {"lr": 1e-30}}}
+    module = gan(discriminator_steps=5)
+    fit(module, [digits(32 * i, 32) for i in range(12)], [digits(1300, 32)], plan, [Health(run)],
+        val_check_interval=2)  # fmt: skip
+    found = json.loads((run.path / "findings.json").read_text())
+    assert [(f["code"], f["measure"]) for f in found["findings"] if f["holds"]] == [
+        ("standing_still", "moved/generator")
+    ]
+
+
+# ---------------------------------------------------------------------- samples of every family
+
+
+def pixel_gpt(**knobs):
+    torch.manual_seed(0)
+    spec = replace(PIXELS, classes=tuple("0123456789")) if knobs else PIXELS
+    return GPT(spec, n_layer=1, n_head=1, n_embd=8, **knobs).eval()
+
+
+def sequences(levels):
+    """Images (N, 1, 8, 8) as a model of pixels reads them."""
+    start = torch.full((len(levels), 1), 17)
+    return torch.cat((start, torch.as_tensor(levels).long().flatten(1)), 1)
+
+
+def test_a_model_of_pixels_is_looked_at_as_others_are():
+    """Against its own samples as training images all are copies; against others none."""
+    module = pixel_gpt()
+    batch = digits(0, 40)
+    read = Batch(sequences(batch.data), range(40), torch.arange(40) % 10)
+    noise = Noise(module.plan.seed, range(40), purpose="health")
+    with torch.no_grad():
+        own = symptoms.drawing(module, noise)(None)
+    levels = (own * 16).round().to(torch.uint8).numpy()
+    for train, share in ((levels, 1.0), (digits(100, 40).data.numpy(), 0.0)):
+        known = KnownImages(ArrayExamples(train, None, np.arange(40), Levels(17, 17)), 17)
+        told = symptoms.measure(module, read, known)
+        assert told["copied"] == share
+    real = batch.data.float() / 16
+    expected = torch.pdist(own.flatten(1)).mean() / torch.pdist(real.flatten(1)).mean()
+    assert told["diversity"] == pytest.approx(float(expected), rel=1e-4)
+    assert "label_effect" not in told
+
+
+def test_a_model_of_pixels_that_ignores_its_label_is_seen():
+    module = pixel_gpt(conditional=True)
+    read = Batch(sequences(digits(0, 40).data), range(40), torch.arange(40) % 10)
+    with torch.no_grad():
+        for parameter in module.network.parameters():
+            parameter.mul_(20)  # what is read then matters for what is drawn
+    assert symptoms.measure(module, read)["label_effect"] > 0.1
+    with torch.no_grad():
+        starts = module.network.tokens.weight[17:]
+        starts.copy_(starts[:1].expand_as(starts))  # every class begins alike
+    assert symptoms.measure(module, read)["label_effect"] == 0
+
+
+def test_large_images_that_are_drawn_pixel_by_pixel_are_left_out():
+    large = replace(PIXELS, codec=PixelCodec((3, 64, 64), 256))
+    assert symptoms._drawable(large) == 0
+    assert symptoms._drawable(PIXELS) >= symptoms.FEWEST
+    assert symptoms._drawable(IMAGES) is None
+
+
+# ---------------------------------------------------------------------- what is said of findings
+
+
+def test_what_has_ended_is_said_once_and_not_as_if_it_held(tmp_path, capsys):
+    from rich.console import Console
+
+    run = Run.create(tmp_path, "run")
+    console = Console(soft_wrap=True)
+    health, module = Health(run, console=console), gan()
+    module.plan = replace(module.plan, optim=OPTIM, total_steps=100)
+    for step, value in ((40, 0.1), (60, 0.1), (80, 0.9), (100, 0.9)):
+        health._add(step, module, {"diversity": value})
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["error", "error no more"]
+    again = Health(run, start=100, console=console)
+    again._write(again.found(module))
+    assert capsys.readouterr().out == ""
