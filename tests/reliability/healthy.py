@@ -53,12 +53,26 @@ SOUND = {
         *_real("MNIST", ["data=mnist", "data.size=16"], ["model.loss=least_squares"]),
         "budget.steps=500",
     ],
+    # Networks of the sizes that people train, for some hundred steps of their recipes.
+    "dcgan recipe": [
+        *_real("MNIST", ["experiment=mnist_dcgan"], ["experiment=digits_dcgan"]),
+        *("budget.steps=300", "trainer.val_every=60"),
+    ],
+    "vae recipe": [
+        *_real("MNIST", ["experiment=mnist_vae_conv"], ["experiment=digits_vae"]),
+        *("budget.epochs=null", "budget.steps=300", "trainer.val_every=60"),
+    ],
+    "gpt recipe": [
+        *_real("tinyshakespeare.txt", ["experiment=shakespeare_cpu"], ["experiment=colors"]),
+        *("budget.steps=400", "trainer.val_every=80"),
+    ],
 }
 
 
 def sound(words: Sequence[str], seed: int) -> Trial:
     def trial(folder: Path) -> None:
-        typed = once([*words, *QUICK, "batch_size=32", f"seed={seed}", "callbacks.metrics.n=0"])
+        recipe = [] if any(word.startswith("experiment=") for word in words) else ["batch_size=32"]
+        typed = once([*recipe, *words, *QUICK, f"seed={seed}", "callbacks.metrics.n=0"])
         typed += ["callbacks.samples.n=0", f"paths.runs_dir={folder}", "name=run"]
         answer = genkit("train", *typed)
         assert answer.code == 0, (answer.code, answer.err)
