@@ -1,4 +1,4 @@
-"""Floors, selection and pictures of "some examples": of data that is sorted by class, each class has its share."""
+"""Of data that is sorted by class, whatever takes "some examples" takes of each class its share."""
 
 from collections import Counter
 from types import SimpleNamespace
