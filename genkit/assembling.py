@@ -23,6 +23,7 @@ from genkit.core.errors import ConfigError, nearest
 from genkit.core.interrupts import Remembered
 from genkit.core.launchers import Place
 from genkit.core.module import GenerativeModule
+from genkit.data.dataset import Dataset
 from genkit.data.loading import DataModule
 from genkit.data.real import same, unchanged
 from genkit.health import Health
