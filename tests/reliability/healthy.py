@@ -53,18 +53,10 @@ SOUND = {
         *_real("MNIST", ["data=mnist", "data.size=16"], ["model.loss=least_squares"]),
         "budget.steps=500",
     ],
-    # Networks of the sizes that people train, for some hundred steps of their recipes.
+    # A network of the size that people train, for some hundred steps of its recipe.
     "dcgan recipe": [
         *_real("MNIST", ["experiment=mnist_dcgan"], ["experiment=digits_dcgan"]),
         *("budget.steps=300", "trainer.val_every=60"),
-    ],
-    "vae recipe": [
-        *_real("MNIST", ["experiment=mnist_vae_conv"], ["experiment=digits_vae"]),
-        *("budget.epochs=null", "budget.steps=300", "trainer.val_every=60"),
-    ],
-    "gpt recipe": [
-        *_real("tinyshakespeare.txt", ["experiment=shakespeare_cpu"], ["experiment=colors"]),
-        *("budget.steps=400", "trainer.val_every=80"),
     ],
 }
 
