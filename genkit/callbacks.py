@@ -153,12 +153,12 @@ class Progress(RichProgressBar):
         return "training"  # the stream of batches is one epoch to Lightning, whatever it is of the data
 
     def get_metrics(self, trainer: pl.Trainer, module: GenerativeModule) -> dict[str, Any]:  # type: ignore[override]
-        """The first term and the validated ones before the rest."""
+        """The validated terms before those of the step; health, which is no score, stays away."""
         terms = plain_terms(module.terms)
-        first = dict(list(terms.items())[:1])
+        scores = {k: v for k, v in validated(trainer).items() if k.startswith("val/")}
         room = (self._console.width if self._console is not None else 80) - self.BAR
         shown: dict[str, str] = {}
-        for name, value in {**first, **validated(trainer), **terms}.items():
+        for name, value in {**scores, **terms}.items():
             shown[name] = f"{value:.4g}"
             room -= len(f"{name}: {shown[name]} ")
             if room < 0 and len(shown) > 1:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from genkit import config
@@ -46,6 +50,7 @@ def _phases(model: dict[str, Any]) -> list[str]:
 
 
 SORTED = ("name", "status", "model", "data", "step", "created", "seconds")
+NARROWEST = 8  # column of a table that does not fit its terminal
 FILTERS = ("status", "family", "model", "data", "seed")
 
 
@@ -134,8 +139,28 @@ def _only(words: Sequence[str], allowed: Sequence[str]) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table as wide as it needs to be, so that a pipe gets whole lines."""
-    rows = [[without_controls(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, ["-" * width for width in widths], *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    """A table as wide as it needs to be, so that a pipe gets whole lines; on a terminal, as wide as that.
+
+    There, cells of the widest columns go over several lines.
+    """
+    rows = [[without_controls(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if sys.stdout.isatty():
+        widths = fitted(widths, shutil.get_terminal_size().columns)
+    rows.insert(1, ["-" * width for width in widths])
+    for row in rows:
+        cells = [
+            [cell] if len(cell) <= width else textwrap.wrap(cell, width)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        for line in zip_longest(*cells, fillvalue=""):
+            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            print("  ".join(padded).rstrip())
+
+
+def fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Widths of columns, two blanks between them, within `room`: the widest give way, to 8 at least."""
+    within = list(widths)
+    while sum(within) + 2 * (len(within) - 1) > room and max(within) > NARROWEST:
+        within[within.index(max(within))] -= 1
+    return within

@@ -12,6 +12,7 @@ from genkit.core.module import GenerativeModule
 from genkit.core.options import resolve_options
 from genkit.core.samples import Samples
 from genkit.data.dataset import Dataset, Examples
+from genkit.data.packing import progress
 from genkit.data.real import same
 from genkit.metrics.measure import Measure
 from genkit.rows import Row, missing
@@ -89,12 +90,14 @@ class Subject:
 
     def samples(self, n: int) -> Iterator[Samples]:
         """The first n samples of the seed, a part at a time."""
-        for first in range(0, n, CHUNK):
-            begun = time.perf_counter()
-            part = self.sample(min(CHUNK, n - first), first)
-            self.seconds += time.perf_counter() - begun
-            self.drawn += len(part)
-            yield part
+        with progress("drawing samples", n, CHUNK + 1) as advance:
+            for first in range(0, n, CHUNK):
+                begun = time.perf_counter()
+                part = self.sample(min(CHUNK, n - first), first)
+                self.seconds += time.perf_counter() - begun
+                self.drawn += len(part)
+                advance(len(part))
+                yield part
 
     def sample(self, n: int, first: int) -> Samples:
         """Samples first … first + n - 1 of the seed."""

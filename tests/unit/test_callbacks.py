@@ -62,6 +62,18 @@ def test_the_bar_does_not_wait_for_the_device_at_every_step(monkeypatch):
     assert term.read == 3
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_bar_shows_what_was_validated_and_no_health(width):
+    bar = Progress()
+    bar._console = Console(width=width)
+    found = {"health/rank": 0.5, "health/copies": 0.1, "val/neg_elbo": 34.5678, "val/kl": 3.0}
+    module = SimpleNamespace(terms={"a_term_of_the_step": 40.0, "kl": 2.0})
+    shown = bar.get_metrics(SimpleNamespace(callback_metrics=found), module)
+    assert next(iter(shown.items())) == ("val/neg_elbo", "34.57")
+    assert not [name for name in shown if name.startswith("health/")]
+    assert ("kl" in shown) == (width == 200)
+
+
 # ---------------------------------------------------------------------- the clock
 
 
@@ -226,7 +238,9 @@ def test_loaded_moments_lie_in_memory_as_their_parameters():
     assert torch.equal(one.weight, two.weight)
 
 
-@pytest.mark.parametrize(("width", "names"), [(80, ["a"]), (85, ["a", "val/a"]), (200, ["a", "val/a", "bb"])])
+@pytest.mark.parametrize(
+    ("width", "names"), [(80, ["val/a"]), (85, ["val/a", "a"]), (200, ["val/a", "a", "bb"])]
+)
 def test_the_bar_shows_as_many_terms_as_stand_on_its_line(width, names):
     bar = Progress()
     bar._console = Console(width=width)
@@ -234,4 +248,4 @@ def test_the_bar_shows_as_many_terms_as_stand_on_its_line(width, names):
     trainer = SimpleNamespace(callback_metrics={"val/a": torch.tensor(0.5), "step": torch.tensor(3.0)})
     shown = bar.get_metrics(trainer, module)
     assert list(shown) == names
-    assert shown["a"] == "1.235"
+    assert shown["val/a"] == "0.5"
