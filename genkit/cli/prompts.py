@@ -30,7 +30,9 @@ def read(given: dict[str, Any]) -> None:
     if "prompt" in given:
         raise ConfigError("prompt= and prompt_file= are both given; give one of them.")
     try:
-        lines = read_text(Path(file).expanduser(), MAX_BYTES, follow=True).splitlines()
+        text = read_text(Path(file).expanduser(), MAX_BYTES, follow=True).removeprefix("\ufeff")
+        # As editors count lines: U+2028, U+0085 and form feeds are characters of a prompt.
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     except OSError as error:
         raise DataError(f"prompt_file={file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:

@@ -83,7 +83,9 @@ def _texts(settings: Mapping[str, Any]) -> list[str]:
         raise ConfigError(f"score takes one of text=, file= and split=, not {said}.")
     if settings["file"] is not None:
         try:
-            return [read_text(Path(settings["file"]).expanduser(), MAX_BYTES, follow=True)]
+            return [
+                read_text(Path(settings["file"]).expanduser(), MAX_BYTES, follow=True).removeprefix("\ufeff")
+            ]
         except OSError as error:
             raise DataError(f"file={settings['file']} cannot be read: {error.strerror}.") from None
         except UnicodeDecodeError as error:

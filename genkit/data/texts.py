@@ -75,6 +75,7 @@ class TextFiles(Texts):
     part: Sequence[str] | None = None
     missing: dict[str, str] = field(default_factory=dict)
     single: bool = False
+    notices: Sequence[str] = ()
 
     @property
     def has_parts(self) -> bool:  # type: ignore[override]
@@ -122,8 +123,8 @@ def text_folder(data: Mapping[str, Any], paths: Mapping[str, str]) -> TextFiles:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for file in files:
             name = os.path.relpath(os.path.join(folder, file), root)
-            if not (fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(file, glob)):
-                others[os.path.splitext(file)[1]] += 1
+            if not any(fnmatch.fnmatchcase(place.lower(), glob.lower()) for place in (name, file)):
+                others[os.path.splitext(file)[1].encode("utf-8", "backslashreplace").decode()] += 1
                 continue
             try:
                 about = os.stat(root / name)
@@ -133,30 +134,52 @@ def text_folder(data: Mapping[str, Any], paths: Mapping[str, str]) -> TextFiles:
     if not found:
         kinds = ", ".join(f"{n:,} {suffix or 'without suffix'}" for suffix, n in others.most_common(5))
         raise DataError(f"{root} has no file that matches data.glob={glob}; it has {kinds or 'no files'}.")
+    notices = []
+    if others:
+        kinds = ", ".join(f"{n:,} {suffix or 'without suffix'}" for suffix, n in others.most_common(5))
+        notices.append(f"not read, for they do not match data.glob={glob}: {kinds}")
     names = sorted(found)
     size = sum(size for size, _ in found.values())
-    return TextFiles(root, names, listing_of(found), size, data["encoding"], parts_of(names), missing)
+    part = parts_of(names)
+    return TextFiles(root, names, listing_of(found), size, data["encoding"], part, missing, notices=notices)
 
 
 def _check_encoding(encoding: str) -> None:
+    """See that it decodes bytes to text: Python's hex, base64 and rot13 do something else.
+
+    Raises:
+        ConfigError: there is none of that name, or it does not.
+    """
     try:
-        codecs.lookup(encoding)
-    except LookupError:
-        raise ConfigError(f"data.encoding={encoding} is no encoding that Python knows; try utf-8.") from None
+        decoded = codecs.getincrementaldecoder(encoding)().decode(b"", True)
+        sound = isinstance(decoded, str) and getattr(codecs.lookup(encoding), "_is_text_encoding", True)
+    except (LookupError, TypeError, ValueError, AssertionError):
+        sound = False
+    if not sound:
+        raise ConfigError(f"data.encoding={encoding} is no encoding of texts that Python knows; try utf-8.")
 
 
 # ---------------------------------------------------------------------- reading
 
 
-def read_text(path: Path, encoding: str) -> str:
-    """A small text file as a whole.
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """A small text file as a whole: data, prompts and what is scored are read alike.
 
     Raises:
-        DataError: it is missing, unreadable, no text, or in another encoding.
+        DataError: it is missing, no plain file, unreadable, no text, or in another encoding.
     """
+    path = path.expanduser()
     if path.is_dir():
         raise DataError(f"{path} is a folder; name a text file.")
+    if path.exists() and not path.is_file():  # nothing waits at a pipe, or reads a device without end
+        raise DataError(f"{path} is no plain file; name a text file.")
     return "".join(file_pieces(path, encoding))
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, as editors count them; U+2028, U+0085 and form feeds are characters within one."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines[:-1] if not lines[-1] else lines
 
 
 def file_pieces(path: Path, encoding: str) -> Iterator[str]:
@@ -193,6 +216,11 @@ def _by_mark(head: bytes, encoding: str) -> tuple[str, int]:
     """The encoding that a byte-order mark says, and the bytes to skip."""
     if head[:3] == codecs.BOM_UTF8 and encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig"):
         return "utf-8", 3
+    if head[:4] in (
+        codecs.BOM_UTF32_LE,
+        codecs.BOM_UTF32_BE,
+    ):  # before UTF-16's, which one of them begins with
+        return "utf-32-le" if head[:4] == codecs.BOM_UTF32_LE else "utf-32-be", 4
     if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and not encoding.lower().startswith("utf-32"):
         return "utf-16-le" if head[:2] == codecs.BOM_UTF16_LE else "utf-16-be", 2
     return encoding, 0

@@ -182,3 +182,24 @@ def test_memory_does_not_grow_with_the_text(tmp_path):
     assert len(dataset.split("train").tokens) > 26_000_000
     assert isinstance(dataset.split("train").tokens, np.memmap)
     assert peak < 80e6
+
+
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"])
+def test_a_mark_of_any_width_decides(encoding, tmp_path):
+    (tmp_path / "t.txt").write_bytes("\ufeffdéjà 颜色\n".encode(encoding))
+    assert "".join(file_pieces(tmp_path / "t.txt", "utf-8")) == "déjà 颜色\n"
+
+
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "base64", "zlib", "quopri", "undefined"])
+def test_what_decodes_no_text_is_no_encoding(encoding, tmp_path):
+    (tmp_path / "t.txt").write_text("".join(LINES), encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"data.encoding={encoding} is no encoding of texts"):
+        opened(tmp_path / "t.txt", tmp_path / "c", encoding=encoding)
+
+
+def test_suffixes_in_capitals_are_read_and_other_files_are_named(tmp_path):
+    root = folder(tmp_path, {"a.txt": "first words\n" * 60, "b.TXT": "second words\n" * 60, "c.md": "no"})
+    dataset = opened(root, tmp_path / "c", "text_folder")
+    whole = "".join(written(dataset, part) for part in ("train", "validation", "test"))
+    assert whole == "first words\n" * 60 + "second words\n" * 60
+    assert "not read, for they do not match data.glob=*.txt: 1 .md" in " ".join(dataset.notices)
