@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from genkit.core.errors import ConfigError, DataError
+from genkit.core.errors import ConfigError
+from genkit.core.given import lines_of, read_given
 from genkit.core.options import Option
-from genkit.core.plain import read_text
 
 MAX_BYTES = 100_000_000  # of a file of prompts
 
@@ -29,16 +28,7 @@ def read(given: dict[str, Any]) -> None:
         return
     if "prompt" in given:
         raise ConfigError("prompt= and prompt_file= are both given; give one of them.")
-    try:
-        text = read_text(Path(file).expanduser(), MAX_BYTES, follow=True).removeprefix("\ufeff")
-        # As editors count lines: U+2028, U+0085 and form feeds are characters of a prompt.
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    except OSError as error:
-        raise DataError(f"prompt_file={file} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"prompt_file={file} is no UTF-8 at byte {error.start}; write it in UTF-8.") from None
-    except ValueError as error:
-        raise DataError(f"prompt_file={file} holds {error}; give fewer prompts at once.") from None
+    lines = lines_of(read_given("prompt_file", file, MAX_BYTES, "give fewer prompts at once"))
     given["prompt"] = [line for line in lines if line]
     if not given["prompt"]:
         raise ConfigError(f"prompt_file={file} has no prompt; write one a line.")

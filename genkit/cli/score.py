@@ -12,9 +12,9 @@ from genkit.cli.devices import check_device
 from genkit.cli.outputs import Output
 from genkit.cli.sample import check_checkpoint, check_choices, read_words, torch_device
 from genkit.core import storage
-from genkit.core.errors import ConfigError, DataError, nearest
+from genkit.core.errors import ConfigError, nearest
+from genkit.core.given import read_given
 from genkit.core.options import Option, resolve_options
-from genkit.core.plain import read_text
 from genkit.core.spec import TokenSpec
 
 if TYPE_CHECKING:
@@ -82,16 +82,7 @@ def _texts(settings: Mapping[str, Any]) -> list[str]:
         said = " and ".join(f"{key}=" for key in chosen) or "nothing"
         raise ConfigError(f"score takes one of text=, file= and split=, not {said}.")
     if settings["file"] is not None:
-        try:
-            return [
-                read_text(Path(settings["file"]).expanduser(), MAX_BYTES, follow=True).removeprefix("\ufeff")
-            ]
-        except OSError as error:
-            raise DataError(f"file={settings['file']} cannot be read: {error.strerror}.") from None
-        except UnicodeDecodeError as error:
-            raise DataError(f"file={settings['file']} is no UTF-8 at byte {error.start}.") from None
-        except ValueError as error:
-            raise DataError(f"file={settings['file']} holds {error}; score it in parts.") from None
+        return [read_given("file", settings["file"], MAX_BYTES, "score it in parts")]
     text = settings["text"]
     texts = text if isinstance(text, list) else [] if text is None else [text]
     if "" in texts:

@@ -1,7 +1,7 @@
 """Text of any length as a stream of pieces, never held as a whole.
 
 Texts are kept as they are (line ends, normalisation, invisible characters) unless `data.clean` is set.  A
-byte-order mark is no text and is dropped; one of UTF-16 decides the encoding.
+byte-order mark is no text and is dropped; one of UTF-16 or UTF-32 decides the encoding.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit.core.errors import ConfigError, DataError
+from genkit.core.given import by_mark
 from genkit.core.plain import open_file
 from genkit.data.packing import listing_of
 from genkit.data.splits import parts_of
@@ -162,24 +163,15 @@ def _check_encoding(encoding: str) -> None:
 # ---------------------------------------------------------------------- reading
 
 
-def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """A small text file as a whole: data, prompts and what is scored are read alike.
+def read_text(path: Path, encoding: str) -> str:
+    """A small text file as a whole.
 
     Raises:
-        DataError: it is missing, no plain file, unreadable, no text, or in another encoding.
+        DataError: it is missing, unreadable, no text, or in another encoding.
     """
-    path = path.expanduser()
     if path.is_dir():
         raise DataError(f"{path} is a folder; name a text file.")
-    if path.exists() and not path.is_file():  # nothing waits at a pipe, or reads a device without end
-        raise DataError(f"{path} is no plain file; name a text file.")
     return "".join(file_pieces(path, encoding))
-
-
-def lines_of(text: str) -> list[str]:
-    """The lines of a text, as editors count them; U+2028, U+0085 and form feeds are characters within one."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return lines[:-1] if not lines[-1] else lines
 
 
 def file_pieces(path: Path, encoding: str) -> Iterator[str]:
@@ -191,7 +183,7 @@ def file_pieces(path: Path, encoding: str) -> Iterator[str]:
     try:
         with open_file(path, follow=True) as file:
             block = file.read(BLOCK)
-            encoding, skipped = _by_mark(block, encoding)
+            encoding, skipped = by_mark(block, encoding)
             block, offset = block[skipped:], skipped
             decoder = codecs.getincrementaldecoder(encoding)()
             binary = not encoding.replace("-", "").replace("_", "").lower().startswith(WIDE)
@@ -210,20 +202,6 @@ def file_pieces(path: Path, encoding: str) -> Iterator[str]:
                 rest, block, offset = text[cut:], following, offset + len(block)
     except OSError as error:
         raise _unreadable(path, error) from None
-
-
-def _by_mark(head: bytes, encoding: str) -> tuple[str, int]:
-    """The encoding that a byte-order mark says, and the bytes to skip."""
-    if head[:3] == codecs.BOM_UTF8 and encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig"):
-        return "utf-8", 3
-    if head[:4] in (
-        codecs.BOM_UTF32_LE,
-        codecs.BOM_UTF32_BE,
-    ):  # before UTF-16's, which one of them begins with
-        return "utf-32-le" if head[:4] == codecs.BOM_UTF32_LE else "utf-32-be", 4
-    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and not encoding.lower().startswith("utf-32"):
-        return "utf-16-le" if head[:2] == codecs.BOM_UTF16_LE else "utf-16-be", 2
-    return encoding, 0
 
 
 def _decoded(

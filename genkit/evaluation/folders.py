@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from genkit.core.errors import ConfigError, DataError, Unmeasurable
-from genkit.core.plain import parse_json, read_text
+from genkit.core.given import lines_of, read_given
+from genkit.core.plain import parse_json
 from genkit.core.shapes import conform
 from genkit.core.spec import ArraySpec
 from genkit.data.folders import FilePictures, image_folder
@@ -243,17 +244,15 @@ def read_texts(word: str, path: str | Path) -> list[str]:
     Raises:
         DataError: it cannot be read, or holds no text.
     """
+    whole = read_given(word, path, MAX_BYTES, "compare fewer texts")
     try:
-        whole = read_text(Path(path).expanduser(), MAX_BYTES, follow=True)
         if Path(path).suffix.lower() == ".jsonl":
             plain = [conform(parse_json(line), {"text": str}) for line in whole.split("\n") if line.strip()]
             texts = [row["text"] for row in plain]
         else:
-            texts = [part.strip() for part in whole.split("\n\n")]
-    except OSError as error:
-        raise DataError(f"{word}={path} cannot be read: {error.strerror}.") from None
+            texts = [part.strip() for part in "\n".join(lines_of(whole)).split("\n\n")]
     except ValueError as error:
-        raise DataError(f"{word}={path} holds no texts in UTF-8: {error}.") from None
+        raise DataError(f"{word}={path} holds no texts: {error}.") from None
     if not any(texts):
         raise DataError(f"{word}={path} holds no text.")
     return [text for text in texts if text]
