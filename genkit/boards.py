@@ -14,7 +14,6 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
-from torch.utils.tensorboard.summary import hparams
 
 from genkit.config.rules import leaves
 from genkit.core.errors import ConfigError
@@ -77,6 +76,8 @@ class BoardHistory(TensorBoardLogger):
         """Lightning writes them into a file of its own, which the board does not show without a metric."""
         self._check()
         flat = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in leaves(params)}
+        from torch.utils.tensorboard.summary import hparams  # which loads TensorBoard
+
         for summary in hparams(flat, {}):
             self._unless_full(lambda summary=summary: self.experiment._get_file_writer().add_summary(summary))
 
