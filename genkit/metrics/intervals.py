@@ -1,5 +1,7 @@
 """95 % intervals of measured numbers: the noise of one network's n samples, the real examples held fixed.
 
+(KID's and those of neighbours, whose terms the real examples tie together, are of both sets drawn anew.)
+
 Resampling with replacement repeats samples, and a repeated sample is its own nearest neighbour: it shifts an
 FID and every metric of neighbours.  So nothing here resamples with replacement.  A mean has its formula, a
 proportion Wilson's, a smooth function of moments its influence values; others are measured on parts.
@@ -39,9 +41,13 @@ def mean_of(values: Tensor) -> tuple[float, float]:
     return float(values.mean()), float(values.var()) / len(values)
 
 
-def proportion(measure: Measure, of: str = EXPECTED) -> Measure:
-    """The measure, a share of n independent samples, with Wilson's score interval (Wilson 1927)."""
-    n, p = measure.n, measure.value
+def proportion(measure: Measure, of: str = EXPECTED, terms: float | None = None) -> Measure:
+    """The measure, a share, with Wilson's score interval (Wilson 1927).
+
+    Args:
+        terms: independent ones that the share is of; None: n.
+    """
+    n, p = measure.n if terms is None else terms, measure.value
     centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
     return replace(measure, low=max(0.0, centre - half), high=min(1.0, centre + half), interval=of)

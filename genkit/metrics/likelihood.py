@@ -21,6 +21,7 @@ LEAST_TOKENS = 500
 LEAST_DOCUMENTS = 20  # that have an interval
 LEAST_BYTES = 50_000  # of a running text that has one; its far-away stretches are alike, too
 OF_EXAMPLES = "the mean over all examples that the data could have, this network held fixed"
+STRETCHES = "stretches (of texts that it was not made on it held 90 to 100 %)"
 OF_TEXT = "the mean over all text that the source could have, this network held fixed"
 
 
@@ -69,7 +70,8 @@ def token_measures(
     """Of the tokens of a running text: nats each, perplexity, bits per byte.
 
     Documents are independent of one another, and so are enough of them all that an interval needs.  The
-    stretches of one long text are not: see `spread.running`.  A text that is shorter than 50,000 bytes, of
+    stretches of one long text are not: see `spread.running`, whose settings were chosen on one text, so that
+    95 % is its aim and what it held elsewhere stands beside it.  A text that is shorter than 50,000 bytes, of
     fewer than 20 documents, says too little of the source for an interval, and gets none.
 
     Args:
@@ -102,7 +104,7 @@ def token_measures(
     else:
         interval = spread.ratio_of if separate else spread.running
         per_token, per_size = interval(nats, tokens), interval(nats, sizes * (size / sizes.sum()))
-        of = f"{OF_TEXT}, by its {'documents' if separate else 'stretches'}"
+        of = f"{OF_TEXT}, by its {'documents' if separate else STRETCHES}"
     about: Protocol = {"stride": stride}
     perplexity = tuple(None if end is None else math.exp(end) for end in per_token)
     bits = (

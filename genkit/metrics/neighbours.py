@@ -6,6 +6,7 @@ References: Kynkäänniemi et al. 2019 (precision, recall; k = 3); Naeem et al. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,104 +15,134 @@ from torch import Tensor
 
 from genkit.metrics.distances import blocks, nearest
 from genkit.metrics.features import Features, check_enough, check_pair
-from genkit.metrics.intervals import mean_of, normal, part_variance, proportion
+from genkit.metrics.intervals import normal, proportion
 from genkit.metrics.measure import Direction, Measure
 
 MANIFOLD, DENSITY = 3, 5  # k of precision and recall, and of density and coverage
-DEALT = 8  # parts of the generated samples of which the smallest still needs k neighbours
-DEALS = {2: 400, 4: 150, 8: 40}  # see `part_variance`
-SLOPES = (-4.0, 0.5)  # cells that fill up lose their variance faster than 1/n
-CANDIDATES = 64  # generated samples kept for a real one: in any eighth of so many there is one
-REACH = 80  # neighbours kept of a generated sample: k of them are in any eighth
+LEAST = 8 * (DENSITY + 1)  # samples of either set
+DEALS = {2: 50, 4: 20, 8: 8}  # how often both sets are dealt into so many parts
+ENOUGH = 500  # samples of a part from which on smaller parts would do as well
+GROWTH = 1.5  # of n · variance from half a part to a part; more is noise
+REACH = 16  # neighbours kept for each part: k of them are in any
+OF_BOTH = "its expected value at these numbers of real and generated samples, both drawn anew"
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What one pass over all distances leaves.  m real and n generated pictures, K candidates.
+    """What one pass over all distances leaves.  m real and n generated pictures.
 
     Attributes:
         within_manifold: (n,) whether a generated one lies in any real one's ball, k = 3.
         balls: (n,) in how many real ones' balls, k = 5.
         covered: (m,) whether a real one's ball, k = 5, holds any generated one.
         recalled: (m,) whether a real one lies in any generated one's ball, k = 3.
-        in_ball: (m, K) indices of the generated ones nearest to a real one, n beyond its ball.
-        around: (m, K) indices of the generated ones in whose balls a real one is, or nearly is, deepest.
-        distance: (m, K) squared distances to those.
-        reach: (n, R) squared distances of a generated one to its own nearest, nearest first.
-        reached: (n, R) their indices.
+        variances: of precision, recall, density and coverage, over both sets drawn anew.
     """
 
     within_manifold: Tensor
     balls: Tensor
     covered: Tensor
     recalled: Tensor
-    in_ball: Tensor
-    around: Tensor
-    distance: Tensor
-    reach: Tensor
-    reached: Tensor
+    variances: tuple[float, ...]
 
 
-class CoverageOfParts:
-    """Coverage by each part that the generated pictures are dealt into; one bit a part."""
+class Deal:
+    """Both sets dealt into parts, each of which is measured as if it were all: with the balls it has alone.
 
-    def __init__(self, found: Neighbours) -> None:
-        self.in_ball = found.in_ball.T.contiguous().numpy()  # (K, m): reductions run along the long axis
+    Args:
+        real, generated: squared distances of each to its nearest of its own set, and who those are, (m, R).
+        places: the part that each real one is in, (m,), and each generated one, (n,).
+        parts: how many there are.
+    """
 
-    def __call__(self, place: np.ndarray, parts: int) -> list[float]:
-        bits = np.append(np.left_shift(1, place), 0).astype(np.uint8)  # index n: beyond the ball
-        return _shares(bits[self.in_ball], parts)
+    def __init__(
+        self,
+        real: tuple[Tensor, Tensor],
+        generated: tuple[Tensor, Tensor],
+        places: Sequence[Tensor],
+        parts: int = 1,
+    ) -> None:
+        self.manifold, self.ball = radii(*real, places[0], (MANIFOLD, DENSITY))
+        (self.reach,) = radii(*generated, places[1], (MANIFOLD,))
+        self.rows = [(places[0] == part).nonzero()[:, 0] for part in range(parts)]
+        self.columns = [(places[1] == part).nonzero()[:, 0] for part in range(parts)]
+        m, n = map(len, places)
+        self.within, self.balls = torch.zeros(n, dtype=torch.bool), torch.zeros(n, dtype=torch.long)
+        self.covered, self.recalled = torch.zeros(2, m, dtype=torch.bool)
+
+    def add(self, where: slice, squared: Tensor) -> None:
+        """Take in the squared distances (b, n) of some real ones to all generated ones."""
+        for rows, columns in zip(self.rows, self.columns, strict=True):
+            rows = rows[torch.searchsorted(rows, where.start) : torch.searchsorted(rows, where.stop)]
+            whole = len(self.rows) == 1
+            part = squared if whole else squared[rows - where.start].index_select(1, columns)
+            inside = part < self.ball[rows, None]
+            self.balls[columns] += inside.sum(0)
+            self.covered[rows] = inside.any(1)
+            self.within[columns] |= (part < self.manifold[rows, None]).any(0)
+            self.recalled[rows] = (part < self.reach[columns]).any(1)
+
+    def values(self) -> Tensor:
+        """Precision, recall, density and coverage of each part, (4, P) float64."""
+        each = [
+            (self.within, self.columns),
+            (self.recalled, self.rows),
+            (self.balls / DENSITY, self.columns),
+            (self.covered, self.rows),
+        ]
+        return torch.stack([torch.stack([v.double()[i].mean() for i in where]) for v, where in each])
 
 
-class RecallOfParts:
-    """Recall by each part that the generated pictures are dealt into, with the neighbours they have there."""
+def radii(distances: Tensor, who: Tensor, place: Tensor, ks: tuple[int, ...]) -> Iterator[Tensor]:
+    """Squared distances of each sample to its k-th nearest of its own part, (n,), for each k.
 
-    def __init__(self, found: Neighbours) -> None:
-        self.reached = found.reached.T.contiguous().numpy()  # (R, n)
-        self.reach = found.reach.numpy()
-        self.around = found.around.T.contiguous().numpy()  # (K, m)
-        self.distance = found.distance.T.contiguous().numpy()
-
-    def __call__(self, place: np.ndarray, parts: int) -> list[float]:
-        rank = (place[self.reached] == place).cumsum(0, dtype=np.uint8)
-        nearest_own = (rank < MANIFOLD).sum(0).clip(max=len(rank) - 1)
-        radii = self.reach[np.arange(len(self.reach)), nearest_own]
-        bits = np.left_shift(1, place).astype(np.uint8)[self.around]
-        return _shares(bits * (self.distance < radii[self.around]), parts)
-
-
-def _shares(bits: np.ndarray, parts: int) -> list[float]:
-    """Of (K, m) bits: the share of the m that have bit 0, 1, … in any of their K."""
-    some = np.bitwise_or.reduce(bits, axis=0)
-    return [float(np.mean(some >> part & 1)) for part in range(parts)]
+    Args:
+        distances, who: (n, R), nearest first.
+        place: the part that each is in, (n,).
+    """
+    rank = (place[who] == place[:, None]).cumsum(1)
+    for k in ks:
+        which = (rank < k).sum(1).clamp(max=who.shape[1] - 1)
+        yield distances.gather(1, which[:, None])[:, 0]
 
 
 def neighbour_measures(real: Features, generated: Features) -> list[Measure]:
     """Precision, recall, density and coverage from one pass.
 
+    A ball's radius is a distance between samples of one set, so that the terms of such a mean depend on one
+    another, and on which real ones there are.  The interval is of both sets drawn anew: see `neighbours`.
+
     Raises:
-        DataError: fewer than 8 (k + 1) samples.
+        DataError: fewer than 48 samples.
         ConfigError: features of two extractors.
     """
     check_pair(real, generated)
-    check_enough(("precision", "recall", "density", "coverage"), DEALT * (DENSITY + 1), real, generated)
+    check_enough(("precision", "recall", "density", "coverage"), LEAST, real, generated)
     found = neighbours(real.vectors, generated.vectors)
-    density, density_variance = mean_of(found.balls.double() / DENSITY)
+    n, m = len(generated), len(real)
+    precision, recall, density, coverage = found.variances
 
-    def measure(metric: str, value: Tensor | float, k: int, direction: Direction = "higher") -> Measure:
+    def measure(metric: str, values: Tensor, k: int, direction: Direction = "higher") -> Measure:
         protocol = {**generated.protocol, "k": k, "version": 1}
-        n, m = len(generated), len(real)
-        return Measure(metric, float(value), "1", direction, "estimate", n, m, protocol=protocol)
+        value = float(values.double().mean())
+        return Measure(metric, value, "1", direction, "estimate", n, m, protocol=protocol)
 
-    n = len(generated)
-    recall = measure("recall", found.recalled.double().mean(), MANIFOLD)
-    coverage = measure("coverage", found.covered.double().mean(), DENSITY)
     return [
-        proportion(measure("precision", found.within_manifold.double().mean(), MANIFOLD)),
-        normal(recall, part_variance(RecallOfParts(found), n, DEALS, SLOPES), least=0, largest=1),
-        normal(measure("density", density, DENSITY), density_variance),
-        normal(coverage, part_variance(CoverageOfParts(found), n, DEALS, SLOPES), least=0, largest=1),
+        share(measure("precision", found.within_manifold, MANIFOLD), precision, n),
+        share(measure("recall", found.recalled, MANIFOLD), recall, m),
+        normal(measure("density", found.balls / DENSITY, DENSITY), density, OF_BOTH, least=0),
+        share(measure("coverage", found.covered, DENSITY), coverage, m),
     ]
+
+
+def share(measure: Measure, variance: float, terms: int) -> Measure:
+    """A share of dependent terms: Wilson's interval for as many independent ones as would vary as much.
+
+    (Korn and Graubard 1998 do so for samples in clusters.)  Where none or all are in, or all parts agree,
+    nothing is known of the dependence.
+    """
+    binomial = measure.value * (1 - measure.value)
+    return proportion(measure, OF_BOTH, binomial / variance if binomial and variance else terms)
 
 
 def precision(real: Features, generated: Features) -> Measure:
@@ -134,30 +165,34 @@ def coverage(real: Features, generated: Features) -> Measure:
     return neighbour_measures(real, generated)[3]
 
 
-def neighbours(real: Tensor, generated: Tensor) -> Neighbours:
-    """Everything above from the features (m, d) and (n, d), a block of distances at a time."""
+def neighbours(real: Tensor, generated: Tensor, seed: int = 0) -> Neighbours:
+    """Everything above from the features (m, d) and (n, d), a block of distances at a time.
+
+    The variances come from parts into which both sets are dealt.  Disjoint parts are independent, so among
+    themselves they vary as a measurement with as many samples of each set does: balls, radii and all.  With
+    the ratio of the two sets as it was, what each sample sees of its neighbourhood stays much the same, and
+    n · variance of such a mean tends to a constant (Penrose and Yukich 2001), here as a + b/n: by what it has
+    grown from parts of half the size it grows half as much once more, on logarithms.  A jackknife would be
+    too wide: a neighbour that leaves a ball takes all of it along.
+    """
     m, n = len(real), len(generated)
-    own = nearest(real, real, max(MANIFOLD, DENSITY), same=True)[0]
-    manifold, ball = own[:, MANIFOLD - 1], own[:, DENSITY - 1]
-    reach, reached = nearest(generated, generated, min(REACH, n - 1), same=True)
-    radii = reach[:, MANIFOLD - 1]
-    within = torch.zeros(n, dtype=torch.bool)
-    balls = torch.zeros(n, dtype=torch.long)
-    kept = min(CANDIDATES, n)
-    covered, recalled = torch.empty(2, m, dtype=torch.bool)
-    in_ball, around = torch.empty(2, m, kept, dtype=torch.int64)
-    distance = torch.empty(m, kept, dtype=torch.float64)
+    parts = 4 if min(m, n) >= 4 * ENOUGH else 2
+    own, others = (nearest(x, x, min(2 * REACH * parts, len(x) - 1), same=True) for x in (real, generated))
+    whole = Deal(own, others, [torch.zeros(size, dtype=torch.long) for size in (m, n)])
+    generator = np.random.default_rng(seed)
+    deals: dict[int, list[Deal]] = {parts: [], 2 * parts: []}
+    for count, made in deals.items():
+        for _ in range(DEALS[count]):
+            places = [torch.from_numpy(generator.permutation(size) % count) for size in (m, n)]
+            made.append(Deal(own, others, places, count))
     for where, squared in blocks(real, generated):
-        within |= (squared < manifold[where, None]).any(0)
-        inside = squared < ball[where, None]
-        balls += inside.sum(0)
-        covered[where] = inside.any(1)
-        recalled[where] = (squared < radii).any(1)
-        values, indices = squared.topk(kept, largest=False)
-        in_ball[where] = indices.masked_fill(values >= ball[where, None], n)
-        # Balls of radius zero hold nothing: they come last.
-        depth = torch.where(radii > 0, squared / radii.clamp(min=1e-300), torch.inf)
-        indices = depth.topk(kept, largest=False).indices
-        around[where] = indices
-        distance[where] = squared.gather(1, indices)
-    return Neighbours(within, balls, covered, recalled, in_ball, around, distance, reach, reached)
+        whole.add(where, squared)
+        single = squared.float()  # in half the time
+        for deal in (*deals[parts], *deals[2 * parts]):
+            deal.add(where, single)
+    large, small = (
+        torch.stack([deal.values().var(1) for deal in made]).mean(0) / count for count, made in deals.items()
+    )
+    growth = torch.where(small > 0, large / small, 1.0).clamp(1 / GROWTH, GROWTH)
+    variances = (large * growth.sqrt()).tolist()
+    return Neighbours(whole.within, whole.balls, whole.covered, whole.recalled, tuple(variances))

@@ -54,7 +54,9 @@ def running(parts: np.ndarray, wholes: np.ndarray) -> Interval:
     The variance of a mean over length L of such a text falls as L^-γ with γ below 1: scenes differ, and so do
     chapters and books.  Then k stretches' means vary as k/(k - 1) · V · (k^γ - 1) among themselves, V being
     the variance of the whole's mean: γ and V are fitted to several k on logarithms.  (Beran 1994,
-    section 4.2.)  Of independent values γ is 1, and V that of a mean.
+    section 4.2.)  Of independent values γ is 1, and V that of a mean.  The numbers of stretches, the weights
+    and Student's degrees were chosen on tinyshakespeare; what the interval holds on other texts, 90 to 100 %,
+    is in experiments/004_intervals.
 
     Args:
         parts, wholes: (N,), in the text's order; N at least 20 of the most stretches.
