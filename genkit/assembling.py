@@ -13,12 +13,12 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 from pytorch_lightning.utilities import rank_zero_only
-from rich.console import Console
 
 from genkit import callbacks as watch
 from genkit import config, recording, runs
 from genkit.boards import BoardHistory, MLflowHistory, WandbHistory, beginning
 from genkit.checkpoints import Checkpoint
+from genkit.core import terminal
 from genkit.core.errors import ConfigError, nearest
 from genkit.core.interrupts import Remembered
 from genkit.core.launchers import Place
@@ -34,7 +34,7 @@ from genkit.runs import Run
 from genkit.selecting import SampledMetric, sampled_metric
 from genkit.strict import SoundPlan, Strict
 
-console = Console(stderr=True, soft_wrap=True)
+console = terminal.console()
 
 
 def build_trainer(

@@ -178,6 +178,4 @@ class Lines(Callback):
             terms = {**plain_terms(module.terms), **validated(trainer)}
             shown = "  ".join(f"{k} {v:.4f}" for k, v in terms.items())
             of = f"/{self.total_steps}" if self.total_steps else ""
-            self.console.print(
-                f"step {trainer.global_step}{of}  {shown}  ({module.clock.seconds:.1f} s)", highlight=False
-            )
+            self.console.print(f"step {trainer.global_step}{of}  {shown}  ({module.clock.seconds:.1f} s)")

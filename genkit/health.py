@@ -217,7 +217,7 @@ class Health(Callback):
         for finding in found:
             new = _key(finding) not in self._said and (finding.until is None or _begun(finding) in self._said)
             if self.console is not None and new:
-                self.console.print(str(finding), highlight=False, markup=False)
+                self.console.print(str(finding))
         self._said |= {_key(finding) for finding in found}
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
-from rich.console import Console
 
 from genkit.core.errors import CheckpointError, StorageError
 from genkit.core.plain import read_text
+from genkit.core.terminal import console, inert
 from genkit.runs import MAX_HISTORY_BYTES, reason, write_atomically
 
 
@@ -29,10 +29,8 @@ class Trouble:
     def tell(self, error: BaseException) -> None:
         if not self.told:
             reason = " ".join(str(error.__cause__ or error).split())
-            Console(stderr=True, soft_wrap=True).print(
+            console().print(
                 f"note: {self.path} cannot be written ({reason}); the training goes on without it.",
-                highlight=False,
-                markup=False,
             )
         self.told = True
 
@@ -147,7 +145,7 @@ def _lines(columns: Sequence[str], rows: Mapping[int, Mapping[str, str]], head: 
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, ["step", *columns], restval="", lineterminator="\n")
     if head:
-        writer.writeheader()
+        writer.writerow({name: inert(name) for name in ("step", *columns)})
     writer.writerows({"step": step, **row} for step, row in rows.items())
     return buffer.getvalue().encode()
 
@@ -157,5 +155,12 @@ def _rows_of(text: str, last: int) -> dict[int, dict[str, str]]:
     whole = text[: text.rfind("\n") + 1]
     rows = ((int(row["step"]), row) for row in csv.DictReader(io.StringIO(whole, newline="")))
     return {
-        step: {k: v for k, v in row.items() if k and k != "step" and v} for step, row in rows if step <= last
+        step: {_term(k): v for k, v in row.items() if k and k != "step" and v}
+        for step, row in rows
+        if step <= last
     }
+
+
+def _term(head: str) -> str:
+    """A column's term, as it was before it was made inert."""
+    return head[1:] if head[:1] == "'" and inert(head[1:]) == head else head

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from genkit.core.terminal import say
+
 REQUEUE = getattr(signal, "SIGUSR1", None)
 
 
@@ -35,4 +37,4 @@ def requeue(number: int) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         failed = str(error)
     said = f"job {queued} could not be queued again: {failed}" if failed else f"job {queued} is queued again"
-    print(f"note: {said}", file=sys.stderr)  # noqa: T201
+    say(f"note: {said}", file=sys.stderr)

@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 from pytorch_lightning.callbacks import Callback
-from rich.console import Console
 
 from genkit import checkpoints, config, ranks, recording, runs, sessions, slurm, strict
 from genkit.assembling import build_trainer
 from genkit.checkpoints import Checkpoint
+from genkit.core import terminal
 from genkit.core.budget import Size, check_unit
 from genkit.core.errors import (
     CheckpointError,
@@ -33,7 +33,6 @@ from genkit.core.manners import LIGHTNING, restored
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import mix
 from genkit.core.processor import compute_float32, flush_tiny_numbers, keep_freed_memory
-from genkit.core.terminal import without_controls
 from genkit.data import open_dataset
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule, FirstBatch
@@ -43,7 +42,7 @@ from genkit.runs import Run
 from genkit.sampling import build_module, check_size
 from genkit.sessions import Session
 
-console = Console(stderr=True, soft_wrap=True)
+console = terminal.console()
 
 # ---------------------------------------------------------------------- the run around the training
 
@@ -127,12 +126,10 @@ def _train(
 def _speak_of(run: Run, record: Mapping[str, Any]) -> None:
     """What a person should know of the end of the session before."""
     if left := run.left_behind(max(checkpoints.available(run.checkpoints), default=0)):
-        console.print(f"note: {left}", highlight=False)
+        console.print(f"note: {left}")
     if record.get("status") == "diverged":
         console.print(
             f"note: it ended as diverged at step {record.get('step', 0)}: {record.get('reason')}",
-            highlight=False,
-            markup=False,
         )
 
 
@@ -245,7 +242,7 @@ def fit(
         _check_arithmetic(trainer_cfg, trainer.strategy.root_device)
         data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
         if trainer.is_global_zero:
-            console.print(_costs(cfg, module), highlight=False)
+            console.print(_costs(cfg, module))
             _say_arithmetic(trainer_cfg, trainer.strategy.root_device)
             said = sessions.notices(session, cfg, module, start, size) if checkpoint else []
             if cfg["batch_size"] > size.examples:
@@ -254,7 +251,7 @@ def fit(
                     f" ({size.examples:,}): a batch holds the text several times, cut at other places."
                 )
             for notice in [*dataset.notices, *said]:
-                console.print(f"note: {without_controls(notice)}", highlight=False, markup=False)
+                console.print(f"note: {notice}")
         if checkpoint is not None and _is_spent(module, start):
             if recording.is_validated(checkpoint):
                 if cfg.get("strict"):
@@ -361,8 +358,6 @@ def _checkpoint(
             lost = checkpoints.available(run.checkpoints)[-1] - checkpoint.step
             console.print(
                 f"note: {damaged[0]} Going on from step-{checkpoint.step}: {lost} steps are trained again.",
-                highlight=False,
-                markup=False,
             )
         checkpoints.check_belongs(checkpoint, config.digest(cfg["model"]), runs.spec_digest(run.path))
         checkpoints.restore_module(module, checkpoint.weights, run.checkpoints / f"step-{checkpoint.step}")

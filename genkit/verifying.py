@@ -6,6 +6,7 @@ Nothing of the folder is executed or followed, and torch is not imported.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from genkit import config, manifests, runs
+from genkit import config, foreign, manifests, runs
 from genkit.config.rules import leaves
 from genkit.core.errors import CheckpointError, GenkitError
 from genkit.core.headers import read_header
@@ -21,8 +22,7 @@ from genkit.core.options import Option
 from genkit.core.plain import find_links, parse_json, read_text
 from genkit.data.packing import changed
 
-# Names that pickles go by, whatever is in them.
-PICKLES = (".pt", ".pth", ".pt2", ".ckpt", ".pkl", ".pickle", ".bin", ".joblib")
+LEFT = re.compile(r"\..+\.\d+(\.old)?|\.genkit-.*", re.S)  # what a process that was killed while writing left
 LISTED = 20  # of one kind, at most
 
 
@@ -70,9 +70,11 @@ def verify(folder: Path, cache_dir: str | None = None) -> Verdict:
 
 
 def _code(path: Path, folder: Path) -> str | None:
-    """What a file is that could run code when it is loaded, or is no file of weights; None: it is fine."""
-    if path.suffix.lower() in PICKLES:
-        return f"a file of a kind ({path.suffix}) that could run code; no run has one"
+    """What a file is that could run code when it is loaded, or is no file of ours; None: it is fine.
+
+    A folder beside ours is a logger's, and may hold what it likes but code.
+    """
+    place = path.relative_to(folder).parts
     if path.suffix == ".safetensors":
         try:
             read_header(path)
@@ -82,10 +84,14 @@ def _code(path: Path, folder: Path) -> str | None:
         except (OSError, ValueError, SafetensorError) as error:
             instead = manifests.unsafe_format(path) or f"damaged ({manifests.short(error)})"
             return f"no safetensors file but {instead}"
-    if path.relative_to(folder).parts[0] != "checkpoints":
-        return None  # (an array of samples is a ZIP archive, too, and read without pickles)
-    kind = manifests.unsafe_format(path)
-    return kind and f"no file of a checkpoint but {kind}"
+    try:
+        kind = foreign.code(path) or (manifests.unsafe_format(path) if place[0] == "checkpoints" else None)
+    except OSError as error:
+        return f"not to be read ({manifests.short(error)})"
+    ours = place[0] in (*runs.OWN, runs.SHARED) or LEFT.fullmatch(place[0])
+    if kind is None and len(place) == 1 and not ours:
+        return "no file that genkit writes; remove it, or keep it elsewhere"
+    return kind
 
 
 def _described(folder: Path, found: Verdict) -> tuple[dict[str, Any], dict[str, Any]]:

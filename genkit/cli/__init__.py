@@ -17,6 +17,7 @@ from genkit.cli.startup import postpone_metrics
 from genkit.core.errors import ConfigError, GenkitError, nearest
 from genkit.core.interrupts import Interrupted, raised
 from genkit.core.launchers import settled
+from genkit.core.terminal import say
 
 HELP_WORDS = ("help", "--help", "-h")
 SHELL_FLAGS = ("-sc", "--shell-completion")
@@ -179,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as error:
         return _say(error, error.exit_code)
     except Exception:
-        traceback.print_exc()
+        say(traceback.format_exc(), end="", file=sys.stderr)
         return GenkitError.exit_code
 
 
@@ -191,7 +192,7 @@ def _say(error: BaseException, exit_code: int) -> int:
     shown = "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line
     )
-    print(f"genkit: {shown}", file=sys.stderr)
+    say(f"genkit: {shown}", file=sys.stderr)
     return exit_code
 
 
@@ -204,7 +205,7 @@ def _dispatch(words: list[str]) -> int:
     if words[0] in ("--version", "version"):
         from genkit import __version__
 
-        print(f"genkit {__version__}")
+        say(f"genkit {__version__}")
         return 0
     if any(word in SHELL_FLAGS for word in words):
         return _imported("completion:shell_completion")(words)
@@ -224,19 +225,19 @@ def _dispatch(words: list[str]) -> int:
 def print_help(command: str | None) -> int:
     """What there is to say, of everything or of one command."""
     if command is None:
-        print("genkit: generative models behind one interface, one trainer, one sampling API\n")
+        say("genkit: generative models behind one interface, one trainer, one sampling API\n")
         for name, entry in COMMANDS.items():
-            print(f"  genkit {f'{name} {entry.usage}':<56} {entry.summary}")
-        print(f"\ngenkit train takes\n{STABLE_WORDS}\n\ngenkit sample takes\n{SAMPLE_WORDS}")
-        print("\ngenkit train --help lists the models, the datasets and all other options.")
+            say(f"  genkit {f'{name} {entry.usage}':<56} {entry.summary}")
+        say(f"\ngenkit train takes\n{STABLE_WORDS}\n\ngenkit sample takes\n{SAMPLE_WORDS}")
+        say("\ngenkit train --help lists the models, the datasets and all other options.")
         return 0
     entry = COMMANDS[command]
-    print(f"genkit {command} {entry.usage}".rstrip() + f"\n  {entry.summary}\n")
+    say(f"genkit {command} {entry.usage}".rstrip() + f"\n  {entry.summary}\n")
     if command == "train":
-        print(STABLE_WORDS)
+        say(STABLE_WORDS)
         _print_groups()
     elif command in MORE:
-        print(MORE[command])
+        say(MORE[command])
     return 0
 
 
@@ -248,9 +249,9 @@ def _print_groups() -> None:
     for group in (*first, *(group for group in known if group not in first)):
         options = {name: about(file) for name, file in known.get(group, {}).items()}
         if len(options) > 1 or group in (*first, "debug"):
-            print(f"\n{group}=")
+            say(f"\n{group}=")
             for name, line in options.items():
-                print(f"  {name:<18} {line}")
+                say(f"  {name:<18} {line}")
 
 
 def _imported(target: str) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from genkit import config, runs
 from genkit.cli.show import table
 from genkit.config.rules import leaves
 from genkit.core.errors import ConfigError
+from genkit.core.terminal import say
 from genkit.report.lines import difference
 from genkit.report.numbers import number
 from genkit.report.reading import Member, read_member
@@ -56,7 +57,7 @@ def _configurations(folders: Sequence[Path], names: Sequence[str]) -> None:
     if differing:
         table(("configuration", *names), differing)
     else:
-        print("the configurations are the same")
+        say("the configurations are the same")
 
 
 def _shown(value: Any) -> str:
@@ -84,12 +85,12 @@ def _numbers(members: Sequence[Member]) -> None:
         values = [member.record.get("final", {}).get(term) for member in members]
         lines.append([term, *(number(value) if value is not None else "–" for value in values)])
     if lines:
-        print()
+        say()
         table(("number", *(member.arm for member in members)), lines)
     for note in notes:
-        print(note)
+        say(note)
     if not any(_models(member) for member in members):
-        print("\nno run has been evaluated: genkit evaluate run=RUN.")
+        say("\nno run has been evaluated: genkit evaluate run=RUN.")
 
 
 def _models(member: Member) -> list[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from genkit import config, runs
 from genkit.cli import COMMANDS, SHELL_FLAGS
 from genkit.cli.flags import run_hydra
 from genkit.core.errors import ConfigError
-from genkit.core.terminal import without_controls
+from genkit.core.terminal import say
 
 SAMPLE_WORDS = ("n=", "seed=", "out=", "checkpoint=", "weights=", "batch_size=", "device=", "prompt=")
 
@@ -34,15 +34,12 @@ def shell_completion(words: Sequence[str]) -> int:
     line = os.environ.get("COMP_LINE", "")
     typed = [*line.split(), ""] if line.endswith(" ") else line.split()
     if len(typed) < 3:
-        print(" ".join(COMMANDS))
+        say(" ".join(COMMANDS))
         return 0
     program, command, *rest = typed
     if command in COMMANDS and "run=RUN" in COMMANDS[command].usage:
-        names = [
-            f"run={without_controls(record['name'])}"
-            for record in runs.list_runs(config.paths(rest[:-1])["runs_dir"])
-        ]
-        print(" ".join([*names, *(SAMPLE_WORDS if command == "sample" else ())]))
+        names = [f"run={record['name']}" for record in runs.list_runs(config.paths(rest[:-1])["runs_dir"])]
+        say(" ".join([*names, *(SAMPLE_WORDS if command == "sample" else ())]))
         return 0
     if command not in ("train", "data"):
         return 0
@@ -55,5 +52,5 @@ def shell_completion(words: Sequence[str]) -> int:
     output = io.StringIO()
     with redirect_stdout(output), redirect_stderr(io.StringIO()), suppress(SystemExit):
         run_hydra([SHELL_FLAGS[0], asked[0]])
-    print(" ".join(word for word in output.getvalue().split() if not re.search(r"=_|rules\.|^hydra", word)))
+    say(" ".join(word for word in output.getvalue().split() if not re.search(r"=_|rules\.|^hydra", word)))
     return 0

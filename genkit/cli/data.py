@@ -17,7 +17,7 @@ from genkit.core.errors import ConfigError, DataError, nearest
 from genkit.core.grid import png
 from genkit.core.options import Option
 from genkit.core.spec import TokenSpec, View
-from genkit.core.terminal import without_controls
+from genkit.core.terminal import say, without_controls
 from genkit.data import open_dataset, open_source
 from genkit.data.dataset import Dataset
 from genkit.data.views import native_view
@@ -29,8 +29,8 @@ def data(words: list[str]) -> int:
     """A first word without `=` says what to do; without words the datasets are listed."""
     if not words:
         for name, file in config.groups()["data"].items():
-            print(f"{name:<14} {config.about(file)}")
-        print(f"\n{DATA_WORDS}")
+            say(f"{name:<14} {config.about(file)}")
+        say(f"\n{DATA_WORDS}")
         return 0
     action = words[0] if "=" not in words[0] else "look"
     if action not in ACTIONS:
@@ -41,26 +41,26 @@ def data(words: list[str]) -> int:
 def look(words: list[str]) -> int:
     opened = _opened(words)[1]
     spec = opened.spec.to_dict()
-    print(f"{opened.name}: {opened.protocol}")
+    say(f"{opened.name}: {opened.protocol}")
     if isinstance(opened.spec, TokenSpec):
         codec = opened.spec.codec
         spec["codec"] = f"{codec.name}, vocabulary {codec.vocab_size:,}, sha256 {codec.sha256()[:16]}…"
     for key, value in spec.items():
-        print(f"  {key:<12} {value if key == 'codec' else json.dumps(value, ensure_ascii=False)}")
+        say(f"  {key:<12} {value if key == 'codec' else json.dumps(value, ensure_ascii=False)}")
     for split in PARTS:
-        print(f"  {split:<12} {opened.counts[split]:,} examples")
-    print(f"  fingerprint  {opened.fingerprint}")
+        say(f"  {split:<12} {opened.counts[split]:,} examples")
+    say(f"  fingerprint  {opened.fingerprint}")
     for notice in opened.notices:
-        print(f"note: {without_controls(notice)}")
+        say(f"note: {notice}")
     return 0
 
 
 def pack(words: list[str]) -> int:
     cfg, opened = _opened(words)
     counted = ", ".join(f"{part} {opened.counts[part]:,}" for part in PARTS)
-    print(f"{opened.name} is packed in {cfg['paths']['cache_dir']}: {counted}")
+    say(f"{opened.name} is packed in {cfg['paths']['cache_dir']}: {counted}")
     for notice in opened.notices:
-        print(f"note: {without_controls(notice)}")
+        say(f"note: {notice}")
     return 0
 
 
@@ -77,7 +77,7 @@ def check(words: list[str]) -> int:
     report = report_on(cfg["data"]["name"], source, cfg["data"], cfg["paths"])
     width = max(len(topic) for topic, _ in report)
     for topic, finding in report:
-        print(f"{topic:<{width}}  {without_controls(finding)}")
+        say(f"{topic:<{width}}  {finding}")
     try:
         dataset = open_dataset(cfg["data"], cfg["paths"], View(native_view(source).kind, block_size=1))
     except DataError as error:
@@ -103,7 +103,7 @@ def show(words: list[str]) -> int:
         raise ConfigError(f"out={out}: images are shown as one .png.")
     place = Output(target)
     storage.write_bytes(target, png(_grid(opened, data)))
-    print(f"{len(data)} examples of {opened.name}, {part}: {place}{_counted(opened, shown)}")
+    say(f"{len(data)} examples of {opened.name}, {part}: {place}{_counted(opened, shown)}")
     return 0
 
 
@@ -120,12 +120,12 @@ def _show_texts(opened: Dataset, windows: np.ndarray, out: str | None) -> int:
     assert isinstance(opened.spec, TokenSpec)
     texts = [opened.spec.codec.decode(window[window >= 0]) for window in windows]
     if out is None:
-        print(("\n" + "-" * 20 + "\n").join(map(without_controls, texts)))
+        say(("\n" + "-" * 20 + "\n").join(texts))
         return 0
     target = Path(out).expanduser()
     place = Output(target)
     storage.write_text(target, "\n".join(texts) + "\n")
-    print(f"{len(texts)} examples of {opened.name}: {place}")
+    say(f"{len(texts)} examples of {opened.name}: {place}")
     return 0
 
 

@@ -14,7 +14,7 @@ from genkit.cli.sample import check_checkpoint, check_choices, torch_device
 from genkit.cli.show import table
 from genkit.core.errors import CheckpointError, ConfigError, DataError, nearest
 from genkit.core.options import Option, resolve_options
-from genkit.core.terminal import without_controls
+from genkit.core.terminal import say
 from genkit.naming import groups
 from genkit.rows import FILE, Panel, Row, comparison, panel
 
@@ -135,14 +135,14 @@ def _files(files: Mapping[str, str], settings: Mapping[str, Any], out: Output | 
             raise DataError(f"{word}={path} is missing; give a folder of pictures, or a .txt or .jsonl file.")
     from genkit.evaluation import evaluate_files
 
-    def say(line: str) -> None:
-        print(f"note: {without_controls(line)}", file=sys.stderr)
+    def tell(line: str) -> None:
+        say(f"note: {line}", file=sys.stderr)
 
     name, out_file = settings["extractor"], settings["out"]
-    rows = evaluate_files(files["real"], files["fake"], name=name, out=out_file, say=say)
+    rows = evaluate_files(files["real"], files["fake"], name=name, out=out_file, say=tell)
     _print(panel(rows))
     if out is not None:
-        print(f"rows: {out}")
+        say(f"rows: {out}")
     return 0
 
 
@@ -174,14 +174,14 @@ def _runs(
         found = measure(folder, asked, paths=paths, out=kept, sampling=sampling[folder], **settings)
         rows += found
         for names in dict.fromkeys(row["checkpoint"] for row in found):
-            print(f"{folder.name}, checkpoint {names}\n")
+            say(f"{folder.name}, checkpoint {names}\n")
             _print(panel([row for row in found if row["checkpoint"] == names]))
-            print()
-        print(f"rows: {out or folder / FILE}")
+            say()
+        say(f"rows: {out or folder / FILE}")
     if out is not None:
         write(out.path, rows, append=False)
     if len(folders) > 1:
-        print("\nside by side\n")
+        say("\nside by side\n")
         _print(comparison([row for row in rows if "last" in row["checkpoint"].split(",") or asked]))
     return 0
 
@@ -212,6 +212,6 @@ def _check(
 
 def _print(made: Panel) -> None:
     table(made.head, made.cells)
-    print()
+    say()
     for note in made.notes:
-        print(f"  {note}")
+        say(f"  {note}")

@@ -10,6 +10,7 @@ from genkit import config, runs
 from genkit.cli.outputs import check_writable
 from genkit.core import storage
 from genkit.core.errors import ConfigError, nearest
+from genkit.core.terminal import say
 
 WORDS = {"format": "hf", "checkpoint": "last", "weights": "ema"}
 VALUES = {"format": "hf", "checkpoint": r"last|best|step-\d+", "weights": "ema|raw"}
@@ -30,7 +31,7 @@ def export(words: list[str]) -> int:
     module = load(folder, given["checkpoint"])
     with module.weights(given["weights"]):
         write(module, out)
-    print(f"{folder.name} as a Hugging Face model: {out}")
+    say(f"{folder.name} as a Hugging Face model: {out}")
     return 0
 
 

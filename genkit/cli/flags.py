@@ -8,6 +8,7 @@ from typing import Any
 
 from genkit import config
 from genkit.core.errors import ConfigError
+from genkit.core.terminal import say
 
 # Of Hydra's flags, those that only ask, and what they can be asked.
 FLAGS = {
@@ -58,7 +59,7 @@ def ask(words: Sequence[str]) -> int:
         return _ask_hydra(flags, rest)
     cfg = config.compose("train", rest)
     del cfg["choices"]
-    print(yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True), end="")
+    say(yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True), end="")
     return 0
 
 

@@ -14,6 +14,7 @@ from genkit.cli.outputs import Output
 from genkit.core.errors import ConfigError
 from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.spec import ArraySpec
+from genkit.core.terminal import say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,7 +69,7 @@ def reconstruct(words: list[str]) -> int:
         result = verbs.reconstruct(run.module, batch)
     run.save_rows([batch.data, result])
     error = float((result - batch.data).square().mean())
-    print(f"rows: input, result{_given(run)}; mean squared error {error:.4f}")
+    say(f"rows: input, result{_given(run)}; mean squared error {error:.4f}")
     return 0
 
 
@@ -120,7 +121,7 @@ def _answer(run: _Opened, observation: Observation) -> int:
         ]
     run.save_rows([observation.picture(measured), *draws, batch.data])
     error = float((torch.stack(draws).mean(0) - batch.data).square().mean())
-    print(
+    say(
         f"rows: input, {len(draws)} answers{_given(run)}, truth; mean squared error of their mean {error:.4f}"
     )
     return 0
@@ -210,4 +211,4 @@ class _Opened:
         storage.make_folder(self.out.path.parent)
         shown = Samples(images, self.image, self.given["seed"]).grid(columns=columns)
         storage.write_bytes(self.out.path, png(shown))
-        print(self.out)
+        say(self.out)

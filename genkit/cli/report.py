@@ -8,6 +8,7 @@ from genkit import config, runs
 from genkit.cli.outputs import REPLACES, check_writable
 from genkit.core.errors import ConfigError, nearest
 from genkit.core.places import place
+from genkit.core.terminal import say
 
 OWN = ("report.html", "verdict.txt", "figures", "tables")
 
@@ -37,7 +38,7 @@ def report(words: list[str]) -> int:
     check_writable(out)
     from genkit.report import report as write
 
-    print(f"report: {write(source, out)}{REPLACES if was_there else ''}")
+    say(f"report: {write(source, out)}{REPLACES if was_there else ''}")
     return 0
 
 

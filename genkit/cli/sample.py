@@ -16,6 +16,7 @@ from genkit.cli.outputs import Output
 from genkit.core.errors import CheckpointError, ConfigError, nearest
 from genkit.core.options import Option, resolve_options
 from genkit.core.spec import Spec, TokenSpec
+from genkit.core.terminal import say
 
 WORDS = (
     Option("n", "int", 16, "samples of each prompt", low=0, high=1_000_000),
@@ -157,24 +158,23 @@ def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any],
     )
     is_text = samples.spec.is_text
     if is_text and len(samples):
-        print(samples)
+        say(samples)
     if len(samples):
         samples.save(out.path)
     where = f": {out}" if len(samples) else ", nothing is written"
-    print(f"{len(samples)} samples{where}", file=sys.stderr if is_text else sys.stdout)
+    say(f"{len(samples)} samples{where}", file=sys.stderr if is_text else sys.stdout)
     return 0
 
 
 def _stream(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any]) -> int:
     """Print one sample as it is drawn."""
-    from genkit.core.terminal import without_controls
     from genkit.sampling import load
 
     module: Any = load(folder, settings["checkpoint"])
     chosen = {key: settings[key] for key in ("seed", "weights")}
     for piece in module.stream(**chosen, device=torch_device(settings["device"]), **options):
-        print(without_controls(piece), end="", flush=True)
-    print()
+        say(piece, end="", flush=True)
+    say()
     return 0
 
 

@@ -16,6 +16,7 @@ from genkit.core.errors import ConfigError, nearest
 from genkit.core.given import read_given
 from genkit.core.options import Option, resolve_options
 from genkit.core.spec import TokenSpec
+from genkit.core.terminal import say
 
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule
@@ -113,13 +114,13 @@ def _score(
             how["importance_samples"] = settings["importance_samples"]
             rows = {settings["split"]: score_split(module, examples[0], **how)}
             if settings["split"] != "train" and same(*examples):
-                print(f"note: {settings['split']} is what the model was trained on: the data is too short.")
+                say(f"note: {settings['split']} is what the model was trained on: the data is too short.")
     for name, scores in rows.items():
-        print(f"{_short(name)}  {_line(scores)}")
+        say(f"{_short(name)}  {_line(scores)}")
     if out is not None:
         lines = [_row(module, name, scores, bool(texts)) for name, scores in rows.items()]
         storage.write_text(out.path, "".join(lines))
-        print(f"scores: {out}")
+        say(f"scores: {out}")
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from genkit import config
 from genkit import runs as run_folders
 from genkit.core.errors import ConfigError, nearest
-from genkit.core.terminal import without_controls
+from genkit.core.terminal import say, without_controls
 
 
 def families(words: list[str]) -> int:
@@ -62,7 +62,7 @@ def runs(words: list[str]) -> int:
     if "run" in texts:
         record = run_folders.read(run_folders.find(texts["run"], runs_dir))
         for key, value in record.items():
-            print(without_controls(f"{key:<14} {_short(value)}"))
+            say(f"{key:<14} {_short(value)}")
         return 0
     given = dict(config.key_and_value(word) for word in words if not word.startswith("paths."))
     if (order := given.get("order", "up")) not in ("up", "down"):
@@ -71,7 +71,7 @@ def runs(words: list[str]) -> int:
         raise ConfigError(f"last={last}: give a number of runs, from 1 to 999999999.")
     found = run_folders.list_runs(runs_dir)
     if not found:
-        print(f"no runs in {runs_dir} yet: genkit train makes one.")
+        say(f"no runs in {runs_dir} yet: genkit train makes one.")
         return 0
     found = _ordered(_filtered(found, given), given)
     keys = ("name", "status", "model", "data", "step")
@@ -155,7 +155,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         ]
         for line in zip_longest(*cells, fillvalue=""):
             padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            print("  ".join(padded).rstrip())
+            say("  ".join(padded).rstrip())
 
 
 def fitted(widths: Sequence[int], room: int) -> list[int]:

@@ -14,6 +14,7 @@ from genkit import config
 from genkit.cli.outputs import check_writable
 from genkit.core.errors import ConfigError, Locked
 from genkit.core.plain import MAX_JSON_BYTES, read_text
+from genkit.core.terminal import say
 from genkit.study import Plan, open_study, read_declaration, run_missing
 from genkit.study.declaring import Declaration, find
 from genkit.study.launchers import check_launcher
@@ -45,7 +46,7 @@ def study(words: list[str]) -> int:
     check_launcher(launcher)
     declaration = read_declaration(name, given)
     plan = open_study(declaration, paths, yes=yes)
-    print(in_words(plan, retry), flush=True)
+    say(in_words(plan, retry), flush=True)
     if dry:
         return 0
     check_writable(plan.folder)
@@ -71,8 +72,8 @@ def _run(plan: Plan, paths: Mapping[str, str], launcher: Sequence[str], retry: b
         from genkit.report import report
 
         page = report(plan.folder, plan.folder / "report")
-    print(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
-    print(f"table: {table}\nreport: {page}")
+    say(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
+    say(f"table: {table}\nreport: {page}")
     return ended([plan.outcome(member) for member in plan.members])
 
 
@@ -81,7 +82,7 @@ def ended(outcomes: Sequence[Mapping[str, Any]]) -> int:
     failed = [ended for ended in outcomes if ended.get("status") != "finished"]
     if not failed:
         return 0
-    print(f"{len(failed)} of {len(outcomes)} runs failed; the report says why; retry=true tries them again.")
+    say(f"{len(failed)} of {len(outcomes)} runs failed; the report says why; retry=true tries them again.")
     return int(failed[0].get("code") or 1) % 256 or 1
 
 

@@ -19,7 +19,7 @@ from genkit.core.devices import reserved_gpus, visible_gpus
 from genkit.core.errors import ConfigError, GenkitError
 from genkit.core.interrupts import end_with_parent, forwarded
 from genkit.core.launchers import Place, place, place_of
-from genkit.core.terminal import without_controls
+from genkit.core.terminal import say
 
 MULTIRUN = ("-m", "--multirun")
 CHECKED_JOBS = 100  # of a sweep before its first one starts; composing costs a third of a second
@@ -41,9 +41,9 @@ def train(words: list[str]) -> int:
         f"{verb} model={chosen.get('model')} on data={chosen.get('data')} for {amount:g} {unit}"
         f" (seed {cfg['seed']}, batches of {cfg['batch_size']}) as {cfg['name']}"
     )
-    print(without_controls(said), flush=True)
+    say(said, flush=True)
     if not words:
-        print("other models, data, recipes: genkit train --help; other commands: genkit --help", flush=True)
+        say("other models, data, recipes: genkit train --help; other commands: genkit --help", flush=True)
     from genkit.data.tokenising import UNDIVIDED
     from genkit.training import launch
 
@@ -55,10 +55,10 @@ def train(words: list[str]) -> int:
         raise
     final = {name: value for name, value in record.get("final", {}).items() if name != "step"}
     units = record.get("units", {})
-    print(f"run: {record['run']} ({record.get('status')} at step {record.get('step')})")
+    say(f"run: {record['run']} ({record.get('status')} at step {record.get('step')})")
     of = f" ({record['protocol']})" if str(record.get("protocol", "")).startswith(UNDIVIDED) else ""
     numbers = [f"{k} {v:.4f} {units.get(k.partition('/')[2], '')}".rstrip() for k, v in final.items()]
-    print("  ".join(numbers) + of)
+    say("  ".join(numbers) + of)
     return 0
 
 
@@ -217,7 +217,7 @@ def sweep(arguments: Sequence[str]) -> int:
         if len(refused) == len(jobs):
             raise next(iter(refused.values()))
         for job_words, refusal in refused.items():
-            print(f"genkit: job {jobs.index(list(job_words))} is left out: {refusal}", file=sys.stderr)
+            say(f"genkit: job {jobs.index(list(job_words))} is left out: {refusal}", file=sys.stderr)
         folder = Path(config.paths(texts)["runs_dir"])
         check_writable(folder)
         place = folder / ".sweeps"
@@ -231,7 +231,7 @@ def sweep(arguments: Sequence[str]) -> int:
         place.rmdir()
     codes = [job.return_value for batch in results for job in batch]
     failed = sum(code != 0 for code in codes)
-    print(f"{len(codes)} jobs, {failed} of them failed" if failed else f"{len(codes)} jobs", flush=True)
+    say(f"{len(codes)} jobs, {failed} of them failed" if failed else f"{len(codes)} jobs", flush=True)
     if refused:
         return next(iter(refused.values())).exit_code
     return next((code for code in codes if code), 0)
@@ -245,7 +245,7 @@ def _run_job(cfg: Any, *, texts: Sequence[str], refused: frozenset[tuple[str, ..
     words = list(hydra.overrides.task)
     if tuple(words) in refused:
         return ConfigError.exit_code
-    print(f"job {hydra.job.num}: {' '.join(words)}", flush=True)
+    say(f"job {hydra.job.num}: {' '.join(words)}", flush=True)
     # In a session of its own, the job gets a Ctrl-C once, from us, and can save before it ends.
     command = [sys.executable, "-m", "genkit", "train", *words, *texts]
     with reserved_gpus(cfg.trainer, Path(str(cfg.paths.cache_dir)) / "gpus", visible_gpus()) as own:

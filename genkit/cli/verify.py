@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genkit import config, runs
 from genkit.core.errors import CheckpointError, ConfigError, nearest
-from genkit.core.terminal import without_controls
+from genkit.core.terminal import say
 
 
 def verify(words: list[str]) -> int:
@@ -21,9 +21,9 @@ def verify(words: list[str]) -> int:
     found = look(folder, paths["cache_dir"])
     if not found.wrong:
         held = ", ".join(f"step-{step}" for step in found.steps) or "no checkpoint"
-        print(f"{folder} is sound: {held}; {found.files} files, {found.size / 1e6:,.1f} MB")
+        say(f"{folder} is sound: {held}; {found.files} files, {found.size / 1e6:,.1f} MB")
         return 0
     for line in found.wrong:
-        print(f"wrong: {without_controls(' '.join(line.split()))}")
+        say(f"wrong: {' '.join(line.split())}")
     more = f" And {len(found.wrong) - 1} more, above." if len(found.wrong) > 1 else ""
     raise CheckpointError(f"{folder} is not sound: {found.wrong[0]}{more}")

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
+from genkit.core.terminal import say
+
 Handler = Callable[[int, FrameType | None], Any]
 # Seconds after a signal in which nothing has moved: before there is anything to save, and while training.
 AT_ONCE, A_BATCH, A_CHECKPOINT = 10.0, 60.0, 600.0
@@ -158,7 +160,7 @@ class Deadline:
             if self._ending is not None:
                 self._ending(number)
             name = signal.Signals(number).name
-            print(f"genkit: interrupted by {name} while it waited.", file=sys.stderr, flush=True)  # noqa: T201
+            say(f"genkit: interrupted by {name} while it waited.", file=sys.stderr, flush=True)
         os._exit(128 + number)
 
 

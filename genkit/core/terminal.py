@@ -1,8 +1,13 @@
-"""Text from anywhere on somebody's terminal."""
+"""Text from anywhere on somebody's terminal: all that genkit says passes through here."""
 
 from __future__ import annotations
 
 import re
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # C0 and C1 controls but tab and newline, and the bidirectional overrides: what could steer a terminal.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -11,3 +16,36 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 def without_controls(text: str, instead: str = "\N{REPLACEMENT CHARACTER}") -> str:
     """The text with something harmless instead of what could steer a terminal."""
     return _CONTROLS.sub(instead, text)
+
+
+def inert(cell: object) -> object:
+    """A cell or a head of a CSV that no spreadsheet runs as a formula; numbers stay as they are."""
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def say(*parts: object, end: str = "\n", file: TextIO | None = None, flush: bool = False) -> None:
+    """Print, whatever the parts hold: names of files, words of a stranger's record, what a model wrote.
+
+    Args:
+        file: None: standard output, as it is now.
+    """
+    line = without_controls(" ".join(map(str, parts)))
+    print(line, end=end, file=file or sys.stdout, flush=flush)
+
+
+def console() -> Console:
+    """A console on standard error that takes text as text: no markup, no emoji, no controls."""
+    from rich.console import Console  # (commands that show nothing with it need not wait for it)
+
+    class Plain(Console):
+        def print(self, *objects: Any, **how: Any) -> None:
+            plain = (without_controls(part) if isinstance(part, str) else part for part in objects)
+            super().print(*plain, **how)
+
+    return Plain(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)

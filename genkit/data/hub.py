@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,20 +14,26 @@ import numpy as np
 from PIL import Image
 
 from genkit.core.errors import ConfigError, DataError
+from genkit.core.plain import read_bytes
 from genkit.data.folders import Pictures
 from genkit.data.labels import class_numbers
 from genkit.data.splits import PARTS
 from genkit.data.texts import Document, Texts
 
+MAX_PICTURE_BYTES = 256_000_000
 LABEL = "label"  # the column of classes where `data.label` says nothing else
 
 
 class Tables(dict[str, Any]):
-    """The table of each of our parts; `others` are those that stand for none, or for one that there is."""
+    """The table of each of our parts; `others` are those that stand for none, or for one that there is.
+
+    `root` is the dataset's folder; None: it is the hub's.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.others: dict[str, Any] = {}
+        self.root: Path | None = None
 
     def notices(self) -> list[str]:
         """What should be said of the others."""
@@ -61,6 +69,7 @@ def _load(data: Mapping[str, Any]) -> Tables:
     tables = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
     by_word = {word: part for part, words in PARTS.items() for word in words}
     known = Tables()
+    known.root = place if place.is_dir() else None
     for name, table in tables.items():
         if name in by_word and by_word[name] not in known:
             known[by_word[name]] = table
@@ -153,7 +162,7 @@ class TablePictures(Pictures):
                 cells = plain.select(own)[self.column]
                 files.update(zip([start + row for row in own], cells, strict=True))
             start += len(table)
-        return partial(_open_cell, files)
+        return partial(_open_cell, files, self.tables.root)
 
 
 def _column(values: Any) -> np.ndarray:
@@ -166,13 +175,28 @@ def _column(values: Any) -> np.ndarray:
     return np.asarray(values)
 
 
-def _open_cell(files: Mapping[int, Any], row: int) -> Image.Image:
-    import io
-
+def _open_cell(files: Mapping[int, Any], root: Path | None, row: int) -> Image.Image:
     cell = files[row]
     if not isinstance(cell, dict):
         raise ValueError("no picture")
-    return Image.open(io.BytesIO(cell["bytes"]) if cell.get("bytes") else cell["path"])
+    if cell.get("bytes"):
+        return Image.open(io.BytesIO(cell["bytes"]))
+    return Image.open(io.BytesIO(_named(str(cell.get("path")), root)))
+
+
+def _named(name: str, root: Path | None) -> bytes:
+    """The file that a row names: a plain one within the dataset's folder, since anybody may write a row.
+
+    Raises:
+        ValueError: it is another, or larger than a picture.
+        OSError: it cannot be read.
+    """
+    if root is None:
+        raise ValueError("names a file, and is not of a folder")
+    whole, within = Path(os.path.realpath(root / name)), Path(os.path.realpath(root))
+    if not whole.is_relative_to(within):
+        raise ValueError("names a file outside data.path")
+    return read_bytes(whole, MAX_PICTURE_BYTES)
 
 
 def hf_images(data: Mapping[str, Any], paths: Mapping[str, str]) -> TablePictures:

@@ -29,6 +29,7 @@ from filelock import FileLock
 
 from genkit.core import storage
 from genkit.core.errors import DataError, GenkitError, StorageError
+from genkit.core.terminal import console
 from genkit.data import seals
 from genkit.data.seals import DESCRIPTION
 
@@ -269,11 +270,10 @@ def progress(what: str, total: int, shown_from: int) -> Iterator[Callable[[int],
     if total < shown_from or not sys.stderr.isatty():
         yield lambda done: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console(), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from genkit.core.terminal import inert
 from genkit.report.analysis import Analysis
 from genkit.report.lines import Cell
 from genkit.report.numbers import number, summary_text
@@ -63,7 +64,7 @@ def _with_count(cell: Cell) -> str:
 
 def csv(frame: pd.DataFrame) -> str:
     """A text that begins like a formula is not left for a spreadsheet to run."""
-    return str(frame.map(_inert).to_csv(index=False, lineterminator="\n"))
+    return str(frame.rename(columns=inert).map(inert).to_csv(index=False, lineterminator="\n"))
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -80,10 +81,6 @@ def latex(frame: pd.DataFrame) -> str:
     head = " & ".join(map(_escaped, map(str, frame.columns))) + r" \\"
     rules = (r"\hline", head, r"\hline", *body, r"\hline")
     return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *rules, r"\end{tabular}"]) + "\n"
-
-
-def _inert(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def _marked(cell: str) -> str:

@@ -17,10 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from genkit import config, runs
 from genkit import rows as row_files
+from genkit.core import terminal
 from genkit.core.devices import VISIBLE, reserved_gpus, visible_gpus
 from genkit.core.errors import GenkitError
 from genkit.core.interrupts import end_with_parent, forwarded
@@ -29,7 +28,7 @@ from genkit.studies import TABLE, Planned, read_members
 from genkit.study.folder import Plan, load_plan, member_config, member_trainer, write_outcome
 from genkit.study.searching import parts
 
-console = Console(stderr=True, soft_wrap=True)
+console = terminal.console()
 MEMBER = (sys.executable, "-m", "genkit", "member")
 EXIT_WORDS = {2: "failed", 3: "failed", 4: "failed", 5: "diverged", 6: "failed", 7: "failed"}
 INTERRUPTED = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM)
@@ -121,7 +120,7 @@ def _job(
         os.environ.update({} if shown is None else {VISIBLE: shown})
     listed = read_members(Path(folder))
     name = next(m.name for m in listed if m.number == number)
-    console.print(f"[{number + 1}/{len(listed)}] {name}", highlight=False, markup=False)
+    console.print(f"[{number + 1}/{len(listed)}] {name}")
     log = inside(Path(folder), f".{name}.log")
     environment = {**os.environ, **{f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}}
     begun = time.monotonic()
@@ -146,7 +145,7 @@ def _job(
             raise KeyboardInterrupt
         return 0
     status, reason = _ended(code, log)
-    console.print(f"{name} {status}: {reason}", highlight=False, markup=False)
+    console.print(f"{name} {status}: {reason}")
     write_outcome(Path(folder), number, status=status, reason=reason, code=code, seconds=seconds)
     return code
 

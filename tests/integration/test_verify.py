@@ -57,10 +57,30 @@ def write(name, text):
     return lambda run: (run / name).write_text(text)
 
 
+def logged(name, text):
+    """A file in the folder of a logger."""
+
+    def change(run):
+        (run / "wandb" / "files").mkdir(parents=True)
+        (run / "wandb" / "files" / name).write_text(text)
+
+    return change
+
+
+def test_data_of_a_logger_is_sound(run, genkit):
+    logged("summary.json", "{}")(run)
+    (run / "mlruns").mkdir()
+    (run / "mlruns" / "meta.yaml").write_text("name: x\n")
+    assert genkit("verify", f"run={run}")[0] == 0
+
+
 WRONG = {
     "bit": (append(f"{STEP}/trainer.json", " "), "trainer.json has"),
     "pickle": (pickled, "weights.safetensors is no safetensors file but a pickle, which could run code"),
     "stray-pickle": (write("model.ckpt", "x"), "model.ckpt is a file of a kind (.ckpt) that could run code"),
+    "script": (write("evil.py", "x"), "evil.py is a file of a kind (.py) that could run code"),
+    "logger-code": (logged("hook.dat", "#!/bin/sh\n"), "hook.dat is a script"),
+    "unknown": (write("more.txt", "x"), "more.txt is no file that genkit writes"),
     "stray": (write(f"{STEP}/more.json", "{}"), "more.json is no file of this checkpoint"),
     "link": (lambda run: (run / "x").symlink_to("/etc/hostname"), "run/x is a link"),
     "pipe": (lambda run: os.mkfifo(run / "pipe"), "pipe is a pipe"),

@@ -177,3 +177,15 @@ def test_a_full_disk_ends_tensorboard_with_one_line(broken, tmp_path, monkeypatc
     assert said.count("\n") == 1
     assert "the training goes on" in said
     assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_a_term_that_begins_like_a_formula_is_inert_and_found_again(tmp_path):
+    file = tmp_path / "metrics.csv"
+    history = CSVHistory(file)
+    history.log_metrics({"=1+1": -2.0, "val/loss": 3.0}, 1)
+    history.save()
+    assert file.read_text() == "step,'=1+1,val/loss\n1,-2,3\n"
+    again = CSVHistory(file, 1)
+    again.log_metrics({"=1+1": 5.0}, 2)
+    again.save()
+    assert file.read_text() == "step,'=1+1,val/loss\n1,-2,3\n2,5,\n"

@@ -20,6 +20,7 @@ ALLOWED = {
         "data/arrays.py:*": "writes",
         "data/packing.py:*": "a packed array of the cache, memory-mapped or written",
         "data/npy.py:*": "a member of an archive that is open",
+        "foreign.py:_is_arrays": "a member of an archive, its first 4096 bytes",
         "data/published.py:_idx": "a published file of the data folder",
         "study/running.py:_job": BUILT,
         "study/running.py:_ended": BUILT,
@@ -38,7 +39,7 @@ ALLOWED = {
     "read_bytes": {"metrics/extractors.py:*": OURS, "metrics/inception.py:*": "weights with a known digest"},
     "Image.open": {
         "data/folders.py:*": "pictures of a person's own folder, plain files alone",
-        "data/hub.py:_open_cell": "pictures of a table",
+        "data/hub.py:_open_cell": "pictures of a table, of bytes that the reader gave",
     },
     "np.load": {"data/packing.py:open_array": "a packed array of the cache, never a pickle"},
     "safe_open": {"verifying.py:_code": CHECKED, "evaluation/pictures.py:cached": CHECKED},

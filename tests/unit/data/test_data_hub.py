@@ -1,5 +1,7 @@
 """Folders in the formats of the library `datasets`, read as texts and as images."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -125,3 +127,37 @@ def test_what_cannot_be_loaded(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="cannot be loaded by datasets"):
         opened(tmp_path, "hf_text", path=str(tmp_path / "empty"))
+
+
+def test_a_row_names_files_of_its_own_folder_alone(tmp_path):
+    """Anybody may write a row: a path outside, or a link that leads there, is no picture."""
+    from functools import partial
+
+    from PIL import Image
+
+    from genkit.data.hub import _open_cell
+
+    folder = tmp_path / "d"
+    folder.mkdir()
+    for place in (tmp_path / "secret.png", folder / "own.png"):
+        Image.new("RGB", (4, 4), (9, 8, 7)).save(place)
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    os.mkfifo(folder / "pipe.png")
+    names = [
+        "own.png",
+        str(folder / "own.png"),
+        str(tmp_path / "secret.png"),
+        "../secret.png",
+        "link.png",
+        "pipe.png",
+    ]
+    cells = {row: {"bytes": None, "path": name} for row, name in enumerate(names)}
+    opened = partial(_open_cell, cells, folder)
+    assert opened(0).getpixel((0, 0)) == opened(1).getpixel((0, 0)) == (9, 8, 7)
+    for row in (2, 3, 4):
+        with pytest.raises(ValueError, match=r"outside data\.path"):
+            opened(row)
+    with pytest.raises(OSError, match="no plain file"):
+        opened(5)
+    with pytest.raises(ValueError, match="not of a folder"):
+        _open_cell(cells, None, 0)
