@@ -26,6 +26,8 @@ SRUN_START = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT")
 NO_SRUN = 0xFFFFFFF0
 SHELLS = ("bash", "interactive")  # names of jobs that are shells
 
+TRAINER_DEFAULTS = "PL_TRAINER_"  # what Lightning takes for arguments that nobody gives it
+
 TORCHRUN_NAMES = {*TORCHRUN_NUMBERS, "NODE_RANK", "GROUP_WORLD_SIZE", "MASTER_ADDR"}
 SRUN_NAMES = {*SRUN_NUMBERS, "SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE"} - {"SLURM_STEP_ID"}
 
@@ -144,10 +146,10 @@ def _first_host(nodes: str) -> str:
 
 
 def unbelieved(environment: Mapping[str, str] | None = None) -> set[str]:
-    """Variables of launchers that describe no start of this process, but which libraries would obey."""
+    """Variables that describe no start of this process, but which libraries would obey."""
     env = os.environ if environment is None else environment
     found = place(env).launcher
-    names: set[str] = set()
+    names = {name for name in env if name.startswith(TRAINER_DEFAULTS)}
     if found != TORCHRUN:
         names |= {
             name for name in env if name in TORCHRUN_NAMES or name.startswith(("TORCHELASTIC_", "ROLE_"))

@@ -90,6 +90,19 @@ def oddities(images: Images, parts: Mapping[str, np.ndarray]) -> list[str]:
     return [f"{len(pairs):,} images repeat others{shared}; data.dedupe=exact leaves them out."]
 
 
+def untrained_classes(images: Images, parts: Mapping[str, np.ndarray]) -> list[str]:
+    """What to say of classes that stand in other parts alone: nothing is learnt of them."""
+    if images.labels is None:
+        return []
+    every = np.unique(images.labels[np.concatenate(list(parts.values()))])
+    without = np.setdiff1d(every, images.labels[parts["train"]])
+    if not len(without):
+        return []
+    names = [images.classes[label] if images.classes else str(label) for label in without.tolist()]
+    listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return [f"{len(names):,} of {len(every):,} classes have no training images: {listed}."]
+
+
 def _left_out(images: Images, kind: str, cache_dir: str) -> np.ndarray:
     """Rows that repeat others, found once."""
     order = by_precedence(images)

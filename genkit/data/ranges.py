@@ -138,13 +138,16 @@ def _likely(extent: Extent) -> str:
 
 
 def remarks(extent: Extent, found: Range, asked: tuple[float, float] | None) -> list[str]:
-    """What is to be said of a range: two levels, one that was asked for, one of which little is used."""
+    """What is to be said of a range: two levels, one that was asked for, one of which little is
+    used, values that are all the same."""
     said = []
     if asked is not None:
         said.append(f"values from {asked[0]:g} (black) to {asked[1]:g} (white), as data.range says")
     elif found.levels == 2:
         said.append("its values are 0 and 1 alone: two levels, black and white")
-    if extent.high - found.black < DARK * found.spread:
+    if extent.low == extent.high:
+        said.append(f"all images are the same, every value is {extent.low:g}")
+    elif extent.high - found.black < DARK * found.spread:
         said.append(
             f"no value is above {extent.high:g} of {found.white:g}, so all images are dark;"
             f" data.range=[{found.black:g},{extent.high:g}] makes the largest white"

@@ -14,7 +14,16 @@ from genkit.core.tokens import PixelCodec
 from genkit.data.codecs import identity, make_codec
 from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows, fingerprint
 from genkit.data.folders import Pictures
-from genkit.data.images import SMALLEST, check_levels, divided, fewer_levels, oddities, packed_images, sized
+from genkit.data.images import (
+    SMALLEST,
+    check_levels,
+    divided,
+    fewer_levels,
+    oddities,
+    packed_images,
+    sized,
+    untrained_classes,
+)
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
 from genkit.data.reading import Reading
@@ -144,7 +153,8 @@ def _examples(
     if min(images.images.shape[2:]) < SMALLEST:
         height, width = images.images.shape[2:]
         raise DataError(f"data={name}: images of {height}×{width} are too small; each side needs {SMALLEST}.")
-    notices += [f"{name}: {line}" for line in oddities(source, parts)]
+    said = (*oddities(source, parts), *untrained_classes(source, parts))
+    notices += [f"{name}: {line}" for line in said]
     levels = fewer_levels(name, images, data)
     channels, height, width = images.images.shape[1:]
     arrays = ArraySpec(channels, height, width, levels.levels, images.classes)

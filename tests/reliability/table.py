@@ -23,6 +23,7 @@ NAMES = (
     "pathologies",
     "healthy",
     "doubled",
+    "ordinary",
 )
 
 

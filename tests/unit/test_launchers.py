@@ -128,3 +128,12 @@ def test_tasks_of_slurm_may_each_train_alone():
 def test_several_machines_need_a_launcher():
     with pytest.raises(ConfigError, match="started by torchrun or srun"):
         place_of({"devices": 2, "num_nodes": 2}, BATCH)
+
+
+def test_what_lightning_would_take_for_arguments_of_its_trainer_is_not_obeyed(monkeypatch):
+    from pytorch_lightning import Trainer
+
+    monkeypatch.setenv("PL_TRAINER_MAX_EPOCHS", "0")
+    with settled():
+        assert Trainer(logger=False, barebones=True, accelerator="cpu").max_epochs != 0
+    assert os.environ["PL_TRAINER_MAX_EPOCHS"] == "0"
