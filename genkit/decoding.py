@@ -18,6 +18,10 @@ from genkit.nn.stepping import Stepper
 from genkit.nn.transformer import KVCache, Transformer
 
 
+EXTREME = 2.0**-100  # divisors below which float32 would overflow
+LEAST = 1e-290  # the smallest divisor that is computed with; below it the order alone is left
+
+
 def filter_logits(
     logits: Tensor, options: Mapping[str, Any], seen: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None]:
@@ -30,10 +34,16 @@ def filter_logits(
         The logits, excluded ones at -inf, and the tokens that they are of; None for all V in order.  With
         top-k, all else looks at k tokens only: (B, k).
     """
+    extreme = min(options["temperature"], options["repetition_penalty"] if seen is not None else 1) < EXTREME
+    logits = logits.double() if extreme else logits
     if seen is not None:  # Keskar et al. 2019, CTRL: divide what is positive, multiply what is negative
-        penalty = options["repetition_penalty"]
+        penalty = max(options["repetition_penalty"], LEAST)
         logits = torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
-    logits = logits / options["temperature"]
+    if extreme:  # what is far below the largest becomes -inf, and the largest 0
+        logits = logits - logits.amax(-1, keepdim=True)
+        logits = (logits / max(options["temperature"], LEAST)).float()
+    else:
+        logits = logits / options["temperature"]
     kept = None
     if (k := options["top_k"]) is not None and k < logits.shape[-1]:
         # In the order of the vocabulary: then rounding moves the bounds of tokens, never their order.
@@ -44,7 +54,9 @@ def filter_logits(
         probabilities = ordered.softmax(-1)
         # Nucleus (Holtzman et al. 2020): the smallest set whose mass reaches p; the likeliest always stays.
         excluded = torch.empty_like(place, dtype=torch.bool)
-        excluded.scatter_(-1, place, probabilities.cumsum(-1) - probabilities >= p)
+        beyond = probabilities.cumsum(-1) - probabilities >= p
+        beyond[..., 0] = False  # also where float32 takes p for 0
+        excluded.scatter_(-1, place, beyond)
         logits = logits.masked_fill(excluded, -torch.inf)
     if (p := options["min_p"]) is not None and p > 0:  # Nguyen et al. 2024
         probabilities = logits.softmax(-1)

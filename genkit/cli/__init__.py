@@ -6,6 +6,7 @@ A command is a function of its words that returns the exit code.  Its module is 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import re
 import sys
@@ -165,6 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         postpone_metrics()
+        words = list(map(_as_typed, words))
+        _print_anything()
     try:
         with raised(), settled():
             code = _dispatch(words)
@@ -182,6 +185,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         say(traceback.format_exc(), end="", file=sys.stderr)
         return GenkitError.exit_code
+
+
+def _as_typed(word: str) -> str:
+    """A word in UTF-8, also where the locale has another encoding, as C's has; else as it came."""
+    try:
+        return os.fsencode(word).decode("utf-8")
+    except UnicodeError:
+        return word
+
+
+def _print_anything() -> None:
+    """Characters that a terminal's encoding lacks are printed as their numbers, and end nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _say(error: BaseException, exit_code: int) -> int:

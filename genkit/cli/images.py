@@ -30,7 +30,8 @@ COMMON = (
     Option("weights", "text", "ema", "ema or raw"),
     Option("out", "text", None, "a .png file"),
 )
-FROM_DATA = (*COMMON, Option("split", "text", "test", "train, validation or test"))
+SPLIT = Option("split", "text", "test", "of the data", choices=("train", "validation", "test"))
+FROM_DATA = (*COMMON, SPLIT)
 DRAWS = Option("draws", "int", 3, "answers for each example", low=1, high=100)
 
 

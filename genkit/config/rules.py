@@ -5,7 +5,7 @@
 
 A rule is an expression over the keys of its own group (other groups by dotted names) and an advice for those
 who break it.  It is evaluated without executing anything: numbers, texts, lists, arithmetic, comparisons,
-`in` (of a list: each of its items), `and`, `or`, `not`, `is_int(x)`, `is_number(x)`, `len(x)`.
+`in` (of a list: each of its items), `and`, `or`, `not`, `is_int(x)`, `is_number(x)`, `is_list(x)`, `len(x)`.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "is_int": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "is_number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "is_list": lambda value: isinstance(value, list),
     "len": len,
 }
 
@@ -145,6 +146,12 @@ class Rule:
             if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is | ast.IsNot):
                 nullable.update(_paths(node.left))
         return nullable
+
+    def allows_list(self) -> set[str]:
+        """Dotted names within the group of which the rule asks `is_list`."""
+        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        asked = (c.args[0] for c in calls if isinstance(c.func, ast.Name) and c.func.id == "is_list")
+        return {name for argument in asked for name in _paths(argument)}
 
     def refusal(self, cfg: Mapping[str, Any], others: Sequence[Rule] = ()) -> ConfigError:
         """What is wrong, what to do, and the nearest value that would do.
@@ -269,7 +276,8 @@ def copied(cfg: Any) -> Any:
 def check_types(defaults: Mapping[str, Any], cfg: dict[str, Any]) -> None:
     """Give every value the type of its default: whole numbers serve as floats, anything plain as a text.
 
-    A null default takes any single value, and a key takes null where a rule of its group speaks of None.
+    A null default takes any single value, and a list where a rule of its group asks `is_list`; a key takes null
+    where such a rule speaks of None.
     A key of a part of a group (`optim.generator.lr`) has the type of the group's own (`optim.lr`).
 
     Raises:
@@ -278,12 +286,15 @@ def check_types(defaults: Mapping[str, Any], cfg: dict[str, Any]) -> None:
     expected = dict(leaves(defaults))
     rules = rules_of(defaults)
     nullable = {f"{r.group}.{name}".lstrip(".") for r in rules for name in r.allows_null()}
+    listed = {f"{r.group}.{name}".lstrip(".") for r in rules for name in r.allows_list()}
     for key, value in list(leaves(cfg)):
         group, last = key.partition(".")[0], key.rpartition(".")[2]
         default = expected.get(key)
         if value is None and (default is None or key in nullable):
             continue
         own = expected.get(f"{group}.{last}") if default is None else default
+        if own is None and key in listed and isinstance(value, list):
+            own = []
         try:
             put(cfg, key, _as(value, own))
         except TypeError as error:

@@ -140,7 +140,7 @@ def _as_refusals(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())[:120]
-        raise DataError(f"{path} is no array file that can be read: {reason}") from None
+        raise DataError(f"{path} is no array file (.npz, .npy) that can be read: {reason}.") from None
 
 
 def _look(path: Path, data: Mapping[str, Any]) -> Reading:
@@ -162,7 +162,11 @@ def _look(path: Path, data: Mapping[str, Any]) -> Reading:
         extent, kinds = ranges.Extent(), set()
         for array in images.values():
             if len(array.shape) not in (3, 4) or array.dtype.kind not in ranges.KINDS:
-                raise ValueError(f"it holds {array.dtype} of shape {array.shape}, no images")
+                raise ValueError(f"it holds {array.dtype} of shape {array.shape}, no images (N, H, W)")
+            if len(array.shape) == 3 and array.shape[2] == 3:
+                raise ValueError(
+                    f"its shape {array.shape} is one picture's; images are (N, H, W, C) with one or three channels"
+                )
             kinds.add(array.dtype)
             for block in array.blocks(LARGEST):
                 extent = extent.including(block)
@@ -211,7 +215,13 @@ def _labels(
         )
     found = {}
     for key, array in images.items():
-        own = members[f"{key}{word}"]()
+        try:
+            own = members[f"{key}{word}"]()
+        except ValueError as error:
+            raise DataError(
+                f"{path}: {key}{word} cannot be read: {error}; save whole numbers or texts"
+                f" ({word}.astype(str)), or leave them out with data.label=null."
+            ) from None
         if not own.shape[0] == array.shape[0]:
             raise DataError(f"{path}: {array.shape[0]} {key}images and {own.shape[0]} labels; give one each.")
         found[key] = own.whole(LONGEST)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from genkit.core.errors import ConfigError, DataError
+from genkit.data.packing import printable
 
 PROTOCOLS = ("peer", "three")
 SHARE = 0.05  # validation and test each, of a source without parts
@@ -25,6 +26,9 @@ PARTS = {
 }
 WORDS = "|".join(word for words in PARTS.values() for word in words)
 WITH_MORE = re.compile(rf"((?i:{WORDS}))(?:[-_ ]?([0-9]+|[A-Z]))?")
+
+# Words within names of folders that somebody may mean as parts.
+LIKE_PARTS = re.compile(r"(?i)(?<![a-z])(?:train(?:ing)?|test(?:ing)?)(?:set|data)?(?![a-z])")
 
 
 def parts_of(names: Sequence[str]) -> list[str] | None:
@@ -48,7 +52,7 @@ def parts_by_folder(folders: Sequence[str]) -> tuple[list[str] | None, list[str]
     known = {f: (by_word[m[1].lower()], m[2] or "") for f, m in matched.items() if m is not None}
     parts = {part for part, _ in known.values()}
     if "train" not in parts or len(parts) < 2:
-        return None, [], []
+        return None, [], _alike(distinct)
     listed = ", ".join(known)
     if others := [folder for folder in distinct if folder not in known]:
         first = others[0].encode("utf-8", "backslashreplace").decode() or "the folder above"
@@ -71,6 +75,18 @@ def parts_by_folder(folders: Sequence[str]) -> tuple[list[str] | None, list[str]
         folder: more if len(letters) > 1 and more in letters else "" for folder, (_, more) in known.items()
     }
     return [known[folder][0] for folder in folders], [kinds[folder] for folder in folders], said
+
+
+def _alike(folders: Sequence[str]) -> list[str]:
+    """What to say of folders that are read as classes, and of which some are called as parts are."""
+    parts = [folder for folder in folders if LIKE_PARTS.search(folder)]
+    if len(folders) < 2 or not parts:
+        return []
+    listed = ", ".join(printable(folder) for folder in folders[:5]) + (", …" if len(folders) > 5 else "")
+    return [
+        f"the folders {listed} are read as classes and not as parts; call them train, validation and test to"
+        " have them as parts"
+    ]
 
 
 def divide(

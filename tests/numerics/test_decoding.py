@@ -1,5 +1,6 @@
 """Filters against transformers' processors; the choice against the distribution that it is drawn from."""
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
@@ -95,3 +96,31 @@ def test_a_row_ends_before_its_stop_text(codec):
         drawn.add(torch.tensor([first[i], second[i]]))
     assert codec.decode(drawn.tokens()[0].numpy()) == "ab"
     assert codec.decode(drawn.tokens()[1].numpy()) == "aaaaaaaa"[: len(first)]
+
+
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        {"temperature": 1e-38},
+        {"temperature": 1e-300},
+        {"top_p": 1e-300},
+        {"top_p": 1e-45},
+        {"repetition_penalty": 1e-40},
+        {"repetition_penalty": 1e-40, "temperature": 1e-38},
+        {"repetition_penalty": 5e-324, "temperature": 5e-324, "top_p": 5e-324},
+    ],
+)
+def test_the_ends_of_declared_ranges_are_computed(extreme):
+    """In float64 logits the limit is plain: the largest after the penalty, where it is divided by next to nothing."""
+    draw = np.random.default_rng(4)
+    logits = torch.from_numpy(draw.normal(0, 5, (64, 9)).astype("f4"))
+    seen = torch.from_numpy(draw.random((64, 9)) < 0.4) if "repetition_penalty" in extreme else None
+    wanted = logits.double()
+    if seen is not None:  # next to nothing: positive ones grow in their order, negative ones come to 0
+        wanted = torch.where(seen, torch.where(wanted > 0, wanted * 1e9, wanted * 0), wanted)
+    chosen = choose(logits, torch.full((64,), 0.999), {**OFF, **extreme}, seen)
+    found = wanted.gather(1, chosen[:, None]).squeeze(1) == wanted.amax(1)
+    # Where nothing positive is repeated the penalty decides nothing, and a temperature of 1 draws.
+    decided = wanted.amax(1) > 1e6 if set(extreme) == {"repetition_penalty"} else torch.ones(64, dtype=torch.bool)
+    assert decided.sum() > 20
+    assert found[decided].all()

@@ -1,6 +1,8 @@
 """Composing, freezing, resuming: what a person types becomes plain, checked values."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -207,6 +209,33 @@ def test_what_decides_the_numbers_stays(word, frozen):
 def test_what_is_changed_is_checked(word, frozen):
     with pytest.raises(ConfigError):
         config.resume(frozen, ["resume=a", word])
+
+
+# ---------------------------------------------------------------------- what the files say of their keys
+
+
+def spoken_of(word):
+    """Options of groups, and keys of which a comment says that they take such a value."""
+    root = Path(__file__).parents[2] / "conf"
+    for file in sorted(root.glob("*/[a-z]*.yaml")):
+        if file.parent.name in ("data", "model", "trainer", "optim") and "package" not in file.read_text():
+            for key, comment in re.findall(r"^(\w+): .*?#(.*)$", file.read_text(), re.MULTILINE):
+                if word in comment:
+                    yield file.parent.name, file.stem, key
+
+
+@pytest.mark.parametrize(("group", "option", "key"), list(spoken_of("null:")))
+def test_a_key_takes_null_where_its_comment_says_so(group, option, key):
+    assert compose(f"{group}={option}", f"{group}.{key}=null")[group][key] is None
+
+
+@pytest.mark.parametrize("option", ["arrays", "image_folder", "hf_images"])
+def test_ranges_of_values_are_typed_as_they_are_advised(option):
+    typed = compose("model=vae", f"data={option}", "data.range=[0,4095]")["data"]["range"]
+    assert typed == [0, 4095]
+    for wrong in ("[0]", "ab", "3", "[0,1,2]"):
+        with pytest.raises(ConfigError, match=r"data.range.*\[0,4095\]"):
+            compose("model=vae", f"data={option}", f"data.range={wrong}")
 
 
 # ---------------------------------------------------------------------- sweeps

@@ -1,5 +1,6 @@
 """What a command loads with Lightning, and that what it does not load is there when it is asked for."""
 
+import os
 import subprocess
 import sys
 
@@ -89,3 +90,20 @@ def test_the_import_profile_of_a_command(words, absent, tmp_path, data_dir):
     loaded = set(done.stdout.split("LOADED")[1].split())
     assert "genkit" in loaded
     assert not loaded & absent
+
+
+def started(word, **given):
+    typed = [sys.executable, "-c", "import sys; from genkit.cli import main; sys.exit(main())", word]
+    return subprocess.run(typed, env={**os.environ, **given}, capture_output=True, text=True, check=False)
+
+
+def test_a_terminal_that_lacks_a_character_ends_nothing():
+    said = started("--help", PYTHONIOENCODING="ascii")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "arms \\xd7 seeds" in said.stdout
+
+
+def test_words_are_utf_8_whatever_the_locale():
+    said = started("提示", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert said.returncode == 2
+    assert r"there is no command '\u63d0\u793a'" in said.stderr

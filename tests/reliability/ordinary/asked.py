@@ -48,7 +48,7 @@ def _prompts() -> dict[str, Situation]:
         "in ASCII, skipped": Situation((*SAMPLE, "prompt=colour我", "unk=skip"), 0, (), own, begin("我")),
         "nothing known, skipped": Situation((*SAMPLE, "prompt=colour", "unk=skip"), 0, (), own, begin("")),
         "longer than the context": Situation((*SAMPLE, f"prompt={OPENING * 5}"), 2, ("16",), own),
-        "twice": Situation((*SAMPLE, "prompt=我", "prompt=你"), 2, ("prompt= is given twice",), own),
+        "twice": Situation((*SAMPLE, "prompt=我", "prompt=你"), 0, (), own, begin("我", "你")),
         "of another family": Situation(("sample", "run=run", "prompt=x"), 2, ("prompt",), laid_out("vae")),
         "levels of pixels": Situation(
             ("sample", "run=run", "n=2", "prompt=0 0 5 13", "out={f}/x.npz"), 0, (), laid_out("gpt of pixels"), _levels
@@ -231,6 +231,10 @@ TAKES = {  # families that have what a verb needs; who else is asked is refused 
     "denoise": ("vae", "dcgan"),
     "upscale": ("vae", "dcgan"),
 }
+# What is said of what it lacks, of texts and of images.
+LACKS = {(verb, True): "images" for verb in TAKES}
+LACKS |= {(verb, False): "raster order" for verb in ("denoise", "upscale")}
+LACKS |= {(verb, False): verb for verb in ("interpolate", "reconstruct")}
 MORE = {"interpolate": ("steps=3",), "reconstruct": (), "complete": ("draws=2",)}
 
 
@@ -272,6 +276,9 @@ def _pooled(folder: Path, answer: Answer) -> None:
     assert np.abs(known - means).max() <= 1.5
 
 
+EXPORTS = {"gpt of pixels": "model.positions", "vae": "no language model", "dcgan": "no language model"}
+
+
 def _verbs() -> dict[str, Situation]:
     found = {}
     for verb, families in TAKES.items():
@@ -291,7 +298,8 @@ def _verbs() -> dict[str, Situation]:
                         typed, 0, ("true label",) if told else (), laid_out(kind), judge
                     )
                 else:
-                    found[f"{verb}, {kind}"] = Situation(typed, 2, (verb,), laid_out(kind), _none_made)
+                    said = LACKS[verb, family == "gpt"]
+                    found[f"{verb}, {kind}"] = Situation(typed, 2, (said,), laid_out(kind), _none_made)
     for mask in ("upper", "left", "right", "box", "random"):
         typed = ("complete", "run=run", "n=2", "out={f}/x.png", "draws=2", f"mask={mask}")
         for kind in IMAGES:
@@ -324,12 +332,13 @@ def _verbs() -> dict[str, Situation]:
     for kind in ("vae with labels", "dcgan with labels"):
         typed = ("interpolate", "run=run", "n=2", "steps=3", "label=3", "out={f}/x.png")
         found[f"interpolate label=3, {kind}"] = Situation(typed, 0, (), laid_out(kind), rows_are(2, 3))
-    for kind in ("gpt", "gpt of pixels", "vae", "vae with labels", "gpt of pixels with labels"):
-        typed = ("score", "run=run", "split=validation", "out={f}/s.jsonl")
-        bound = kind.startswith("vae")
-        found[f"score split=validation, {kind}"] = Situation(
-            typed, 0, ("nats",) if not bound else (), laid_out(kind)
-        )
+    typed = ("score", "run=run", "split=validation", "out={f}/s.jsonl")
+    for kind in ("gpt", "gpt of pixels", "gpt of pixels with labels"):
+        found[f"score split=validation, {kind}"] = Situation(typed, 0, ("nats",), laid_out(kind))
+    for kind in ("vae", "vae with labels"):  # whose Bernoulli pixels are no likelihood of 17 levels
+        found[f"score split=validation, {kind}"] = Situation(typed, 2, ("Bernoulli", "17"), laid_out(kind))
+        more = laid_out(kind, ("model.likelihood=categorical",))
+        found[f"score split=validation, {kind}, categorical"] = Situation(typed, 0, ("nats",), more)
     for kind in ("dcgan", "dcgan with labels"):
         found[f"score split=validation, {kind}"] = Situation(
             ("score", "run=run", "split=validation"), 2, ("likelihood",), laid_out(kind)
@@ -337,7 +346,7 @@ def _verbs() -> dict[str, Situation]:
     for kind in ("gpt of pixels", "vae", "dcgan"):
         found[f"score text=, {kind}"] = Situation(("score", "run=run", "text=x"), 2, ("text",), laid_out(kind))
         found[f"export, {kind}"] = Situation(
-            ("export", "run=run", "format=hf", "out={f}/hf"), 2, ("export",), laid_out(kind)
+            ("export", "run=run", "format=hf", "out={f}/hf"), 2, (EXPORTS[kind],), laid_out(kind)
         )
     return {f"verb {name}": situation for name, situation in found.items()}
 

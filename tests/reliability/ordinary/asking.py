@@ -82,8 +82,9 @@ def trial(situation: Situation) -> Trial:
 
 def packed(folder: Path) -> tuple[Path, dict[str, Any]]:
     """The folder of the cache, and its description, read without genkit."""
-    (file,) = (folder / "cache").glob("*/dataset.json")
-    return file.parent, json.loads(file.read_text())
+    made = [file.parent for name in ("images", "train") for file in (folder / "cache").glob(f"*/{name}.npy")]
+    assert len(made) == 1, made
+    return made[0], json.loads((made[0] / "dataset.json").read_text())
 
 
 def images_are(wanted: np.ndarray, levels: int = 256, within: int = 0) -> Judge:

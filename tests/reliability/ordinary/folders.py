@@ -167,8 +167,9 @@ def _parts() -> dict[str, Situation]:
         found[f"{train}, {other}"] = Situation(WORDS, 0, ("classes",), laid_out({train: 40, other: 20}))
     letters = {f"{part}{letter}": 20 for part in ("train", "test") for letter in "AB"}
     found["trainA, trainB, testA, testB"] = Situation(
-        show("test"), 0, ("classes",), laid_out(letters), shown("test", "A 20", "B 20")
+        show("test"), 0, (), laid_out(letters), shown("test", "A 20", "B 20")
     )
+    found["trainA, trainB, testA, testB: said"] = Situation(WORDS, 0, ("A and B as classes",), laid_out(letters))
     found["parts and a stray folder"] = Situation(
         WORDS, 0, ("read as classes",), laid_out({"train": 20, "val": 20, "misc": 20})
     )

@@ -306,7 +306,7 @@ def _sizes() -> dict[str, Situation]:
 
 def _names() -> dict[str, Situation]:
     odd = (
-        ["mit Leerzeichen.png", "图片 一.png", "emoji😀.png", "[bold]red[/bold].png", "new\nline.png", "100%.png"],
+        ["mit Leerzeichen.png", "图片 一.png", "emoji😀.png", "[bold]red.png", "new\nline.png", "100%.png"],
         ["a.b.c.png", "-dash.png", "'quote'.png", "comma,.png", "=x.png", "#.png"],
     )
 

@@ -263,3 +263,27 @@ def test_a_source_of_another_distribution_gives_levels(values, levels, said, tmp
     source = Images(values, None, levels)
     with pytest.raises(DataError, match=said):
         as_view("x", source, {**IMAGES, "name": "x"}, {"cache_dir": str(tmp_path)}, View("arrays"))
+
+
+@pytest.mark.parametrize("value", [0, 200])
+def test_images_that_are_all_the_same_are_spoken_of(value, tmp_path):
+    dataset = of_file(tmp_path, images=np.full((20, 8, 8), value, np.uint8))
+    assert any(f"all images are the same, every value is {value}" in line for line in dataset.notices)
+
+
+def test_labels_that_cannot_be_read_are_named_with_the_remedy(tmp_path):
+    with pytest.raises(DataError, match=r"labels cannot be read: .*objects.*astype\(str\).*data.label=null"):
+        of_file(tmp_path, images=LEVELS, labels=np.array(["a"] * len(LEVELS), object))
+
+
+def test_one_picture_is_no_set_of_pictures(tmp_path):
+    with pytest.raises(DataError, match=r"\(64, 64, 3\) is one picture's"):
+        of_file(tmp_path, images=np.zeros((64, 64, 3), np.uint8))
+
+
+def test_a_class_that_nothing_trains_is_spoken_of(tmp_path):
+    images, train, test = np.zeros((20, 8, 8), np.uint8), np.arange(20) % 2, np.arange(20) % 3
+    images[:, 0, 0] = range(20)
+    parts = {"train_images": images, "train_labels": train, "test_images": images + 20, "test_labels": test}
+    dataset = of_file(tmp_path, **parts)
+    assert any("1 of 3 classes have no training images: 2" in line for line in dataset.notices)

@@ -213,3 +213,15 @@ def test_what_folders_were_taken_for_is_said_where_one_may_wonder(folders, class
     relevant = [line for line in dataset.notices if "repeat" not in line]
     assert text in "\n".join(relevant)
     assert bool(relevant) == bool(text)
+
+
+@pytest.mark.parametrize(
+    ("train", "other"),
+    [("train_images", "test_images"), ("trainset", "testset"), ("images-train", "images-val"), ("train", "eval")],
+)
+def test_classes_that_are_called_like_parts_are_spoken_of(train, other, tmp_path):
+    for name in (train, other):
+        fill(tmp_path / "p" / name, 20)
+    dataset = opened(tmp_path / "p", tmp_path / "c")
+    assert dataset.spec.classes == tuple(sorted((train, other)))
+    assert "are read as classes and not as parts" in said(dataset)
