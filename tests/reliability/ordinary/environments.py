@@ -74,14 +74,14 @@ LEFT = {  # believed by nobody, or of one process: it trains alone
     },
     "MPICH's": {"PMI_RANK": "1", "PMI_SIZE": "2", "PMI_LOCAL_RANK": "1"},
     "LSF's": {
-        **{"LSB_JOBID": "7", "LSB_HOSTS": "a b", "LSB_DJOB_RANKFILE": "/nonexistent"},
+        **{"LSB_JOBID": "7", "LSB_HOSTS": "a b", "LSB_DJOB_RANKFILE": "/proc/nonexistent"},
         **{"JSM_NAMESPACE_SIZE": "2", "JSM_NAMESPACE_RANK": "1", "JSM_NAMESPACE_LOCAL_RANK": "1"},
     },
     "Kubeflow's": {
         **{"KUBERNETES_PORT": "tcp://10.0.0.1:443", "MASTER_ADDR": "master-0", "MASTER_PORT": "23456"},
         **{"WORLD_SIZE": "2", "RANK": "1"},
     },
-    "PBS's": {"PBS_JOBID": "9.head", "PBS_NODEFILE": "/nonexistent", "PBS_NUM_PPN": "4"},
+    "PBS's": {"PBS_JOBID": "9.head", "PBS_NODEFILE": "/proc/nonexistent", "PBS_NUM_PPN": "4"},
     "a TPU's": {"XRT_TPU_CONFIG": "tpu_worker;0;10.0.0.2:8470", "TPU_NAME": "local"},
     "NCCL's": {"NCCL_SOCKET_IFNAME": "eth9", "NCCL_DEBUG": "INFO", "GLOO_SOCKET_IFNAME": "eth9"},
     "Lightning's defaults": {"PL_TRAINER_MAX_EPOCHS": "0", "PL_TRAINER_MAX_STEPS": "0"},
@@ -93,7 +93,7 @@ LEFT = {  # believed by nobody, or of one process: it trains alone
     "Hydra's": {"HYDRA_FULL_ERROR": "1"},
     "CI": {"CI": "true", "GITHUB_ACTIONS": "true"},
     "a proxy": {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"},
-    "an offline hub": {"HF_HUB_OFFLINE": "1", "HF_HOME": "/nonexistent"},
+    "an offline hub": {"HF_HUB_OFFLINE": "1", "HF_HOME": "/proc/nonexistent"},
     "TMPDIR that is missing": {"TMPDIR": "{f}/none"},
     "TMPDIR that cannot be written": {"TMPDIR": "/proc"},
 }
@@ -146,7 +146,7 @@ HERE = {
     "COLUMNS=20": {"COLUMNS": "20"},
     "COLUMNS=0": {"COLUMNS": "0", "LINES": "0"},
     "COLUMNS of nonsense": {"COLUMNS": "wide"},
-    "HOME that is missing": {"HOME": "/nonexistent"},
+    "HOME that is missing": {"HOME": "/proc/nonexistent"},
     "PYTHONOPTIMIZE=2": {"PYTHONOPTIMIZE": "2"},
     "PYTHONUNBUFFERED": {"PYTHONUNBUFFERED": "1"},
     "a time zone of nowhere": {"TZ": "Nowhere/None"},
@@ -191,7 +191,7 @@ def drawing(given: Mapping[str, str | None]) -> Trial:
         words = (*(w for w in SAMPLE if not w.startswith("run=")), "run={f}/again/runs/run", "out={f}/y.txt")
         expect(ask(words, folder), 0)
         assert (folder / "y.txt").read_text("utf-8") == text
-        assert "nonexistent" not in said
+        assert "/proc/nonexistent" not in said
 
     return attempt
 

@@ -200,7 +200,11 @@ def test_parts_of_two_kinds(tmp_path):
             (),
             "so there are no labels; move them into one, or away",
         ),
-        (("training_data", "test_set"), ("test_set", "training_data"), ""),
+        (
+            ("training_data", "test_set"),
+            ("test_set", "training_data"),
+            "the folders test_set, training_data are read as classes and not as parts",
+        ),
         (("cat", "dog"), ("cat", "dog"), ""),
         (("train", "test"), (), ""),
     ],
