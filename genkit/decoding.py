@@ -17,7 +17,6 @@ from genkit.core.tokens import Codec
 from genkit.nn.stepping import Stepper
 from genkit.nn.transformer import KVCache, Transformer
 
-
 EXTREME = 2.0**-100  # divisors below which float32 would overflow
 LEAST = 1e-290  # the smallest divisor that is computed with; below it the order alone is left
 

@@ -276,8 +276,8 @@ def copied(cfg: Any) -> Any:
 def check_types(defaults: Mapping[str, Any], cfg: dict[str, Any]) -> None:
     """Give every value the type of its default: whole numbers serve as floats, anything plain as a text.
 
-    A null default takes any single value, and a list where a rule of its group asks `is_list`; a key takes null
-    where such a rule speaks of None.
+    A null default takes any single value, and a list where a rule of its group asks `is_list`; a key takes
+    null where such a rule speaks of None.
     A key of a part of a group (`optim.generator.lr`) has the type of the group's own (`optim.lr`).
 
     Raises:

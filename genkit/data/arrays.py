@@ -164,9 +164,7 @@ def _look(path: Path, data: Mapping[str, Any]) -> Reading:
             if len(array.shape) not in (3, 4) or array.dtype.kind not in ranges.KINDS:
                 raise ValueError(f"it holds {array.dtype} of shape {array.shape}, no images (N, H, W)")
             if len(array.shape) == 3 and array.shape[2] == 3:
-                raise ValueError(
-                    f"its shape {array.shape} is one picture's; images are (N, H, W, C) with one or three channels"
-                )
+                raise ValueError(f"its shape {array.shape} is one picture's; images are (N, H, W, C)")
             kinds.add(array.dtype)
             for block in array.blocks(LARGEST):
                 extent = extent.including(block)

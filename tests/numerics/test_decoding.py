@@ -111,7 +111,7 @@ def test_a_row_ends_before_its_stop_text(codec):
     ],
 )
 def test_the_ends_of_declared_ranges_are_computed(extreme):
-    """In float64 logits the limit is plain: the largest after the penalty, where it is divided by next to nothing."""
+    """The limit is plain in float64: the largest logit after the penalty."""
     draw = np.random.default_rng(4)
     logits = torch.from_numpy(draw.normal(0, 5, (64, 9)).astype("f4"))
     seen = torch.from_numpy(draw.random((64, 9)) < 0.4) if "repetition_penalty" in extreme else None
@@ -121,6 +121,8 @@ def test_the_ends_of_declared_ranges_are_computed(extreme):
     chosen = choose(logits, torch.full((64,), 0.999), {**OFF, **extreme}, seen)
     found = wanted.gather(1, chosen[:, None]).squeeze(1) == wanted.amax(1)
     # Where nothing positive is repeated the penalty decides nothing, and a temperature of 1 draws.
-    decided = wanted.amax(1) > 1e6 if set(extreme) == {"repetition_penalty"} else torch.ones(64, dtype=torch.bool)
+    decided = (
+        wanted.amax(1) > 1e6 if set(extreme) == {"repetition_penalty"} else torch.ones(64, dtype=torch.bool)
+    )
     assert decided.sum() > 20
     assert found[decided].all()

@@ -74,9 +74,7 @@ def _types() -> dict[str, Situation]:
             broken = drawn(0, 1, kind)
             broken[5, 2, 2] = odd
             found[f"{kind} with {name}"] = refused(broken, "not finite")
-        found[f"{kind} of 0.5 alone"] = taken(
-            np.full(SHAPE, 0.5, kind), np.full(SHAPE, 128), 256, "the same"
-        )
+        found[f"{kind} of 0.5 alone"] = taken(np.full(SHAPE, 0.5, kind), np.full(SHAPE, 128), 256, "the same")
     for kind in INTEGERS:
         if kind != "i1":
             levels = drawn(0, 255, kind)
@@ -274,7 +272,9 @@ def _labels() -> dict[str, Situation]:
         "a single number": refused(grey, "labels", labels=np.array(3)),
     }
     many = saved(images=np.zeros((2400, 4, 4), "u1"), labels=np.arange(2400))
-    left_out = Situation((*WORDS, "data.label=null"), 0, (), saved(images=grey, labels=unlabelled), _no_labels)
+    left_out = Situation(
+        (*WORDS, "data.label=null"), 0, (), saved(images=grey, labels=unlabelled), _no_labels
+    )
     other = Situation(
         (*WORDS, "data.label=y"), 0, (), saved(images=grey, y=numbers, labels=soft), labels_are(plain)
     )

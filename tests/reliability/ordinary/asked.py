@@ -1,4 +1,4 @@
-"""What trained models are asked for: prompts of every kind, options at their bounds, verbs of every family."""
+"""What models are asked for: prompts of every kind, options at their bounds, verbs of every family."""
 
 from __future__ import annotations
 
@@ -44,14 +44,20 @@ def _prompts() -> dict[str, Situation]:
         "empty": Situation((*SAMPLE, "prompt="), 0, (), own, begin("")),
         "one character": Situation((*SAMPLE, "prompt=我"), 0, (), own, begin("我")),
         "a line end": Situation((*SAMPLE, "prompt=\n"), 0, (), own, begin("\n")),
-        "in ASCII": Situation((*SAMPLE, "prompt=colour"), 2, ("outside the vocabulary", "'c'", "unk=skip"), own),
+        "in ASCII": Situation(
+            (*SAMPLE, "prompt=colour"), 2, ("outside the vocabulary", "'c'", "unk=skip"), own
+        ),
         "in ASCII, skipped": Situation((*SAMPLE, "prompt=colour我", "unk=skip"), 0, (), own, begin("我")),
         "nothing known, skipped": Situation((*SAMPLE, "prompt=colour", "unk=skip"), 0, (), own, begin("")),
         "longer than the context": Situation((*SAMPLE, f"prompt={OPENING * 5}"), 2, ("16",), own),
         "twice": Situation((*SAMPLE, "prompt=我", "prompt=你"), 0, (), own, begin("我", "你")),
         "of another family": Situation(("sample", "run=run", "prompt=x"), 2, ("prompt",), laid_out("vae")),
         "levels of pixels": Situation(
-            ("sample", "run=run", "n=2", "prompt=0 0 5 13", "out={f}/x.npz"), 0, (), laid_out("gpt of pixels"), _levels
+            ("sample", "run=run", "n=2", "prompt=0 0 5 13", "out={f}/x.npz"),
+            0,
+            (),
+            laid_out("gpt of pixels"),
+            _levels,
         ),
         "no level of a pixel": Situation(
             ("sample", "run=run", "prompt=99"), 2, ("0 to 16",), laid_out("gpt of pixels")
@@ -148,13 +154,23 @@ def agreeing(kind: str, *ways: tuple[str, ...]) -> Situation:
 def _options() -> dict[str, Situation]:
     greedy, gpt = ("temperature=0",), laid_out("gpt")
     found = {
-        "greedy, whatever the seed": agreeing("gpt", greedy, (*greedy, "seed=1"), (*greedy, "seed=4294967295")),
+        "greedy, whatever the seed": agreeing(
+            "gpt", greedy, (*greedy, "seed=1"), (*greedy, "seed=4294967295")
+        ),
         "greedy, the likeliest of one": agreeing("gpt", greedy, ("top_k=1",), ("top_k=1", "seed=9")),
         "greedy, of the smallest mass": agreeing("gpt", greedy, ("top_p=1e-300",), ("top_p=1e-12",)),
         "greedy, none less likely": agreeing("gpt", greedy, ("min_p=1",)),
-        "greedy, at almost no temperature": agreeing("gpt", greedy, ("temperature=1e-38",), ("temperature=1e-300",)),
+        "greedy, at almost no temperature": agreeing(
+            "gpt", greedy, ("temperature=1e-38",), ("temperature=1e-300",)
+        ),
         "off: everything": agreeing(
-            "gpt", (), ("top_p=1",), ("top_k=1000000000",), ("min_p=0",), ("repetition_penalty=1",), ("top_k=null",)
+            "gpt",
+            (),
+            ("top_p=1",),
+            ("top_k=1000000000",),
+            ("min_p=0",),
+            ("repetition_penalty=1",),
+            ("top_k=null",),
         ),
         "whatever the batch": agreeing("gpt", (), ("batch_size=1",), ("batch_size=1000000",)),
         "whatever the batch, VAE": agreeing("vae", (), ("batch_size=1",), ("batch_size=2",)),
@@ -162,12 +178,21 @@ def _options() -> dict[str, Situation]:
         "whatever the batch, pixels": agreeing("gpt of pixels", (), ("batch_size=1",), ("batch_size=2",)),
         "VAE without temperature, any seed": agreeing("vae", ("temperature=0",), ("temperature=0", "seed=7")),
         "DCGAN, truncated at nothing": agreeing("dcgan", (), ("truncation=10",), ("truncation=null",)),
-        "labels by name and in a batch": agreeing("vae with labels", ("label=3",), ("label=3", "batch_size=1")),
+        "labels by name and in a batch": agreeing(
+            "vae with labels", ("label=3",), ("label=3", "batch_size=1")
+        ),
     }
     taken = {
         "gpt": [
             *("temperature=100", "repetition_penalty=100", "repetition_penalty=1e-40", "max_new_tokens=0"),
-            *("max_new_tokens=1", "precision=bfloat16", "precision=int8", "stop=。", "bad_tokens=。", "weights=raw"),
+            *(
+                "max_new_tokens=1",
+                "precision=bfloat16",
+                "precision=int8",
+                "stop=。",
+                "bad_tokens=。",
+                "weights=raw",
+            ),
             *("seed=4294967295", "checkpoint=best", "checkpoint=last", "checkpoint=step-3", "device=cpu"),
         ],
         "vae": ["temperature=100", "pixels=drawn", "seed=4294967295", "weights=raw", "n=1", "n=200"],
@@ -179,13 +204,48 @@ def _options() -> dict[str, Situation]:
     }
     refused = {
         "gpt": [
-            *("temperature=-0.1", "temperature=101", "temperature=nan", "temperature=inf", "top_k=0", "top_k=1.5"),
-            *("top_p=0", "top_p=1.1", "min_p=-1", "min_p=1.1", "repetition_penalty=0", "repetition_penalty=101"),
-            *("max_new_tokens=-1", "max_new_tokens=1000001", "precision=fp4", "unk=maybe", "n=-1", "n=1000001"),
-            *("seed=4294967296", "batch_size=0", "weights=best", "checkpoint=step-x", "device=tpu", "label=3"),
+            *(
+                "temperature=-0.1",
+                "temperature=101",
+                "temperature=nan",
+                "temperature=inf",
+                "top_k=0",
+                "top_k=1.5",
+            ),
+            *(
+                "top_p=0",
+                "top_p=1.1",
+                "min_p=-1",
+                "min_p=1.1",
+                "repetition_penalty=0",
+                "repetition_penalty=101",
+            ),
+            *(
+                "max_new_tokens=-1",
+                "max_new_tokens=1000001",
+                "precision=fp4",
+                "unk=maybe",
+                "n=-1",
+                "n=1000001",
+            ),
+            *(
+                "seed=4294967296",
+                "batch_size=0",
+                "weights=best",
+                "checkpoint=step-x",
+                "device=tpu",
+                "label=3",
+            ),
             *("stream=maybe", "out={f}/x.png", "out={f}/x.docx", "temperature=", "n="),
         ],
-        "vae": ["temperature=-1", "temperature=101", "pixels=blurred", "label=3", "truncation=1", "out={f}/x.txt"],
+        "vae": [
+            "temperature=-1",
+            "temperature=101",
+            "pixels=blurred",
+            "label=3",
+            "truncation=1",
+            "out={f}/x.txt",
+        ],
         "dcgan": ["truncation=0", "truncation=11", "temperature=1", "label=3", "prompt=x", "out={f}/x.gif"],
         "gpt of pixels": ["temperature=-1", "label=3", "top_k=0"],
         "vae with labels": ["label=10", "label=-1", "label=²", "label=three", "label=1.0", "label="],
@@ -239,15 +299,12 @@ MORE = {"interpolate": ("steps=3",), "reconstruct": (), "complete": ("draws=2",)
 
 
 def cells(file: Path, columns: int) -> np.ndarray:
-    """The pictures of 8×8 in a grid, (rows, columns, 8, 8); each pixel is 4 wide, with one between two pictures."""
+    """The pictures of 8×8 in a grid, (rows, columns, 8, 8); pixels are 4 wide, lines are between them."""
     whole = np.asarray(Image.open(file).convert("L"))[::4, ::4]
     rows = (whole.shape[0] - 1) // 9
     assert whole.shape == (9 * rows + 1, 9 * columns + 1), whole.shape
     return np.stack(
-        [
-            [whole[9 * r + 1 : 9 * r + 9, 9 * c + 1 : 9 * c + 9] for c in range(columns)]
-            for r in range(rows)
-        ]
+        [[whole[9 * r + 1 : 9 * r + 9, 9 * c + 1 : 9 * c + 9] for c in range(columns)] for r in range(rows)]
     )
 
 
@@ -344,7 +401,9 @@ def _verbs() -> dict[str, Situation]:
             ("score", "run=run", "split=validation"), 2, ("likelihood",), laid_out(kind)
         )
     for kind in ("gpt of pixels", "vae", "dcgan"):
-        found[f"score text=, {kind}"] = Situation(("score", "run=run", "text=x"), 2, ("text",), laid_out(kind))
+        found[f"score text=, {kind}"] = Situation(
+            ("score", "run=run", "text=x"), 2, ("text",), laid_out(kind)
+        )
         found[f"export, {kind}"] = Situation(
             ("export", "run=run", "format=hf", "out={f}/hf"), 2, (EXPORTS[kind],), laid_out(kind)
         )

@@ -53,7 +53,12 @@ LEFT = {  # believed by nobody, or of one process: it trains alone
     "WORLD_SIZE": {"WORLD_SIZE": "2"},
     "WORLD_SIZE of none": {"WORLD_SIZE": "0", "RANK": "0"},
     "RANK and WORLD_SIZE": {"RANK": "1", "WORLD_SIZE": "2"},
-    "a rendezvous of nobody's": {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "10.255.0.1", "MASTER_PORT": "1"},
+    "a rendezvous of nobody's": {
+        "RANK": "0",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "10.255.0.1",
+        "MASTER_PORT": "1",
+    },
     "MASTER_ADDR": {"MASTER_ADDR": "nohost.invalid"},
     "MASTER_PORT": {"MASTER_PORT": "abc"},
     "NODE_RANK": {"NODE_RANK": "1"},
@@ -104,7 +109,9 @@ REFUSED = {
 SITUATIONS = {
     **{f"left behind: {name}": Situation(TRAIN, 0, (), None, alone, given) for name, given in LEFT.items()},
     **{
-        f"left behind: {name}": Situation(TRAIN, 2, ("torchrun says", "of 2", "env -u RANK"), None, None, given)
+        f"left behind: {name}": Situation(
+            TRAIN, 2, ("torchrun says", "of 2", "env -u RANK"), None, None, given
+        )
         for name, given in REFUSED.items()
     },
     "left behind: the cache is missing": Situation(
@@ -115,7 +122,12 @@ SITUATIONS = {
         TRAIN, 0, (), None, alone, {"GENKIT_CACHE_DIR": "/proc/cache"}
     ),
     "left behind: the cache cannot be written, and an array is to be packed": Situation(
-        arrays.WORDS, 6, ("/proc",), arrays.saved(images=arrays.drawn(0, 255, "u1")), None, {"GENKIT_CACHE_DIR": "/proc/cache"}
+        arrays.WORDS,
+        6,
+        ("/proc",),
+        arrays.saved(images=arrays.drawn(0, 255, "u1")),
+        None,
+        {"GENKIT_CACHE_DIR": "/proc/cache"},
     ),
     "left behind: the runs cannot be written": Situation(
         TRAIN, 6, ("/proc", "another folder"), None, None, {"GENKIT_RUNS_DIR": "/proc/runs"}
@@ -213,7 +225,14 @@ TRIALS: dict[str, Trial] = {
     "started without PATH: sample": drawing({"PATH": None}),
     **{
         f"started with {name}: train": training(HERE[name])
-        for name in ("OMP_NUM_THREADS=0", "COLUMNS=20", "TERM=dumb", "NO_COLOR", "LANG=C without UTF-8", "COLUMNS=0")
+        for name in (
+            "OMP_NUM_THREADS=0",
+            "COLUMNS=20",
+            "TERM=dumb",
+            "NO_COLOR",
+            "LANG=C without UTF-8",
+            "COLUMNS=0",
+        )
     },
     "started without HOME: train": training({"HOME": None}),
 }

@@ -55,7 +55,9 @@ def _classes() -> dict[str, Situation]:
         "sorted by class: validation": Situation(
             show("validation"), 0, (), laid_out(two), shown("validation", "cat 2", "dog 2")
         ),
-        "sorted by class: test": Situation(show("test"), 0, (), laid_out(two), shown("test", "cat 2", "dog 2")),
+        "sorted by class: test": Situation(
+            show("test"), 0, (), laid_out(two), shown("test", "cat 2", "dog 2")
+        ),
         "imbalanced": Situation(show("test"), 0, (), laid_out(few), shown("test", "cat 3", "dog 1")),
         "numbers as classes": Situation(
             show("validation"), 0, (), laid_out(numbers), shown("validation", *(f"{i} 1" for i in numbers))
@@ -103,11 +105,12 @@ def _classes() -> dict[str, Situation]:
         ),
         "a file": Situation(WORDS, 4, ("no folder",), lambda f: (f / "p").write_bytes(b"")),
         "an archive": Situation(
-            (*WORDS[:-1], "data.path={f}/p.zip"), 4, ("no folder",), lambda f: (f / "p.zip").write_bytes(b"PK")
+            (*WORDS[:-1], "data.path={f}/p.zip"),
+            4,
+            ("no folder",),
+            lambda f: (f / "p.zip").write_bytes(b"PK"),
         ),
-        "a pattern": Situation(
-            (*WORDS[:-1], "data.path={f}/p/*.png"), 4, ("missing",), laid_out({"": 12})
-        ),
+        "a pattern": Situation((*WORDS[:-1], "data.path={f}/p/*.png"), 4, ("missing",), laid_out({"": 12})),
         "a slash at the end": Situation((*WORDS[:-1], "data.path={f}/p/"), 0, (), laid_out({"": 12})),
         "repeated pictures": Situation(
             ("data", "check", *WORDS[2:]),
@@ -169,7 +172,9 @@ def _parts() -> dict[str, Situation]:
     found["trainA, trainB, testA, testB"] = Situation(
         show("test"), 0, (), laid_out(letters), shown("test", "A 20", "B 20")
     )
-    found["trainA, trainB, testA, testB: said"] = Situation(WORDS, 0, ("A and B as classes",), laid_out(letters))
+    found["trainA, trainB, testA, testB: said"] = Situation(
+        WORDS, 0, ("A and B as classes",), laid_out(letters)
+    )
     found["parts and a stray folder"] = Situation(
         WORDS, 0, ("read as classes",), laid_out({"train": 20, "val": 20, "misc": 20})
     )
@@ -181,7 +186,11 @@ def _parts() -> dict[str, Situation]:
         WORDS, 0, ("no classes", "data.path="), laid_out({"train/a": 20, "train/b": 20})
     )
     found["a class in test alone"] = Situation(
-        WORDS, 0, ("z", "train"), laid_out({"train/a": 20, "train/b": 20, "test/a": 10, "test/z": 10}), _said_of_z
+        WORDS,
+        0,
+        ("z", "train"),
+        laid_out({"train/a": 20, "train/b": 20, "test/a": 10, "test/z": 10}),
+        _said_of_z,
     )
     found["copies in two parts"] = Situation(
         ("data", "check", *WORDS[2:]),

@@ -78,7 +78,9 @@ def _modes() -> dict[str, Situation]:
     see_through = [picture.copy() for picture in looked_up]
     for picture in see_through:
         picture.info["transparency"] = bytes(range(256))
-    la = [Image.merge("LA", (Image.fromarray(g), Image.fromarray(a))) for g, a in zip(GREY, ALPHA, strict=True)]
+    la = [
+        Image.merge("LA", (Image.fromarray(g), Image.fromarray(a))) for g, a in zip(GREY, ALPHA, strict=True)
+    ]
     rgba = [Image.fromarray(np.dstack(pair)) for pair in zip(COLOUR, ALPHA, strict=True)]
     inks = np.random.default_rng(9).integers(0, 256, (N, 8, 8, 4), dtype=np.uint8)
     cmyk = [Image.fromarray(picture, "CMYK") for picture in inks]
@@ -141,7 +143,11 @@ def _of_48_bits(folder: Path) -> None:
     (folder / "p").mkdir()
     for i, picture in enumerate(COLOUR):
         lines = b"".join(b"\0" + (row.astype(">u2") * 257).astype(">u2").tobytes() for row in picture)
-        chunks = {b"IHDR": struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0), b"IDAT": zlib.compress(lines), b"IEND": b""}
+        chunks = {
+            b"IHDR": struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0),
+            b"IDAT": zlib.compress(lines),
+            b"IEND": b"",
+        }
         body = b"".join(
             struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
             for name, data in chunks.items()
@@ -249,7 +255,10 @@ def _broken() -> dict[str, Situation]:
     for name, (file, content) in {
         "an empty file": ("zz.png", b""),
         "a page": ("zz.jpg", b"<!doctype html><title>404</title>"),
-        "a pointer of Git's": ("zz.png", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        "a pointer of Git's": (
+            "zz.png",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        ),
         "a picture of 10 GB": ("zz.png", b"\x89PNG\r\n\x1a\n" + bomb + b"\0" * 64),
         "an SVG called .png": ("zz.png", b'<svg xmlns="http://www.w3.org/2000/svg"/>'),
     }.items():
@@ -331,7 +340,9 @@ def _names() -> dict[str, Situation]:
     found["all the same"] = Situation(WORDS, 0, ("same",), of(same))
     text = PngImagePlugin.PngInfo()
     text.add_text("prompt", "x" * 100_000, zip=True)
-    found["long text within"] = Situation(WORDS, 0, (), of(rgb(), "png", pnginfo=text), images_are(planes(COLOUR)))
+    found["long text within"] = Situation(
+        WORDS, 0, (), of(rgb(), "png", pnginfo=text), images_are(planes(COLOUR))
+    )
     return found
 
 

@@ -89,7 +89,15 @@ def _encodings() -> dict[str, Situation]:
 def _forms() -> dict[str, Situation]:
     words = [f"word{i} and more" for i in range(120)]
     found = {}
-    ends = {"LF": "\n", "CR LF": "\r\n", "CR": "\r", "U+2028": "\u2028", "NEL": "\x85", "FF": "\f", "blanks": " "}
+    ends = {
+        "LF": "\n",
+        "CR LF": "\r\n",
+        "CR": "\r",
+        "U+2028": "\u2028",
+        "NEL": "\x85",
+        "FF": "\f",
+        "blanks": " ",
+    }
     ends |= {"two line ends": "\n\n", "CR CR LF": "\r\r\n", "VT": "\v", "tab": "\t", "nothing": ""}
     for name, end in ends.items():
         whole = end.join(words) + end
@@ -158,7 +166,11 @@ def _folders() -> dict[str, Situation]:
     return {
         "two files": Situation(words, 0, (), files(**one), holds(both)),
         "two files, separated": Situation(
-            (*words, 'data.separator="§"'), 0, (), files(**one), holds(one["a_txt"] + "§" + one["b_txt"] + "§")
+            (*words, 'data.separator="§"'),
+            0,
+            (),
+            files(**one),
+            holds(one["a_txt"] + "§" + one["b_txt"] + "§"),
         ),
         "a separator to be quoted": Situation(
             (*words, "data.separator=§"), 2, ('data.separator="§"',), files(**one)
@@ -166,7 +178,9 @@ def _folders() -> dict[str, Situation]:
         "a byte-order mark in each": Situation(
             words, 0, (), files(**{n: codecs.BOM_UTF8 + t.encode() for n, t in one.items()}), holds(both)
         ),
-        "below folders": Situation(words, 0, (), files(x__a_txt=one["a_txt"], y__b_txt=one["b_txt"]), holds(both)),
+        "below folders": Situation(
+            words, 0, (), files(x__a_txt=one["a_txt"], y__b_txt=one["b_txt"]), holds(both)
+        ),
         ".TXT beside .txt": Situation(
             words, 0, (), files(**one, C_TXT="third\n"), holds("third\n" + end + both)
         ),
@@ -201,7 +215,10 @@ def _two_parts(one: dict[str, str]) -> Judge:
 
 # ---------------------------------------------------------------------- tokenisers
 
-PROSE = "Hello world, the colour of 3 apples isn't 1234 times blue.\n\n  Café naïve (déjà vu) 颜色 你好，世界。\n" * 240
+PROSE = (
+    "Hello world, the colour of 3 apples isn't 1234 times blue.\n\n  Café naïve (déjà vu) 颜色 你好，世界。\n"
+    * 240
+)
 
 
 def _tokenisers() -> dict[str, Situation]:
@@ -216,10 +233,10 @@ def _tokenisers() -> dict[str, Situation]:
         return make
 
     def same(kind: str) -> Judge:
-        """The ids of the parts are those that the library gives for each part's text, and joined give it back."""
+        """The ids of the parts are those of the library for each part's text, and joined give it back."""
 
         def judge(folder: Path, answer: Answer) -> None:
-            place, about = packed(folder)
+            place, _ = packed(folder)
             own, wholes = made(kind), []
             for part in ("train", "validation", "test"):
                 ids = np.load(place / f"{part}.npy").tolist()
@@ -310,9 +327,13 @@ def _small() -> dict[str, Situation]:
 
     return {
         "trained: four Chinese sentences": Situation(TRAIN, 0, (), text(SENTENCES), finished),
-        "trained: one line": Situation(TRAIN, 0, (), text("To be, or not to be, that is the question.\n"), finished),
+        "trained: one line": Situation(
+            TRAIN, 0, (), text("To be, or not to be, that is the question.\n"), finished
+        ),
         "trained: one character": Situation(TRAIN, 4, ("1",), text("a")),
-        "trained: two characters": Situation(TRAIN, 0, ("2 characters", "training text"), text("ab"), finished),
+        "trained: two characters": Situation(
+            TRAIN, 0, ("2 characters", "training text"), text("ab"), finished
+        ),
         "trained: four sentences, context 64 asked": Situation(
             (*TRAIN, "model.block_size=64"), 4, ("64",), text(SENTENCES)
         ),

@@ -221,7 +221,12 @@ def test_what_folders_were_taken_for_is_said_where_one_may_wonder(folders, class
 
 @pytest.mark.parametrize(
     ("train", "other"),
-    [("train_images", "test_images"), ("trainset", "testset"), ("images-train", "images-val"), ("train", "eval")],
+    [
+        ("train_images", "test_images"),
+        ("trainset", "testset"),
+        ("images-train", "images-val"),
+        ("train", "eval"),
+    ],
 )
 def test_classes_that_are_called_like_parts_are_spoken_of(train, other, tmp_path):
     for name in (train, other):
