@@ -16,6 +16,7 @@ NAMES = (
     "calls",
     "damaging",
     "strangers",
+    "outsiders",
     "configuring",
     "mistaking",
     "fuzzing",

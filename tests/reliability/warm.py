@@ -6,6 +6,7 @@ import sklearn.datasets
 
 from genkit import config
 from genkit.core import registry
+from genkit.report import figures  # noqa: F401
 from tests.reliability import children, tiny  # noqa: F401
 
 sklearn.datasets.load_digits()
