@@ -15,9 +15,8 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from genkit.core.errors import CheckpointError, StorageError
-from genkit.core.plain import read_text
 from genkit.core.terminal import console, inert
-from genkit.runs import MAX_HISTORY_BYTES, reason, write_atomically
+from genkit.runs import history, reason, write_atomically
 
 
 class Trouble:
@@ -58,7 +57,7 @@ class CSVHistory(Logger):
         self._resumed = path.is_file() and bool(start_step)
         if self._resumed:
             try:
-                self._rows = _rows_of(read_text(path, MAX_HISTORY_BYTES), start_step)
+                self._rows = _rows_of(history(path), start_step)
             except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
                 raise CheckpointError(
                     f"{path} is damaged: {reason(error)}; restore it, or delete it."

@@ -21,6 +21,7 @@ SCHEMA = 2  # 1 had no digest of the manifest itself
 MAX_JSON_BYTES = 64_000_000  # of a manifest or the plain part of a state; what is larger is no checkpoint
 # What Python raises on values that are not what they should be.
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, StopIteration)
+HOLLOW_BYTES = 1_000_000_000  # a file that is larger, and not on the disk, would be read for hours
 MANIFEST = "manifest.json"
 WEIGHTS, EMA, TRAINER = "weights.safetensors", "ema.safetensors", "trainer"
 POINTERS = ("last", "best")
@@ -99,6 +100,8 @@ def _verify(place: Path, trainer: bool) -> dict[str, Any]:
             raise CheckpointError(
                 f"{path} has {path.stat().st_size} bytes, its manifest says {size}; {instead(place)}."
             )
+        if size > HOLLOW_BYTES and 8 * 512 * getattr(path.stat(), "st_blocks", size) < size:
+            raise CheckpointError(f"{path} has {size:,} bytes, most of which are holes; {instead(place)}.")
         wanted = trainer or name in (WEIGHTS, EMA)
         if wanted and describe(path)["sha256"] != sha256:
             raise CheckpointError(f"{path} is not the file that was saved (SHA-256); {instead(place)}.")

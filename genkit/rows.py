@@ -24,7 +24,8 @@ from genkit.core.shapes import Optional, conform
 ROLES = ("model", "floor", "ceiling")
 FILE = "evaluation.jsonl"
 Row = dict[str, Any]
-MAX_BYTES = 256_000_000  # of a file of rows
+MAX_BYTES, MAX_ROWS = 64_000_000, 100_000  # of a file of rows; an evaluation has about a hundred of 700 bytes
+MAX_ROW_BYTES = 1_000_000
 SHAPE = {
     "metric": str,
     **{f"{key}?": float | None for key in ("value", "low", "high", "n", "n_real", "step", "seed")},
@@ -97,11 +98,25 @@ def read(path: Path) -> list[Row]:
         ConfigError: it cannot be read, or is no file of rows.
     """
     try:
-        lines = read_text(path, MAX_BYTES, follow=True).split("\n")
-        rows = [conform(parse_json(line), SHAPE) for line in lines if line.strip()]
+        rows = [conform(parse_json(line), SHAPE) for line in _lines(path)]
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} holds no rows: {error}.") from None
-    return [migrated(row) for row in rows]
+    return [migrated(_plain(row)) for row in rows]  # (NaN is no JSON, and Python reads it)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file of rows that are not empty.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or has more than any evaluation writes.
+    """
+    text = read_text(path, MAX_BYTES, follow=True)
+    if text.count("\n") > MAX_ROWS:
+        raise ValueError(f"more than {MAX_ROWS:,} lines")
+    lines = [line for line in text.split("\n") if line.strip()]
+    if max(map(len, lines), default=0) > MAX_ROW_BYTES:
+        raise ValueError(f"a line of more than {MAX_ROW_BYTES:,} bytes")
+    return lines
 
 
 def _plain(row: Mapping[str, Any]) -> Row:

@@ -46,7 +46,7 @@ OWN = (
 )
 SCHEMA = 1  # of the configuration and the record; a run without it is older
 MAX_RECORD_BYTES, MAX_SPEC_BYTES = 8_000_000, 64_000_000
-MAX_HISTORY_BYTES = 256_000_000  # of a metrics.csv
+MAX_HISTORY_BYTES, MAX_HISTORY_LINES = 256_000_000, 1_000_000  # of a metrics.csv
 OPTION_BOUNDS = {**{f"{key}?": float | None for key in ("low", "high", "above")}, "many?": bool}
 TEXTS = ("status", "name", "family", "model", "data", "created", "ended", "fingerprint", "spec_sha256")
 # What run.json says, as far as anything is done with it.
@@ -209,8 +209,8 @@ class Run:
 
     def _last_logged(self) -> int:
         try:
-            lines = read_text(self.path / "metrics.csv", MAX_HISTORY_BYTES).split("\n")
-            return max((int(line.split(",")[0]) for line in lines[1:] if line), default=0)
+            lines = history(self.path / "metrics.csv").split("\n")
+            return max((int(line.partition(",")[0]) for line in lines[1:] if line), default=0)
         except (OSError, ValueError):
             return 0
 
@@ -395,6 +395,18 @@ def spec(path: Path) -> Spec:
     if recorded and hashlib.sha256(text.encode()).hexdigest() != recorded:
         raise CheckpointError(f"{file} is not the one that the run was trained with; restore it from a copy.")
     return made
+
+
+def history(file: Path) -> str:
+    """The text of a metrics.csv.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is longer than a training writes.
+    """
+    text = read_text(file, MAX_HISTORY_BYTES)
+    if text.count("\n") > MAX_HISTORY_LINES:
+        raise ValueError(f"more than {MAX_HISTORY_LINES:,} lines")
+    return text
 
 
 def spec_text(made: Spec) -> str:

@@ -13,7 +13,7 @@ from genkit.config.rules import copied, leaves, put, refuse_targets
 from genkit.config.words import FREE_TEXT, texts_of
 from genkit.core import registry
 from genkit.core.errors import CheckpointError, ConfigError
-from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_json, read_text
+from genkit.core.plain import MAX_DEPTH, MAX_YAML_BYTES, parse_yaml, read_json, read_text
 from genkit.core.shapes import Optional, conform
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def _put(cfg: dict[str, Any], key: str, value: Any) -> None:
         ValueError: a group of it is no group.
     """
     *groups, last = key.split(".")
+    if len(groups) > MAX_DEPTH:
+        raise ValueError(f"a session changes {key[:60]}, which is nested too deeply")
     for name in groups:
         cfg = cfg.setdefault(name, {})
         if not isinstance(cfg, dict):

@@ -20,6 +20,7 @@ from genkit.core.shapes import conform
 
 MAX_YAML_BYTES = 200_000  # of a configuration; the largest that we write has 6,000
 MAX_DEPTH, MAX_JSON_DEPTH = 30, 100  # of nested lists and mappings; optimisers' states go deepest
+MAX_FOLDERS = 100  # of folders in folders: who removes them recursively reaches no end
 MAX_DIGITS = 100  # of a whole number: what has more is no number that anything here counts, nor a float
 MAX_JSON_BYTES = 8_000_000  # of a record, a list of members, findings
 NAME_BYTES = 255  # of a file's own name, on every file system that people use
@@ -237,7 +238,16 @@ def find_links(folder: Path, own: Iterable[str] = ()) -> Iterable[tuple[Path, st
     """
     root, waiting = os.path.realpath(folder), [str(folder)]
     while waiting:
-        for entry in _entries(waiting.pop()):
+        here = waiting.pop()
+        if here.count(os.sep) - str(folder).count(os.sep) > MAX_FOLDERS:
+            yield Path(here), "a folder too deep in others"
+            continue
+        try:
+            entries = _entries(here)
+        except OSError as error:
+            yield Path(here), f"a folder that cannot be looked into ({error.strerror})"
+            continue
+        for entry in entries:
             path = Path(entry.path)
             if entry.is_symlink():
                 target = os.path.realpath(entry.path)

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from genkit import statistics
+from genkit.core.terminal import without_controls
 from genkit.report.analysis import COSTS
 from genkit.report.lines import Line
 from genkit.report.reading import Member
@@ -20,6 +21,7 @@ from genkit.report.reading import Member
 # Okabe and Ito's colours, which the colour-blind tell apart, without black and yellow.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "os^Dvp"
+MOST_PANELS, LONGEST_NAME = 24, 60  # of one figure; of what is written into it
 FAR = 1.5  # widths of the arms' range within which floor and ceiling are drawn
 INK, INK_ON_DARK = "#1b1f24", "#e8eaed"
 STYLE: Any = {
@@ -83,17 +85,18 @@ def curves(members: Sequence[Member], arms: Sequence[str]) -> Figure | None:
         return None
     styles = _styles(arms)
     with matplotlib.rc_context(STYLE):
-        figure, axes = _figure(len(terms))
-        for axis, (term, by_arm) in zip(axes, sorted(terms.items()), strict=True):
+        shown = sorted(terms.items())[:MOST_PANELS]
+        figure, axes = _figure(len(shown))
+        for axis, (term, by_arm) in zip(axes, shown, strict=True):
             for arm, found in by_arm.items():
                 b = statistics.band(found)
-                label = f"{arm} ({len(found)})"
+                label = f"{_short(arm)} ({len(found)})"
                 axis.plot(b.x, b.mean, label=label, color=styles[arm]["color"], linewidth=1.6)
                 known = ~np.isnan(b.low)
                 shade = {"color": styles[arm]["color"], "alpha": 0.18, "linewidth": 0}
                 axis.fill_between(b.x[known], b.low[known], b.high[known], **shade)
             axis.set_xlabel("step")
-            axis.set_ylabel(term)
+            axis.set_ylabel(_short(term))
             axis.legend(fontsize=8)
     return figure
 
@@ -115,7 +118,7 @@ def intervals(line: Line) -> Figure | None:
                 axis.plot([s.low, s.high], [place, place], color=colour, linewidth=2.5)
             axis.plot([s.mean], [place], "D", color=colour, markersize=7)
         _references(axis, line)
-        axis.set_yticks(range(len(shown)), [arm for arm, _ in reversed(shown)])
+        axis.set_yticks(range(len(shown)), [_short(arm) for arm, _ in reversed(shown)])
         axis.set_ylim(-0.6, len(shown) - 0.4)
         axis.set_xlabel(_axis_name(line))
     return figure
@@ -165,7 +168,7 @@ def fronts(primary: Line, lines: Sequence[Line]) -> tuple[Figure | None, dict[st
             line = np.array(sorted(points[names[i]] for i in front))
             axis.step(line[:, 0], line[:, 1], where="post", color=INK, linewidth=1, linestyle="--")
             for arm, (x, y) in points.items():
-                axis.plot([x], [y], linestyle="", markersize=8, label=arm, **styles[arm])
+                axis.plot([x], [y], linestyle="", markersize=8, label=_short(arm), **styles[arm])
             axis.set_xlabel(_axis_name(cost))
             axis.set_ylabel(_axis_name(primary))
             axis.legend(fontsize=8)
@@ -175,4 +178,10 @@ def fronts(primary: Line, lines: Sequence[Line]) -> tuple[Figure | None, dict[st
 def _axis_name(line: Line) -> str:
     unit = "" if line.unit == "1" else f", {line.unit}"
     arrow: Mapping[str, str] = {"lower": " (lower is better)", "higher": " (higher is better)"}
-    return f"{line.metric}{unit}{arrow.get(line.direction, '')}"
+    return f"{_short(line.metric)}{_short(unit)}{arrow.get(line.direction, '')}"
+
+
+def _short(name: str) -> str:
+    """A name as a figure has room for it, without what no drawing can hold."""
+    plain = " ".join(without_controls(name).split())
+    return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME - 1]}…"

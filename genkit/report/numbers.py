@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from genkit.statistics import Summary
 
 
@@ -11,6 +13,8 @@ def number(value: float | None, step: float | None = None) -> str:
         return "–"
     if value == 0:
         return "0"
+    if not math.isfinite(value):
+        return f"{value:g}"
     if step and abs(value) < 1e6 and step > 1e-9:
         return f"{value:,.{_digits(step)}f}"
     if abs(value) >= 1e6 or abs(value) < 1e-4:

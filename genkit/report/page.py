@@ -21,6 +21,7 @@ from markupsafe import Markup
 from genkit.core import storage
 from genkit.core.errors import ConfigError, StorageError
 from genkit.core.plain import read_bytes
+from genkit.core.terminal import without_controls
 from genkit.report import figures, tables
 from genkit.report.analysis import Analysis, analyse
 from genkit.report.lines import Line, key_of
@@ -34,6 +35,8 @@ PAGE = "report.html"
 LONGEST_TEXT = 2_000
 NOTHING = "No metric decides: nothing is compared."
 MOST_BYTES = 2_000_000  # of one embedded picture or text
+MOST_PIXELS = 50_000_000  # of one embedded picture: a browser takes four bytes for each
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # what a picture begins with, before its width and its height
 
 
 def report(source: Path | Sequence[Path], out: Path) -> Path:
@@ -64,7 +67,7 @@ def report(source: Path | Sequence[Path], out: Path) -> Path:
     except OSError as error:
         raise StorageError(f"cannot write {out}: {error.strerror}. Give another out=.") from error
     _write_tables(members, analysis, out / "tables")
-    write_atomically(out / "verdict.txt", in_words(analysis) + "\n")
+    write_atomically(out / "verdict.txt", without_controls(" ".join(in_words(analysis).split())) + "\n")
     write_atomically(out / PAGE, _page(declared, members, analysis, drawn, front, out))
     return out / PAGE
 
@@ -248,12 +251,15 @@ def _shown(path: Path) -> dict[str, str]:
 
 
 def _picture(path: Path) -> str:
-    """A PNG of a run as an address; "" where it is none, or too large to carry along."""
+    """A PNG of a run as an address; "" where it is none, or too large to carry along or to be drawn."""
     try:
         data = read_bytes(path, MOST_BYTES)
     except (OSError, ValueError):
         return ""
-    return _address(data, "png") if data.startswith(b"\x89PNG") else ""
+    if not data.startswith(PNG) or len(data) < len(PNG) + 8:
+        return ""
+    width, height = (int.from_bytes(data[place : place + 4], "big") for place in (len(PNG), len(PNG) + 4))
+    return _address(data, "png") if 0 < width * height <= MOST_PIXELS else ""
 
 
 def _text(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import re
@@ -168,13 +167,14 @@ def read_runs(paths: Sequence[Path]) -> list[Member]:
 
     Raises:
         ConfigError: one run is given twice.
-        CheckpointError: a configuration cannot be read.
+        CheckpointError: a configuration cannot be read, or a folder holds links, pipes or devices.
     """
     arms: dict[str, str] = {}
     members: list[Member] = []
     for path in paths:
         if any(path.samefile(member.path) for member in members):
             raise ConfigError(f"run={path} is given twice; give it once.")
+        runs.check_plain(path)
         member = read_member(path, path.name, 0, {})
         try:
             plain = conform(parse_yaml(member.config), {"seed?": int}) if member.config else {}
@@ -263,8 +263,7 @@ def _curves(path: Path) -> dict[str, Curve]:
     """Each validation term of `metrics.csv`; what is no finite number is left out."""
     found: dict[str, Curve] = {}
     try:
-        text = read_text(path, runs.MAX_HISTORY_BYTES)
-        for row in csv.DictReader(io.StringIO(text, newline="")):
+        for row in csv.DictReader(iter(runs.history(path).split("\n"))):
             for name, said in row.items():
                 if name and name.startswith("val/") and said:
                     step, value = float(row["step"]), float(said)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from genkit.core.terminal import inert
+from genkit.core.terminal import inert, without_controls
 from genkit.report.analysis import Analysis
 from genkit.report.lines import Cell
 from genkit.report.numbers import number, summary_text
@@ -84,12 +84,13 @@ def latex(frame: pd.DataFrame) -> str:
 
 
 def _marked(cell: str) -> str:
-    for character in "\\`*_{}[]<>|#":
-        cell = cell.replace(character, f"\\{character}") if character in "\\`*|[]" else cell
-    return " ".join(cell.replace("<", "&lt;").split())
+    for character in "\\`*|[]":
+        cell = cell.replace(character, f"\\{character}")
+    return " ".join(without_controls(cell).replace("<", "&lt;").split())
 
 
 def _escaped(cell: str) -> str:
     special = {c: rf"\{c}" for c in "&%$#_{}"}
     special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-    return "".join(special.get(character, character) for character in " ".join(cell.split()))
+    plain = " ".join(without_controls(cell).split())
+    return "".join(special.get(character, character) for character in plain)

@@ -17,7 +17,9 @@ from xml.etree import ElementTree
 FORBIDDEN = ("script", "iframe", "object", "embed", "base", "form", "input", "link", "svg", "math", "video")
 OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 MOST_PIXELS = 100_000_000  # of an embedded picture: 400 MB in a browser
-LATEX = re.compile(r"\\(begin\{tabular\}|end\{tabular\}|hline|textasciitilde|textasciicircum|textbackslash|[\\&%$#_{}])")
+LATEX = re.compile(
+    r"\\(begin\{tabular\}|end\{tabular\}|hline|textasciitilde|textasciicircum|textbackslash|[\\&%$#_{}])"
+)
 
 
 def check_text(text: str, where: str) -> None:
@@ -68,7 +70,9 @@ def check_svg(content: bytes, where: str) -> None:
     assert b"<!ENTITY" not in content, f"{where}: an entity"
     for element in ElementTree.fromstring(content).iter():
         tag = element.tag.rpartition("}")[2].lower()
-        assert tag not in ("script", "foreignobject", "a", "image", "iframe", "animate", "set"), f"{where}: {tag}"
+        assert tag not in ("script", "foreignobject", "a", "image", "iframe", "animate", "set"), (
+            f"{where}: {tag}"
+        )
         for key, value in element.attrib.items():
             key = key.rpartition("}")[2].lower()
             assert not key.startswith("on"), f"{where}: {key}"
@@ -99,7 +103,9 @@ def check_file(path: Path, content: bytes) -> None:
     elif path.suffix == ".csv":
         for line in csv.reader(content.decode().splitlines()):
             for cell in line:
-                assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")) or _is_number(cell), f"{where}: {cell}"
+                assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")) or _is_number(cell), (
+                    f"{where}: {cell}"
+                )
         check_text(content.decode(), where)
     elif path.suffix == ".tex":
         rest = LATEX.sub("", content.decode())

@@ -1,4 +1,4 @@
-"""What the trials of `outsiders` put things into: a run, a place beside it, and secrets that nobody may see."""
+"""What the trials of `outsiders` put things into: a run, what lies beside it, secrets that nobody may see."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ class Place:
     secret = b"canary-of-outside-91c4"
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.runs, self.run, self.out = folder, folder / "runs", folder / "runs/run", folder / "out"
+        self.folder, self.runs, self.run, self.out = (
+            folder,
+            folder / "runs",
+            folder / "runs/run",
+            folder / "out",
+        )
 
     def file(self, name: str) -> Path:
         path = self.run / name

@@ -12,14 +12,13 @@ from tests.reliability.outside_places import (
     STEERS,
     WORDS,
     Case,
-    Place,
     both,
     configured,
     folder,
     record,
     rows,
-    spec,
     sparse,
+    spec,
     writes,
 )
 
@@ -51,7 +50,9 @@ RECORDS = {
     "times of markup": recorded(created=WORDS, ended=HREF, start=WORDS),
     "a fingerprint that steers": recorded("safe", fingerprint=STEERS),
     "units of markup": recorded(units={WORDS: WORDS}, capabilities={WORDS: WORDS}, counts={WORDS: WORDS}),
-    "terms of markup": recorded(final={WORDS: 1.0, FORMULA: 2.0, "val/nll": None}, commands="show report compare"),
+    "terms of markup": recorded(
+        final={WORDS: 1.0, FORMULA: 2.0, "val/nll": None}, commands="show report compare"
+    ),
     "a term that is missing": recorded(final={"val/nll": None}, commands="list show report compare"),
     "100,000 terms": recorded(final={f"val/{i}": 1.0 for i in range(100_000)}, commands="list show report"),
     "numbers of 90 digits": recorded(parameters=10**90, pid=10**90, step=-(10**90), seed=-1),
@@ -68,13 +69,17 @@ RECORDS = {
         "refused", "sample verify resume", sessions=[{"step": 1, "overrides": {"model.family": "gpt"}}]
     ),
     "a session with a target": recorded(
-        "refused", "sample verify resume", sessions=[{"step": 1, "overrides": {"optim._target_": "os.system"}}]
+        "refused",
+        "sample verify resume",
+        sessions=[{"step": 1, "overrides": {"optim._target_": "os.system"}}],
     ),
     "a session of 200 groups": recorded(
         "refused", "sample resume", sessions=[{"step": 1, "overrides": {".".join("a" * 2_000): 1}}]
     ),
     "sessions of other versions": recorded(
-        "safe", "show resume", sessions=[{"step": 1, "overrides": {}, "versions": {"torch": WORDS}, "threads": 10**9}]
+        "safe",
+        "show resume",
+        sessions=[{"step": 1, "overrides": {}, "versions": {"torch": WORDS}, "threads": 10**9}],
     ),
     "an option of markup": option(name=WORDS, help=WORDS, choices=[WORDS]),
     "an option in the place of run": option(name="run", kind="text"),
@@ -82,7 +87,9 @@ RECORDS = {
     "an option whose default steers": option(name="prompt", kind="text", default=STEERS),
     "an option of a dunder": option(name="__class__", kind="text", default=HREF),
     "50,000 options": recorded(
-        "safe", "sample show verify", options=[{"name": f"o{i}", "kind": "int", "default": 1} for i in range(50_000)]
+        "safe",
+        "sample show verify",
+        options=[{"name": f"o{i}", "kind": "int", "default": 1} for i in range(50_000)],
     ),
     "a record of 8 MB and one": raw('{"status": "' + "x" * 8_000_000 + '"}'),
     "a record nested 10,000 deep": raw('{"status": ' + "[" * 10_000 + "]" * 10_000 + "}"),
@@ -149,7 +156,8 @@ CONFIGS = {
     "paths of its own": top(paths={"runs_dir": "/secret", "cache_dir": "/secret", "data_dir": "/secret"}),
     "a resume of its own": top(resume="/secret", init_from="/secret", commands="sample verify resume"),
     "a logger that writes elsewhere": top(
-        commands="resume verify sample", logger={"name": "csv", "save_dir": "../../secret", "dir": "../../secret"}
+        commands="resume verify sample",
+        logger={"name": "csv", "save_dir": "../../secret", "dir": "../../secret"},
     ),
     "pretrained from a folder": top(pretrained="../../secret", commands="sample verify resume"),
     "100,000 empty lists": config_text("model: {family: vae, x: [" + "[]," * 60_000 + "]}\n"),
@@ -212,7 +220,9 @@ SPECS = {
     "characters beyond Unicode": codec({"name": "chars", "characters": [97, 10**9]}),
     "characters below none": codec({"name": "chars", "characters": [-5, 97]}),
     "characters that are halves": codec({"name": "chars", "characters": [0xD800, 0xDFFF]}, "safe"),
-    "characters that steer": codec({"name": "chars", "characters": [27, 91, 0x202E, *range(128, 160)]}, "safe"),
+    "characters that steer": codec(
+        {"name": "chars", "characters": [27, 91, 0x202E, *range(128, 160)]}, "safe"
+    ),
     "pixels in the place of texts": Case(spec(_pixels), "load verify", "safe", family="gpt"),
     "a separator of 10 MB": Case(
         spec(lambda found: found.update(separator="\n" * 10_000_000)), "prompt load", "safe", family="gpt"
@@ -237,7 +247,11 @@ SPECS = {
         ]
     ),
     "a tokeniser that steers": tokenizer(
-        model={"type": "WordLevel", "vocab": {f"\x1b[{i}m\u202e": i for i in range(300)}, "unk_token": "\x1b[0m\u202e"}
+        model={
+            "type": "WordLevel",
+            "vocab": {f"\x1b[{i}m\u202e": i for i in range(300)},
+            "unk_token": "\x1b[0m\u202e",
+        }
     ),
     "a tokeniser nested 5,000 deep": codec(
         {"name": "subwords", "tokenizer": '{"model": {}, "normalizer": ' + "[" * 5_000 + "]" * 5_000 + "}"}
@@ -248,4 +262,3 @@ SPECS = {
     ),
 }
 CASES = {**RECORDS, **CONFIGS, **SPECS}
-Place  # (of annotations)

@@ -42,7 +42,11 @@ def made(place: Place) -> None:
         (study / name).mkdir(parents=True)
     for m in MEMBERS:
         shutil.copytree(place.run, study / str(m["name"]))
-        cfg = {**yaml.safe_load((place.run / "config.yaml").read_text()), "name": m["name"], "seed": m["seed"]}
+        cfg = {
+            **yaml.safe_load((place.run / "config.yaml").read_text()),
+            "name": m["name"],
+            "seed": m["seed"],
+        }
         for file in (f"members/{m['number']:04d}.yaml", f"{m['name']}/config.yaml"):
             (study / file).write_text(yaml.safe_dump(cfg))
         outcome = {"status": "finished", "seconds": 1.0}
@@ -121,7 +125,10 @@ def _many(listed: list[dict[str, Any]]) -> None:
     listed += [{"number": i, "arm": f"arm{i}", "seed": 0, "name": f"m{i}"} for i in range(4, 3_000)]
 
 
-SEARCHED = {"best": {"values": {WORDS: WORDS}, "value": 1.0}, "trials": [{"values": {MARK: MARK}, "value": None}]}
+SEARCHED = {
+    "best": {"values": {WORDS: WORDS}, "value": 1.0},
+    "trials": [{"values": {MARK: MARK}, "value": None}],
+}
 STUDIES = {
     "an arm of markup": arm(f"{MARK}{ATTRIBUTE}"),
     "an arm that steers": arm(STEERS, "safe"),
@@ -168,7 +175,9 @@ STUDIES = {
     "a log is a hard link": study(_hard(".a-0.log"), "refused"),
     "an earlier page is a hard link": study(_hard("report/report.html"), "refused"),
     "a member's configuration leads out": study(
-        writes("members/0000.yaml", "model: {family: vae}\nname: ../../secret\nseed: 0\n"), "refused", "member"
+        writes("members/0000.yaml", "model: {family: vae}\nname: ../../secret\nseed: 0\n"),
+        "refused",
+        "member",
     ),
     "a member's configuration has a target": study(
         writes("members/0000.yaml", "model: {family: vae, _target_: os.system}\nname: a-0\nseed: 0\n"),
@@ -180,9 +189,13 @@ STUDIES = {
     "a word that begins with a run": own("init_from=../../secret"),
     "a word of Hydra's": own("hydra.run.dir=../../secret"),
     "a word that is a flag": own("--config-dir=../../secret"),
-    "a study that leads out": mine("name: ../../secret\n" + yaml.safe_dump({**DECLARED, "name": "../../secret"})),
+    "a study that leads out": mine(
+        "name: ../../secret\n" + yaml.safe_dump({**DECLARED, "name": "../../secret"})
+    ),
     "a study whose name steers": mine(yaml.safe_dump({**DECLARED, "name": "a\x1b[2Jb"})),
     "a study of a million seeds": mine(yaml.safe_dump({**DECLARED, "seeds": 1_000_000})),
-    "a study with an arm that leads out": mine(yaml.safe_dump({**DECLARED, "arms": {"../../secret": ["model=vae"]}})),
+    "a study with an arm that leads out": mine(
+        yaml.safe_dump({**DECLARED, "arms": {"../../secret": ["model=vae"]}})
+    ),
 }
 CASES = STUDIES

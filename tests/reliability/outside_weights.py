@@ -176,7 +176,9 @@ WEIGHTS = {
     "a header that is a list": _raw(safetensors("[1, 2]")),
     "an average that is empty": edited(lambda h, d: ({}, b""), "refused", "ema"),
     "an average of another model": edited(
-        lambda h, d: ({"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, b"\0" * 8), "refused", "ema"
+        lambda h, d: ({"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, b"\0" * 8),
+        "refused",
+        "ema",
     ),
     "a terabyte of nothing as weights": Case(_terabyte, "sample verify", "refused"),
 }
@@ -233,7 +235,9 @@ MANIFESTS = {
     "a file of no name": Case(_file(""), LOADED, "refused"),
     "bytes in words": Case(_file("trainer.json", {"bytes": HREF, "sha256": [1]}), LOADED, "refused"),
     "files as a list": Case(manifest(files=[["x", 1]]), LOADED, "refused"),
-    "a manifest of markup": Case(manifest(family=WORDS, versions={WORDS: WORDS}, data=STEERS), LOADED, "safe"),
+    "a manifest of markup": Case(
+        manifest(family=WORDS, versions={WORDS: WORDS}, data=STEERS), LOADED, "safe"
+    ),
     "a step of 90 digits": Case(manifest(step=10**90), LOADED, "refused"),
     "a step that is infinite": Case(manifest(step=float("inf")), LOADED, "refused"),
     "a schema below none": Case(manifest(schema=-1), LOADED, "refused"),

@@ -7,7 +7,6 @@ a program; it can also change a file at the very moment when it is opened.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import shutil
@@ -30,7 +29,9 @@ CHANGES = (
 )
 RUNS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn")
 NEVER = ("pickle.find_class", "socket.connect", "socket.getaddrinfo", "webbrowser.open", "ctypes.dlopen")
-CACHES = tuple(filter(None, [os.environ.get("GENKIT_CACHE_DIR")]))  # where genkit may write without being told
+CACHES = tuple(
+    filter(None, [os.environ.get("GENKIT_CACHE_DIR")])
+)  # where genkit may write without being told
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -96,7 +97,7 @@ def _work(commands: list[list[str]], guard: Guard, place: str) -> None:
     now = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (now + children.MEMORY, now + children.MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    harm = open(Path(place) / "harm", "w", buffering=1)
+    harm = open(Path(place) / "harm", "w", buffering=1)  # noqa: SIM115 (until the process ends)
     if guard.unprivileged:
         children.without_privileges()
     sys.addaudithook(_hook(guard, harm.write))
