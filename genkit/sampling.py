@@ -108,7 +108,13 @@ def load(
         checkpoints.check_finite(saved, place)
     checkpoints.restore_module(module, saved.weights, place)
     if saved.ema:
-        module.average = MovingAverage(module, saved.ema, decay=0.0)
-        module.average.load(saved.ema)
+        try:
+            module.average = MovingAverage(module, saved.ema, decay=0.0)
+            module.average.load(saved.ema)
+        except (*checkpoints.MALFORMED, RuntimeError) as error:
+            raise CheckpointError(
+                f"{place / checkpoints.EMA} is no average of this model ({checkpoints.short(error)});"
+                " restore it."
+            ) from None
     module.origin = {"run": folder.path.name, "checkpoint": place.name, "digest": saved.digest}
     return module.eval()

@@ -120,7 +120,8 @@ def _ordered(found: list[dict[str, Any]], given: Mapping[str, str]) -> list[dict
 
 
 def _terms(final: dict[str, Any]) -> str:
-    return "  ".join(f"{k} {v:.4f}" for k, v in final.items() if k != "step") or "–"
+    numbers = {k: v for k, v in final.items() if isinstance(v, int | float) and k != "step"}
+    return "  ".join(f"{k} {v:.4f}" for k, v in numbers.items()) or "–"
 
 
 def _short(value: Any) -> str:

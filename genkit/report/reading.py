@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,6 +34,8 @@ FINDING = {"severity": str, "code": str, "step": int, "advice?": str | None, "un
 FINDINGS = {"findings": [FINDING]}
 OF_THE_MACHINE = (StorageError.exit_code, Locked.exit_code)
 Curve = tuple[list[float], list[float]]  # steps, values
+
+LARGEST = 1e30  # of a curve's numbers: what is larger no axis can show
 
 
 @dataclass
@@ -267,7 +268,7 @@ def _curves(path: Path) -> dict[str, Curve]:
             for name, said in row.items():
                 if name and name.startswith("val/") and said:
                     step, value = float(row["step"]), float(said)
-                    if math.isfinite(value) and math.isfinite(step):
+                    if max(abs(value), abs(step)) < LARGEST:  # (not where either is no number)
                         steps, values = found.setdefault(name, ([], []))
                         steps.append(step)
                         values.append(value)

@@ -20,7 +20,6 @@ from tests.reliability.outside_places import (
     Tamper,
     both,
     folder,
-    hard_links,
     links,
     png,
     rows,
@@ -113,13 +112,6 @@ SAMPLES = {
         both(rows({}), links("evaluation", "{folder}/secret")), ALL, "refused"
     ),
     "a device among samples": Case(links("samples/step-6.txt", "/dev/zero"), PAGE, "refused"),
-    "a hard link as a text": Case(both(rows({}), hard_links("samples/step-6.txt")), PAGE, "refused"),
-    "a hard link as a picture": Case(
-        both(rows({}), hard_links("samples/step-6.png", "secret/step-6.png")), PAGE, "refused"
-    ),
-    "a hard link as the nearest pictures": Case(
-        both(rows({}), hard_links("evaluation/step-6/nearest.png", "secret/step-6.png")), PAGE, "refused"
-    ),
     "100,000 samples": Case(_many, PAGE, "inert"),
     "folders 150 deep": Case(_deep(150), PAGE, "safe"),
     "folders 400 deep, beyond the longest path": Case(_deep(400), f"{PAGE} sample", "refused"),
@@ -295,13 +287,7 @@ HELD = {
     },
     "no permission for the run": Case(_mode(".", 0), CLOSED, "refused", unprivileged=True),
     "a run that cannot be written": Case(_mode(".", 0o500), "report verify load", "inert", unprivileged=True),
-    "a lock that is a hard link": Case(hard_links(".lock"), "resume sample", "refused"),
     "a lock that is a folder": Case(folder(".lock"), "sample verify report", "safe"),
-    "a history that is a hard link": Case(hard_links("metrics.csv"), "resume report", "refused"),
-    "a record that is a hard link": Case(
-        hard_links("run.json", "secret/run.json"), "show resume report", "refused"
-    ),
-    "a pointer that is a hard link": Case(hard_links("checkpoints/last"), "sample resume", "refused"),
     "a session of markup": Case(
         writes(".session", json.dumps({"config": {"_target_": "os.system"}, "entries": {"start": WORDS}})),
         "sample resume verify",

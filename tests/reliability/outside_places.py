@@ -111,15 +111,6 @@ def links(name: str, target: str) -> Tamper:
     return tamper
 
 
-def hard_links(name: str, target: str = "secret/secret.txt") -> Tamper:
-    def tamper(place: Place) -> None:
-        path = place.file(name)
-        path.unlink(missing_ok=True)
-        path.hardlink_to(place.folder / target)
-
-    return tamper
-
-
 def sparse(name: str, size: int) -> Tamper:
     def tamper(place: Place) -> None:
         with open(place.file(name), "wb") as file:

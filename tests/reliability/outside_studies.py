@@ -111,16 +111,6 @@ def _linked(name: str) -> Tamper:
     return tamper
 
 
-def _hard(name: str) -> Tamper:
-    def tamper(place: Place) -> None:
-        path = place.run / name
-        path.parent.mkdir(exist_ok=True)
-        path.unlink(missing_ok=True)
-        path.hardlink_to(place.folder / "secret" / "secret.txt")
-
-    return tamper
-
-
 def _many(listed: list[dict[str, Any]]) -> None:
     listed += [{"number": i, "arm": f"arm{i}", "seed": 0, "name": f"m{i}"} for i in range(4, 3_000)]
 
@@ -171,9 +161,6 @@ STUDIES = {
     "members is a link out": study(_linked("members"), "refused"),
     "outcomes is a link out": study(_linked("outcomes"), "refused"),
     "a member is a link out": study(_linked("a-0"), "refused"),
-    "the table is a hard link": study(_hard("rows.jsonl"), "refused"),
-    "a log is a hard link": study(_hard(".a-0.log"), "refused"),
-    "an earlier page is a hard link": study(_hard("report/report.html"), "refused"),
     "a member's configuration leads out": study(
         writes("members/0000.yaml", "model: {family: vae}\nname: ../../secret\nseed: 0\n"),
         "refused",
