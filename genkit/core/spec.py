@@ -150,7 +150,10 @@ def spec_from_dict(plain: dict[str, Any]) -> Spec:
     classes = tuple(str(name) for name in plain.get("classes", ()))
     if plain.get("kind") == "arrays":
         channels, height, width = (int(n) for n in plain["shape"])
-        return ArraySpec(channels, height, width, int(plain["levels"]), classes)
+        levels = int(plain["levels"])
+        if not 2 <= levels <= 256 or min(channels, height, width) < 1:
+            raise ValueError(f"no images of {channels}×{height}×{width} with {str(levels)[:20]} levels")
+        return ArraySpec(channels, height, width, levels, classes)
     if plain.get("kind") == "tokens":
         separator, window = plain.get("separator"), plain.get("window")
         return TokenSpec(

@@ -20,13 +20,16 @@ def without_controls(text: str, instead: str = "\N{REPLACEMENT CHARACTER}") -> s
 
 def inert(cell: object) -> object:
     """A cell or a head of a CSV that no spreadsheet runs as a formula; numbers stay as they are."""
-    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if not isinstance(cell, str):
         return cell
+    plain = without_controls(cell)
+    if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return plain
     try:
-        float(cell)
+        float(plain)
     except ValueError:
-        return f"'{cell}"
-    return cell
+        return f"'{plain}"
+    return plain
 
 
 def say(*parts: object, end: str = "\n", file: TextIO | None = None, flush: bool = False) -> None:
