@@ -50,9 +50,9 @@ def test_a_line_cannot_steer_a_terminal(capsys):
 
 @pytest.mark.parametrize("cell", ["=1+1", "+x", "-x", "@SUM(A1)", "\t=1", "\r=1", "--1", "-1+2"])
 def test_what_begins_like_a_formula_is_inert(cell):
-    assert inert(cell) == f"'{cell}"
+    assert inert(cell) == "'" + cell.replace("\r", "\N{REPLACEMENT CHARACTER}")  # a control, too
 
 
 @pytest.mark.parametrize("cell", ["-1.5", "+3e8", "-inf", "x=1", "", -1.0, None])
 def test_numbers_and_other_texts_stay(cell):
-    assert inert(cell) is cell
+    assert inert(cell) == cell
