@@ -32,17 +32,13 @@ def test_mixed_precision_trains_and_samples(family, tmp_path, genkit):
 
 
 def test_more_threads_than_cores_are_not_used(tmp_path, genkit):
-    before = torch.get_num_threads()
-    try:
-        code, _, err = genkit(
-            "train", *words("vae", tmp_path, "run", "budget.steps=1", "trainer.threads=999")
-        )
-        used = torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)
+    before, cores = torch.get_num_threads(), len(os.sched_getaffinity(0))
+    typed = words("vae", tmp_path, "run", "budget.steps=1", "trainer.threads=999")
+    code, _, err = genkit("train", *typed)
     assert code == 0
-    assert used == len(os.sched_getaffinity(0))
-    assert f"trainer.threads=999: this machine has {used} cores" in err
+    assert read(tmp_path / "run")["sessions"][-1]["threads"] == cores
+    assert f"trainer.threads=999: this machine has {cores} cores" in err
+    assert torch.get_num_threads() == before  # as it was, for whoever called
 
 
 def test_bfloat16_needs_a_gpu_that_has_it(monkeypatch):

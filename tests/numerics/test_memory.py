@@ -1,7 +1,6 @@
 """What is kept in memory, counted by the tensors that are alive."""
 
 import weakref
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from genkit.core.footprint import peak_bytes
 from genkit.core.noise import Noise
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.core.tokens import CharCodec
-from genkit.data.dataset import TokenWindows
+from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
@@ -50,8 +49,7 @@ def test_what_scoring_takes_is_what_a_gpt_says(sizes):
 
 
 def data_of(examples, batch_size):
-    spec = SimpleNamespace()
-    dataset = SimpleNamespace(spec=spec, name="some", split=lambda name: examples)
+    dataset = Dataset("some", WIDE, dict.fromkeys(("train", "validation"), examples), "", "")
     return DataModule(dataset, seed=0, batch_size=batch_size)
 
 
