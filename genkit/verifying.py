@@ -192,8 +192,8 @@ def _reports(folder: Path) -> Iterator[str]:
                 raise ValueError("no list of findings")
         file = folder / "evaluation.jsonl"
         if file.exists():
-            for line in read_text(file, runs.MAX_SPEC_BYTES).splitlines():
-                if "metric" not in parse_json(line):
+            for line in read_text(file, runs.MAX_SPEC_BYTES).split("\n"):
+                if line.strip() and "metric" not in parse_json(line):
                     raise ValueError("a line is no row")
     except (OSError, KeyError, TypeError, json.JSONDecodeError, ValueError) as error:
         yield f"{file} is damaged ({manifests.short(error)}); restore it from a copy."

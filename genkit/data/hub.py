@@ -41,6 +41,15 @@ class Tables(dict[str, Any]):
         return [f"the parts {listed} are not used"] if listed else []
 
 
+# The library's reader of a file, by suffix.
+BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+
+
+def _is_local(path: str) -> bool:
+    """Whether a path can be no name on the hub, OWNER/NAME or NAME, so that nobody waits for its answer."""
+    return path.startswith(("/", ".", "~")) or path.count("/") > 1 or Path(path).suffix.lower() in BUILDERS
+
+
 def _load(data: Mapping[str, Any]) -> Tables:
     """The tables of each of our parts.
 
@@ -56,11 +65,17 @@ def _load(data: Mapping[str, Any]) -> Tables:
         raise ConfigError(f"data={data['name']} needs the library datasets: pip install datasets.") from None
     datasets.disable_progress_bars()
     place = Path(data["path"]).expanduser()
+    if place.is_file() and place.suffix.lower() not in BUILDERS:
+        raise DataError(f"data.path={data['path']} is a file of another kind than {' '.join(BUILDERS)}.")
+    if not place.exists() and _is_local(str(data["path"])):
+        raise DataError(f"data.path={data['path']} is missing, and no name on the hub; check the path.")
     try:
         if (place / "dataset_dict.json").is_file() or (place / "dataset_info.json").is_file():
             loaded = datasets.load_from_disk(str(place))
         elif place.is_dir():
             loaded = datasets.load_dataset(str(place))
+        elif place.is_file():
+            loaded = datasets.load_dataset(BUILDERS[place.suffix.lower()], data_files=str(place))
         else:
             loaded = datasets.load_dataset(str(data["path"]), data["subset"])
     except Exception as error:  # the library raises whatever its formats and its network do
@@ -101,6 +116,10 @@ class TableTexts(Texts):
 
     def __post_init__(self) -> None:
         self.notices = self.tables.notices()
+        for part, table in self.tables.items():
+            if empty := sum(chunk.null_count for chunk in table.data.column(self.column).chunks):
+                counted = f"{empty:,} of {len(table):,} rows of the {part} part"
+                self.notices.append(f"{counted} hold no text (null)")
         self.listing = _fingerprints(self.tables, self.column)
         self.size = sum(int(table.data.nbytes) for table in self.tables.values())
         self.missing: dict[str, str] = {}
@@ -110,6 +129,8 @@ class TableTexts(Texts):
         for part, table in self.tables.items():
             for i, row in enumerate(table.select_columns([self.column])):
                 text = row[self.column]
+                if text is None:  # counted above
+                    continue
                 if not isinstance(text, str):
                     raise DataError(f"data.column={self.column} holds {type(text).__name__}, no text.")
                 yield Document(f"{part} {i}", partial(_once, text), part if self.has_parts else "")

@@ -161,3 +161,30 @@ def test_a_row_names_files_of_its_own_folder_alone(tmp_path):
         opened(5)
     with pytest.raises(ValueError, match="not of a folder"):
         _open_cell(cells, None, 0)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_file_of_rows_is_read_as_what_it_is_and_null_rows_are_counted(suffix, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hub")
+    texts = [f"story {i}\u2028and its end" for i in range(60)]
+    table = datasets.Dataset.from_dict({"text": [*texts[:30], None, *texts[30:]]})
+    file = tmp_path / f"rows.{suffix}"
+    {"jsonl": table.to_json, "csv": table.to_csv, "parquet": table.to_parquet}[suffix](str(file))
+    dataset = opened(tmp_path, "hf_text", path=str(file))
+    whole = "".join(written(dataset, part) for part in ("train", "validation", "test"))
+    assert whole == "".join(f"{text}\x1e" for text in texts)
+    assert any("1 of 61 rows of the train part hold no text (null)" in said for said in dataset.notices)
+
+
+@pytest.mark.parametrize("path", ["x.jsonl", "./folder", "/nowhere/at/all", "a/b/c"])
+def test_a_path_that_is_missing_is_not_asked_of_the_hub(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("asked of the hub"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="is missing, and no name on the hub"):
+        opened(tmp_path, "hf_text", path=path)
+
+
+def test_a_file_of_another_kind_is_named(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"x")
+    with pytest.raises(DataError, match="is a file of another kind than"):
+        opened(tmp_path, "hf_text", path=str(tmp_path / "a.xlsx"))
