@@ -117,8 +117,12 @@ class CSVHistory(Logger):
         with open(self.path, "r+b", buffering=0) as file:
             file.seek(begin)
             content = b"".join(lines)
-            if file.write(content) != len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            rest = content
+            while rest:  # a write that is cut short is followed by one that says why
+                done = file.write(rest)
+                if not done:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                rest = rest[done:]
             file.truncate()
             if sync:
                 os.fsync(file.fileno())
