@@ -34,7 +34,7 @@ PATHS = (
         "out",
         "image",
     ),
-    *("image", "data.path", "data.tokenizer_path"),
+    *("data.path", "data.tokenizer_path"),
 )
 # Of Hydra's own words, what says how several runs are launched.  Others could name code: a callback, say.
 LAUNCHING = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.")
