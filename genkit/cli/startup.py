@@ -25,6 +25,8 @@ def postpone_metrics() -> None:
     """Open torchmetrics, should anybody import it, without importing its metrics."""
     if PACKAGE not in sys.modules and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+    # Matplotlib comes with it, and warns of a home that it cannot write to, which nothing of ours needs.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 class _Finder(importlib.abc.MetaPathFinder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from tests.reliability.ordinary.asking import Situation, trial
@@ -21,7 +22,7 @@ COMMANDS = {
     "denoise": ("run=run", "n=1", "draws=1", "out={f}/e.png"),
     "upscale": ("run=run", "n=1", "draws=1", "out={f}/f.png"),
     "report": ("run=run", "out={f}/report"),
-    "compare": ("run", "run"),
+    "compare": ("run", "beside"),
     "verify": ("run=run",),
     "runs": ("run=run",),
     "train": ("resume=run", "budget.steps=4"),
@@ -43,13 +44,24 @@ def _made(command: str):
     return judge
 
 
+def _laid(logger: str):
+    """The run, and a copy of it for those who compare."""
+    lay = laid_out("vae", ("model.likelihood=categorical", f"logger={logger}", "callbacks.samples.n=2"))
+
+    def prepare(folder: Path) -> None:
+        lay(folder)
+        shutil.copytree(folder / "runs" / "run", folder / "runs" / "beside", symlinks=True)
+
+    return prepare
+
+
 TRIALS: dict[str, Trial] = {
     f"logger={logger}: {command}": trial(
         Situation(
             (command, *words),
             0,
             (),
-            laid_out("vae", ("model.likelihood=categorical", f"logger={logger}", "callbacks.samples.n=2")),
+            _laid(logger),
             _made(command),
             ENVIRONMENT,
         )
