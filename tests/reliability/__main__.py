@@ -26,8 +26,6 @@ def main(arguments: list[str]) -> int:
         )
         if row.baseline and typed.get("neighbours") != "false":
             result.neighbours = row.baseline()
-        for trial, why in result.failures.items():
-            print(f"  failed: {trial}: {why}", flush=True)
         note = f", {result.note}" if result.note else ""
         print(f"{result.name}: {result.passed}/{result.trials}{note} ({result.seconds:.0f} s)", flush=True)
         results.append(result)

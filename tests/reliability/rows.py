@@ -66,6 +66,8 @@ def _attempt(name: str, trial: Trial) -> tuple[str, str] | None:
         return None
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
-        return name, f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"[:1500]
+        why = f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"[:1500]
+        print(f"  failed: {name}: {why}", flush=True)  # at once: a row may take an hour
+        return name, why
     finally:
         shutil.rmtree(folder, ignore_errors=True)
