@@ -93,9 +93,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         manifest = {"schema": SCHEMA, "step": checkpoint.step, **checkpoint.about, "files": files}
         manifest["sha256"] = seal(manifest)
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        for path in temporary.iterdir():
-            storage.flush(path)
-        storage.flush(temporary)
+        storage.flush_all(temporary)
         _put(temporary, place)
         storage.flush(folder)
     except (OSError, SafetensorError) as error:

@@ -11,18 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from genkit.core import storage
 from genkit.core.errors import ConfigError, DataError
 from genkit.data.folders import Pictures
 from genkit.data.looking import Look, attempts, spread
-from genkit.data.packing import (
-    check_space,
-    digest_rows,
-    open_array,
-    packed,
-    progress,
-    synchronise,
-    within_ceiling,
-)
+from genkit.data.packing import check_space, digest_rows, open_array, packed, progress, within_ceiling
 from genkit.data.pictures import ALPHA, DEEP, FITS, GREY, Form, deep_ranges, deep_remarks, hashes, to_array
 
 PICTURES_HERE = 2_000  # not worth starting processes for
@@ -152,7 +145,7 @@ def _decode(pictures: Pictures, rows: np.ndarray, form: Form, folder: Path) -> d
         for done, answers in spread(work, pictures, waiting.tolist(), PICTURES_HERE):
             since += len(done)
             if since >= 20_000:  # what is marked as done is on the disk
-                synchronise(folder / "images.npy")
+                storage.flush(folder / "images.npy")
                 since = 0
             for row, reason in zip(done, answers, strict=True):
                 state[row] = REFUSED if reason else DONE

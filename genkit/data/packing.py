@@ -15,7 +15,6 @@ import errno
 import hashlib
 import json
 import mmap
-import os
 import re
 import shutil
 import sys
@@ -94,12 +93,11 @@ def _make(folder: Path, partial: Path, build: Callable[[Path], dict[str, Any]]) 
         raise
     text = json.dumps(seals.sealed(partial, description), indent=1) + "\n"
     (partial / DESCRIPTION).write_text(text, encoding="utf-8")
-    for file in partial.iterdir():
-        synchronise(file)
+    storage.flush_all(partial)
     if folder.exists():  # one without a description
         shutil.rmtree(folder)
     partial.rename(folder)
-    synchronise(folder.parent)
+    storage.flush(folder.parent)
 
 
 def examine(folder: Path, digest: str | None = None) -> str | None:
@@ -174,15 +172,6 @@ def digest_rows(array: np.ndarray, rows: np.ndarray) -> str:
     if len(rows) == len(array):
         return digest([array])
     return digest(array[rows[start : start + ROWS]] for start in range(0, len(rows), ROWS))
-
-
-def synchronise(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def check_space(folder: Path, needed: int) -> None:

@@ -48,7 +48,7 @@ COMMANDS: dict[str, tuple[list[str], str, int]] = {
         "out/x.txt",
         7,
     ),
-    "data pack": (["data", "pack", "data=digits", "paths.cache_dir={out}/cache"], "out/cache", 19),
+    "data pack": (["data", "pack", "data=digits", "paths.cache_dir={out}/cache"], "out/cache", 20),
     "report": (["report", "run={run}", "out={out}/page"], "out/page/report.html", 31),
     "resume": (["train", "resume={run}", "budget.steps=3"], "run/run.json", 64),
 }

@@ -18,7 +18,7 @@ PHASES: dict[str, tuple[str, int, int | None]] = {
     "while the model is made": ("genkit.training:build_module", 1, 0),
     "in a batch": ("genkit.core.module:GenerativeModule.training_step", 9, 9),
     "in a validation": ("genkit.core.module:GenerativeModule.validation_step", 2, 12),
-    "in a save": ("genkit.core.storage:flush", 9, 6),
+    "in a save": ("genkit.checkpoints:_put", 2, 6),
     "at the end": ("genkit.recording:Recorder.on_train_end", 1, 24),
 }
 

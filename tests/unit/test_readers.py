@@ -28,7 +28,6 @@ ALLOWED = {
     "os.open": {
         "core/plain.py:open_file": "the reader",
         "core/storage.py:*": "a folder or a file to be locked or flushed",
-        "data/packing.py:*": "a file to be flushed",
         "cli/__init__.py:*": "the null device",
     },
     "read_text": {
