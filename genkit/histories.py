@@ -154,9 +154,8 @@ def _lines(columns: Sequence[str], rows: Mapping[int, Mapping[str, str]], head: 
 
 
 def _rows_of(text: str, last: int) -> dict[int, dict[str, str]]:
-    """The rows of a file until a step; of a line that a crash has cut off nothing is known."""
-    whole = text[: text.rfind("\n") + 1]
-    rows = ((int(row["step"]), row) for row in csv.DictReader(io.StringIO(whole, newline="")))
+    """The rows of a file until a step."""
+    rows = ((int(row["step"]), row) for row in csv.DictReader(io.StringIO(text, newline="")))
     return {
         step: {_term(k): v for k, v in row.items() if k and k != "step" and v}
         for step, row in rows

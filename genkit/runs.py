@@ -398,7 +398,7 @@ def spec(path: Path) -> Spec:
 
 
 def history(file: Path) -> str:
-    """The text of a metrics.csv.
+    """The whole lines of a metrics.csv: one that is being written, or was cut off, may end within a number.
 
     Raises:
         OSError, ValueError: it cannot be read, or is longer than a training writes.
@@ -406,7 +406,7 @@ def history(file: Path) -> str:
     text = read_text(file, MAX_HISTORY_BYTES)
     if text.count("\n") > MAX_HISTORY_LINES:
         raise ValueError(f"more than {MAX_HISTORY_LINES:,} lines")
-    return text
+    return text[: text.rfind("\n") + 1]
 
 
 def spec_text(made: Spec) -> str:

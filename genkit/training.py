@@ -257,6 +257,7 @@ def fit(
                 if cfg.get("strict"):
                     strict.refuse_unsound(run)
                 if trainer.is_global_zero:
+                    run.sweep()  # a kill after the last checkpoint, while its record was written
                     recording.settle(run, checkpoint)
                     amount = f"{budget.amount:g} {budget.unit}"
                     console.print(f"nothing to do: {run.name} has spent its budget of {amount}.")

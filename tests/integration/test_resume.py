@@ -129,7 +129,9 @@ def test_pointers_that_a_kill_left_behind_are_set_right(whole, tmp_path):
     (run / "checkpoints" / "last").write_text("step-3\n")
     (run / "checkpoints" / "best").unlink()
     Run(run).update(status="running", best=None, step=3)
+    (run / ".run.json.14411000012").write_text("{")  # the record, as a kill after the last checkpoint left it
     record = resume(run)
+    assert not list(run.glob(".run.json*"))
     assert {name: (run / "checkpoints" / name).read_text() for name in wanted} == wanted
     assert (record["best"], record["step"], record["status"]) == (best, 7, "finished")
 

@@ -25,6 +25,8 @@ NAMES = (
     "healthy",
     "doubled",
     "ordinary",
+    "walks",
+    "histories",
 )
 
 

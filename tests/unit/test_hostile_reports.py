@@ -48,6 +48,8 @@ def test_rows_that_json_does_not_know_are_none_and_endless_ones_are_refused(tmp_
 def test_numbers_that_no_axis_shows_are_left_out(tmp_path):
     (tmp_path / "metrics.csv").write_text("step,val/nll\n1,2.5\n1e308,2.4\n2,-1e308\n3,nan\n")
     assert _curves(tmp_path / "metrics.csv") == {"val/nll": ([1.0], [2.5])}
+    (tmp_path / "metrics.csv").write_text("step,val/nll\n1,2.5\n2,0.0")  # of 0.0625, say
+    assert _curves(tmp_path / "metrics.csv") == {"val/nll": ([1.0], [2.5])}
     assert number(float("nan")) == "nan"
     assert _terms({"val/nll": None, "val/kl": 1.0}) == "val/kl 1.0000"
 
