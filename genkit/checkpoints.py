@@ -27,6 +27,7 @@ from genkit import manifests
 from genkit.core import storage
 from genkit.core.errors import CheckpointError, StorageError
 from genkit.core.headers import read_header
+from genkit.core.shapes import Optional, conform
 from genkit.manifests import (
     EMA,
     MALFORMED,
@@ -50,6 +51,14 @@ from genkit.manifests import (
     locate as locate,
 )
 from genkit.runs import write_atomically
+
+# What a trainer's state says, as far as it is no state of an optimiser.
+STATE = {
+    **{"optimizers?": list, "precision?": dict, "seconds?": float, "wall_seconds?": float, "charged?": str},
+    **{"validated?": bool, "best?": Optional({"step": int, "metric?": str | None, "value?": float | None})},
+    "callbacks?": {str: {"wait_count?": int, "sums?": {str: list}, "probes?": dict}},
+}
+LONGEST = 1e10  # seconds of a training: 300 years
 
 
 @dataclass
@@ -203,7 +212,9 @@ def load(place: Path, *, trainer: bool = False) -> Checkpoint:
     if trainer:
         tensors = _load_tensors(place / f"{TRAINER}.safetensors")
         try:
-            joined = _join(read_json(place / f"{TRAINER}.json"), tensors)
+            joined = conform(_join(read_json(place / f"{TRAINER}.json"), tensors), STATE)
+            if not all(0 <= joined.get(name, 0.0) < LONGEST for name in ("seconds", "wall_seconds")):
+                raise ValueError("its seconds are none")
             once = {"wall_seconds": joined.get("seconds", 0.0), "charged": "validations and checkpoints too"}
             checkpoint.trainer = {"seconds": 0.0, **once, "precision": {}, **joined}
         except (OSError, *MALFORMED) as error:
@@ -255,7 +266,8 @@ def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def _load_tensors(path: Path) -> dict[str, Tensor]:
     try:
-        read_header(path)
+        if not read_header(path) and path.name in (WEIGHTS, EMA):  # (an optimiser may keep nothing)
+            raise ValueError("it holds no tensors")
         return load_file(path)
     except (OSError, SafetensorError, RuntimeError, *MALFORMED) as error:
         if not path.exists():
@@ -290,7 +302,10 @@ def _join(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if kind == "tensor":
         return tensors[content]
     if kind == "dict":
-        return {key: _join(item, tensors) for key, item in content}
+        made = {key: _join(item, tensors) for key, item in content}
+        if len(made) < len(content):
+            raise ValueError("a key stands twice")
+        return made
     items = [_join(item, tensors) for item in content]
     return tuple(items) if kind == "tuple" else items
 

@@ -118,6 +118,12 @@ def check_state(checkpoint: Checkpoint, module: GenerativeModule) -> None:
             f"optim.ema={module.plan.optim['ema']}: step-{checkpoint.step} holds no average of the weights;"
             " leave it out, or begin anew with init_from=RUN."
         )
+    own = module.state_dict()
+    if wrong := [name for name, t in checkpoint.ema.items() if name not in own or own[name].shape != t.shape]:
+        raise CheckpointError(
+            f"the average of the weights in step-{checkpoint.step} is of another model ({wrong[0][:60]});"
+            " begin anew with init_from=RUN."
+        )
     asked = [build_optimizer(phase, module.plan.settings(phase.name)) for phase in module.phases()]
     saved = checkpoint.trainer.get("optimizers")
     try:
@@ -201,7 +207,13 @@ class Recorder(Callback):
         counted = start.trainer.get("callbacks", {}) if start else {}
         for name, state in counted.items():
             if name in self._counting:
-                self._counting[name].load_state_dict(state)
+                try:
+                    self._counting[name].load_state_dict(state)
+                except checkpoints.MALFORMED as error:
+                    raise CheckpointError(
+                        f"the state of {name} in step-{start.step if start else 0} is damaged"
+                        f" ({checkpoints.short(error)}); begin anew with init_from=RUN."
+                    ) from None
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self._start is not None and trainer.is_global_zero:

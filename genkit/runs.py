@@ -328,7 +328,8 @@ def check_plain(path: Path) -> None:
     """
     for found, kind in find_links(path, OWN):
         raise CheckpointError(
-            f"{found} is {kind}: a run folder holds plain files and folders; put a copy in its place."
+            f"{found} is {kind}: a run folder holds plain files and folders that can be read;"
+            " put a copy in its place."
         )
 
 
@@ -352,7 +353,7 @@ def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
     places = [below, *_encoded(run, runs_dir), here] if os.sep not in run else [here, below]
     folders = [path for path in places if run and path.is_dir()]
     for path in folders:
-        if (path / CONFIG).is_file():
+        if is_run(path):
             if not trusted:
                 check_plain(path)
             return path
@@ -444,7 +445,15 @@ def list_runs(runs_dir: str | Path) -> list[dict[str, Any]]:
 def _folders(runs_dir: str | Path) -> Iterator[Path]:
     root = Path(runs_dir)
     if root.is_dir():
-        yield from (path for path in sorted(root.iterdir()) if (path / CONFIG).is_file())
+        yield from (path for path in sorted(root.iterdir()) if is_run(path))
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run's; one that nobody may look into counts, and says so when it is read."""
+    try:
+        return (path / CONFIG).is_file()
+    except PermissionError:
+        return True
 
 
 def provenance() -> dict[str, Any]:

@@ -100,6 +100,7 @@ def load(
     folder = Run(runs.find(str(run), runs_dir))
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     spec = runs.spec(folder.path)
+    config.check_reads(cfg, spec, folder.path / runs.CONFIG)
     place, saved = checkpoints.load_named(folder.checkpoints, checkpoint)
     checkpoints.check_belongs(saved, config.digest(cfg["model"]), runs.spec_digest(folder.path))
     check_size(cfg["model"], spec, folder)

@@ -50,11 +50,11 @@ def check_plain(folder: Path) -> None:
         CheckpointError: naming the first link, pipe or device.
     """
     for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and not entry.is_symlink() and (entry / runs.CONFIG).is_file():
+        if entry.is_dir() and not entry.is_symlink() and runs.is_run(entry):
             runs.check_plain(entry)
     for found, kind in find_links(folder):
         place = found.relative_to(folder).parts
-        if kind == "a link" and len(place) > 2 and (folder / place[0] / runs.CONFIG).is_file():
+        if kind == "a link" and len(place) > 2 and runs.is_run(folder / place[0]):
             continue  # (a logger's, within its run: that was just looked at)
         raise CheckpointError(
             f"{found} is {kind}: a study's folder holds plain files and folders; put a copy in its place."

@@ -363,6 +363,11 @@ def _checkpoint(
         checkpoints.check_belongs(checkpoint, config.digest(cfg["model"]), runs.spec_digest(run.path))
         checkpoints.restore_module(module, checkpoint.weights, run.checkpoints / f"step-{checkpoint.step}")
         return checkpoint
+    if left := sorted(run.checkpoints.glob("step-*")):  # a training that forgets them would write over them
+        raise CheckpointError(
+            f"{left[0]} is no checkpoint: its {checkpoints.MANIFEST} is missing, or no plain file."
+            " Restore it, or begin anew with another name=."
+        )
     if cfg.get("init_from"):
         other = Run(runs.find(cfg["init_from"], cfg["paths"]["runs_dir"]))
         named, saved = checkpoints.load_named(other.checkpoints, "last")
@@ -371,6 +376,11 @@ def _checkpoint(
         from genkit import export
 
         export.read(module, Path(cfg["pretrained"]))
+    if broken := checkpoints.not_finite(module.state_dict()):
+        raise CheckpointError(
+            f"{cfg.get('init_from') or cfg.get('pretrained')}: {len(broken)} tensors are not finite"
+            f" ({', '.join(broken[:5])}); begin with others."
+        )
     return None
 
 

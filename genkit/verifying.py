@@ -77,11 +77,14 @@ def _code(path: Path, folder: Path) -> str | None:
     place = path.relative_to(folder).parts
     if path.suffix == ".safetensors":
         try:
-            read_header(path)
+            if not read_header(path) and path.name in (manifests.WEIGHTS, manifests.EMA):
+                raise ValueError("it holds no tensors")
             with safe_open(path, "numpy") as opened:
                 opened.keys()
             return None
-        except (OSError, ValueError, SafetensorError) as error:
+        except PermissionError as error:
+            return f"not to be read ({manifests.short(error)})"
+        except (OSError, ValueError, SafetensorError, MemoryError) as error:
             instead = manifests.unsafe_format(path) or f"damaged ({manifests.short(error)})"
             return f"no safetensors file but {instead}"
     try:
@@ -114,7 +117,9 @@ def _described(folder: Path, found: Verdict) -> tuple[dict[str, Any], dict[str, 
         found.wrong.append(f"{folder / runs.RECORD} is not of this version: {error}.")
     if record:  # (without one nobody knows what the spec should be)
         try:
-            runs.spec(folder)
+            spec = runs.spec(folder)
+            if cfg:
+                config.check_reads(cfg, spec, folder / runs.CONFIG)
         except GenkitError as error:
             found.wrong.append(str(error))
     return cfg, record
@@ -153,10 +158,25 @@ def _checkpoint(place: Path, folder: Path, cfg: Mapping[str, Any]) -> Iterator[s
     for path in sorted(place.iterdir()):
         if path.name not in (*manifest["files"], manifests.MANIFEST):
             yield f"{path} is no file of this checkpoint; remove it."
+    yield from _averaged(place)
     try:
         manifests.read_json(place / f"{manifests.TRAINER}.json")
     except (OSError, ValueError) as error:
         yield f"{place / manifests.TRAINER}.json is damaged ({manifests.short(error)})."
+
+
+def _averaged(place: Path) -> Iterator[str]:
+    """Averages of weights that the checkpoint has not."""
+    if not (place / manifests.EMA).exists():
+        return
+    try:
+        weights, averages = (read_header(place / name) for name in (manifests.WEIGHTS, manifests.EMA))
+    except (OSError, ValueError):
+        return  # it is listed already
+    for name in averages:
+        if name not in weights or weights[name]["shape"] != averages[name]["shape"]:
+            yield f"{place / manifests.EMA} has {name[:60]}, which is no average of a weight beside it."
+            return
 
 
 def _pointers(place: Path, steps: list[int]) -> Iterator[str]:

@@ -8,17 +8,16 @@ from __future__ import annotations
 import importlib
 import io
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from genkit.cli.startup import postpone_metrics
-from genkit.core.errors import ConfigError, GenkitError, nearest
+from genkit.core.errors import ConfigError, GenkitError, StorageError, nearest
 from genkit.core.interrupts import Interrupted, raised
 from genkit.core.launchers import settled
-from genkit.core.terminal import say
+from genkit.core.terminal import in_one_line, say
 
 HELP_WORDS = ("help", "--help", "-h")
 SHELL_FLAGS = ("-sc", "--shell-completion")
@@ -127,7 +126,8 @@ STUDY_WORDS = """\
 REPORT_WORDS = """\
   study=NAME                a study's folder, or its name in paths.runs_dir
   run=RUN run=RUN …         any runs; those that differ in their seed alone are one arm
-  out=FOLDER                report.html, tables/ and figures/ (default: report/ in the study, else here)"""
+  out=FOLDER                report.html, tables/ and figures/ (default: report/ in the study, else here)
+  Exit code 3: a run cannot be read; the page is made of the others, and says which"""
 RUNS_WORDS = """\
   run=RUN                   what one run says of itself
   status=finished family= model= data= seed=   those runs alone; several values with commas
@@ -178,6 +178,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has stopped; nothing is left to say, now and at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except PermissionError as error:  # of a place that was typed, or stands in one: no fault of the program
+        return _say(
+            StorageError(f"{error.filename}: {error.strerror}; see whose it is."), StorageError.exit_code
+        )
     except KeyboardInterrupt as error:
         return _say(error, INTERRUPTED)
     except Interrupted as error:
@@ -204,13 +208,8 @@ def _print_anything() -> None:
 
 def _say(error: BaseException, exit_code: int) -> int:
     said = str(error) if isinstance(error, GenkitError) else f"interrupted by {str(error) or 'Ctrl-C'}."
-    line = " ".join(" ".join([said, *getattr(error, "__notes__", [])]).split())
-    line = re.sub(r"\S{300,}", lambda long: f"{long[0][:100]}…{long[0][-40:]}", line)
-    # What was typed, or stood in a file, must not steer a terminal.
-    shown = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line
-    )
-    say(f"genkit: {shown}", file=sys.stderr)
+    line = in_one_line(" ".join([said, *getattr(error, "__notes__", [])]))
+    say(f"genkit: {line}", file=sys.stderr)
     return exit_code
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from genkit import config, runs
 from genkit.cli.show import table
 from genkit.config.rules import leaves
-from genkit.core.errors import ConfigError
+from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.terminal import say
 from genkit.report.lines import difference
 from genkit.report.numbers import number
-from genkit.report.reading import Member, read_member
+from genkit.report.reading import DAMAGED, Member, read_member
 
 NOT_COMPARED = ("name",)
 
@@ -36,7 +36,11 @@ def compare(words: list[str]) -> int:
         raise ConfigError("compare has one run twice; give each once.")
     names = _names(folders)
     _configurations(folders, names)
-    _numbers([read_member(folder, name, 0, {}) for folder, name in zip(folders, names, strict=True)])
+    members = [read_member(folder, name, 0, {}) for folder, name in zip(folders, names, strict=True)]
+    for member in members:
+        if member.status == DAMAGED:
+            raise CheckpointError(member.reason)
+    _numbers(members)
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from genkit import config, runs
 from genkit.cli.outputs import REPLACES, check_writable
-from genkit.core.errors import ConfigError, nearest
+from genkit.core.errors import CheckpointError, ConfigError, nearest
 from genkit.core.places import place
 from genkit.core.terminal import say
 
@@ -36,9 +36,18 @@ def report(words: list[str]) -> int:
         raise ConfigError(f"out={out}: a report is a folder; leave the suffix out.")
     was_there = _check_own(out)
     check_writable(out)
-    from genkit.report import report as write
+    from genkit.report.page import write
+    from genkit.report.reading import read
 
-    say(f"report: {write(source, out)}{REPLACES if was_there else ''}")
+    told = read(source)
+    page = write(told, out)
+    say(f"report: {page}{REPLACES if was_there else ''}")
+    if told.damaged:  # (others may be in the report, so it is made; who reads no page is told all the same)
+        first, count = told.damaged[0], len(told.damaged)
+        raise CheckpointError(
+            f"{count} of {len(told.members)} runs cannot be read, and {page} says so in place of numbers:"
+            f" {first.path.name}{f' and {count - 1} more' if count > 1 else ''}: {first.reason}"
+        )
     return 0
 
 

@@ -13,7 +13,16 @@ from genkit.config.composing import (
     resume,
     sweep,
 )
-from genkit.config.frozen import NOT_FROZEN, digest, freeze, load_frozen, value_of, view, with_values
+from genkit.config.frozen import (
+    NOT_FROZEN,
+    check_reads,
+    digest,
+    freeze,
+    load_frozen,
+    value_of,
+    view,
+    with_values,
+)
 from genkit.config.words import as_text, check_places, key_and_value, launching, split_free_text
 
 __all__ = [
@@ -21,6 +30,7 @@ __all__ = [
     "about",
     "as_text",
     "check_places",
+    "check_reads",
     "compose",
     "conf_dir",
     "digest",

@@ -25,6 +25,7 @@ from genkit.config.words import (
     split_free_text,
     texts_of,
 )
+from genkit.core import registry
 from genkit.core.budget import UNITS
 from genkit.core.errors import CheckpointError, ConfigError, nearest
 from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
@@ -33,6 +34,7 @@ OPTIONAL_GROUPS = ("experiment", "debug")
 # A run that goes on is watched and placed anew, and keeps all that decides its numbers.
 RESUMED_GROUPS = ("trainer", "callbacks", "logger")
 MAX_JOBS = 1_000
+KEPT = {"model": ("family", "view", "sizes"), "data": ("name",)}  # comes with the choice, and is no knob
 VERSION_BASE = "1.3"  # of Hydra's behaviour
 _session, _composing = threading.RLock(), threading.RLock()
 
@@ -132,7 +134,9 @@ def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
     more = [*values, *_other_units(values)]
     cfg = _hydra_compose(command, [*choices, *more]) if more else copied(defaults)
     _attach(texts, cfg)
-    _keep_family(defaults, cfg)
+    registry.check_name(cfg["model"].get("family"))
+    for group in KEPT:
+        _keep(defaults, cfg, group)
     pretrained.apply(cfg, [*texts, *(word.key for word in values)])
     return _checked(defaults, cfg, values)
 
@@ -161,6 +165,8 @@ def check_values(frozen: Mapping[str, Any]) -> dict[str, Any]:
             section = {**made[group], **section}
         made[group] = section
     defaults = _defaults(tuple(choices.items()))
+    if "data" in choices:
+        _keep(defaults, made, "data")
     check_types(defaults, made)
     check_rules(made)
     for section in made.values():
@@ -428,14 +434,13 @@ def _attach(texts: Mapping[str, Any], cfg: dict[str, Any]) -> None:
         put(cfg, key, value)
 
 
-def _keep_family(defaults: Mapping[str, Any], cfg: Mapping[str, Any]) -> None:
-    """What a model is stands in its file; only its knobs are turned."""
-    from genkit.core import registry
-
-    registry.check_name(cfg["model"].get("family"))
-    for key in ("family", "view", "sizes"):
-        if cfg["model"].get(key) != defaults["model"].get(key):
-            raise ConfigError(f"model.{key} comes with model=; choose one of {', '.join(groups()['model'])}.")
+def _keep(defaults: Mapping[str, Any], cfg: Mapping[str, Any], group: str) -> None:
+    """What a model is, and what reads the data, stands in their files; only the knobs are turned."""
+    for key in KEPT[group]:
+        if group in cfg and cfg[group].get(key) != defaults[group].get(key):
+            raise ConfigError(
+                f"{group}.{key} comes with {group}=; choose one of {', '.join(groups()[group])}."
+            )
 
 
 def _checked(defaults: Mapping[str, Any], cfg: dict[str, Any], typed: Sequence[Word]) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from genkit.core import registry
 from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.plain import MAX_DEPTH, MAX_YAML_BYTES, parse_yaml, read_json, read_text
 from genkit.core.shapes import Optional, conform
+from genkit.core.storage import reason
 
 if TYPE_CHECKING:
-    from genkit.core.spec import View
+    from genkit.core.spec import Spec, View
 
 # What stays as it was when a run goes on; a `data.path` may have moved.
 RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name", "pretrained")
@@ -74,12 +75,12 @@ def load_frozen(path: Path) -> dict[str, Any]:
     """
     from genkit.config.composing import check_values  # (which knows this module)
 
-    if path.is_symlink() or not path.is_file():
-        raise CheckpointError(f"{path} is missing, or no plain file; restore it.")
     try:
+        if path.is_symlink() or not path.is_file():
+            raise CheckpointError(f"{path} is missing, or no plain file; restore it.")
         cfg = parse_yaml(read_text(path, MAX_YAML_BYTES))
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} cannot be read: {' '.join(str(error).split())[:150]}") from None
+        raise CheckpointError(f"{path} cannot be read: {reason(error)}") from None
     if not isinstance(cfg, dict) or not isinstance(cfg.get("model"), dict):
         raise CheckpointError(
             f"{path} is no run's configuration: it describes no model; restore it from a copy."
@@ -165,6 +166,24 @@ def value_of(cfg: Mapping[str, Any], key: str) -> Any:
     for name in key.split("."):
         cfg = cfg[name]
     return cfg
+
+
+def check_reads(cfg: Mapping[str, Any], spec: Spec, where: Path) -> None:
+    """See that a model of tokens has tokens, and one of arrays arrays.
+
+    Args:
+        where: the configuration's file.
+
+    Raises:
+        CheckpointError: the configuration speaks of the other.
+    """
+    from genkit.core.spec import TokenSpec
+
+    asked, kind = cfg["model"].get("view"), "tokens" if isinstance(spec, TokenSpec) else "arrays"
+    if asked not in (None, kind):
+        raise CheckpointError(
+            f"{where}: model.view={asked}, and the run's data are {kind}; restore it from a copy."
+        )
 
 
 def view(cfg: Mapping[str, Any]) -> View:

@@ -9,19 +9,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-from genkit.core.terminal import without_controls
+from genkit.core.terminal import in_one_line
 
 
 class GenkitError(Exception):
     """Base of all refusals; `exit_code` is what the command line returns.
 
-    What is said may hold a text of a file, so it steers no terminal.
+    What is said may hold a text of a file, so it is made one line, which steers no terminal.
     """
 
     exit_code = 1
 
     def __str__(self) -> str:
-        return without_controls(super().__str__())
+        return in_one_line(super().__str__())
 
 
 class ConfigError(GenkitError):

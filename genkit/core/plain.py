@@ -22,6 +22,8 @@ MAX_YAML_BYTES = 200_000  # of a configuration; the largest that we write has 6,
 MAX_DEPTH, MAX_JSON_DEPTH = 30, 100  # of nested lists and mappings; optimisers' states go deepest
 MAX_FOLDERS = 100  # of folders in folders: who removes them recursively reaches no end
 MAX_DIGITS = 100  # of a whole number: what has more is no number that anything here counts, nor a float
+MAX_LISTS, MAX_ITEMS = 1_000_000, 10_000_000  # lists and mappings, and commas, of a JSON: 64 bytes and 8 each
+MAX_NODES = 20_000  # values of a YAML, which is read slowly; the largest that we write has 500
 MAX_JSON_BYTES = 8_000_000  # of a record, a list of members, findings
 NAME_BYTES = 255  # of a file's own name, on every file system that people use
 
@@ -48,11 +50,13 @@ def inside(folder: Path, *names: Any) -> Path:
 FLAGS = {name: getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC")}
 
 
-def open_file(path: Path, *, follow: bool = False) -> io.BufferedReader:
+def open_file(path: Path, *, follow: bool = False, below: Path | None = None) -> io.BufferedReader:
     """A plain file, open for reading; a pipe is not waited at.
 
     Args:
         follow: whether the path may be a link: a person typed it.
+        below: a folder from which on no part of the path may be a link, not even one that has become one just
+            now.  Without it that is seen to for the last part alone.
 
     Raises:
         OSError: it is missing, a link, a folder, a pipe or a device, or cannot be read.
@@ -60,21 +64,38 @@ def open_file(path: Path, *, follow: bool = False) -> io.BufferedReader:
     own = 0 if follow else FLAGS["O_NOFOLLOW"]
     if not follow and not own and path.is_symlink():  # a system that cannot refuse it while opening
         raise OSError(None, "it is a link")
-    handle = os.open(path, os.O_RDONLY | own | FLAGS["O_NONBLOCK"] | FLAGS["O_CLOEXEC"])
+    flags = os.O_RDONLY | own | FLAGS["O_NONBLOCK"] | FLAGS["O_CLOEXEC"]
+    handle = os.open(path, flags) if below is None else _open_below(below, path, flags)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(None, "it is no plain file")
     return open(handle, "rb")
 
 
-def read_bytes(path: Path, limit: int, *, follow: bool = False) -> bytes:
-    """A plain file's content.
+def _open_below(folder: Path, path: Path, flags: int) -> int:
+    """A handle of a file, reached from a folder through each one between, none of which is a link."""
+    if os.open not in os.supports_dir_fd:  # Windows
+        inside(folder, *path.relative_to(folder).parts)
+        return os.open(path, flags)
+    *between, name = path.relative_to(folder).parts
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in between:
+            held, here = here, os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            os.close(held)
+        return os.open(name, flags, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+def read_bytes(path: Path, limit: int, *, follow: bool = False, below: Path | None = None) -> bytes:
+    """A plain file's content; `below` as in `open_file`.
 
     Raises:
         OSError: as `open_file`.
         ValueError: it has more than `limit` bytes.
     """
-    with open_file(path, follow=follow) as file:
+    with open_file(path, follow=follow, below=below) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"more than {limit:,} bytes")
@@ -111,6 +132,8 @@ def parse_json(text: str) -> Any:
     Raises:
         ValueError: it is none, is nested too deeply, or holds what is no text or number.
     """
+    if text.count("[") + text.count("{") > MAX_LISTS or text.count(",") > MAX_ITEMS:
+        raise ValueError(f"more than {MAX_LISTS:,} lists, or {MAX_ITEMS:,} values")
     try:
         plain = json.loads(text, object_pairs_hook=_once, parse_int=_whole)
     except RecursionError:
@@ -180,7 +203,7 @@ def _loader() -> Any:
     import yaml
 
     class Plain(yaml.SafeLoader):
-        depth = 0
+        depth = nodes = 0
 
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
             event = self.peek_event()
@@ -189,6 +212,9 @@ def _loader() -> Any:
                 raise _marked("an anchor or alias: write the value out", event)
             if (tag := getattr(event, "tag", None)) is not None:
                 raise _marked(f"the tag {tag[:80]}: write the value alone", event)
+            self.nodes += 1
+            if self.nodes > MAX_NODES:
+                raise _marked(f"more than {MAX_NODES:,} values", event)
             self.depth += 1
             if self.depth > MAX_DEPTH:
                 raise _marked(f"nested more than {MAX_DEPTH} deep", event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,11 @@ import numpy as np
 from genkit.core.plain import parse_json
 
 MOST_IDS = 10_000_000  # rows of the largest embedding that anybody has, and some
+# A normaliser may make so many letters of one, or of a text as many as memory bears.
+GROWTH, MOST_LETTERS = 400, 10_000_000
+MOST_OF_TOKEN = 100_000  # letters that one token may stand for
+COMPOSED = {"NFKC": 18, "NFKD": 18, "NFD": 4, "BertNormalizer": 4, "ByteLevel": 4}  # letters of one, at most
+EMPTY = re.compile(r"[*?|^$]|\{0|\{,|\\[bBAzZGK]")  # in a pattern that may match nothing at all
 # Steps that see a bounded stretch around each place; what is not listed may count from a text's beginning.
 LOCAL = {
     *("Sequence", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "StripAccents", "BertNormalizer"),
@@ -56,6 +62,10 @@ class Subwords:
         if not self.ids:
             raise ValueError("it has no tokens")
         self.by_pairs = isinstance(self._tokenizer.model, BPE)
+        self._growth, self._before = _growth(about.get("normalizer"))
+        letters = max(map(len, known)) * _growth(about.get("decoder"))[0]
+        if letters > MOST_OF_TOKEN:
+            raise ValueError(f"a token of it may stand for {letters:,} letters")
         steps = _steps([about.get("normalizer"), about.get("pre_tokenizer")])
         self.local = {str(step.get("type")) for step in steps} <= LOCAL
 
@@ -65,6 +75,9 @@ class Subwords:
         Raises:
             ValueError: the library cannot read a text.
         """
+        letters = sum(map(len, texts)) + self._before
+        if self._growth > GROWTH and letters * self._growth > MOST_LETTERS:
+            raise ValueError(f"its normaliser may make {letters * self._growth:,} letters of {letters:,}")
         with _as_line():
             encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [np.array(part.ids, dtype=np.int64) for part in encoded]
@@ -110,8 +123,35 @@ def _steps(step: Any) -> Iterator[dict[str, Any]]:
             yield from _steps(part)
     elif isinstance(step, dict):
         yield step
-        for inner in ("normalizers", "pretokenizers"):
+        for inner in ("normalizers", "pretokenizers", "decoders"):
             yield from _steps(step.get(inner))
+
+
+def _growth(step: Any) -> tuple[int, int]:
+    """How many letters a step and the steps in it may make of one, and how many they put before a text."""
+    growth, before = 1, 0
+    for part in _steps(step):
+        kind, content = part.get("type"), len(str(part.get("content", "")))
+        if kind == "Replace":
+            growth *= _most(part.get("pattern"), content)
+        elif kind == "Precompiled":
+            charsmap = base64.b64decode(str(part.get("precompiled_charsmap")))
+            found = charsmap[4 + int.from_bytes(charsmap[:4], "little") :].split(b"\0")
+            growth *= max(1, *(len(text.decode("utf-8", "replace")) for text in found))
+        elif kind == "Prepend":
+            before += len(str(part.get("prepend", "")))
+        else:
+            growth *= COMPOSED.get(str(kind), 1)
+        growth = min(growth, 10**12)
+    return growth, before
+
+
+def _most(pattern: Any, content: int) -> int:
+    """How many letters may stand for one where so many take the place of a pattern."""
+    literal, regex = (str(dict(pattern or {}).get(key) or "") for key in ("String", "Regex"))
+    if literal:
+        return max(1, -(-content // len(literal)))
+    return 1 + content if not regex or EMPTY.search(regex) else max(1, content)
 
 
 @contextmanager

@@ -18,6 +18,12 @@ def without_controls(text: str, instead: str = "\N{REPLACEMENT CHARACTER}") -> s
     return _CONTROLS.sub(instead, text)
 
 
+def in_one_line(text: str) -> str:
+    """A message as one line that can be read: without controls, line ends and words of 300 letters."""
+    line = re.sub(r"\S{300,}", lambda long: f"{long[0][:100]}…{long[0][-40:]}", " ".join(text.split()))
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+
+
 def inert(cell: object) -> object:
     """A cell or a head of a CSV that no spreadsheet runs as a formula; numbers stay as they are."""
     if not isinstance(cell, str):

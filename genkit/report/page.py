@@ -19,14 +19,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from genkit.core import storage
-from genkit.core.errors import ConfigError, StorageError
+from genkit.core.errors import StorageError
 from genkit.core.plain import read_bytes
 from genkit.core.terminal import without_controls
 from genkit.report import figures, tables
 from genkit.report.analysis import Analysis, analyse
 from genkit.report.lines import Line, key_of
 from genkit.report.numbers import number, summary_text
-from genkit.report.reading import Looks, Member, looks, read_runs, read_study, search
+from genkit.report.reading import Member, Told, read
+from genkit.rows import Row
 from genkit.runs import write_atomically
 from genkit.statistics import at_most, pair_in_words, reach_in_words
 
@@ -51,15 +52,18 @@ def report(source: Path | Sequence[Path], out: Path) -> Path:
         ConfigError: no study, no run, or a damaged one.
         StorageError: the folder cannot be written.
     """
-    if isinstance(source, Path):
-        declared, members = read_study(source)
-        declared, seen = {**declared, "search": search(source)}, looks(source, declared)
-    else:
-        declared, members, seen = {}, read_runs(source), Looks()
-    if not members:
-        raise ConfigError("there is nothing to report: give study=NAME, or run=RUN.")
+    return write(read(source), out)
+
+
+def write(told: Told, out: Path) -> Path:
+    """`report` of what was read.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    declared, members = told.declared, told.members
     primary = declared.get("primary")
-    analysis = analyse(members, None if primary is None else str(primary), seen)
+    analysis = analyse(members, None if primary is None else str(primary), told.looks)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         (out / "tables").mkdir(exist_ok=True)
@@ -204,13 +208,25 @@ def _member(number_: int, member: Member, primary: Line | None, out: Path) -> di
         "number": number_,
         "name": member.path.name,
         "value": number(own[0] if own else None),
-        "rows": [{**row, "text": number(row.get("value"))} for row in found],
+        "rows": [_measured(row) for row in found],
         "command": shlex.join(map(str, provenance.get("command") or [])),
         "versions": ", ".join(f"{k} {v}" for k, v in (provenance.get("versions") or {}).items()),
         "revision": f"{git.get('revision', '')}{' with changes' if git.get('dirty') else ''}",
         "hardware": ", ".join(f"{k} {v}" for k, v in (provenance.get("hardware") or {}).items()),
         "place": quote(os.path.relpath(member.path, out)),
         "findings": member.findings,
+    }
+
+
+def _measured(row: Row) -> dict[str, str]:
+    """A number of a run in words; of what a row leaves out nothing is said."""
+    about = str(row.get("note") or row.get("interval") or "")
+    checkpoint = str(row.get("checkpoint", ""))
+    return {
+        "metric": row["metric"],
+        "text": number(row.get("value")),
+        "about": about,
+        "checkpoint": checkpoint,
     }
 
 
@@ -227,9 +243,9 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
             entry["step"] = int(member.samples.stem.removeprefix("step-"))
             if member.step not in (None, entry["step"]):
                 entry["remark"] = f" (none were drawn at step {member.step})"
-            entry |= _shown(member.samples)
+            entry |= _shown(member.samples, member.path)
         if member.pairs is not None:
-            entry["pairs"] = _picture(member.pairs)
+            entry["pairs"] = _picture(member.pairs, member.path)
         shown.append(entry)
     return shown
 
@@ -239,21 +255,21 @@ def _real(members: Sequence[Member]) -> dict[str, Any]:
     member = next((m for m in members if m.finished and m.real is not None), None)
     if member is None or member.real is None:
         return {}
-    return {"split": str(member.rows[0].get("split", "")), **_shown(member.real)}
+    return {"split": str(member.rows[0].get("split", "")), **_shown(member.real, member.path)}
 
 
-def _shown(path: Path) -> dict[str, str]:
+def _shown(path: Path, run: Path) -> dict[str, str]:
     """A picture or a text of a run, ready to be shown."""
     if path.suffix != ".txt":
-        return {"picture": _picture(path), "text": ""}
-    text = _text(path)
+        return {"picture": _picture(path, run), "text": ""}
+    text = _text(path, run)
     return {"picture": "", "text": text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")}
 
 
-def _picture(path: Path) -> str:
+def _picture(path: Path, run: Path) -> str:
     """A PNG of a run as an address; "" where it is none, or too large to carry along or to be drawn."""
     try:
-        data = read_bytes(path, MOST_BYTES)
+        data = read_bytes(path, MOST_BYTES, below=run)
     except (OSError, ValueError):
         return ""
     if not data.startswith(PNG) or len(data) < len(PNG) + 8:
@@ -262,10 +278,10 @@ def _picture(path: Path) -> str:
     return _address(data, "png") if 0 < width * height <= MOST_PIXELS else ""
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, run: Path) -> str:
     """A text of a run; "" where it cannot be read, or is too large to carry along."""
     try:
-        return read_bytes(path, MOST_BYTES).decode("utf-8", "replace")
+        return read_bytes(path, MOST_BYTES, below=run).decode("utf-8", "replace")
     except (OSError, ValueError):
         return ""
 

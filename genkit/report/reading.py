@@ -12,6 +12,7 @@ from typing import Any
 
 from genkit import rows as row_files
 from genkit import runs, studies
+from genkit.core import storage
 from genkit.core.errors import CheckpointError, ConfigError, GenkitError, Locked, StorageError
 from genkit.core.plain import (
     MAX_YAML_BYTES,
@@ -35,6 +36,7 @@ FINDINGS = {"findings": [FINDING]}
 OF_THE_MACHINE = (StorageError.exit_code, Locked.exit_code)
 Curve = tuple[list[float], list[float]]  # steps, values
 
+DAMAGED = "damaged"  # the status of a run whose files cannot be read
 LARGEST = 1e30  # of a curve's numbers: what is larger no axis can show
 
 
@@ -107,6 +109,41 @@ class Looks:
     def deciding(self) -> tuple[int, ...] | None:
         """The seeds that decide where there were more looks than declared; None: all."""
         return self.before[self.declared - 1] if len(self.before) >= self.declared else None
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that a report is made of.
+
+    Attributes:
+        declared: of a study; empty for runs that none holds together.
+    """
+
+    declared: dict[str, Any]
+    members: list[Member]
+    looks: Looks = Looks()
+
+    @property
+    def damaged(self) -> list[Member]:
+        """Runs whose files cannot be read."""
+        return [member for member in self.members if member.status == DAMAGED]
+
+
+def read(source: Path | Sequence[Path]) -> Told:
+    """What a study's folder, or run folders, tell.
+
+    Raises:
+        ConfigError: no study, a damaged one, or no run.
+        CheckpointError: a folder holds links, pipes or devices.
+    """
+    if isinstance(source, Path):
+        declared, members = read_study(source)
+        told = Told({**declared, "search": search(source)}, members, looks(source, declared))
+    else:
+        told = Told({}, read_runs(source))
+    if not told.members:
+        raise ConfigError("there is nothing to report: give study=NAME, or run=RUN.")
+    return told
 
 
 def is_study(folder: Path) -> bool:
@@ -201,8 +238,11 @@ def read_member(path: Path, arm: str, seed: int, ended: dict[str, Any]) -> Membe
     try:
         record, found = runs.read(path), _rows(path / row_files.FILE)
         written = read_text(path / runs.CONFIG, MAX_YAML_BYTES)
-    except (GenkitError, OSError, ValueError) as error:
-        return Member(arm, seed, path, "damaged", str(error))
+    except GenkitError as error:
+        return Member(arm, seed, path, DAMAGED, str(error))
+    except (OSError, ValueError) as error:
+        said = f"{path / runs.CONFIG} cannot be read: {storage.reason(error)}."
+        return Member(arm, seed, path, DAMAGED, said)
     status = status or str(record.get("status", "unknown"))
     reason = reason or ("" if status == "finished" else str(record.get("reason", "")))
     member = Member(arm, seed, path, status, reason, record, written, found, _curves(path / "metrics.csv"))

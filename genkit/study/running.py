@@ -175,7 +175,7 @@ def run_member(folder: Path, number: int) -> None:
         GenkitError: whatever went wrong.
     """
     end_with_parent()
-    paths = {key: os.environ[f"GENKIT_{key.upper()}"] for key in ("data_dir", "runs_dir", "cache_dir")}
+    paths = config.paths([])  # of the environment, which the study has set
     cfg = member_config(folder, number, paths)
     run = runs.Run(inside(folder, cfg["name"]))
     _wait_for_lock(run)

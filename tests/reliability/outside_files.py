@@ -208,7 +208,7 @@ REPORTED = {
         "report resume",
         "safe",
     ),
-    "steps beyond all": written("step,val/a\n-1e308,1e308\n1e308,-1e308\nnan,1\n1,inf\n", more="resume"),
+    "steps beyond all": written("step,val/a\n-1e308,1e308\n1e308,-1e308\nnan,1\n1,inf\n", "safe", "resume"),
     "steps in words": written(
         f"step,val/a\n{MARK},{HREF}\n{'9' * 5_000},1\n", expected="safe", more="resume"
     ),
@@ -281,10 +281,15 @@ HELD = {
             "config.yaml",
             "run.json",
             "checkpoints",
-            "checkpoints/step-6/weights.safetensors",
             "samples",
         )
     },
+    "no permission for weights": Case(  # which no report reads
+        _mode("checkpoints/step-6/weights.safetensors", 0),
+        "sample verify resume load",
+        "refused",
+        unprivileged=True,
+    ),
     "no permission for the run": Case(_mode(".", 0), CLOSED, "refused", unprivileged=True),
     "a run that cannot be written": Case(_mode(".", 0o500), "report verify load", "inert", unprivileged=True),
     "a lock that is a folder": Case(folder(".lock"), "sample verify report", "safe"),

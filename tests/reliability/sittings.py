@@ -173,7 +173,10 @@ def _hook(guard: Guard, tell: Callable[[str], object]) -> Callable[[str, tuple[A
                 name, target = guard.swap
                 if isinstance(args[0], str | bytes | os.PathLike) and str(args[0]).endswith(name):
                     swapped[0] = True
-                    _swap(Path(os.fsdecode(args[0])), name, target)
+                    path = Path(os.fsdecode(args[0]))
+                    if not path.is_absolute():  # opened below a folder that is open, of a run
+                        path = next((Path(folder) / "runs" / "run").rglob(path.name))
+                    _swap(path, name, target)
         finally:
             busy[0] = False
 

@@ -347,3 +347,35 @@ def test_drawing_reads_nothing_of_the_optimisers(place, monkeypatch):
     checkpoints.load(place)
     with pytest.raises(CheckpointError, match=r"trainer.safetensors is not the file"):
         checkpoints.load(place, trainer=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seconds": 1e308}, "its seconds are none"),
+        ({"wall_seconds": -1.0}, "its seconds are none"),
+        ({"seconds": "long"}, "seconds is not a number"),
+        ({"callbacks": [1]}, "callbacks is not a mapping"),
+        ({"best": {"step": "x"}}, "best.step is not a whole number"),
+    ],
+)
+def test_a_trainers_state_of_other_kinds_is_refused(change, said, tmp_path):
+    state = {**TRAINER, **change}
+    place = checkpoints.save(tmp_path, Checkpoint(1, {"a": torch.ones(1)}, trainer=state))
+    with pytest.raises(CheckpointError, match=f"trainer.json is no trainer's state .*{said}"):
+        checkpoints.load(place, trainer=True)
+
+
+def test_a_state_that_says_a_thing_twice_is_refused():
+    with pytest.raises(ValueError, match="a key stands twice"):
+        checkpoints._join({"dict": [["seconds", 1.0], ["seconds", 2.0]]}, {})
+
+
+def test_an_average_of_no_tensor_is_not_taken_for_none(place):
+    from safetensors.torch import save_file
+
+    save_file({}, place / "ema.safetensors")
+    about = json.loads((place / "manifest.json").read_text())
+    rewrite(place, files={**about["files"], "ema.safetensors": manifests.describe(place / "ema.safetensors")})
+    with pytest.raises(CheckpointError, match=r"ema\.safetensors .*it holds no tensors"):
+        checkpoints.load(place)

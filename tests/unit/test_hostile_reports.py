@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 
@@ -9,13 +10,16 @@ import pytest
 import torch
 
 from genkit import rows
+from genkit.cli import main
 from genkit.cli.show import _terms
 from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.plain import MAX_FOLDERS, find_links
+from genkit.report import report
 from genkit.report.figures import LONGEST_NAME, _short
 from genkit.report.numbers import number
-from genkit.report.page import _picture
+from genkit.report.page import _picture, _text
 from genkit.report.reading import _curves
+from tests.unit.report_runs import row, write_run
 
 
 def png(width: int, height: int) -> bytes:
@@ -27,12 +31,57 @@ def png(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(("sides", "shown"), [((8, 8), True), ((60_000, 60_000), False), ((0, 8), False)])
 def test_a_picture_that_no_browser_could_hold_is_left_out(sides, shown, tmp_path):
     (tmp_path / "a.png").write_bytes(png(*sides))
-    assert _picture(tmp_path / "a.png").startswith("data:image/png") == shown
+    assert _picture(tmp_path / "a.png", tmp_path).startswith("data:image/png") == shown
+
+
+def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(tmp_path, monkeypatch):
+    """The folder is swapped at the moment when the file in it is opened."""
+    run, secret, real = tmp_path / "run", tmp_path / "secret", os.open
+    for folder, said in ((run / "samples", "own"), (secret, "stolen")):
+        folder.mkdir(parents=True)
+        (folder / "step-6.txt").write_text(said)
+
+    def swapped(path, *args, **how):
+        if str(path).endswith("step-6.txt") and not (run / "samples").is_symlink():
+            (run / "samples").rename(run / "moved")
+            (run / "samples").symlink_to(secret)
+        return real(path, *args, **how)
+
+    monkeypatch.setattr(os, "open", swapped)
+    monkeypatch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, swapped})
+    assert _text(run / "samples" / "step-6.txt", run) == "own"
+    assert (run / "samples").is_symlink()
+    assert _text(run / "samples" / "step-6.txt", run) == ""  # a link by now
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"metric": "nll", "value": NaN, "low": -Infinity}',
+        '{"metric": "x", "value": 1.0, "protocol": {"a": ' + "[" * 90 + "]" * 90 + "}}",
+    ],
+)
+def test_rows_that_leave_out_what_ours_say_are_shown(line, tmp_path):
+    run = write_run(tmp_path / "a", "vae", 0, [])
+    (run / "evaluation.jsonl").write_text(line + "\n")
+    assert "all numbers" in report([run], tmp_path / "out").read_text()
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.yaml"])
+def test_a_run_that_cannot_be_read_is_named_on_the_page_and_by_the_exit_code(name, tmp_path, capsys):
+    runs = [write_run(tmp_path / arm, arm, 0, [row("nll", 1.0)]) for arm in ("vae", "gpt")]
+    (runs[0] / name).write_bytes(b"\xff{")
+    words = [*(f"run={run}" for run in runs), f"out={tmp_path / 'out'}"]
+    assert main(["report", *words]) == 3
+    assert "1 of 2 runs cannot be read" in (err := capsys.readouterr().err)
+    assert f"vae: {runs[0] / name}" in err
+    assert "damaged" in (tmp_path / "out" / "report.html").read_text()
+    assert main(["report", f"run={runs[1]}", f"out={tmp_path / 'whole'}"]) == 0
 
 
 def test_a_signature_alone_is_no_picture(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG")
-    assert _picture(tmp_path / "a.png") == ""
+    assert _picture(tmp_path / "a.png", tmp_path) == ""
 
 
 def test_rows_that_json_does_not_know_are_none_and_endless_ones_are_refused(tmp_path):

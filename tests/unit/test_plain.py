@@ -5,6 +5,7 @@ import os
 import pytest
 
 from genkit.core import plain
+from genkit.core.plain import parse_json, parse_yaml
 
 
 def test_a_plain_file_is_read_up_to_its_limit(tmp_path):
@@ -94,3 +95,14 @@ def test_links_are_refused_where_the_system_cannot_refuse_them_itself(tmp_path, 
     with pytest.raises(OSError, match="it is a link"):
         plain.read_bytes(tmp_path / "link", 10)
     assert plain.read_bytes(tmp_path / "link", 10, follow=True) == b"x"
+
+
+@pytest.mark.parametrize("text", ["[" + "[]," * 1_000_001 + "[]]", "[" + "1," * 10_000_001 + "1]"])
+def test_a_json_of_more_values_than_memory_bears_is_refused_before_it_is_read(text):
+    with pytest.raises(ValueError, match="more than 1,000,000 lists, or 10,000,000 values"):
+        parse_json(text)
+
+
+def test_a_yaml_of_more_values_than_anybody_waits_for_is_refused():
+    with pytest.raises(ValueError, match="more than 20,000 values, in line 1"):
+        parse_yaml("x: [" + "[]," * 30_000 + "]")

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from genkit import runs
+from genkit import cli, config, runs
 from genkit.core.errors import CheckpointError, ConfigError, Locked, StorageError
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.core.tokens import CharCodec
@@ -251,3 +251,45 @@ def test_provenance_is_plain_and_says_versions_and_command(monkeypatch, tmp_path
     assert said["python"] == ".".join(map(str, sys.version_info[:3]))
     assert said["versions"]["numpy"] == __import__("numpy").__version__
     assert said["git"] is None
+
+
+def closed(monkeypatch, folder):
+    """A folder that nobody may look into, also for who may look everywhere."""
+
+    def shut(name):
+        real = getattr(os, name)
+
+        def refused(path, *args, **how):
+            within = str(path).startswith(f"{folder}{os.sep}")
+            if within or (name == "scandir" and str(path) == str(folder)):
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path, *args, **how)
+
+        monkeypatch.setattr(os, name, refused)
+
+    for name in ("stat", "lstat", "scandir", "open"):
+        shut(name)
+
+
+def test_a_run_that_nobody_may_look_into_is_named_and_hides_no_other(tmp_path, monkeypatch):
+    shut, other = made(tmp_path, "shut"), made(tmp_path, "other")
+    closed(monkeypatch, shut.path)
+    with pytest.raises(
+        CheckpointError, match=r"shut is a folder that cannot be looked into \(Permission denied"
+    ):
+        runs.find("shut", tmp_path)
+    assert runs.find("other", tmp_path) == other.path
+    listed = {record["name"]: record for record in runs.list_runs(tmp_path)}
+    assert listed["shut"]["status"] == "damaged"
+    assert "Permission denied" in listed["shut"]["reason"]
+    with pytest.raises(CheckpointError, match=r"config.yaml cannot be read: Permission denied"):
+        config.load_frozen(shut.path / "config.yaml")
+
+
+def test_a_place_that_nobody_may_look_at_is_one_line(tmp_path, monkeypatch, capsys):
+    def refused(words):
+        raise PermissionError(13, "Permission denied", "/root/x")
+
+    monkeypatch.setattr(cli, "_dispatch", refused)
+    assert cli.main(["runs"]) == 6
+    assert capsys.readouterr().err == "genkit: /root/x: Permission denied; see whose it is.\n"

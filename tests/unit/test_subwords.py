@@ -114,3 +114,42 @@ def test_without_documents_a_text_begins_as_by_itself_after_a_line_end(name):
         inside = tokenizer.encode("a\nb", add_special_tokens=False).ids
         assert spec.opening[0] in inside[1:-1]
         assert tokenizer.decode(spec.opening.tolist()) == "\n"
+
+
+def replaced(pattern: dict, content: str) -> dict:
+    return {"type": "Replace", "pattern": pattern, "content": content}
+
+
+def steps(kind: str, *parts: dict) -> dict:
+    return {"type": "Sequence", kind: list(parts)}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        replaced({"String": "a"}, "a" * 100),
+        replaced({"Regex": "a|b"}, "a" * 100),
+        steps("normalizers", replaced({"Regex": "a"}, "a" * 100)),
+    ],
+)
+def test_a_normaliser_that_grows_beyond_memory_is_refused_before_it_ends_the_process(step):
+    codec = SubwordCodec(plain(normalizer=steps("normalizers", *[step] * 6)))
+    with pytest.raises(DataError, match=r"its normaliser may make 30,[0,]* letters of 30: it cannot read"):
+        codec.encode("a" * 30)
+
+
+def test_a_normaliser_that_grows_a_little_reads_a_long_text():
+    step = steps("normalizers", *[replaced({"String": "a"}, "aa")] * 2, {"type": "Prepend", "prepend": " "})
+    assert len(SubwordCodec(plain(normalizer=step)).encode("a" * 100_000)) >= 400_000
+
+
+def test_a_decoder_that_grows_is_refused_as_it_is_read():
+    decoder = steps("decoders", {"type": "Fuse"}, *[replaced({"String": "a"}, "a" * 100)] * 6)
+    with pytest.raises(ValueError, match="a token of it may stand for 1,000,000,000,000 letters"):
+        SubwordCodec(plain(decoder=decoder))
+
+
+def test_tokenisers_that_people_have_do_not_grow():
+    from genkit.core.subwords import GROWTH, Subwords
+
+    assert all(Subwords(made(name).to_str())._growth < GROWTH for name in KINDS)

@@ -7,6 +7,7 @@ import pytest
 
 import genkit
 from genkit.core import terminal
+from genkit.core.errors import ConfigError
 from genkit.core.terminal import inert, say
 
 ROOT = Path(genkit.__file__).parent
@@ -56,3 +57,11 @@ def test_what_begins_like_a_formula_is_inert(cell):
 @pytest.mark.parametrize("cell", ["-1.5", "+3e8", "-inf", "x=1", "", -1.0, None])
 def test_numbers_and_other_texts_stay(cell):
     assert inert(cell) == cell
+
+
+def test_what_an_error_says_is_one_line_that_can_be_read():
+    said = str(ConfigError(f"model.width={EVIL}\r\n{'a' * 100_000}\u2028 is no number"))
+    assert said.isprintable()
+    assert len(said) < 400
+    assert said.startswith("model.width=a")
+    assert said.endswith("a is no number")
