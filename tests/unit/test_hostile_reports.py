@@ -139,3 +139,10 @@ def test_an_average_of_another_model_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(sampling, "build_module", lambda *_: torch.nn.Linear(2, 2))
     with pytest.raises(CheckpointError, match="is no average of this model"):
         sampling.load(str(tmp_path))
+
+
+def test_a_comparison_with_a_run_that_cannot_be_read_is_refused(tmp_path, capsys):
+    one, other = (write_run(tmp_path / arm, arm, 0, [row("nll", 1.0)]) for arm in ("vae", "gpt"))
+    (other / "evaluation.jsonl").write_text("{")
+    assert main(["compare", str(one), str(other)]) == 3
+    assert "evaluation.jsonl holds no rows" in capsys.readouterr().err
