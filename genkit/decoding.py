@@ -7,6 +7,7 @@ sample does not depend on its neighbours.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,8 @@ from genkit.core.tokens import Codec
 from genkit.nn.stepping import Stepper
 from genkit.nn.transformer import KVCache, Transformer
 
-EXTREME = 2.0**-100  # divisors below which float32 would overflow
-LEAST = 1e-290  # the smallest divisor that is computed with; below it the order alone is left
+COLD = 2.0**-60  # a temperature below which a quotient could overflow
+COLDEST = 2.0**-100  # the smallest that is computed with; already here the order alone is left
 
 
 def filter_logits(
@@ -33,16 +34,13 @@ def filter_logits(
         The logits, excluded ones at -inf, and the tokens that they are of; None for all V in order.  With
         top-k, all else looks at k tokens only: (B, k).
     """
-    extreme = min(options["temperature"], options["repetition_penalty"] if seen is not None else 1) < EXTREME
-    logits = logits.double() if extreme else logits
     if seen is not None:  # Keskar et al. 2019, CTRL: divide what is positive, multiply what is negative
-        penalty = max(options["repetition_penalty"], LEAST)
+        penalty = options["repetition_penalty"]
         logits = torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
-    if extreme:  # what is far below the largest becomes -inf, and the largest 0
-        logits = logits - logits.amax(-1, keepdim=True)
-        logits = (logits / max(options["temperature"], LEAST)).float()
+    if (temperature := options["temperature"]) < COLD:  # below the largest, no quotient but -inf is too large
+        logits = (logits - logits.amax(-1, keepdim=True)) / max(temperature, COLDEST)
     else:
-        logits = logits / options["temperature"]
+        logits = logits / temperature
     kept = None
     if (k := options["top_k"]) is not None and k < logits.shape[-1]:
         # In the order of the vocabulary: then rounding moves the bounds of tokens, never their order.
@@ -57,9 +55,8 @@ def filter_logits(
         beyond[..., 0] = False  # also where float32 takes p for 0
         excluded.scatter_(-1, place, beyond)
         logits = logits.masked_fill(excluded, -torch.inf)
-    if (p := options["min_p"]) is not None and p > 0:  # Nguyen et al. 2024
-        probabilities = logits.softmax(-1)
-        logits = logits.masked_fill(probabilities < p * probabilities.amax(-1, keepdim=True), -torch.inf)
+    if (p := options["min_p"]) is not None and p > 0:  # Nguyen et al. 2024; probabilities may round to a tie
+        logits = logits.masked_fill(logits < logits.amax(-1, keepdim=True) + math.log(p), -torch.inf)
     return logits, kept
 
 

