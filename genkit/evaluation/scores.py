@@ -18,6 +18,7 @@ from genkit.metrics.likelihood import (
     OF_EXAMPLE,
     OF_TOKENS,
     example_measures,
+    token_counts,
     token_measures,
     uniform_measures,
     unigram_log_likelihoods,
@@ -86,8 +87,11 @@ def _of_tokens(subject: Subject, scores: Scores) -> Found:
 
 def _sizes(codec: Codec, tokens: np.ndarray) -> np.ndarray:
     """Bytes of UTF-8 that each token stands for, as far as a token stands for characters, (N,)."""
-    ids, places = np.unique(tokens, return_inverse=True)
-    return np.array([len(codec.decode([int(i)]).encode("utf-8", "replace")) for i in ids])[places]
+    counts = token_counts(tokens, codec.vocab_size)
+    sizes = np.zeros(len(counts), np.int32)
+    for i in np.flatnonzero(counts).tolist():
+        sizes[i] = len(codec.decode([i]).encode("utf-8", "replace"))
+    return sizes[tokens]
 
 
 def _documents(spec: TokenSpec, tokens: np.ndarray) -> np.ndarray | None:

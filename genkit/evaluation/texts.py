@@ -19,6 +19,7 @@ from genkit.data.splits import mixed
 from genkit.decoding import Unfolding
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.metrics import copying, text
+from genkit.metrics.likelihood import token_counts
 from genkit.metrics.mauve import DRAWS, mauve, ngram_features
 from genkit.metrics.measure import Measure
 
@@ -65,10 +66,10 @@ class Texts:
     def real(self, split: str) -> list[str]:
         """Texts of a split, at most as many as there are samples, from all of it."""
         tokens = self.tokens(split)
-        cuts = documents(tokens, self.spec) if self.spec.separator else stretches(tokens, self.length)
-        chosen = mixed(len(cuts))[: len(self.generated)]
+        starts, stops = bounds(tokens, self.spec) if self.spec.separator else stretches(tokens, self.length)
+        chosen = mixed(len(starts))[: len(self.generated)]
         decode = self.spec.codec.decode
-        return [decode(cuts[i][: self.length]) for i in chosen]
+        return [decode(tokens[starts[i] : min(stops[i], starts[i] + self.length)]) for i in chosen]
 
     def source(self) -> Iterator[str]:
         """The training text, in pieces."""
@@ -76,7 +77,7 @@ class Texts:
 
     def unigrams(self) -> list[str]:
         """As many texts of as many tokens as the samples, drawn by frequency, without the separator."""
-        counts = np.bincount(self.tokens("train"), minlength=self.spec.vocab_size).astype(np.float64)
+        counts = token_counts(self.tokens("train"), self.spec.vocab_size).astype(np.float64)
         if self.spec.separator:
             counts[self.spec.opening] = 0
         generator = np.random.Generator(np.random.Philox(0))
@@ -145,18 +146,24 @@ def text_pieces(codec: Codec, tokens: np.ndarray) -> Iterator[str]:
     yield unfolding.rest()
 
 
-def documents(tokens: np.ndarray, spec: TokenSpec) -> list[np.ndarray]:
-    """The tokens between separators, those of empty documents left out."""
+def bounds(tokens: np.ndarray, spec: TokenSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Where the documents begin and where they end, separators and empty documents left out, (N,) each."""
     assert spec.separator is not None
     ends = find(tokens, spec.opening)
     starts = np.concatenate(([0], ends + len(spec.opening)))
     stops = np.append(ends, len(tokens))
-    return [tokens[a:b] for a, b in zip(starts, stops, strict=True) if b > a]
+    return starts[stops > starts], stops[stops > starts]
 
 
-def stretches(tokens: np.ndarray, length: int) -> list[np.ndarray]:
-    """Whole stretches of so many tokens, side by side."""
-    return [tokens[i : i + length] for i in range(0, len(tokens) - length + 1, length)]
+def documents(tokens: np.ndarray, spec: TokenSpec) -> list[np.ndarray]:
+    """The tokens between separators, those of empty documents left out."""
+    return [tokens[a:b] for a, b in zip(*bounds(tokens, spec), strict=True)]
+
+
+def stretches(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where whole stretches of so many tokens begin and end, side by side, (N,) each."""
+    starts = np.arange(0, len(tokens) - length + 1, length)
+    return starts, starts + length
 
 
 def style(

@@ -21,6 +21,7 @@ LEAST_TOKENS = 500
 LEAST_DOCUMENTS = 20  # that have an interval
 LEAST_BYTES = 50_000  # of a running text that has one; its far-away stretches are alike, too
 OF_EXAMPLES = "the mean over all examples that the data could have, this network held fixed"
+COUNTED = 2**20  # tokens counted at once
 STRETCHES = "stretches (of texts that it was not made on it held 90 to 100 %)"
 OF_TEXT = "the mean over all text that the source could have, this network held fixed"
 
@@ -138,8 +139,17 @@ def uniform_measures(
 
 def unigram_log_likelihoods(train: np.ndarray, tokens: np.ndarray, vocab_size: int) -> np.ndarray:
     """Of each token under the training part's frequencies with one added to each count, (N,)."""
-    counts = np.bincount(train, minlength=vocab_size).astype(np.float64) + 1
+    counts = token_counts(train, vocab_size).astype(np.float64) + 1
     return np.log(counts / counts.sum())[tokens]
+
+
+def token_counts(tokens: np.ndarray, vocab_size: int) -> np.ndarray:
+    """How often each token stands in a text, int64 (V,); a part at a time, for numpy counts a copy of 8 bytes
+    a token."""
+    counts = np.zeros(vocab_size, np.int64)
+    for start in range(0, len(tokens), COUNTED):
+        counts += np.bincount(tokens[start : start + COUNTED], minlength=vocab_size)
+    return counts
 
 
 def _scaled(interval: spread.Interval, factor: float) -> spread.Interval:
