@@ -15,6 +15,7 @@ import numpy as np
 
 from genkit.core.errors import ConfigError, DataError
 from genkit.data import npy, ranges
+from genkit.data.duplicates import compared
 from genkit.data.labels import class_numbers
 from genkit.data.packing import check_space, digest_of, open_array, packed, printable
 from genkit.data.sources import Images
@@ -66,6 +67,7 @@ def pack_blocks(
         reading = look()
         counts: list[list[Any]] = []
         labels: list[np.ndarray] = []
+        looks: list[np.ndarray] = []
         shape: tuple[int, ...] | None = None
         with open(folder / "raw", "wb") as raw:
             for block in reading.blocks():
@@ -75,6 +77,7 @@ def pack_blocks(
                 check_space(folder, 2 * block.images.nbytes)
                 raw.write(np.ascontiguousarray(block.images, np.uint8).data)
                 counts.append([block.part, len(block.images)])
+                looks.append(compared(block.images, reading.levels))
                 if block.labels is not None:
                     labels.append(block.labels.astype(np.int64))
         if shape is None or not (total := sum(count for _, count in counts)):
@@ -82,6 +85,7 @@ def pack_blocks(
         if labels and sum(map(len, labels)) != total:
             raise DataError(f"data={name}: {total} images and {sum(map(len, labels))} labels; give one each.")
         _as_npy(folder / "raw", folder / "images.npy", (total, *shape))
+        np.save(folder / "hashes.npy", np.concatenate(looks))
         if labels:
             np.save(folder / "labels.npy", np.concatenate(labels))
         about = {"name": name, "counts": counts, "levels": reading.levels, "classes": list(reading.classes)}
@@ -91,6 +95,7 @@ def pack_blocks(
     folder, about = packed(cache_dir, name, key, build)
     images = open_array(folder / "images.npy")
     labels = np.asarray(open_array(folder / "labels.npy")) if (folder / "labels.npy").exists() else None
+    hashes = folder / "hashes.npy"  # which packs of versions before this one lack
     part = [p for p, count in about["counts"] for _ in range(count)]
     return Images(
         images,
@@ -98,6 +103,7 @@ def pack_blocks(
         about["levels"],
         tuple(about["classes"]),
         part if all(part) else None,
+        hashes=open_array(hashes) if hashes.exists() else None,
         digest=about["digest"],
         notices=tuple(about["notices"]),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from genkit.data.duplicates import across, as_8_bits, distinct, exact_pairs, near_pairs
+from genkit.data.duplicates import across, as_8_bits, distinct, exact_pairs, near_pairs, shared
 from genkit.data.folders import Pictures
 from genkit.data.images import by_precedence, divided, known_hashes, packed_images
 from genkit.data.looking import look_at
@@ -59,13 +59,14 @@ def _check_images(images: Images, data: Mapping[str, Any], cache_dir: str) -> Re
     parts, protocol = divided(images, data, cache_dir)
     shape = "×".join(map(str, images.images.shape[1:]))
     report = [("images", f"{len(order):,} of {shape}"), ("split", protocol)]
+    overlaps = {"exact": shared(numbers, parts), "near": across(near, parts)}
     for what, pairs in (("exact", exact), ("near", near)):
         shown = ", ".join(f"{_name(images, a)} = {_name(images, b)}" for a, b in pairs[:SHOWN].tolist())
         report.append(
             (f"{what} duplicates", f"{len(np.unique(pairs[:, 0])):,}" + (f": {shown}" if shown else ""))
         )
-        for (first, second), shared in across(pairs, parts).items():
-            report.append((f"{what} overlap", f"{shared:,} images of {second} repeat one of {first}"))
+        for (first, second), count in overlaps[what].items():
+            report.append((f"{what} overlap", f"{count:,} images of {second} repeat one of {first}"))
     if images.labels is not None:
         for part, rows in distinct(parts).items():
             counts = np.bincount(images.labels[rows], minlength=len(images.classes))

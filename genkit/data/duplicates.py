@@ -8,7 +8,7 @@ compression is coarse with colours.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ BITS = 6  # of the 64 that may differ
 BANDS = (*((16 * i, 16) for i in range(4)), *((9 * i, 9) for i in range(7)))
 NEIGHBOURS = 50  # compared with each image in a band, in the order of their hashes
 CLOSE = 10.0  # root mean square difference, of 255
+AT_ONCE = 2**22  # numbers of the images that are compared at once
 _COUNTS = np.array([bin(i).count("1") for i in range(2**16)], np.uint8)
 
 
@@ -30,18 +31,28 @@ def hashes_of(images: np.ndarray, contents: str, levels: int, cache_dir: str) ->
     """Both hashes of every image, uint64 (N, 2), computed once for each digest of contents."""
 
     def build(folder: Path) -> dict[str, Any]:
-        numbers = np.empty((len(images), 2), np.uint64)
         with progress("comparing images", len(images), 20_000) as advance:
-            step = max(1, 2**24 // int(np.prod(images.shape[1:])))
-            for start in range(0, len(images), step):
-                block = as_8_bits(images[start : start + step], levels)
-                numbers[start : start + step] = hashes(block)
-                advance(len(block))
+            numbers = compared(images, levels, advance)
         np.save(folder / "hashes.npy", numbers)
         return {"name": "hashes", "digest": contents}
 
     folder, _ = packed(cache_dir, "hashes", {"contents": contents}, build)
     return open_array(folder / "hashes.npy")
+
+
+def compared(images: np.ndarray, levels: int, advance: Callable[[int], None] = lambda n: None) -> np.ndarray:
+    """Both hashes of every image, uint64 (N, 2), some at a time.
+
+    Args:
+        advance: called with how many more are done.
+    """
+    numbers = np.empty((len(images), 2), np.uint64)
+    step = max(1, AT_ONCE // int(np.prod(images.shape[1:])))
+    for start in range(0, len(images), step):
+        block = as_8_bits(images[start : start + step], levels)
+        numbers[start : start + step] = hashes(block)
+        advance(len(block))
+    return numbers
 
 
 def as_8_bits(images: np.ndarray, levels: int) -> np.ndarray:
@@ -111,19 +122,31 @@ def repeated(images: np.ndarray, numbers: np.ndarray, rows: np.ndarray, levels: 
 
 
 def across(pairs: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[tuple[str, str], int]:
-    """How many rows of a part repeat one of another part, for each two parts that differ."""
+    """How many rows of a part are paired with one of another part, for each two parts that differ."""
+
+    def paired(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        either = [
+            pairs[np.isin(pairs[:, a], first) & np.isin(pairs[:, b], second), b] for a, b in ((0, 1), (1, 0))
+        ]
+        return np.unique(np.concatenate(either))
+
+    return _of_each_two(parts, paired)
+
+
+def shared(numbers: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[tuple[str, str], int]:
+    """How many rows of a part have the values of one of another part, for each two parts that differ."""
+    return _of_each_two(parts, lambda first, second: second[np.isin(numbers[second, 0], numbers[first, 0])])
+
+
+def _of_each_two(
+    parts: Mapping[str, np.ndarray], rows: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> dict[tuple[str, str], int]:
+    """How many rows of a second part a comparison finds, where it finds any."""
     apart = distinct(parts)
-    counts: dict[tuple[str, str], int] = {}
     names = list(apart)
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
-            either = [
-                pairs[np.isin(pairs[:, a], apart[first]) & np.isin(pairs[:, b], apart[second]), b]
-                for a, b in ((0, 1), (1, 0))
-            ]
-            if len(rows := np.unique(np.concatenate(either))):
-                counts[first, second] = len(rows)
-    return counts
+    pairs = [(first, second) for i, first in enumerate(names) for second in names[i + 1 :]]
+    counts = {(first, second): len(rows(apart[first], apart[second])) for first, second in pairs}
+    return {both: count for both, count in counts.items() if count}
 
 
 def distinct(parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

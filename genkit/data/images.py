@@ -13,7 +13,7 @@ from PIL import Image
 
 from genkit.core.errors import ConfigError, DataError, StorageError
 from genkit.data.decoding import form_of, pack_pictures
-from genkit.data.duplicates import across, as_8_bits, exact_pairs, hashes_of, repeated
+from genkit.data.duplicates import as_8_bits, exact_pairs, hashes_of, repeated, shared
 from genkit.data.folders import Pictures
 from genkit.data.looking import look_at
 from genkit.data.packing import check_space, digest, digest_of, open_array, packed, progress
@@ -86,8 +86,8 @@ def oddities(images: Images, parts: Mapping[str, np.ndarray]) -> list[str]:
         return []
     if len(pairs) == len(rows) - 1:
         return ["all images are the same (variance 0)."]
-    shared = "".join(f", {n:,} of {b} one of {a}" for (a, b), n in across(pairs, parts).items())
-    return [f"{len(pairs):,} images repeat others{shared}; data.dedupe=exact leaves them out."]
+    leaked = "".join(f", {n:,} of {b} one of {a}" for (a, b), n in shared(images.hashes, parts).items())
+    return [f"{len(pairs):,} images repeat others{leaked}; data.dedupe=exact leaves them out."]
 
 
 def untrained_classes(images: Images, parts: Mapping[str, np.ndarray]) -> list[str]:

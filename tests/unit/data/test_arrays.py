@@ -1,6 +1,7 @@
 """Arrays of every type and range, labels of every kind, headers that lie: the right pictures or a refusal."""
 
 import io
+import json
 import tracemalloc
 import zipfile
 
@@ -10,6 +11,7 @@ import pytest
 from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
 from genkit.data import labels as label_reader
+from genkit.data import seals
 from genkit.data.sources import Images
 from genkit.data.views import as_view
 from tests.unit.data.test_data_sources import IMAGES, everything, opened
@@ -80,7 +82,8 @@ def test_the_range_is_that_of_all_parts_and_is_written_down(tmp_path):
 
 
 def test_dark_images_are_spoken_of(tmp_path):
-    (said,) = of_file(tmp_path, images=np.clip(LEVELS, 0, 16).astype(np.uint8)).notices
+    said, *copies = of_file(tmp_path, images=np.clip(LEVELS, 0, 16).astype(np.uint8)).notices
+    assert all("repeat others" in line for line in copies)  # some are 16 all over
     assert "no value is above 16 of 255" in said
     assert "data.range=[0,16]" in said
 
@@ -287,3 +290,35 @@ def test_a_class_that_nothing_trains_is_spoken_of(tmp_path):
     parts = {"train_images": images, "train_labels": train, "test_images": images + 20, "test_labels": test}
     dataset = of_file(tmp_path, **parts)
     assert any("1 of 3 classes have no training images: 2" in line for line in dataset.notices)
+
+
+# ---------------------------------------------------------------------- copies
+
+
+@pytest.mark.parametrize("levels", [256, 2])
+def test_copies_of_training_images_are_spoken_of_before_a_training(levels, tmp_path):
+    values = np.random.default_rng(3).integers(0, levels, (60, 6, 6)).astype(np.uint8)
+    held_out = np.concatenate((values[40:50], values[[3, 7, 7]]))
+    dataset = of_file(tmp_path, train_images=values[:40], test_images=held_out)
+    said = [line for line in dataset.notices if "repeat others" in line]
+    # Of three copies two are of one image; each of the three repeats an image of the training.
+    assert said == [
+        "arrays: 3 images repeat others, 3 of test one of train; data.dedupe=exact leaves them out."
+    ]
+    without = of_file(tmp_path, {"dedupe": "exact"}, train_images=values[:40], test_images=held_out)
+    assert not [line for line in without.notices if "repeat others" in line]
+    apart = of_file(tmp_path, train_images=values[:40], test_images=values[40:])
+    assert not [line for line in apart.notices if "repeat others" in line]
+
+
+def test_what_an_earlier_version_packed_is_opened_without_a_word_of_copies(tmp_path):
+    values = np.repeat(LEVELS[:30], 2, axis=0)
+    packs = tmp_path / "cache"
+    assert any("repeat others" in line for line in of_file(tmp_path, images=values).notices)
+    (folder,) = [path.parent for path in packs.glob("arrays-*/hashes.npy")]
+    (folder / "hashes.npy").unlink()
+    about = json.loads((folder / "dataset.json").read_text())
+    del about["arrays"], about["seal"]
+    (folder / "dataset.json").write_text(json.dumps(seals.sealed(folder, about)))
+    dataset = opened(tmp_path, "arrays", path=str(tmp_path / "x.npz"), split="three")
+    assert not [line for line in dataset.notices if "repeat others" in line]
