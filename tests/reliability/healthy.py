@@ -53,9 +53,13 @@ SOUND = {
         *_real("MNIST", ["data=mnist", "data.size=16"], ["model.loss=least_squares"]),
         "budget.steps=500",
     ],
-    # A network of the size that people train, for some hundred steps of its recipe.
+    # Networks of the size that people train, for some hundred steps of their recipes.
     "dcgan recipe": [
         *_real("MNIST", ["experiment=mnist_dcgan"], ["experiment=digits_dcgan"]),
+        *("budget.steps=300", "trainer.val_every=60"),
+    ],
+    "vae recipe": [
+        *_real("MNIST", ["experiment=mnist_vae_conv", "budget.epochs=null"], ["experiment=digits_vae"]),
         *("budget.steps=300", "trainer.val_every=60"),
     ],
 }

@@ -145,3 +145,35 @@ def test_the_file_is_plain_json():
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert plain["history"][0]["parts"] == [1.0, None]
     assert plain["history"][1]["x"] is None
+
+
+# (step, diversity, share of the latents that are in use) as trainings of 300 steps measured them, every 60.
+YOUNG = [(60, 0.07, 0.125), (120, 0.107, 0.844), (180, 0.241, 1.0), (240, 0.406, 1.0), (300, 0.477, 1.0)]
+
+
+def latent(rows):
+    return [
+        {"step": s, "progress": s / 300, "diversity": d, "active_share": a, "active_units": 32 * a}
+        for s, d, a in rows
+    ]
+
+
+def test_a_young_decoder_whose_latents_are_in_use_has_not_collapsed():
+    """At no validation: strict=true ends a run at the first error."""
+    for count in range(1, len(YOUNG) + 1):
+        said = judge(latent(YOUNG[:count]))
+        assert [f.code for f in said if f.severity == "error"] == []
+    assert "little_diversity" in [f.code for f in judge(latent(YOUNG))]
+    classes = [{**row, "class_diversity": row["diversity"]} for row in latent(YOUNG)]
+    assert [f.code for f in judge(classes) if f.severity == "error"] == []
+
+
+def test_alike_samples_of_latents_that_say_nothing_or_of_no_latents_have_collapsed():
+    idle = latent([(120, 0.052, 0.0), (180, 0.059, 0.0), (240, 0.064, 0.0), (300, 0.063, 0.0)])  # β of 30
+    for count in range(2, 5):
+        said = judge(idle[:count])
+        assert {"collapsed", "posterior_collapse"} <= {f.code for f in said if f.until is None}
+    hardly = latent([(s, d, 0.05) for s, d, _ in YOUNG])
+    assert "collapsed" in {f.code for f in judge(hardly[:3])}
+    game = [{k: row[k] for k in ("step", "progress", "diversity")} for row in latent(YOUNG)]
+    assert [f.code for f in judge(game[:3]) if f.severity == "error"] == ["collapsed"]
