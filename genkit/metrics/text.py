@@ -151,10 +151,19 @@ def looping(texts: Sequence[str]) -> Measure:
 
 
 def loops(tokens: Sequence[str]) -> bool:
-    """Whether the last `LOOP` words or more say one thing at least three times."""
+    """Whether the last `LOOP` words or more say one thing at least three times.
+
+    The last may be the beginning of the word that is due: a text that is cut after so many tokens ends
+    anywhere.
+    """
+
+    def again(i: int, period: int) -> bool:
+        due, said = tokens[-i - period], tokens[-i]
+        return due == said or (i == 1 and due.startswith(said))
+
     for period in range(1, len(tokens) // 3 + 1):
         end = max(LOOP, 3 * period)
-        if len(tokens) >= end and all(tokens[-i] == tokens[-i - period] for i in range(1, end - period + 1)):
+        if len(tokens) >= end and all(again(i, period) for i in range(1, end - period + 1)):
             return True
     return False
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from genkit import symptoms
 from genkit.core.errors import DataError
+from genkit.findings import RULES
 from genkit.metrics import copying, likelihood, spread, text
 from genkit.metrics.mauve import compute, mauve, ngram_features
 from genkit.metrics.words import known_grams, ngrams, word_pieces, words
@@ -131,6 +133,8 @@ def test_copying_notices_a_memoriser_and_not_held_out_text():
         ("no no no", False),
         ("a b c d e f g h i j k l m n o p q r s t", False),
         ("a b c d " * 3 + "and then it went on in quite another way", False),
+        ("a bit of dust " * 3 + "a b", True),  # cut within a word
+        ("a bit of dust " * 3 + "a bite", False),
     ],
 )
 def test_loops(said, is_loop):
@@ -350,3 +354,40 @@ def test_a_short_running_text_has_no_interval():
         assert (measure.low, measure.high, measure.interval) == (None, None, "")
     few = np.repeat(np.arange(19), 5000 // 19 + 1)[:5000]
     assert likelihood.token_measures(values, 49_999, 8, "chars", None, few)[0].low is None
+
+
+# ---------------------------------------------------------------------- what a training is told meanwhile
+
+WORDS = ["red", "green", "blue", "white", "black", "amber", "pink", "cyan", "teal", "navy", "gold", "grey"]
+KINDS = {
+    "one of two words a line": ["yes", "no"],
+    "one of three words a line": ["yes", "no", "maybe"],
+    "a word a line": WORDS,
+    "couplets": [f"{a} {b}, {c} {a}" for a in WORDS for b in WORDS for c in WORDS],
+    "verses without blanks": [a + b for a in "山川去接漢江東曾伴隋侯醉" for b in "中歌繞夜梁珠宛轉舞嬌春"],
+}
+
+
+@pytest.mark.parametrize("lines", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("length", [96, 200, 203])
+def test_findings_and_measures_agree_on_loops(lines, length):
+    """Also where lines are short, and where a text ends within a word."""
+    draw = np.random.default_rng(5)
+    real = ["\n".join(draw.choice(lines, 200))[:length] for _ in range(60)]
+    circles = [(line + "\n") * 200 for line in draw.choice([line for line in lines if len(line) < 20], 60)]
+    circles = [found[:length] for found in circles]
+    (loop,) = [rule for rule in RULES if rule.code == "repetition_loops"]
+    for texts, expected in ((real, False), (circles, True)):
+        ids = [np.array([ord(character) for character in found]) for found in texts]
+        other = [np.array([ord(character) for character in found]) for found in real[8:16]]
+        share = symptoms.looping(ids[:8], other)
+        assert (share > loop.threshold) is expected, share
+        assert (text.looping(texts).value > 0.5) is expected
+        assert (text.looping(texts).value < 0.05) is not expected
+
+
+def test_what_repeats_itself_anyway_is_not_judged():
+    real = [np.tile([1, 2, 3], 32)] * 8
+    assert symptoms.looping(real, real) is None
+    assert symptoms.looping([np.arange(96)] * 8, [np.arange(96)] * 8) == 0
+    assert symptoms.looping([np.ones(96, int)] * 8, [np.arange(96)] * 8) == pytest.approx(88 / 89)
