@@ -1,25 +1,21 @@
-"""`python -m tests.reliability.guards trace=FILE|sample=N [seed=0] [of=PACKAGE,…] [only=FILE:LINE,…]`
+"""`python -m tests.reliability.guards trace=FILE|sample=N [seed=0] [met=true] [of=PACKAGE,…]`
 
 A guard that can be deleted without a failing test is a missing test.  Every statement of genkit that raises
 one of its errors is a guard (see `switched/sitecustomize.py`).
 
 - `trace` runs tests with the guards recorded: which test meets which, and how long each takes.
-- `sample` switches so many of them off, one at a time, and runs the tests that meet it, quickest first, until
-  one fails: then the guard is killed.  What survives, or was met by no test, is listed.
+- `sample` switches so many of them off, one at a time, and runs the tests that meet it until one fails, which
+  passes again with every guard: then the guard is killed.  What survives, or was met by no test, is listed.
+  `met=true` draws from those alone that a test meets, `only=FILE:LINE,…` names them.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import json
 import os
-import pkgutil
 import random
-import signal
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -28,8 +24,8 @@ SWITCHED = Path(__file__).with_name("switched")
 ROOT = SWITCHED.parents[2]
 sys.path.insert(0, str(SWITCHED))
 TESTS = ("tests/unit", "tests/integration", "tests/numerics", "tests/contract")
-FEW, MANY = 12, 60  # tests that are run for one guard: the quickest first, then more
-LONGEST = 300.0  # seconds until tests without a guard count as hanging
+MANY = 20  # tests that are run for one guard, the quickest
+LONGEST = 60  # seconds until a test without a guard counts as hanging, and so as failing
 
 
 class Timed:
@@ -92,85 +88,70 @@ def meeting(place: Path) -> dict[str, list[str]]:
     }
 
 
-class Failing:
-    """A plugin of pytest: the first test that fails, written down."""
+class Beside:
+    """In pytest's eyes a test of the same module: what is made for one test alone is taken down before it."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, item: Any) -> None:
+        self._parents = item.listchain()[:-1]
 
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        if report.failed and not self._file.exists():
-            self._file.write_text(report.nodeid)
-
-
-def failing(guard: str, tests: list[str]) -> str:
-    """The first test that fails without a guard ("" : with all), in a forked process; "" where none does."""
-    with tempfile.TemporaryDirectory(prefix="genkit-guard-") as folder:
-        process = os.fork()
-        if not process:
-            _work(guard, tests, Path(folder))
-        deadline = time.monotonic() + LONGEST
-        while time.monotonic() < deadline:
-            ended, status = os.waitpid(process, os.WNOHANG)
-            if ended:
-                told = Path(folder) / "failed"
-                return told.read_text() if told.exists() else "" if status == 0 else f"status {status}"
-            time.sleep(0.02)
-        os.killpg(process, signal.SIGKILL)
-        os.waitpid(process, 0)
-        return "hangs"
+    def listchain(self) -> list[Any]:
+        return list(self._parents)
 
 
-def _work(guard: str, tests: list[str], folder: Path) -> None:
-    try:
-        import pytest
+class Switching:
+    """A plugin of pytest: each test runs once with every guard, then without each of those that it meets.
 
-        os.setpgid(0, 0)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for descriptor in (1, 2):
-            os.dup2(nowhere, descriptor)
-        os.environ.update(GENKIT_GUARD_OFF=guard, HYPOTHESIS_STORAGE_DIRECTORY=str(folder / "hypothesis"))
-        words = ["-x", "-q", "-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}", *tests]
-        os._exit(int(pytest.main(words, plugins=[Failing(folder / "failed")])))
-    finally:
-        os._exit(9)
+    A test that fails by itself says nothing, and one that fails again with every guard neither.
+
+    Args:
+        asked: the guards that each test is run without, as long as none has failed.
+        place: a folder, where `said` and `killed` are written down as they come.
+    """
+
+    def __init__(self, asked: dict[str, list[str]], place: Path) -> None:
+        self._place = place
+        self._asked, self.killed, self.said = asked, dict[str, str](), set[str]()
+
+    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> bool:
+        guards = [guard for guard in self._asked[item.nodeid] if guard not in self.killed]
+        if guards and self._passes(item, ""):
+            self.said.update(guards)
+            for guard in guards:
+                if not self._passes(item, guard) and self._passes(item, ""):
+                    self.killed[guard] = item.nodeid
+            told = {"killed": self.killed, "said": sorted(self.said)}
+            (self._place / "so-far.json").write_text(json.dumps(told, indent=1) + "\n")
+        item.session._setupstate.teardown_exact(nextitem)
+        return True
+
+    def _passes(self, item: Any, guard: str) -> bool:
+        from _pytest.runner import runtestprotocol
+
+        os.environ["GENKIT_GUARD_OFF"] = guard
+        reports = runtestprotocol(item, log=False, nextitem=Beside(item))
+        return not any(report.failed for report in reports)
 
 
 def sample(place: Path, chosen: list[str]) -> dict[str, str]:
     """What becomes of each guard: a test that kills it, `survived`, or `unmet`: no test comes upon it."""
+    import pytest
+
     _environment()
-    _preload()
-    met, shown, fates = meeting(place), every(), {}
-    sound: set[str] = set()  # tests that pass in such a process, as long as every guard stands
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="genkit-guards-")
+    met, shown = meeting(place), every()
+    asked: dict[str, list[str]] = defaultdict(list)
     for guard in chosen:
-        tests = met.get(guard, [])
-        fates[guard] = "survived" if tests else "unmet"
-        for some in (tests[:FEW], tests[FEW:MANY]):
-            found = failing(guard, some) if some else ""
-            if not found:
-                continue
-            if found in tests and found not in sound:
-                assert not failing("", [found]), f"{found} fails by itself"
-                sound.add(found)
-            fates[guard] = found
-            break
-        if fates[guard] in ("survived", "unmet"):
-            print(f"{fates[guard]} ({len(tests)} tests): {guard}: {shown[guard][:200]}", flush=True)
+        for test in met.get(guard, [])[:MANY]:
+            asked[test].append(guard)
+    switching = Switching(asked, place)
+    words = ["-q", "-p", "no:cacheprovider", f"--timeout={LONGEST}"]
+    pytest.main([*words, *asked], plugins=[switching])
+    fates = {g: switching.killed.get(g) or ("survived" if g in switching.said else "unmet") for g in chosen}
+    (place / "fates.json").write_text(json.dumps(fates, indent=1) + "\n")
+    for guard, found in fates.items():
+        if found in ("survived", "unmet"):
+            print(f"{found} ({len(met.get(guard, []))} tests): {guard}: {shown[guard][:200]}")
     return fates
-
-
-def _preload() -> None:
-    """Import once what every forked process needs; guards are asked whether they stand when they are met."""
-    import hypothesis  # noqa: F401
-    import scipy.stats  # noqa: F401
-    import sklearn.datasets  # noqa: F401
-
-    import genkit.testing
-
-    for found in pkgutil.walk_packages(genkit.__path__, "genkit."):
-        if not found.name.endswith("__main__"):
-            with contextlib.suppress(ImportError):  # of what is not installed
-                importlib.import_module(found.name)
 
 
 def main(arguments: list[str]) -> int:
@@ -179,15 +160,17 @@ def main(arguments: list[str]) -> int:
     if "sample" not in typed and "only" not in typed:
         return trace(place, typed.get("tests", ",".join(TESTS)).split(","))
     names = [name for name in every() if name.startswith(tuple(typed.get("of", "genkit").split(",")))]
+    if typed.get("met") == "true":
+        met = meeting(place)
+        names = [name for name in names if met.get(name)]
     drawn = random.Random(int(typed.get("seed", 0))).sample(
         names, min(len(names), int(typed.get("sample", 0)))
     )
-    chosen = typed["only"].split(",") if "only" in typed else sorted(drawn)
+    chosen = typed["only"].split(",") if "only" in typed else drawn
     fates = sample(place, chosen)
     unmet = sum(found == "unmet" for found in fates.values())
     killed = len(fates) - unmet - sum(found == "survived" for found in fates.values())
     print(f"{killed} of {len(fates)} guards killed by tests, {unmet} met by none ({len(names)} in all)")
-    (place / f"fates-{typed.get('seed', 0)}.json").write_text(json.dumps(fates, indent=1) + "\n")
     return 0
 
 

@@ -354,6 +354,6 @@ ROW = Row(
         for kind in KINDS
         for seed in range(SEEDS)
     },
-    share=12,
+    share=11,
     note=_note,
 )
