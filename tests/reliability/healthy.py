@@ -58,6 +58,10 @@ SOUND = {
         *_real("MNIST", ["experiment=mnist_dcgan"], ["experiment=digits_dcgan"]),
         *("budget.steps=300", "trainer.val_every=60"),
     ],
+    "gpt recipe": [
+        *_real("tinyshakespeare.txt", ["experiment=shakespeare_cpu"], ["experiment=colors"]),
+        *("budget.steps=250", "trainer.val_every=50"),
+    ],
     "vae recipe": [
         *_real("MNIST", ["experiment=mnist_vae_conv", "budget.epochs=null"], ["experiment=digits_vae"]),
         *("budget.steps=300", "trainer.val_every=60"),
