@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genkit.core.errors import ConfigError
-from genkit.core.given import lines_of, read_given
+from genkit.core.given import lines_of, read_given, read_input
 from genkit.core.options import Option
 
-MAX_BYTES = 100_000_000  # of a file of prompts
+MAX_BYTES = 100_000_000  # of a file of prompts, or of the input
 
 
 def read(given: dict[str, Any]) -> None:
@@ -19,10 +18,11 @@ def read(given: dict[str, Any]) -> None:
 
     Raises:
         ConfigError: both are given, or there is no prompt.
-        DataError: the file cannot be read.
+        DataError: the file or the input cannot be read, or has no end.
     """
     if given.get("prompt") == "-":
-        given["prompt"] = sys.stdin.read().removesuffix("\n")
+        text = read_input("prompt=-", MAX_BYTES, "give a shorter prompt")
+        given["prompt"] = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     file = given.pop("prompt_file", None)
     if file is None:
         return

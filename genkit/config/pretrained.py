@@ -56,7 +56,9 @@ def apply(cfg: dict[str, Any], typed: Collection[str]) -> None:
     if "tokenizer_path" not in cfg["data"]:
         raise ConfigError("pretrained= gives a model of texts, and this data is none; choose data=text_file.")
     if not (folder / TOKENIZER).is_file():
-        raise CheckpointError(f"{folder / TOKENIZER} is missing: the weights are of no use without it.")
+        raise CheckpointError(
+            f"{folder / TOKENIZER} is missing, or no plain file: the weights are of no use without it."
+        )
     given = {"model": knobs, "data": {"tokenizer": "hf", "tokenizer_path": str(folder)}}
     for group, values in given.items():
         for key, value in values.items():

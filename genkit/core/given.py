@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import sys
 from pathlib import Path
 
 from genkit.core.errors import DataError
@@ -44,14 +45,41 @@ def read_given(word: str, path: str | Path, limit: int, advice: str) -> str:
         raise DataError(f"{word}={path} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise DataError(f"{word}={path} holds {error}; {advice}.") from None
+    return _decoded(f"{word}={path}", content)
+
+
+def read_input(word: str, limit: int, advice: str) -> str:
+    """The text that standard input brings, until its end; encodings as in `read_given`.
+
+    Args:
+        word: that asked for it, for errors: `prompt=-`.
+        limit: bytes.
+        advice: where it brings more.
+
+    Raises:
+        DataError: it brings more, is in another encoding, or cannot be read.
+    """
+    stream = getattr(sys.stdin, "buffer", None)
+    try:
+        if stream is None:  # closed, or a text that stands for it
+            content = (sys.stdin.read(limit + 1) if sys.stdin else "").encode("utf-8")
+        else:
+            content = stream.read(limit + 1)
+    except OSError as error:
+        raise DataError(f"{word}: standard input cannot be read: {error.strerror}.") from None
+    if len(content) > limit:
+        raise DataError(f"{word}: standard input brings more than {limit:,} bytes; {advice}.")
+    return _decoded(f"{word}: standard input", content)
+
+
+def _decoded(name: str, content: bytes) -> str:
+    """Raises a DataError that says where it is another encoding."""
     encoding, skipped = by_mark(content[:4])
     try:
         return content[skipped:].decode(encoding)
     except UnicodeDecodeError as error:
         place = skipped + error.start
-        raise DataError(
-            f"{word}={path} is no {encoding.upper()} at byte {place}; write it in UTF-8."
-        ) from None
+        raise DataError(f"{name} is no {encoding.upper()} at byte {place}; write it in UTF-8.") from None
 
 
 def lines_of(text: str) -> list[str]:

@@ -86,9 +86,11 @@ def wait_for(file: str) -> None:
         time.sleep(0.001)
 
 
-def guarded(folder: str) -> None:
+def guarded(folder: str, stdin: str = "") -> None:
     """A process that may take some time and memory, and in which a stranger's module could be imported."""
     sys.path.insert(0, str(Path(folder) / "modules"))
+    if stdin:
+        sys.stdin = open(stdin, encoding="utf-8")  # noqa: SIM115 (until the process ends)
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,29 @@ from genkit import manifests
 
 STEP = "step-6"
 Make = Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is typed, where, and how it is answered.
+
+    Attributes:
+        words: with `{f}` for the trial's folder and `{run}` for a copy of a run there.
+        code: the exit code.
+        said: words of the answer, wherever they stand.
+        make: prepares the folder.
+        family: of the run.
+        before: what is done in the process before the command; see `tests.reliability.children`.
+        environment: of the process, with `{f}` for the trial's folder.
+    """
+
+    words: str
+    code: int
+    said: tuple[str, ...] = ()
+    make: Make | None = None
+    family: str = "vae"
+    before: tuple[object, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 def pictures(shape: tuple[int, int] = (8, 8), **how: object) -> Make:

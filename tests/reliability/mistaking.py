@@ -14,16 +14,15 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from genkit import runs
 from tests.integration.test_bad_input import CASES, RUNS, SAMPLES
-from tests.reliability import starting, storing
+from tests.reliability import endless, starting, storing
 from tests.reliability.canaries import SECRET
 from tests.reliability.damaging import trained
 from tests.reliability.mistakes import (
-    Make,
+    Case,
     aged,
     changed,
     copied,
@@ -54,29 +53,6 @@ from tests.reliability.rows import Row, Trial
 from tests.reliability.tiny import MODELS, QUICK
 
 TIMEOUT = 120.0  # seconds of a process
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is typed, where, and how it is answered.
-
-    Attributes:
-        words: with `{f}` for the trial's folder and `{run}` for a copy of a run there.
-        code: the exit code.
-        said: words of the answer, wherever they stand.
-        make: prepares the folder.
-        family: of the run.
-        before: what is done in the process before the command; see `tests.reliability.children`.
-        environment: of the process, with `{f}` for the trial's folder.
-    """
-
-    words: str
-    code: int
-    said: tuple[str, ...] = ()
-    make: Make | None = None
-    family: str = "vae"
-    before: tuple[object, ...] = ()
-    environment: tuple[tuple[str, str], ...] = ()
 
 
 TINY = f"{' '.join(MODELS['vae'])} {' '.join(QUICK)} batch_size=8 callbacks.samples.n=0 paths.runs_dir={{f}}"
@@ -334,6 +310,7 @@ GROUPS = {
     "image data": PICTURES,
     "text and prompt": WRITINGS,
     "study": STUDIES,
+    "without an end": endless.CASES,
 }
 TRIALS: dict[str, Trial] = {
     **{f"typed: {name}": listed(*case) for name, case in CASES.items()},

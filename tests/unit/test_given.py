@@ -1,5 +1,6 @@
 """Text files that a person names: prompts, what is scored, what is compared."""
 
+import io
 import os
 
 import pytest
@@ -59,3 +60,26 @@ def test_what_is_no_text_file_is_refused_by_name(word, tmp_path):
     for name, said in (("none.txt", "No such file"), ("pipe.txt", "no plain file")):
         with pytest.raises(DataError, match=rf"^{word}=.*{name} cannot be read: .*{said}"):
             read(tmp_path / name)
+
+
+def of_input(monkeypatch, stream):
+    monkeypatch.setattr("sys.stdin", stream)
+    given = {"prompt": "-"}
+    prompts.read(given)
+    return given["prompt"]
+
+
+def test_standard_input_is_a_text_like_any_other(monkeypatch):
+    for content in ("é\na\n".encode(), "\ufeffé\r\na\r\n".encode(), "\ufeffé\na\n".encode("utf-16-le")):
+        assert of_input(monkeypatch, io.TextIOWrapper(io.BytesIO(content))) == "é\na"
+    assert of_input(monkeypatch, None) == ""
+    with pytest.raises(
+        DataError, match=r"^prompt=-: standard input is no UTF-8 at byte 1; write it in UTF-8\.$"
+    ):
+        of_input(monkeypatch, io.TextIOWrapper(io.BytesIO(b"a\xe9 ")))
+
+
+def test_standard_input_without_an_end_is_refused(monkeypatch):
+    monkeypatch.setattr(prompts, "MAX_BYTES", 1_000)
+    with open("/dev/zero") as zeros, pytest.raises(DataError, match=r"more than 1,000 bytes; give a shorter"):
+        of_input(monkeypatch, zeros)
