@@ -7,6 +7,11 @@ one of its errors is a guard (see `switched/sitecustomize.py`).
 - `sample` switches so many of them off, one at a time, and runs the tests that meet it until one fails, which
   passes again with every guard: then the guard is killed.  What survives, or was met by no test, is listed.
   `met=true` draws from those alone that a test meets, `only=FILE:LINE,…` names them.
+
+Of 150 guards drawn (seed 0) from the 258 of 524 that 2,025 traced tests met, quick unit tests met 99 and
+killed 95.  Three of the four others have a second guard behind them that says the same; one, a checkpoint
+that is deleted while it is read, has a test that passes without it.  What only slower tests meet was not
+switched off.
 """
 
 from __future__ import annotations
