@@ -120,6 +120,7 @@ STUDY_WORDS = """\
   seeds=8 | seeds=[0,1,2]   a number, or a list; more may be added later
   budget.steps= | .examples= | .tokens= | .seconds= | .flops=   of every run
   evaluate.n= primary=      samples of each evaluation; the metric that decides
+  equivalence_margin=       a difference of the primary that counts as none; that it is smaller is tested
   name=                     of the folder in paths.runs_dir; the same study goes on where it was
   retry=true                run those again that failed
   hydra/launcher=joblib hydra.launcher.n_jobs=2   two at a time; submitit_local, submitit_slurm, ray"""

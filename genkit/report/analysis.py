@@ -25,6 +25,7 @@ class Analysis:
     Attributes:
         primary: the line of the verdict.
         selected: which arms' checkpoints were chosen, or trained, on the examples that judge them; or "".
+        margin: the difference of the primary metric below which arms count as equal; None: none was stated.
         remark: what the verdict is not of: seeds that were added after looking, runs that are still to run.
     """
 
@@ -36,18 +37,25 @@ class Analysis:
     looks: Looks
     remark: str = ""
     selected: str = ""
+    margin: float | None = None
 
     @property
     def comparisons(self) -> Sequence[Comparison]:
         return self.verdict.comparisons if self.verdict else ()
 
 
-def analyse(members: Sequence[Member], primary: str | None = None, looks: Looks | None = None) -> Analysis:
+def analyse(
+    members: Sequence[Member],
+    primary: str | None = None,
+    looks: Looks | None = None,
+    margin: float | None = None,
+) -> Analysis:
     """The table of the members, and what its primary metric allows to be said.
 
     Args:
         primary: the metric of the verdict; None: the first of the usual ones that most arms have.
         looks: how often the seeds may be looked at, and were; None: once.
+        margin: the difference of the primary metric below which arms count as equal; None: none was stated.
     """
     looks = looks or Looks()
     arms = list(dict.fromkeys(member.arm for member in members))
@@ -62,16 +70,16 @@ def analyse(members: Sequence[Member], primary: str | None = None, looks: Looks 
                 " A verdict is given when all have ended."
             )
         else:
-            said, remark = _verdict(main, looks)
+            said, remark = _verdict(main, looks, margin)
             if (beside := _recall(main, lines)) and said.comparisons:
                 said = replace(said, words=f"{said.words} {beside}")
     notes = _notes(lines)
     if primary and main is None:
         notes.insert(0, f"No run has a number of the primary metric {primary}.")
-    return Analysis(arms, lines, main, said, notes, looks, remark, _selected(members))
+    return Analysis(arms, lines, main, said, notes, looks, remark, _selected(members), margin)
 
 
-def _verdict(line: Line, looks: Looks) -> tuple[Verdict, str]:
+def _verdict(line: Line, looks: Looks, margin: float | None) -> tuple[Verdict, str]:
     """The verdict on the seeds that may decide, and what is said of the others."""
     decides = looks.deciding
     arms = {
@@ -87,6 +95,7 @@ def _verdict(line: Line, looks: Looks) -> tuple[Verdict, str]:
         bounds=bounds,
         looks=looks.declared,
         planned={arm: cell.planned for arm, cell in line.cells.items()} if decides is None else None,
+        margin=margin,
     )
     if decides is None:
         return found, ""

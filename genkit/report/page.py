@@ -63,7 +63,8 @@ def write(told: Told, out: Path) -> Path:
     """
     declared, members = told.declared, told.members
     primary = declared.get("primary")
-    analysis = analyse(members, None if primary is None else str(primary), told.looks)
+    margin = declared.get("equivalence_margin")
+    analysis = analyse(members, None if primary is None else str(primary), told.looks, margin)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         (out / "tables").mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from genkit.studies import DECLARATION, MEMBERS
 # What a report takes from a study's declaration, and from a run's findings.
 DECLARED = {
     **{"name?": str | None, "question?": str | None, "budget?": {str: float}, "primary?": str | None},
-    "looks?": int,
+    **{"looks?": int, "equivalence_margin?": float},
 }
 FINDING = {"severity": str, "code": str, "step": int, "advice?": str | None, "until?": int | None}
 FINDINGS = {"findings": [FINDING]}
@@ -138,6 +139,11 @@ def read(source: Path | Sequence[Path]) -> Told:
     """
     if isinstance(source, Path):
         declared, members = read_study(source)
+        margin = declared.get("equivalence_margin")
+        if margin is not None and not 0 < margin < math.inf:
+            raise ConfigError(
+                f"{source} says equivalence_margin {margin:g}: it is no number above 0; mend study.yaml."
+            )
         told = Told({**declared, "search": search(source)}, members, looks(source, declared))
     else:
         told = Told({}, read_runs(source))

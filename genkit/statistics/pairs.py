@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from genkit.statistics.equivalence import equivalence_test
 from genkit.statistics.improvement import improvement_interval, places
 from genkit.statistics.intervals import student
 from genkit.statistics.signs import sign_interval, sign_test
@@ -38,6 +39,10 @@ class Comparison:
         better: the name of the better arm by the quantity; None where the arms are equal.
         first_trained, second_trained: trainings of the pairs that did not fail.
         settled: False where the worse arm's numbers are bounds on better ones, so that nothing follows.
+        margin: the difference below which the arms are as good as equal, stated beforehand; None: none was.
+        p_equivalent: of the test that the mean difference lies at the margin or beyond, after Holm's
+            correction for all comparisons of one table, and for all looks; None without a margin, where a
+            training failed, and where a bound stands beside an exact number.
     """
 
     first: str
@@ -57,6 +62,8 @@ class Comparison:
     first_trained: int
     second_trained: int
     settled: bool = True
+    margin: float | None = None
+    p_equivalent: float | None = None
 
     @property
     def failed(self) -> int:
@@ -67,18 +74,28 @@ class Comparison:
     def significant(self) -> bool:
         return self.settled and self.p_adjusted <= ALPHA
 
+    @property
+    def equivalent(self) -> bool:
+        """Whether the mean difference was shown to be smaller than the margin."""
+        return self.p_equivalent is not None and self.p_equivalent <= ALPHA
+
 
 def compare(
-    first: tuple[str, Arm], second: tuple[str, Arm], direction: str, bounds: Collection[str] = ()
+    first: tuple[str, Arm],
+    second: tuple[str, Arm],
+    direction: str,
+    bounds: Collection[str] = (),
+    margin: float | None = None,
 ) -> Comparison | None:
     """Two arms, each a name and a value for each seed; None where they share no seed.
 
     Args:
         direction: "lower" or "higher" is better.
         bounds: arms whose numbers are bounds on better ones.
+        margin: of equivalence, in the values' unit; None: it is not tested.
 
     Raises:
-        ValueError: another direction, or a value that is not finite.
+        ValueError: another direction, a value that is not finite, or a margin that is not above 0.
     """
     if direction not in ("lower", "higher"):
         raise ValueError("the direction is lower or higher")
@@ -100,6 +117,7 @@ def compare(
     tested = None if whole else sign_interval(ranks)  # agrees with the test
     shown = tested and (max(0.0, 0.5 + tested[0]), min(1.0, 0.5 + tested[1]))
     improvement_low, improvement_high = shown or improvement_interval(improvement, n)
+    alike = whole and (a in bounds) == (b in bounds)
     return Comparison(
         first=a,
         second=b,
@@ -118,22 +136,38 @@ def compare(
         first_trained=trained[0],
         second_trained=trained[1],
         settled=better in bounds or not {a, b} & set(bounds),
+        margin=margin,
+        p_equivalent=equivalence_test(differences, margin) if alike and margin is not None else None,
     )
 
 
 def compare_all(
-    arms: Mapping[str, Arm], direction: str, bounds: Collection[str] = (), looks: int = 1
+    arms: Mapping[str, Arm],
+    direction: str,
+    bounds: Collection[str] = (),
+    looks: int = 1,
+    margin: float | None = None,
 ) -> list[Comparison]:
     """Every two arms, in order, with p-values that are corrected for their number.
 
     Args:
         looks: times that the seeds may be looked at while more are added; each has an equal share of 5 %, so
             that all of them together have at most 5 % (Bonferroni).
+        margin: as in `compare`.  Differences and equivalences have Holm's 5 % each.
     """
     pairs = itertools.combinations(arms.items(), 2)
-    found = [c for first, second in pairs if (c := compare(first, second, direction, bounds)) is not None]
-    adjusted = holm([comparison.p for comparison in found])
-    return [replace(c, p_adjusted=min(1.0, looks * p)) for c, p in zip(found, adjusted, strict=True)]
+    compared = (compare(first, second, direction, bounds, margin) for first, second in pairs)
+    found = [comparison for comparison in compared if comparison is not None]
+    adjusted = holm([c.p for c in found])
+    equivalent = holm([1.0 if c.p_equivalent is None else c.p_equivalent for c in found])
+    return [
+        replace(
+            c,
+            p_adjusted=min(1.0, looks * p),
+            p_equivalent=None if c.p_equivalent is None else min(1.0, looks * alike),
+        )
+        for c, p, alike in zip(found, adjusted, equivalent, strict=True)
+    ]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

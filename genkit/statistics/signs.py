@@ -34,6 +34,16 @@ def sign_test(differences: np.ndarray) -> tuple[float, str]:
     return (1 + extreme) / (1 + FLIPS), f"{FLIPS + 1:,} sign flips of the mean"
 
 
+def sign_test_above(differences: np.ndarray) -> float:
+    """One-sided p-value that the mean of paired differences is at most 0, by the flips of `sign_test`."""
+    n = len(differences)
+    seen = float(differences.sum()) - 1e-9 * float(np.abs(differences).sum())
+    if n <= EXACT_UP_TO:
+        return float((_all_signs(n) @ differences >= seen).mean())
+    extreme = sum(int((signs @ differences >= seen).sum()) for signs in _drawn_signs(n))
+    return (1 + extreme) / (1 + FLIPS)
+
+
 def sign_interval(differences: np.ndarray, level: float = 0.95) -> tuple[float, float] | None:
     """The shifts that `sign_test` does not tell from the mean; None where there are too few differences.
 

@@ -36,6 +36,7 @@ def verdict(
     bounds: Collection[str] = (),
     looks: int = 1,
     planned: Mapping[str, int] | None = None,
+    margin: float | None = None,
 ) -> Verdict:
     """What the arms' values by seed allow to be said.
 
@@ -47,16 +48,23 @@ def verdict(
             beside an arm whose numbers are exact.
         looks: times that the seeds may be looked at while more are added, this one included.
         planned: trainings of each arm, where some are neither numbers nor failures; None: there are none.
+        margin: of equivalence, in the metric's unit, stated beforehand; None: it is not tested.
     """
-    kind, best, words, found = _judged(arms, direction, metric, bounds, looks)
-    return Verdict(kind, best, " ".join([words, *_trained(arms, planned or {})]), found)
+    kind, best, words, found = _judged(arms, direction, metric, bounds, looks, margin)
+    said = [words, *_equivalent(found, metric, looks), *_trained(arms, planned or {})]
+    return Verdict(kind, best, " ".join(said), found)
 
 
 def _judged(
-    arms: Mapping[str, Arm], direction: str, metric: str, bounds: Collection[str], looks: int
+    arms: Mapping[str, Arm],
+    direction: str,
+    metric: str,
+    bounds: Collection[str],
+    looks: int,
+    margin: float | None,
 ) -> tuple[str, str | None, str, Sequence[Comparison]]:
     arms = {name: values for name, values in arms.items() if values}
-    found = compare_all(arms, direction, bounds, looks)
+    found = compare_all(arms, direction, bounds, looks, margin)
     if not found:
         return "none", None, f"There is nothing to compare by {metric}.", found
     wins = [(c.better, c.second if c.better == c.first else c.first) for c in found if c.significant]
@@ -121,6 +129,18 @@ def _proof(found: Sequence[Comparison], looks: int) -> str:
     failed = "; a run that failed is the worst" if any(c.failed for c in shown) else ""
     p = at_most(max(c.p_adjusted for c in shown))
     return f" (p ≤ {p} after {_corrections(looks)}, {n} paired seeds{failed})"
+
+
+def _equivalent(found: Sequence[Comparison], metric: str, looks: int) -> list[str]:
+    """Which arms were shown to be equivalent, where a margin was stated: a sentence, or none."""
+    if not found or found[0].margin is None:
+        return []
+    within, shown = f"within ±{found[0].margin:g} of {metric}", [c for c in found if c.equivalent]
+    if not shown:
+        return [f"No two arms are shown to be equivalent {within}."]
+    pairs = listed([f"{c.first} with {c.second}" for c in shown])
+    p = at_most(max(c.p_equivalent for c in shown if c.p_equivalent is not None))
+    return [f"Equivalent {within}: {pairs} (p ≤ {p} after {_corrections(looks)})."]
 
 
 def _corrections(looks: int) -> str:

@@ -44,7 +44,16 @@ def pair_in_words(comparison: Comparison, comparisons: int) -> str:
     Args:
         comparisons: of the table, times the looks that were declared.
     """
-    c = comparison
+    said = _difference_in_words(comparison, comparisons)
+    if comparison.margin is None:
+        return said
+    if comparison.p_equivalent is None:
+        return f"{said}; equivalence cannot be tested"
+    within, p = f"within ±{comparison.margin:g}", at_most(comparison.p_equivalent)
+    return f"{said}; {'' if comparison.equivalent else 'not shown to be '}equivalent {within} (p ≤ {p})"
+
+
+def _difference_in_words(c: Comparison, comparisons: int) -> str:
     if c.significant:
         return f"{c.better} is better"
     if not c.settled:

@@ -9,6 +9,7 @@ seeds: [0, 1, 2]            # or a number: the first so many
 looks: 1                    # how often the results may decide while seeds are added; they share the 5 %
 budget: {steps: 500}        # one number in one unit: steps, examples, tokens, seconds or flops
 primary: fid                # the metric of the verdict
+equivalence_margin: 2       # a difference of the primary that counts as none; that it is smaller is tested
 evaluate: {n: 1000}         # settings of `genkit evaluate`
 search: …                   # of every arm, before its seeds run; see genkit.study.space
 selected_on_test: false     # true: what selects may be what the study reports, and each number says so
@@ -32,8 +33,9 @@ from genkit.study.space import Search, check_search
 
 KEYS = (
     *("name", "question", "arms", "common", "seeds", "budget", "primary", "evaluate", "search"),
-    *("selected_on_test", "looks"),
+    *("selected_on_test", "looks", "equivalence_margin"),
 )
+CHANGED = ("seeds", "name", "primary", "selected_on_test", "looks", "equivalence_margin")  # by a word
 MOST_LOOKS = 100
 UNITS = ("steps", "examples", "tokens", "seconds", "flops")
 EVALUATE = (
@@ -59,6 +61,7 @@ class Declaration:
         evaluate: settings of the evaluation of every member.
         search: what is tried for each arm before its seeds run; None: nothing.
         looks: times that the results may decide while seeds are added.
+        equivalence_margin: the difference of the primary metric below which arms count as equal; None: none.
         selected_on_test: whether checkpoints and trials may be chosen on the examples that are reported.
     """
 
@@ -72,6 +75,7 @@ class Declaration:
     search: Search | None = None
     selected_on_test: bool = False
     looks: int = 1
+    equivalence_margin: float | None = None
 
     @property
     def size(self) -> int:
@@ -91,6 +95,7 @@ class Declaration:
             **({"search": self.search.to_dict()} if self.search else {}),
             **({"selected_on_test": True} if self.selected_on_test else {}),
             **({"looks": self.looks} if self.looks > 1 else {}),
+            **({"equivalence_margin": self.equivalence_margin} if self.equivalence_margin else {}),
         }
 
 
@@ -98,8 +103,7 @@ def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> De
     """The study of a name in `conf/study`, or of a file.
 
     Args:
-        changes: words that replace what the file says: `seeds`, `name`, `primary`, `budget.UNIT`,
-            `evaluate.KEY`.
+        changes: words that replace what the file says: those of `CHANGED`, `budget.UNIT`, `evaluate.KEY`.
 
     Raises:
         ConfigError: there is no such study, or it says what no study can.
@@ -142,10 +146,10 @@ def _change(plain: dict[str, Any], key: str, text: str) -> None:
         plain["budget"] = {name: value}
     elif group == "evaluate" and name:
         plain["evaluate"] = {**(plain.get("evaluate") or {}), name: value}
-    elif key in ("seeds", "name", "primary", "selected_on_test", "looks"):
+    elif key in CHANGED:
         plain[key] = value
     else:
-        known = ["study", "seeds", "name", "primary", "selected_on_test", "looks", "dry", "yes"]
+        known = ["study", *CHANGED, "dry", "yes"]
         known += [f"budget.{unit}" for unit in UNITS]
         raise ConfigError(f"study takes no {key}=.{nearest(key, known)}")
 
@@ -179,6 +183,7 @@ def check(plain: Mapping[str, Any], where: str) -> Declaration:
     looks = plain.get("looks", 1)
     if type(looks) is not int or not 1 <= looks <= MOST_LOOKS:
         raise ConfigError(f"{where}: looks={looks}: give a number from 1 to {MOST_LOOKS}.")
+    margin = _margin(plain.get("equivalence_margin"), primary, where)
     search = None
     if plain.get("search") is not None:
         search = check_search(plain["search"], list(arms), seeds, where)
@@ -201,6 +206,7 @@ def check(plain: Mapping[str, Any], where: str) -> Declaration:
         search=search,
         selected_on_test=on_test,
         looks=looks,
+        equivalence_margin=margin,
     )
 
 
@@ -252,13 +258,31 @@ def _budget(budget: Any, where: str) -> tuple[str, float]:
     unit, amount = next(iter(budget.items()))
     if unit not in UNITS:
         raise ConfigError(f"{where}: a study has no budget in {unit}.{nearest(str(unit), UNITS)}")
-    try:
-        number = math.nan if isinstance(amount, bool) else float(amount)
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _number(amount)
     if not (math.isfinite(number) and number > 0) or (unit == "steps" and number != int(number)):
         raise ConfigError(f"{where}: budget {unit}={amount} is no positive number of {unit}.")
     return unit, int(number) if number == int(number) else number
+
+
+def _margin(margin: Any, primary: str | None, where: str) -> float | None:
+    if margin is None:
+        return None
+    number = _number(margin)
+    if not (math.isfinite(number) and number > 0):
+        raise ConfigError(
+            f"{where}: equivalence_margin={margin}: give a number above 0, in the primary's unit."
+        )
+    if primary is None:
+        raise ConfigError(f"{where}: equivalence_margin={margin} is of no metric; write primary: kid.")
+    return number
+
+
+def _number(value: Any) -> float:
+    """A number of a file, in which YAML reads 1e-3 as a text; nan where it is none."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def _evaluate(settings: Any, where: str) -> dict[str, Any]:

@@ -101,13 +101,18 @@ def _check_extends(before: Declaration, after: Declaration, folder: Path) -> Non
         ConfigError: it changes something, or leaves something out.
     """
     old, new = before.to_dict(), after.to_dict()
-    for key in ("budget", "evaluate", "looks"):
-        was, now = old.get(key, 1), new.get(key, 1)
+    usual = {"looks": 1, "equivalence_margin": "none"}
+    for key in ("budget", "evaluate", *usual):
+        was, now = (declared.get(key, usual.get(key)) for declared in (old, new))
         if was != now:
             raise ConfigError(f"{folder} was made with {key} {was}, not {now}; choose another name=.")
     tried = [_tried(declared, before.arms) for declared in (before, after)]
     if tried[0] != tried[1] or (before.search and before.primary != after.primary):
         raise ConfigError(f"{folder} was made with another search; choose another name=.")
+    if before.equivalence_margin and before.primary != after.primary:
+        raise ConfigError(
+            f"{folder} has a margin of {before.primary}, not {after.primary}; choose another name=."
+        )
     for arm, words in before.arms.items():
         if list(after.arms.get(arm, ())) != list(words):
             raise ConfigError(f"{folder} has an arm {arm} with other words; choose another name=.")

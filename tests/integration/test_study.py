@@ -280,6 +280,36 @@ def test_looks_are_declared_beforehand(declare, paths):
         declare(looks="0")
 
 
+def test_a_margin_of_equivalence_is_stated_beforehand_and_tested(declare, paths):
+    declared = declare(equivalence_margin="1e3", name="margin", seeds="6")
+    run(open_study(declared, paths), paths)
+    plan = open_study(declare(equivalence_margin="1000", name="margin", seeds="6"), paths)
+    report(plan.folder, plan.folder / "report")
+    words = (plan.folder / "report" / "verdict.txt").read_text()
+    assert f"Equivalent within ±1000 of {declared.primary}: a with bb (p ≤ 0.016 after Holm)." in words
+    page = (plan.folder / "report" / "report.html").read_text()
+    assert "equivalent within ±1000 (p ≤ 0.016)" in page
+    assert "a difference below 1000 of" in page
+    for margin, said in (
+        ("5", "equivalence_margin 1000.*, not 5"),
+        ("null", "equivalence_margin 1000.*, not none"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            open_study(declare(equivalence_margin=margin, name="margin", seeds="6"), paths)
+    for margin in ("0", "-1", "nan", "yes", "[1]"):
+        with pytest.raises(ConfigError, match="give a number above 0, in the primary's unit"):
+            declare(equivalence_margin=margin)
+
+
+def test_a_margin_that_a_strangers_study_states_is_a_number(declare, paths):
+    plan = open_study(declare(equivalence_margin="2", name="odd"), paths)
+    plan.write()
+    file = plan.folder / "study.yaml"
+    file.write_text(file.read_text().replace("equivalence_margin: 2.0", "equivalence_margin: -.inf"))
+    with pytest.raises(ConfigError, match="equivalence_margin"):
+        report(plan.folder, plan.folder / "report")
+
+
 def test_a_deleted_member_is_missing_and_runs_again(declare, paths):
     plan = open_study(declare(), paths)
     whole = run(plan, paths)
