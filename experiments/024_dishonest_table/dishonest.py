@@ -12,8 +12,9 @@ from __future__ import annotations
 import itertools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,12 +25,15 @@ from genkit.metrics.extractors import extractor, suggested
 from genkit.metrics.features import collect
 from genkit.metrics.kernel import kid
 from genkit.report.reading import read_study
+from genkit.study import read_declaration
 
 SAMPLES, CHUNK, FEW = 1000, 250, 5
 
 
-def measure(run: Path, arm: str, seed: int, known: set[tuple[str, int]]) -> list[dict[str, object]]:
-    """A row for each checkpoint of a run that is not known yet."""
+def measure(
+    run: Path, arm: str, seed: int, known: set[tuple[str, int]], asked: Mapping[str, Any]
+) -> list[dict[str, object]]:
+    """A row for each checkpoint of a run that is not known yet, drawn with those options that it has."""
     steps = sorted(int(path.name[5:]) for path in (run / "checkpoints").glob("step-*"))
     steps = [step for step in steps if (run.name, step) not in known]
     if not steps:
@@ -41,11 +45,15 @@ def measure(run: Path, arm: str, seed: int, known: set[tuple[str, int]]) -> list
     judge = extractor(suggested(image))
     examples = unchanged(dataset.split("test"))
     real = collect(judge, real_pictures(dataset.spec, examples, np.arange(len(examples))))
+    options = {k: v for k, v in asked.items() if k in {option["name"] for option in record["options"]}}
     chosen = int(checkpoints.locate(run / "checkpoints", "best").name[5:])
     found = []
     for step in steps:
         model = sampling.load(run, f"step-{step}")
-        drawn = (model.sample(CHUNK, seed=0, first=i, batch_size=CHUNK) for i in range(0, SAMPLES, CHUNK))
+        drawn = (
+            model.sample(CHUNK, seed=0, first=i, batch_size=CHUNK, **options)
+            for i in range(0, SAMPLES, CHUNK)
+        )
         made = collect(judge, map(pictures, drawn))
         row = {"run": run.name, "arm": arm, "seed": seed, "step": step, "by_validation": step == chosen}
         halves = {"half_a": real[::2], "half_b": real[1::2], "test": real}
@@ -112,9 +120,10 @@ def main() -> None:
     out = next((Path(word[4:]) for word in sys.argv[2:] if word.startswith("out=")), Path("rows.jsonl"))
     rows = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
     known = {(row["run"], row["step"]) for row in rows}
+    asked = read_declaration(str(folder / "study.yaml")).evaluate.get("sampling", {})
     for member in read_study(folder)[1]:
         if member.finished:
-            fresh = measure(member.path, member.arm, member.seed, known)
+            fresh = measure(member.path, member.arm, member.seed, known, asked)
             rows += fresh
             with open(out, "a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row) + "\n" for row in fresh)

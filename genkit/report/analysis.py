@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from genkit import statistics
 from genkit.core.identity import answers
 from genkit.naming import group_of
+from genkit.report.compute import Compute, at_equal_compute
 from genkit.report.lines import Line, lines_of
 from genkit.report.numbers import number
 from genkit.report.reading import Looks, Member
@@ -26,6 +27,7 @@ class Analysis:
         primary: the line of the verdict.
         selected: which arms' checkpoints were chosen, or trained, on the examples that judge them; or "".
         margin: the difference of the primary metric below which arms count as equal; None: none was stated.
+        compute: learning curves against what they cost.
         remark: what the verdict is not of: seeds that were added after looking, runs that are still to run.
     """
 
@@ -38,6 +40,7 @@ class Analysis:
     remark: str = ""
     selected: str = ""
     margin: float | None = None
+    compute: Sequence[Compute] = ()
 
     @property
     def comparisons(self) -> Sequence[Comparison]:
@@ -76,7 +79,8 @@ def analyse(
     notes = _notes(lines)
     if primary and main is None:
         notes.insert(0, f"No run has a number of the primary metric {primary}.")
-    return Analysis(arms, lines, main, said, notes, looks, remark, _selected(members), margin)
+    compute = at_equal_compute(members)
+    return Analysis(arms, lines, main, said, notes, looks, remark, _selected(members), margin, compute)
 
 
 def _verdict(line: Line, looks: Looks, margin: float | None) -> tuple[Verdict, str]:

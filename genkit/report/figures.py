@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from genkit import statistics
 from genkit.core.terminal import without_controls
 from genkit.report.analysis import COSTS
+from genkit.report.compute import UNITS, Compute
 from genkit.report.lines import Line
 from genkit.report.reading import Member
 
@@ -22,6 +23,7 @@ from genkit.report.reading import Member
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "os^Dvp"
 MOST_PANELS, LONGEST_NAME = 24, 60  # of one figure; of what is written into it
+LOGARITHMIC = 5  # times as much compute of one arm as of another, from which the axis is logarithmic
 FAR = 1.5  # widths of the arms' range within which floor and ceiling are drawn
 INK, INK_ON_DARK = "#1b1f24", "#e8eaed"
 STYLE: Any = {
@@ -89,16 +91,38 @@ def curves(members: Sequence[Member], arms: Sequence[str]) -> Figure | None:
         figure, axes = _figure(len(shown))
         for axis, (term, by_arm) in zip(axes, shown, strict=True):
             for arm, found in by_arm.items():
-                b = statistics.band(found)
                 label = f"{_short(arm)} ({len(found)})"
-                axis.plot(b.x, b.mean, label=label, color=styles[arm]["color"], linewidth=1.6)
-                known = ~np.isnan(b.low)
-                shade = {"color": styles[arm]["color"], "alpha": 0.18, "linewidth": 0}
-                axis.fill_between(b.x[known], b.low[known], b.high[known], **shade)
+                _draw_band(axis, statistics.band(found), styles[arm]["color"], label)
             axis.set_xlabel("step")
             axis.set_ylabel(_short(term))
             axis.legend(fontsize=8)
     return figure
+
+
+def compute(found: Sequence[Compute], arms: Sequence[str]) -> Figure | None:
+    """A panel for each validation term and cost: the arms' means over seeds at equal compute."""
+    if not found:
+        return None
+    styles = _styles(arms)
+    with matplotlib.rc_context(STYLE):
+        shown = found[:MOST_PANELS]
+        figure, axes = _figure(len(shown))
+        for axis, of in zip(axes, shown, strict=True):
+            for arm, b in of.bands.items():
+                _draw_band(axis, b, styles[arm]["color"], f"{_short(arm)} ({int(b.n.min())})")
+            ends = [float(b.x[-1]) for b in of.bands.values()]
+            if max(ends) > LOGARITHMIC * min(ends):
+                axis.set_xscale("log")
+            axis.set_xlabel(f"{of.cost}, {UNITS[of.cost]}")
+            axis.set_ylabel(_short(of.term))
+            axis.legend(fontsize=8)
+    return figure
+
+
+def _draw_band(axis: Axes, b: statistics.Band, colour: str, label: str) -> None:
+    axis.plot(b.x, b.mean, label=label, color=colour, linewidth=1.6)
+    known = ~np.isnan(b.low)
+    axis.fill_between(b.x[known], b.low[known], b.high[known], color=colour, alpha=0.18, linewidth=0)
 
 
 def intervals(line: Line) -> Figure | None:

@@ -29,7 +29,7 @@ from genkit.report.numbers import number, summary_text
 from genkit.report.reading import Member, Told, read
 from genkit.rows import Row
 from genkit.runs import write_atomically
-from genkit.statistics import at_most, pair_in_words, reach_in_words
+from genkit.statistics import at_most, expected_best, pair_in_words, reach_in_words
 
 HERE = Path(__file__).parent
 PAGE = "report.html"
@@ -96,6 +96,7 @@ def _figures(
 ) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
     """Each figure written as SVG and PNG, and as addresses for a light and a dark page."""
     made: dict[str, Any] = {"curves": figures.curves(members, analysis.arms)}
+    made["compute"] = figures.compute(analysis.compute, analysis.arms)
     front: dict[str, list[str]] = {}
     if analysis.primary is not None:
         made["intervals"] = figures.intervals(analysis.primary)
@@ -182,7 +183,7 @@ def _pairs(analysis: Analysis) -> list[dict[str, Any]]:
 
 
 def _tried(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A search, arm by arm: how many trials, what the best was, and every trial's values and number."""
+    """A search, arm by arm: what the best was, every trial, what fewer would have found, and the cost."""
 
     def words(trial: Mapping[str, Any]) -> str:
         values = ", ".join(f"{key}={value}" for key, value in trial["values"].items())
@@ -193,9 +194,30 @@ def _tried(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             "arm": arm,
             "best": words(entry["best"]) if entry["best"] else "none",
             "trials": [words(trial) for trial in entry["trials"]],
+            "expected": _expected(entry["trials"]),
+            "cost": _cost(entry.get("seconds") or []),
         }
         for arm, entry in found.items()
     ]
+
+
+def _expected(trials: Sequence[Mapping[str, Any]]) -> str:
+    """The best that 1, 2, 4, … of the trials are expected to have; "" where fewer than two gave a number."""
+    values = [trial["value"] for trial in trials]
+    if sum(value is not None for value in values) < 2:
+        return ""
+    higher = any(trial.get("direction") == "higher" for trial in trials if trial["value"] is not None)
+    best = expected_best(values, "higher" if higher else "lower")
+    sizes = [n for n in (2**k for k in range(len(best))) if n < len(best)] + [len(best)]
+    return "; ".join(f"{n}: {number(best[n - 1])}" for n in sizes)
+
+
+def _cost(seconds: Sequence[float | None]) -> str:
+    known = [s for s in seconds if s is not None]
+    if not known:
+        return ""
+    of = "" if len(known) == len(seconds) else f" of {len(known)} of {len(seconds)}"
+    return f"{number(sum(known) / len(known))} s a trial, {number(sum(known))} s in all{of}"
 
 
 def _member(number_: int, member: Member, primary: Line | None, out: Path) -> dict[str, Any]:

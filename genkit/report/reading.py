@@ -199,9 +199,16 @@ def looks(folder: Path, declared: dict[str, Any]) -> Looks:
 
 
 def search(folder: Path) -> dict[str, Any]:
-    """What was tried for each arm before its seeds ran, and the best of it; empty without a search."""
+    """What was tried for each arm before its seeds ran, the best of it, and the seconds of each trial.
+
+    The seconds are of whole trials, start and evaluation included; None where nobody knows.
+    """
     found = studies.read_found(folder)
-    return {arm: {"best": found[arm]["best"], "trials": list(found[arm]["trials"])} for arm in found}
+    seconds: dict[str, list[float | None]] = {arm: [] for arm in found}
+    for m in studies.read_members(folder):
+        if m.trial is not None and m.arm in seconds:
+            seconds[m.arm].append(studies.read_outcome(folder, m.number).get("seconds"))
+    return {arm: {**found[arm], "seconds": seconds[arm]} for arm in found}
 
 
 def read_runs(paths: Sequence[Path]) -> list[Member]:

@@ -17,7 +17,8 @@ from genkit.statistics.intervals import (
 )
 from genkit.statistics.pairs import ALPHA, Arm, Comparison, compare, compare_all, holm
 from genkit.statistics.power import power_seeds, seeds_needed
-from genkit.statistics.trends import Band, band, pareto_front
+from genkit.statistics.searches import expected_best
+from genkit.statistics.trends import Band, band, pareto_front, value_at
 from genkit.statistics.verdicts import Verdict, verdict
 from genkit.statistics.words import at_most, pair_in_words, reach_in_words
 
@@ -38,6 +39,7 @@ __all__ = [
     "compare",
     "compare_all",
     "confidence_interval",
+    "expected_best",
     "holm",
     "interquartile_mean",
     "pair_in_words",
@@ -46,5 +48,6 @@ __all__ = [
     "reach_in_words",
     "seeds_needed",
     "summarise",
+    "value_at",
     "verdict",
 ]

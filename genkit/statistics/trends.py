@@ -41,10 +41,13 @@ class Band:
     n: np.ndarray
 
 
-def band(curves: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Band:
+def band(curves: Sequence[tuple[Sequence[float], Sequence[float]]], whole: bool = False) -> Band:
     """One curve of several (x, y), at every x that one of them has.
 
     A curve is read between its own points along straight lines, and nowhere beyond its ends.
+
+    Args:
+        whole: only where every curve reaches, so that no mean jumps where one ends; there may be no such x.
 
     Raises:
         ValueError: there is no curve, or a value is not finite.
@@ -58,6 +61,9 @@ def band(curves: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Band:
             raise ValueError("a curve needs finite values")
         inside = (grid >= min(x)) & (grid <= max(x))
         row[inside] = np.interp(grid[inside], x, y)
+    if whole:
+        reached = ~np.isnan(columns).any(0)
+        grid, columns = grid[reached], columns[:, reached]
     summaries = [summarise(column[~np.isnan(column)]) for column in columns.T]
     return Band(
         grid,
@@ -66,3 +72,9 @@ def band(curves: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Band:
         np.array([np.nan if s.high is None else s.high for s in summaries]),
         np.array([s.n for s in summaries]),
     )
+
+
+def value_at(curve: Band, x: float) -> tuple[float, float | None, float | None]:
+    """Mean and interval (None: there is none) of a band at an x within it, along straight lines."""
+    mean, low, high = (float(np.interp(x, curve.x, y)) for y in (curve.mean, curve.low, curve.high))
+    return (mean, None, None) if np.isnan(low) else (mean, low, high)

@@ -131,7 +131,7 @@ def test_tables_hold_the_numbers_and_cannot_be_run(study, tmp_path):
 def test_figures_are_whole_and_the_same_each_time(study, tmp_path):
     for name in ("one", "two"):
         report(study, tmp_path / name)
-    for figure in ("curves", "intervals", "costs"):
+    for figure in ("curves", "compute", "intervals", "costs"):
         svg = (tmp_path / "one" / "figures" / f"{figure}.svg").read_bytes()
         assert svg == (tmp_path / "two" / "figures" / f"{figure}.svg").read_bytes()
         assert ElementTree.fromstring(svg).tag.endswith("svg")

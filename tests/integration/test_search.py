@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
@@ -9,6 +10,7 @@ import pytest
 
 from genkit.core.errors import ConfigError
 from genkit.report import report
+from genkit.report.numbers import number
 from genkit.report.reading import read_study
 from genkit.study import open_study
 from genkit.study.folder import member_config
@@ -52,6 +54,12 @@ def test_every_arm_has_as_many_trials_and_its_seeds_run_with_the_best(declare, p
     page = report(plan.folder, plan.folder / "report").read_text()
     assert "3 trials" in page
     assert f"optim.lr={found['bb']['best']['values']['optim.lr']}" in page
+    tried = [trial["value"] for trial in found["bb"]["trials"]]
+    of_two = sum(min(pair) for pair in itertools.combinations(tried, 2)) / 3
+    of_n = f"1: {number(sum(tried) / 3)}; 2: {number(of_two)}; 3: {number(min(tried))}"
+    assert f"expected best of n trials: {of_n}" in page
+    seconds = [plan.outcome(m)["seconds"] for m in plan.members if m.arm == "bb" and m.trial is not None]
+    assert f"cost: {number(sum(seconds) / 3)} s a trial, {number(sum(seconds))} s in all" in page
     assert [m.seed for m in read_study(plan.folder)[1]] == [0, 0, 1, 1]
 
 
