@@ -233,6 +233,15 @@ def check_belongs(checkpoint: Checkpoint, model_sha256: str, spec_sha256: str) -
     manifests.check_belongs(checkpoint.about, model_sha256, spec_sha256)
 
 
+def check_family(checkpoint: Checkpoint, family: str, where: object) -> None:
+    """See that a checkpoint is of a family, before its tensors are compared one by one.
+
+    Raises:
+        CheckpointError: it is of another one.
+    """
+    manifests.check_family(checkpoint.about.get("family"), family, where)
+
+
 def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
     """The names of tensors that hold something else than finite numbers."""
     return [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]

@@ -43,6 +43,7 @@ UNDIRECTED = (
         "copied_8grams",
     ),
 )
+COPIES = ("exact_copies", "duplicates")  # that pictures outside the run's data can tell, too
 OF_IMAGES = ("bits_per_dimension", *NAMES["images"], *NAMES["memorisation"][:5])
 OF_TEXTS = ("bits_per_byte", "perplexity", *NAMES["texts"], *NAMES["memorisation"][5:])
 
@@ -90,3 +91,22 @@ def groups(asked: Sequence[str] | None, is_text: bool) -> list[str]:
 def wanted(metric: str, asked: Sequence[str] | None) -> bool:
     """Whether a metric is among what is asked for."""
     return asked is None or group_of(metric) in asked or any(answers(metric, name) for name in asked)
+
+
+def check_own(asked: Sequence[str] | None, is_text: bool, run: str) -> None:
+    """See that pictures of the user's own can judge what is asked for.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if is_text:
+        raise ConfigError(
+            f"real= beside run= is a folder of pictures, and {run} draws texts: write samples out by genkit"
+            " sample, and compare the files by real=FILE fake=FILE."
+        )
+    for name in asked or ():
+        if groups([name], is_text) != ["images"] and name not in COPIES:
+            raise ConfigError(
+                f"metrics={name} is of the run's own data, and real= judges by images,"
+                f" {' and '.join(COPIES)}: leave one of the two out."
+            )

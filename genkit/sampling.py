@@ -102,6 +102,7 @@ def load(
     spec = runs.spec(folder.path)
     config.check_reads(cfg, spec, folder.path / runs.CONFIG)
     place, saved = checkpoints.load_named(folder.checkpoints, checkpoint)
+    checkpoints.check_family(saved, cfg["model"].get("family", ""), place)
     checkpoints.check_belongs(saved, config.digest(cfg["model"]), runs.spec_digest(folder.path))
     check_size(cfg["model"], spec, folder)
     module = build_module(cfg["model"], spec)

@@ -371,6 +371,7 @@ def _checkpoint(
     if cfg.get("init_from"):
         other = Run(runs.find(cfg["init_from"], cfg["paths"]["runs_dir"]))
         named, saved = checkpoints.load_named(other.checkpoints, "last")
+        checkpoints.check_family(saved, cfg["model"]["family"], named)
         checkpoints.restore_module(module, saved.weights, named)
     if cfg.get("pretrained"):
         from genkit import export

@@ -40,16 +40,24 @@ COMMANDS = {
     "sample": Command("run=RUN [n=16] [seed=0] [out=FILE] [prompt=…]", "draw from a run", "sample:sample"),
     "score": Command("run=RUN text=… | file=FILE | split=NAME", "how likely given data is", "score:score"),
     "evaluate": Command(
-        "run=RUN | real=DIR fake=DIR", "measure a run, or two folders, by every metric", "evaluate:evaluate"
+        "run=RUN [real=DIR] | real=DIR fake=DIR",
+        "measure a run, or two folders, by every metric",
+        "evaluate:evaluate",
     ),
     "study": Command("study=NAME [dry=true] [yes=true]", "arms × seeds under one budget", "study:study"),
     "report": Command("study=NAME | run=RUN run=RUN … [out=FOLDER]", "one page about runs", "report:report"),
     "export": Command("run=RUN format=hf out=FOLDER", "hand a run to other libraries", "export:export"),
     "interpolate": Command("run=RUN [path=spherical]", "images between two latents", "images:interpolate"),
-    "reconstruct": Command("run=RUN", "images through a model and back", "images:reconstruct"),
-    "complete": Command("run=RUN [mask=lower]", "images of which a part is hidden", "images:complete"),
-    "denoise": Command("run=RUN [scale=0.3]", "images with noise on every pixel", "images:denoise"),
-    "upscale": Command("run=RUN [factor=2]", "images of which means are known", "images:upscale"),
+    "reconstruct": Command("run=RUN [image=FILE]", "images through a model and back", "images:reconstruct"),
+    "complete": Command(
+        "run=RUN [image=FILE] [mask=lower]", "images of which a part is hidden", "images:complete"
+    ),
+    "denoise": Command(
+        "run=RUN [image=FILE] [scale=0.3]", "images with noise on every pixel", "images:denoise"
+    ),
+    "upscale": Command(
+        "run=RUN [image=FILE] [factor=2]", "images of which means are known", "images:upscale"
+    ),
     "families": Command("", "list the families and what they can do", "show:families"),
     "data": Command(
         "[look|check|pack|show] [data=NAME]", "list, inspect, check, pack, show datasets", "data:data"
@@ -96,6 +104,7 @@ SCORE_WORDS = """\
   checkpoint= weights= batch_size= device=   as in sampling"""
 EVALUATE_WORDS = """\
   run=RUN                   a run, or several (run=A run=B), whose numbers are then set side by side
+  run=RUN real=DIR          its samples against your own pictures of their size, in the place of its data
   real=DIR fake=DIR         pictures that genkit need not have made; or real=a.txt fake=b.txt (or .jsonl)
   checkpoint=best,last      last | best | step-N, or several (default: best and last, where there are both)
   n= seed=0                 samples (default: 1,000 images, 500 texts)
@@ -136,14 +145,17 @@ RUNS_WORDS = """\
   order=up                  up | down; runs without the term stand last
   last=10                   the last so many lines"""
 IMAGE_WORDS = """\
-  n=8 seed=0 out=FILE.png checkpoint=last weights=ema
+  n=8 seed=0 out=FILE.png checkpoint=last weights=ema device=auto
   split=test                all but interpolate: train | validation | test, of the run's own data
   data.path=                where that data is now, if it was moved
+  image=FILE                a picture of yours in the place of examples, brought to the data's size, channels
+                            and levels (fit=crop | pad | stretch where its shape is another); what that loses
+                            is said.  label= says its class to a model that was trained with labels
   draws=3                   complete, denoise, upscale: answers for each example
   mask=lower                complete: lower | upper | left | right | box | random is hidden
   scale=0.3                 denoise: of the noise, for a range of 1
   factor=2                  upscale: side of the blocks whose means are known
-  steps=9 path=spherical label=   interpolate: spherical | linear, of a class"""
+  steps=9 path=spherical label=   interpolate: spherical | linear, of a class (else drawn)"""
 VERIFY_WORDS = """\
   run=RUN     hashes of all files against the manifests, links, pickles, the configuration, tokeniser, data
               (packed arrays, too), pointers, findings; no model is loaded. Exit code 0: sound; 3: what is

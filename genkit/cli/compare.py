@@ -10,6 +10,7 @@ from genkit import config, runs
 from genkit.cli.show import table
 from genkit.config.rules import leaves
 from genkit.core.errors import CheckpointError, ConfigError
+from genkit.core.identity import own_judge
 from genkit.core.terminal import say
 from genkit.report.lines import difference
 from genkit.report.numbers import number
@@ -72,8 +73,12 @@ def _shown(value: Any) -> str:
 def _numbers(members: Sequence[Member]) -> None:
     """Metrics, last validation terms and costs; what was measured otherwise says so."""
     lines, notes = [], []
-    for metric in dict.fromkeys(str(row["metric"]) for member in members for row in _models(member)):
-        found = [next((r for r in _models(member) if r["metric"] == metric), None) for member in members]
+    named = dict.fromkeys((str(r["metric"]), own_judge(r)) for member in members for r in _models(member))
+    for metric, judges in named:
+        found = [
+            next((r for r in _models(member) if (r["metric"], own_judge(r)) == (metric, judges)), None)
+            for member in members
+        ]
         first = next(row for row in found if row is not None)
         cells = []
         for member, row in zip(members, found, strict=True):
@@ -83,7 +88,8 @@ def _numbers(members: Sequence[Member]) -> None:
                 notes.append(f"* {metric} of {member.arm}: {difference(first, row)}")
             cells.append(text)
         arrow = {"lower": "↓", "higher": "↑"}.get(str(first.get("direction")), "")
-        lines.append([f"{metric} {arrow}".strip(), *cells])
+        name = f"{metric} ({judges})" if judges else metric
+        lines.append([f"{name} {arrow}".strip(), *cells])
     terms = dict.fromkeys(key for member in members for key in member.record.get("final", {}))
     for term in terms:
         values = [member.record.get("final", {}).get(term) for member in members]

@@ -15,7 +15,7 @@ from genkit.cli.show import table
 from genkit.core.errors import CheckpointError, ConfigError, DataError, nearest
 from genkit.core.options import Option, resolve_options
 from genkit.core.terminal import say
-from genkit.naming import groups
+from genkit.naming import check_own, groups
 from genkit.rows import FILE, Panel, Row, comparison, panel
 
 WORDS = (
@@ -34,15 +34,22 @@ WORDS = (
     Option("out", "text", None, "a .jsonl file"),
 )
 PAIR: tuple[str, ...] = ("real", "fake")
-OF_FILES = ("extractor", "out")
+OF_FILES = ("extractor", "device", "out")
+OF_DATA = ("split", "importance_samples", "stride", "featuriser", "data.path")  # the run's own
 
 
 def evaluate(words: list[str]) -> int:
     given = _read(words)
     paths = config.paths(words)
     asked, files = given.pop("run", []), {key: given.pop(key) for key in PAIR if key in given}
-    if bool(asked) == bool(files) or len(files) == 1:
-        raise ConfigError("evaluate needs run=RUN, or real=DIR and fake=DIR (or two .txt files).")
+    if "fake" in files if asked else len(files) < 2:
+        raise ConfigError(
+            "evaluate needs run=RUN, run=RUN and real=DIR, or real=DIR and fake=DIR (or two .txt files)."
+        )
+    own = files.pop("real") if asked and files else None
+    for key in OF_DATA:
+        if own is not None and key in given:
+            raise ConfigError(f"{key}= is of the run's own data, and real= takes its place: leave one out.")
     moved = given.pop("data.path", None)
     folders = [runs.find(run, paths["runs_dir"]) for run in asked]
     if len({folder.name for folder in folders}) < len(folders):
@@ -71,7 +78,7 @@ def evaluate(words: list[str]) -> int:
                 "data.path= is where a run's data is; real= and fake= have no run: leave it out."
             )
         return _files(files, settings, out)
-    settings["data_path"] = moved
+    settings |= {"data_path": moved, "real": own}
     return _runs(sampling, settings, paths, out)
 
 
@@ -133,17 +140,20 @@ def _files(files: Mapping[str, str], settings: Mapping[str, Any], out: Output | 
     for word, path in files.items():
         if not Path(path).expanduser().exists():
             raise DataError(f"{word}={path} is missing; give a folder of pictures, or a .txt or .jsonl file.")
+    check_choices({"device": settings["device"]})
+    check_device("device", settings["device"], "device=auto")
     from genkit.evaluation import evaluate_files
 
-    def tell(line: str) -> None:
-        say(f"note: {line}", file=sys.stderr)
-
-    name, out_file = settings["extractor"], settings["out"]
-    rows = evaluate_files(files["real"], files["fake"], name=name, out=out_file, say=tell)
+    how = {"name": settings["extractor"], "device": torch_device(settings["device"]), "out": settings["out"]}
+    rows = evaluate_files(files["real"], files["fake"], say=_tell, **how)
     _print(panel(rows))
     if out is not None:
         say(f"rows: {out}")
     return 0
+
+
+def _tell(line: str) -> None:
+    say(f"note: {line}", file=sys.stderr)
 
 
 # ---------------------------------------------------------------------- runs
@@ -171,7 +181,8 @@ def _runs(
     settings["device"] = torch_device(settings["device"])
     rows: list[Row] = []
     for folder in folders:
-        found = measure(folder, asked, paths=paths, out=kept, sampling=sampling[folder], **settings)
+        how = {**settings, "sampling": sampling[folder], "say": _tell}
+        found = measure(folder, asked, paths=paths, out=kept, **how)
         rows += found
         for names in dict.fromkeys(row["checkpoint"] for row in found):
             say(f"{folder.name}, checkpoint {names}\n")
@@ -206,7 +217,12 @@ def _check(
         raise ConfigError(f"extractor= is for images, and {folder.name} draws texts; leave it out.")
     if not spec.is_text and settings["featuriser"] != "ngrams":
         raise ConfigError(f"featuriser= is for texts, and {folder.name} draws images; leave it out.")
-    reopen(cfg["data"], paths, config.view(cfg), record, settings["data_path"]).split(settings["split"])
+    if settings["real"] is not None:
+        check_own(metrics, spec.is_text, folder.name)
+        if not Path(settings["real"]).expanduser().is_dir():
+            raise DataError(f"real={settings['real']} is no folder; give one of pictures.")
+    else:
+        reopen(cfg["data"], paths, config.view(cfg), record, settings["data_path"]).split(settings["split"])
     check_writable(folder)
 
 

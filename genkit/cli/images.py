@@ -5,12 +5,16 @@ Each writes one picture with a column an example: what went in, what came out, t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit import config, runs
+from genkit.cli.devices import check_device
 from genkit.cli.outputs import Output
+from genkit.cli.sample import check_checkpoint, check_choices, read_words, torch_device
 from genkit.core.errors import ConfigError
 from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.spec import ArraySpec
@@ -22,16 +26,24 @@ if TYPE_CHECKING:
     from genkit.core.batch import Batch
     from genkit.core.module import GenerativeModule
     from genkit.core.observation import Observation
+    from genkit.data.dataset import Dataset
+    from genkit.data.given import GivenPicture
 
 COMMON = (
     Option("n", "int", 8, "examples", low=1, high=1000),
     Option("seed", "int", 0, "of the noise", low=0, high=2**32 - 1),
     Option("checkpoint", "text", "last", "last, best or step-N"),
     Option("weights", "text", "ema", "ema or raw"),
+    Option("device", "text", "auto", "auto, cpu, gpu or mps"),
     Option("out", "text", None, "a .png file"),
 )
 SPLIT = Option("split", "text", "test", "of the data", choices=("train", "validation", "test"))
-FROM_DATA = (*COMMON, SPLIT)
+OF_IMAGE = (
+    Option("image", "text", None, "a picture in the place of examples"),
+    Option("fit", "text", None, "of a picture of another shape", choices=("crop", "pad", "stretch")),
+    replace(LABEL, help="class of the picture"),
+)
+FROM_DATA = (*COMMON, SPLIT, *OF_IMAGE)
 DRAWS = Option("draws", "int", 3, "answers for each example", low=1, high=100)
 
 
@@ -46,7 +58,7 @@ def interpolate(words: list[str]) -> int:
     from genkit import verbs
 
     given = run.given
-    labels = run.labels()
+    labels = run.labels(given["n"])
     with run.module.weights(given["weights"]):
         images = verbs.interpolate(
             run.module,
@@ -57,6 +69,10 @@ def interpolate(words: list[str]) -> int:
             labels=labels,
         )
     run.save(images.flatten(0, 1), columns=given["steps"])
+    if labels is not None:
+        classes = [run.image.classes[label] for label in labels.tolist()]
+        how = "as label= says" if given["label"] is not None else "drawn at random, label= chooses"
+        say(f"rows: each from one latent to another of its class ({how}): {', '.join(classes)}")
     return 0
 
 
@@ -113,7 +129,7 @@ def _answer(run: _Opened, observation: Observation) -> int:
     from genkit.core.noise import Noise
 
     batch, given = run.batch(), run.given
-    noise = Noise(given["seed"], batch.rows, purpose="observation")
+    noise = Noise(given["seed"], batch.rows, purpose="observation", device=run.module.device)
     measured = observation.observe(batch.data, noise)
     with run.module.weights(given["weights"]):
         draws = [
@@ -129,19 +145,20 @@ def _answer(run: _Opened, observation: Observation) -> int:
 
 
 def _given(run: _Opened) -> str:
-    """What a model is told beside the observation: one that was trained with labels, the example's own."""
+    """What a model is told beside the observation: one that was trained with labels, the example's own, or
+    what was typed of a picture."""
     from genkit.scoring import conditions
 
-    return ", each given its true label" if conditions(run.module) == "labels" else ""
+    if conditions(run.module) != "labels":
+        return ""
+    return ", each given its true label" if run.picture is None else f", given label={run.given['label']}"
 
 
 class _Opened:
     """A run and the checked words of a command on it."""
 
     def __init__(self, words: Sequence[str], command: str, options: Sequence[Option]) -> None:
-        texts, rest = config.split_free_text(words)
-        given: dict[str, Any] = {k: v for k, v in texts.items() if not k.startswith("paths.")}
-        given |= dict(config.key_and_value(word) for word in rest)
+        given = {key: value for key, value in read_words(words).items() if value is not None}
         self.paths = config.paths([w for w in words if w.startswith("paths.")])
         if "run" not in given:
             raise ConfigError(f"{command} needs run=RUN; genkit runs lists them.")
@@ -149,17 +166,73 @@ class _Opened:
         self.moved = given.pop("data.path", None)
         config.load_frozen(self.folder / runs.CONFIG)
         self.given: Mapping[str, Any] = resolve_options(options, given, f"genkit {command}")
-        default = self.folder / "samples" / f"{command}-seed{self.given['seed']}.png"
+        self._check(command, given)
+        about = "" if self.given.get("image") is None else "-image"
+        default = self.folder / "samples" / f"{command}{about}-seed{self.given['seed']}.png"
         path = Path(self.given["out"] or default).expanduser()
         if path.suffix.lower() != ".png":
             raise ConfigError(f"out={path}: {command} writes a .png.")
         self.out = Output(path)
+        spec = runs.spec(self.folder)
+        if spec.image is None:
+            raise ConfigError(f"{command} works on images, and {self.folder.name} models texts.")
+        self.image: ArraySpec = spec.image
+        self.picture = None if self.given.get("image") is None else self._picture()
         from genkit.sampling import load
 
         self.module: GenerativeModule = load(self.folder, self.given["checkpoint"])
-        if self.module.spec.image is None:
-            raise ConfigError(f"{command} works on images, and {self.folder.name} models texts.")
-        self.image: ArraySpec = self.module.spec.image
+        self.module.to(torch_device(self.given["device"]))
+
+    def _check(self, command: str, given: Mapping[str, Any]) -> None:
+        """Everything about the words that can be refused before anything is read.
+
+        Raises:
+            ConfigError: words that do not go together.
+            CheckpointError: no such checkpoint.
+        """
+        check_choices({key: self.given[key] for key in ("weights", "checkpoint", "device")})
+        check_device("device", self.given["device"], "device=auto")
+        check_checkpoint(self.folder, self.given["checkpoint"])
+        if "image" in self.given:
+            has = self.given["image"] is not None
+            for key in ("n", "split") if has else ("fit", "label"):
+                if key in given:
+                    of = "examples of the data, and image= is one picture" if has else "the picture of image="
+                    raise ConfigError(f"{key}= is of {of}; leave {key}= out.")
+
+    def _picture(self) -> GivenPicture:
+        """The picture of `image=`, of which what is lost is said.
+
+        Raises:
+            DataError: it cannot be read, or fitted.
+            ConfigError: the result would be written over it.
+        """
+        from genkit.data.given import GivenPicture
+
+        path = Path(self.given["image"]).expanduser()
+        if self.out.path.exists() and path.exists() and self.out.path.samefile(path):
+            raise ConfigError(f"out={self.out.path} is the picture of image= itself; give another place.")
+        data = config.load_frozen(self.folder / runs.CONFIG)["data"]
+        found = GivenPicture.read(path, self.image, data, self.given["fit"], self._frame)
+        for line in found.notices:
+            say(f"note: {line}", file=sys.stderr)
+        return found
+
+    def _dataset(self) -> Dataset:
+        """The run's own data.
+
+        Raises:
+            DataError: it is not what the run was trained on.
+        """
+        from genkit.data import reopen
+
+        cfg = config.load_frozen(self.folder / runs.CONFIG)
+        return reopen(cfg["data"], self.paths, config.view(cfg), runs.read(self.folder), self.moved)
+
+    def _frame(self) -> tuple[int, int] | None:
+        """Height and width of the data's images before a frame was put around them."""
+        data = config.load_frozen(self.folder / runs.CONFIG)["data"]
+        return None if "fit" in data else self._dataset().unpadded  # pictures in files never get one
 
     def batch(self) -> Batch:
         """Some examples of a split of the run's own data, from all of its classes.
@@ -167,18 +240,35 @@ class _Opened:
         Raises:
             DataError: the data is not what the run was trained on.
         """
-        from genkit.data import reopen
         from genkit.data.loading import Gather
         from genkit.data.real import unchanged
 
-        cfg = config.load_frozen(self.folder / runs.CONFIG)
-        record = runs.read(self.folder)
-        dataset = reopen(cfg["data"], self.paths, config.view(cfg), record, self.moved)
-        examples = unchanged(dataset.split(self.given["split"]))
+        if self.picture is not None:
+            return self._given_batch(self.picture)
+        examples = unchanged(self._dataset().split(self.given["split"]))
         rows = examples.some(self.given["n"])
         return self.module.as_images(Gather(examples, self.module.device)(rows, range(len(rows))))
 
-    def labels(self) -> Tensor | None:
+    def _given_batch(self, picture: GivenPicture) -> Batch:
+        """The picture of `image=` as a batch of one, with the label that was typed.
+
+        Raises:
+            ConfigError: a model with labels is told none, or one without labels is told one.
+        """
+        import torch
+
+        from genkit.core.batch import Batch
+
+        if LABEL in self.module.options and self.given["label"] is None:
+            classes = ", ".join(self.image.classes[:20]) + (", …" if len(self.image.classes) > 20 else "")
+            raise ConfigError(
+                f"{self.folder.name} was trained with labels: say which the picture has by label=: {classes}."
+            )
+        data = torch.from_numpy(picture.levels).float() / (self.image.levels - 1)
+        labels = self.labels(1)
+        return Batch(data.to(self.module.device), range(1), labels)
+
+    def labels(self, n: int) -> Tensor | None:
         """A label for each of n rows, as asked or drawn; None for a model without labels.
 
         Raises:
@@ -187,7 +277,7 @@ class _Opened:
         from genkit.core.labels import choose_labels, label_conditions
         from genkit.core.noise import Noise
 
-        n, classes = self.given["n"], self.module.spec.classes
+        classes = self.module.spec.classes
         if LABEL not in self.module.options:
             if self.given["label"] is not None:
                 raise ConfigError(
@@ -195,7 +285,8 @@ class _Opened:
                 )
             return None
         asked = label_conditions(self.given, classes)
-        return choose_labels(asked * n, len(classes), Noise(self.given["seed"], range(n)))
+        noise = Noise(self.given["seed"], range(n), device=self.module.device)
+        return choose_labels(asked * n, len(classes), noise)
 
     def save_rows(self, rows: Sequence[Tensor]) -> None:
         """A picture with these images (n, C, H, W) as rows."""

@@ -34,13 +34,18 @@ def read(given: dict[str, Any]) -> None:
         raise ConfigError(f"prompt_file={file} has no prompt; write one a line.")
 
 
-def check_stream(given: Mapping[str, Any], options: Mapping[str, Any], declared: Sequence[Option]) -> None:
+def check_stream(
+    given: Mapping[str, Any], options: Mapping[str, Any], declared: Sequence[Option], is_text: bool
+) -> None:
     """Refuse to stream what is not one text.
+
+    Args:
+        is_text: whether the run draws texts; one that reads pixels as tokens has prompts, too.
 
     Raises:
         ConfigError: several samples or prompts, a file, or a family without prompts.
     """
-    if "prompt" not in [option.name for option in declared]:
+    if not is_text or "prompt" not in [option.name for option in declared]:
         raise ConfigError("stream=true: this run draws no texts; leave it out.")
     if str(given.get("n", 1)) != "1" or isinstance(options.get("prompt"), list):
         raise ConfigError("stream=true prints one sample; set n=1 and give one prompt.")

@@ -65,7 +65,7 @@ def sample(words: list[str]) -> int:
         for text in [texts] if isinstance(texts, str) else texts:
             spec.codec.encode(spec.codec.known(text) if options.get("unk") == "skip" else text)
     if settings["stream"] == "true":
-        prompts.check_stream(given, options, declared)
+        prompts.check_stream(given, options, declared, spec.is_text)
         return _stream(folder, settings, options)
     return _draw(folder, settings, options, out)
 
@@ -145,17 +145,23 @@ def _suffix(out: str | None, spec: Spec) -> str:
 
 
 def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any], out: Output) -> int:
+    from genkit.core.module import BATCH
+    from genkit.data.packing import progress
     from genkit.sampling import load
 
     module = load(folder, settings["checkpoint"], allow_nonfinite=settings["allow_nonfinite"] == "true")
-    samples = module.sample(
-        settings["n"],
-        seed=settings["seed"],
-        batch_size=settings["batch_size"],
-        device=torch_device(settings["device"]),
-        weights=settings["weights"],
-        **options,
-    )
+    conditions = max(len(value) if isinstance(value, list) else 1 for value in [1, *options.values()])
+    size = settings["batch_size"] or BATCH
+    with progress("drawing samples", settings["n"] * conditions, size + 1) as advance:
+        samples = module.sample(
+            settings["n"],
+            seed=settings["seed"],
+            batch_size=settings["batch_size"],
+            device=torch_device(settings["device"]),
+            weights=settings["weights"],
+            advance=advance,
+            **options,
+        )
     is_text = samples.spec.is_text
     if is_text and len(samples):
         say(samples)

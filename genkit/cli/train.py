@@ -20,6 +20,7 @@ from genkit.core.errors import ConfigError, GenkitError
 from genkit.core.interrupts import end_with_parent, forwarded
 from genkit.core.launchers import Place, place, place_of
 from genkit.core.terminal import say
+from genkit.manifests import check_family
 
 MULTIRUN = ("-m", "--multirun")
 CHECKED_JOBS = 100  # of a sweep before its first one starts; composing costs a third of a second
@@ -135,7 +136,8 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
             cfg["name"] = runs.new_name(cfg["choices"]["model"], cfg["data"]["name"])
         _check_place(Path(cfg["paths"]["runs_dir"]), runs.check_run_name(cfg["name"]))
     if cfg["init_from"]:
-        runs.find(cfg["init_from"], cfg["paths"]["runs_dir"])
+        other = runs.find(cfg["init_from"], cfg["paths"]["runs_dir"])
+        check_family(runs.read(other).get("family"), cfg["model"]["family"], f"init_from={other.name}")
     check_device("trainer.accelerator", cfg["trainer"]["accelerator"], "trainer=cpu")
     check_cores(cfg["trainer"])
     for logger in cfg["logger"]["names"]:

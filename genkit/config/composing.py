@@ -12,7 +12,7 @@ from typing import Any
 
 from genkit.config import pretrained
 from genkit.config.frozen import RESUMED_KEYS
-from genkit.config.rules import check_rules, check_types, copied, leaves, put, refuse_targets
+from genkit.config.rules import check_rules, check_set, check_types, copied, leaves, put, refuse_targets
 from genkit.config.words import (
     FREE_GROUP,
     Word,
@@ -447,9 +447,11 @@ def _checked(defaults: Mapping[str, Any], cfg: dict[str, Any], typed: Sequence[W
     """The configuration without its rules, if it keeps them.
 
     Raises:
-        ConfigError: a type or a rule is broken, there is a `_target_`, or the budget is not one number.
+        ConfigError: values are not given, a type or a rule is broken, there is a `_target_`, or the budget is
+            not one number.
     """
     refuse_targets(cfg)
+    check_set(cfg)
     given = [f"budget.{unit}" for unit in UNITS if cfg["budget"].get(unit) is not None]
     said = [word.key for word in typed if word.key.startswith("budget.") and word.value is not None]
     if len(given) != 1:

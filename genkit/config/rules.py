@@ -57,6 +57,20 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+UNSET = "???"  # OmegaConf's word for a value that somebody has to give
+
+
+def check_set(cfg: Mapping[str, Any]) -> None:
+    """See that every value has been given.
+
+    Raises:
+        ConfigError: some have not; all of them are listed.
+    """
+    if unset := [key for key, value in leaves(cfg) if value == UNSET]:
+        words = " ".join(f"{key}=…" for key in unset)
+        raise ConfigError(f"{len(unset)} value{'s' * (len(unset) > 1)} must be given: {words}")
+
+
 def leaves(cfg: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted keys and values; rules and the names of the chosen options are no values."""
     for key, value in cfg.items():
@@ -290,6 +304,8 @@ def check_types(defaults: Mapping[str, Any], cfg: dict[str, Any]) -> None:
     for key, value in list(leaves(cfg)):
         group, last = key.partition(".")[0], key.rpartition(".")[2]
         default = expected.get(key)
+        if default == UNSET and value is not None:  # whoever left it open says nothing of its type
+            continue
         if value is None and (default is None or key in nullable):
             continue
         own = expected.get(f"{group}.{last}") if default is None else default

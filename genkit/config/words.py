@@ -16,7 +16,7 @@ from genkit.core.places import place
 # Taken as typed, before Hydra's grammar sees them: it rejects commas, Chinese and `=`, and resolves `${…}`.
 FREE_TEXT = (
     *("prompt", "prompt_file", "stop", "bad_tokens", "text", "file", "out", "run", "resume", "init_from"),
-    *("pretrained", "name", "data.path", "real", "fake"),
+    *("pretrained", "name", "data.path", "real", "fake", "image"),
 )
 FREE_GROUP = "paths."
 # Of all words, those that are paths, or names that become paths.

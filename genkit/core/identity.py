@@ -16,8 +16,15 @@ from typing import Any
 BY_FEATURES = ("fid_infinity", "fid", "kid", "inception_score")  # the longer before its beginning
 INCEPTION = "inception"
 UNNAMED = "features"  # of no known network
+OWN = "real="  # what the split of a number begins with that pictures of the user's own judged
 # Nearness to the training examples has no better direction: a collapsed model and white noise are far away.
 WITHOUT_DIRECTION = ("memorised_share", "memorisation")
+
+
+def own_judge(row: Mapping[str, Any]) -> str:
+    """The pictures of the user's own that judged a number; "" where a part of the run's data did."""
+    split = str(row.get("split") or "")
+    return split if split.startswith(OWN) else ""
 
 
 def named(kind: str, extractor: object) -> str:

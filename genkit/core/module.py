@@ -12,7 +12,7 @@ import contextlib
 import inspect
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -37,6 +37,7 @@ from genkit.core.samples import Samples
 from genkit.core.spec import ArraySpec, Spec
 
 _SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms", "gradients"})
+BATCH = 64  # samples drawn at once, where nobody says how many
 MAX_SCALER_SKIPS = 25  # consecutive; a fresh scaler at 2^16 needs at most 16 halvings to reach 1
 
 
@@ -456,6 +457,7 @@ class GenerativeModule(LightningModule):
         batch_size: int | None = None,
         device: torch.device | str | None = None,
         weights: str = "ema",
+        advance: Callable[[int], None] | None = None,
         **options: Any,
     ) -> Samples:
         """n samples for each condition (a model without conditions has one: none).
@@ -469,6 +471,7 @@ class GenerativeModule(LightningModule):
             batch_size: samples drawn at once; memory is bounded by it.
             device: where to draw; the module's own by default.
             weights: "ema" (the averaged weights where there are any) or "raw".
+            advance: told how many more have been drawn, after each batch.
             options: of the family; see its `options`.
 
         Raises:
@@ -481,7 +484,7 @@ class GenerativeModule(LightningModule):
         resolved = resolve_options(self.options, options, type(self).__name__)
         conditions = self.conditions(resolved) if isinstance(self, Conditional) else [None]
         asked = [condition for condition in conditions for _ in range(n)]
-        size = batch_size or 64
+        size = batch_size or BATCH
         drawn: list[Tensor] = []
         with self._drawing(device, weights):
             for start in range(0, len(asked), size):
@@ -489,6 +492,8 @@ class GenerativeModule(LightningModule):
                 rows = range(first + start, first + start + len(part))
                 noise = Noise(seed, rows, purpose="sample", device=self.device)
                 drawn.extend(self.draw(noise, part, resolved))
+                if advance is not None:
+                    advance(len(part))
         origin = {**self.origin, "weights": "ema" if weights == "ema" and self.average else "raw"}
         data: Tensor | list[Tensor] = [sample.cpu() for sample in drawn]
         if isinstance(self.spec, ArraySpec):

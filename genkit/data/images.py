@@ -171,7 +171,7 @@ def _fitted(source: Images, size: int, cache_dir: str) -> np.ndarray:
     if len(source.images) >= MANY and not _is_padded(source.images, size):
         with contextlib.suppress(StorageError):
             return _kept(source, size, cache_dir)
-    return _fit(source.images, size, source.levels)
+    return squared(source.images, size, source.levels)
 
 
 def _kept(source: Images, size: int, cache_dir: str) -> np.ndarray:
@@ -185,7 +185,7 @@ def _kept(source: Images, size: int, cache_dir: str) -> np.ndarray:
         with progress("resizing images", count, 20_000) as advance:
             for start in range(0, count, step):
                 part = source.images[start : start + step]
-                made[start : start + step] = _fit(part, size, source.levels)
+                made[start : start + step] = squared(part, size, source.levels)
                 advance(len(part))
         made.flush()
         about = {"name": "sized", "contents": source.contents(), "size": size}
@@ -210,7 +210,7 @@ def _is_padded(images: np.ndarray, size: int) -> bool:
     return max(height, width) <= size <= PAD_UP_TO * min(height, width)
 
 
-def _fit(images: np.ndarray, size: int, levels: int) -> np.ndarray:
+def squared(images: np.ndarray, size: int, levels: int) -> np.ndarray:
     """Images (N, C, H, W) as squares of a size: padded with 0 where little is missing, else resized."""
     height, width = images.shape[2:]
     if _is_padded(images, size):

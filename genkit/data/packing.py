@@ -18,10 +18,10 @@ import mmap
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from filelock import FileLock
@@ -35,6 +35,7 @@ from genkit.data.seals import DESCRIPTION
 LAYOUT = 2  # of the folders below; a newer one makes new folders
 BLOCK = 2**22  # bytes hashed or copied at once
 ROWS = 256  # of an array, hashed at once
+Batch = TypeVar("Batch", bound=Sized)
 NAME = re.compile(r"\w+-[0-9a-f]{16}")  # of a packed folder
 
 
@@ -265,6 +266,14 @@ def progress(what: str, total: int, shown_from: int) -> Iterator[Callable[[int],
     with Progress(*columns, console=console(), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)
+
+
+def followed(what: str, batches: Iterable[Batch], total: int, shown_from: int) -> Iterator[Batch]:
+    """Batches as they come, with a bar that advances as each has been used."""
+    with progress(what, total, shown_from) as advance:
+        for batch in batches:
+            yield batch
+            advance(len(batch))
 
 
 def printable(name: str) -> str:

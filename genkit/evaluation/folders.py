@@ -18,16 +18,17 @@ from genkit.core.shapes import conform
 from genkit.core.spec import ArraySpec
 from genkit.data.folders import FilePictures, image_folder
 from genkit.data.looking import Look, attempts, look
-from genkit.data.packing import printable, unreadable
+from genkit.data.packing import followed, printable, unreadable
 from genkit.data.pictures import GREY, Form, deep_ranges, deep_remarks, to_array
 from genkit.data.splits import mixed
 from genkit.evaluation.measuring import to_rows
-from genkit.evaluation.pictures import noise_pictures
+from genkit.evaluation.pictures import SHOWN_FROM, noise_features
 from genkit.evaluation.subject import Found, reasons
 from genkit.evaluation.texts import style
-from genkit.metrics.extractors import extractor, suggested
-from genkit.metrics.features import collect
+from genkit.metrics.extractors import Extractor, extractor, suggested
+from genkit.metrics.features import Features, collect
 from genkit.metrics.images import image_measures
+from genkit.metrics.measure import Measure
 from genkit.metrics.memorisation import copies, hashes
 from genkit.rows import Place, Row, write
 
@@ -43,6 +44,7 @@ def evaluate_files(
     fake: str | Path,
     *,
     name: str | None = None,
+    device: str = "cpu",
     out: str | Path | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Row]:
@@ -50,6 +52,7 @@ def evaluate_files(
 
     Args:
         name: of the extractor of pictures; None: the one that fits them.
+        device: where it computes.
         out: a file for the rows.
         say: told what is not used, and what was made of pictures that differ from the others; None: it is
             logged.
@@ -61,11 +64,11 @@ def evaluate_files(
     kinds = [is_text(path) for path in (real, fake)]
     if kinds[0] != kinds[1]:
         raise ConfigError(f"real={real}, fake={fake}: give two folders of pictures, or two files of texts.")
-    found, digest, made = _texts(real, fake) if kinds[0] else _pictures(real, fake, name, say or LOG.warning)
+    if kinds[0]:
+        found, digest, made = _texts(real, fake)
+    else:
+        found, digest, made = _pictures(real, fake, name, device, say or LOG.warning)
     place = Place(Path(fake).name, "", 0, "", made, 0, Path(real).name, digest, digest)
-    copied = next(measure for measure in found.model if measure.metric == "exact_copies")
-    if copied.value:
-        found.notes["exact_copies"] = COPIED.format(int(copied.value), copied.n)
     rows = to_rows([found], place)
     if out is not None:
         write(Path(out).expanduser(), rows, append=False)
@@ -81,33 +84,63 @@ def is_text(path: str | Path) -> bool:
 
 
 def _pictures(
-    real: str | Path, fake: str | Path, name: str | None, say: Callable[[str], None]
+    real: str | Path, fake: str | Path, name: str | None, device: str, say: Callable[[str], None]
 ) -> tuple[Found, str, str]:
     """What was measured, and digests of the contents of both sets, whatever their order and names."""
     sources = {word: listed(word, path) for word, path in (("real", real), ("fake", fake))}
     looks = {word: looked_at(word, source) for word, source in sources.items()}
     form = common_form(looks)
     spec = ArraySpec(*form.shape)
-    chosen = extractor(name or suggested(spec))
-    sets = {word: collect(chosen, opened(word, source, form)) for word, source in sources.items()}
+    chosen = extractor(name or suggested(spec)).on(device)
+    sets = {word: features_of(word, source, form, chosen) for word, source in sources.items()}
     for line in remarks(sources, looks, form, chosen.name):
         say(f"{line}.")
+    found = judged_by(sets["real"], sets["fake"], chosen, spec, sources["real"].label)
+    return found, digest_of(sets["real"]), digest_of(sets["fake"])
+
+
+def judged_by(
+    real: Features,
+    made: Features,
+    chosen: Extractor,
+    spec: ArraySpec,
+    label: np.ndarray | None,
+    names: tuple[str, ...] | None = None,
+) -> Found:
+    """Pictures against real ones that are no part of a run's data; the floor is one half of these against
+    the other.
+
+    Args:
+        label: of each real picture, where the folder has classes.
+        names: of the measures; None: all that the extractor allows.
+
+    Raises:
+        Unmeasurable: there are too few pictures for any.
+    """
     refused: list[Unmeasurable] = []
-    model = image_measures(sets["real"], sets["fake"], None, refused)
+    model = image_measures(real, made, names, refused)
     if not model:
         raise refused[0]
     # Names may alternate (left and right, day and night): every second picture is no fair half.
-    order = torch.from_numpy(mixed(len(sets["real"]), sources["real"].label))
-    halves = sets["real"][order[::2]], sets["real"][order[1::2]]
-    floor = image_measures(halves[1], halves[0], None, [])
-    noise = collect(chosen, noise_pictures(spec, len(sets["fake"])))
-    ceiling = image_measures(sets["real"], noise, None, [])
-    model += copies(hashes(sets["fake"]), hashes(sets["real"]))
+    order = torch.from_numpy(mixed(len(real), label))
+    halves = real[order[::2]], real[order[1::2]]
+    floor = image_measures(halves[1], halves[0], names, [])
+    noise = noise_features(chosen, spec, len(made))
+    ceiling = image_measures(real, noise, names, [])
+    model += copies(hashes(made), hashes(real))
     floor += copies(*map(hashes, halves))
-    digests = [
-        hashlib.sha256(hashes(found).sort().values.numpy().tobytes()).hexdigest() for found in sets.values()
-    ]
-    return Found(model, floor, ceiling, reasons(refused)), digests[0], digests[1]
+    return Found(model, floor, ceiling, reasons(refused), noted(model))
+
+
+def noted(model: Sequence[Measure]) -> dict[str, str]:
+    """What is to be said of samples that are copies."""
+    copied = next(measure for measure in model if measure.metric == "exact_copies")
+    return {"exact_copies": COPIED.format(int(copied.value), copied.n)} if copied.value else {}
+
+
+def digest_of(features: Features) -> str:
+    """SHA-256 of the contents of pictures, whatever their order and names."""
+    return hashlib.sha256(hashes(features).sort().values.numpy().tobytes()).hexdigest()
 
 
 def listed(word: str, path: str | Path) -> FilePictures:
@@ -191,6 +224,12 @@ def remarks(
     return said + deep_remarks(_deep(looks), form.ranges, {})
 
 
+def features_of(word: str, source: FilePictures, form: Form, chosen: Extractor) -> Features:
+    """What an extractor makes of the pictures; how far it is is shown."""
+    batches = followed(f"measuring {word}=", opened(word, source, form), len(source), SHOWN_FROM)
+    return collect(chosen, batches)
+
+
 def opened(word: str, source: FilePictures, form: Form) -> Iterator[Tensor]:
     """The pictures in batches, uint8 (B, C, H, W)."""
     opener = source.opener(range(len(source)))
@@ -227,7 +266,7 @@ def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str, str]:
     noise = [" ".join(generator.choice(bag, length)) for length in lengths] if bag else []
     model += copies(_hashed(made), _hashed(given))
     floor = style(given[::2], given[1::2]) + copies(_hashed(given[::2]), _hashed(given[1::2]))
-    found = Found(model, floor, style(noise, given), reasons(refused))
+    found = Found(model, floor, style(noise, given), reasons(refused), noted(model))
     digests = [hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest() for texts in read]
     return found, digests[0], digests[1]
 

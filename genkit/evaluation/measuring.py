@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,18 +14,21 @@ import numpy as np
 from genkit import checkpoints, config, runs, sampling
 from genkit.core.spec import TokenSpec
 from genkit.data import reopen
-from genkit.data.dataset import TokenWindows
+from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.real import real_pictures, same, unchanged
 from genkit.evaluation.costs import costs
+from genkit.evaluation.folders import digest_of
+from genkit.evaluation.own import OwnPictures
 from genkit.evaluation.pictures import Pictures
 from genkit.evaluation.scores import likelihood
 from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject
 from genkit.evaluation.texts import Texts, text_pieces
-from genkit.naming import groups, wanted
+from genkit.naming import check_own, groups, wanted
 from genkit.rows import FILE, Place, Row, write
 from genkit.runs import Run
 
+LOG = logging.getLogger("genkit")
 POINTERS = ("best", "last")
 
 
@@ -48,7 +52,8 @@ def evaluate(
     Raises:
         ConfigError: no such run, or a metric that this model and its data do not allow.
         CheckpointError: no such checkpoint, or one that is damaged.
-        DataError: the data is another by now, or too little for any metric of a group.
+        DataError: the data is another by now, or too little for any metric of a group; pictures of the
+            user's own cannot be read, or are of another size.
     """
     paths = paths or config.paths([])
     folder = Run(runs.find(str(run), paths["runs_dir"]))
@@ -79,25 +84,61 @@ def _places(folder: Run, checkpoint: str | Sequence[str] | None) -> dict[Path, s
 def _evaluate(
     folder: Run, checkpoint: Path, names: str, settings: Settings, paths: Mapping[str, str]
 ) -> list[Row]:
+    if settings.real is not None:
+        return _evaluate_by_own(folder, checkpoint, names, settings, settings.real)
     subject = _subject(folder, checkpoint, settings, paths)
-    with_average = settings.weights == "ema" and subject.module.average is not None
-    place = Place(
-        run=folder.path.name,
-        checkpoint=names,
-        step=int(checkpoint.name[5:]),
-        weights="ema" if with_average else "raw",
-        digest=str(subject.module.origin["digest"]),
-        seed=settings.seed,
+    place = replace(
+        _place(subject, folder, checkpoint, names),
         split=settings.split,
         data=subject.dataset.fingerprint,
         judged=judged(subject),
-        options=subject.options,
         selected=_selected(subject, names.split(",")),
         trained=same(unchanged(subject.dataset.split("train")), unchanged(subject.examples)),
     )
     chosen = groups(settings.metrics, subject.dataset.spec.is_text)
     rows = to_rows(_measure(subject, chosen, folder.path, checkpoint), place)
     return [row for row in rows if wanted(row["metric"], settings.metrics)]
+
+
+def _evaluate_by_own(folder: Run, checkpoint: Path, names: str, settings: Settings, real: str) -> list[Row]:
+    """Samples against pictures of the user's own, for which the run's data need not be there.
+
+    Raises:
+        ConfigError: the run draws texts, or a metric is of the run's own data.
+        DataError: the pictures cannot be read, or are of another size.
+    """
+    spec = runs.spec(folder.path)
+    check_own(settings.metrics, spec.is_text, folder.path.name)
+    assert spec.image is not None
+    own = OwnPictures(real, spec.image, settings.say or LOG.warning)
+    cfg = config.load_frozen(folder.path / runs.CONFIG)
+    nothing = Dataset(own.name, spec, {}, "", "")
+    module = sampling.load(folder.path, checkpoint.name).to(settings.device)
+    subject = Subject(module, nothing, settings, cfg, folder.record(), "")
+    samples = Pictures.of(subject)
+    features = own.features(samples.extractor)
+    digest = digest_of(features)
+    place = replace(_place(subject, folder, checkpoint, names), split=own.name, data=digest, judged=digest)
+    rows = to_rows([own.judge(features, samples.generated, samples.extractor, samples.names)], place)
+    return [row for row in rows if wanted(row["metric"], settings.metrics)]
+
+
+def _place(subject: Subject, folder: Run, checkpoint: Path, names: str) -> Place:
+    """Where samples come from; whoever judges them adds what did."""
+    settings = subject.settings
+    with_average = settings.weights == "ema" and subject.module.average is not None
+    return Place(
+        run=folder.path.name,
+        checkpoint=names,
+        step=int(checkpoint.name[5:]),
+        weights="ema" if with_average else "raw",
+        digest=str(subject.module.origin["digest"]),
+        seed=settings.seed,
+        split="",
+        data="",
+        judged="",
+        options=subject.options,
+    )
 
 
 def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[str, str]) -> Subject:

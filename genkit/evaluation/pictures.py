@@ -19,6 +19,7 @@ from genkit.core.headers import read_header
 from genkit.core.identity import kind_of, named
 from genkit.core.plain import parse_json
 from genkit.core.spec import ArraySpec
+from genkit.data.packing import followed
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, unchanged
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.metrics.extractors import Extractor, extractor, suggested, weights_digest
@@ -27,6 +28,7 @@ from genkit.metrics.images import METRICS, image_measures
 from genkit.metrics.memorisation import Pairs, memorisation, memorisation_floor
 
 N = 1_000
+SHOWN_FROM = 1_000  # pictures that a large network takes seconds for
 REAL_MOST, TRAIN_MOST = 10_000, 60_000
 CACHE = "2"  # raise it where features or their layout change
 
@@ -67,20 +69,32 @@ class Pictures:
         key = json.dumps([CACHE, dataset.fingerprint, split, len(rows), self.extractor.digest])
         name = hashlib.sha256(key.encode()).hexdigest()[:32]
         file = Path(self.subject.cache_dir) / "features" / f"{name}.safetensors"
-        return cached(file, lambda: collect(self.extractor, real_pictures(dataset.spec, examples, rows)))
+
+        def make() -> Features:
+            batches = real_pictures(dataset.spec, examples, rows)
+            what = f"measuring real pictures ({split})"
+            return collect(self.extractor, followed(what, batches, len(rows), SHOWN_FROM))
+
+        return cached(file, make)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The measures of `METRICS` that the extractor can tell of this data."""
+        spec = self.subject.dataset.spec.image
+        assert spec is not None
+        return tuple(m for m in METRICS if m != "inception_score" or self.extractor.fits(spec.classes))
 
     def quality(self) -> Found:
         """The panel of `image_measures`; the floor is other real pictures in the place of samples."""
-        spec = self.subject.dataset.spec.image
+        spec, names = self.subject.dataset.spec.image, self.names
         assert spec is not None
         real = self.real(self.subject.settings.split, REAL_MOST)
-        names = tuple(m for m in METRICS if m != "inception_score" or self.extractor.fits(spec.classes))
         refused: list[Unmeasurable] = []
         model = image_measures(real, self.generated, names, refused)
         if not model:
             raise refused[0]
         floor = image_measures(real, self._others(), names, [])
-        noise = image_measures(real, collect(self.extractor, noise_pictures(spec, self.n)), names, [])
+        noise = image_measures(real, noise_features(self.extractor, spec, self.n), names, [])
         return Found(model, floor, noise, reasons(refused))
 
     def _others(self) -> Features:
@@ -118,6 +132,11 @@ class Pictures:
         made = [self.subject.sample(1, int(i)).images for i in pairs.generated]
         given = [as_samples(dataset.spec, examples, rows).images]
         storage.write_bytes(file, png(grid(np.concatenate(made + given), columns=len(made))))
+
+
+def noise_features(found: Extractor, spec: ArraySpec, n: int) -> Features:
+    """What an extractor makes of noise; how far it is is shown."""
+    return collect(found, followed("measuring noise", noise_pictures(spec, n), n, SHOWN_FROM))
 
 
 def noise_pictures(spec: ArraySpec, n: int) -> Iterator[Tensor]:

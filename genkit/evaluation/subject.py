@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,17 +27,20 @@ class Settings:
     Attributes:
         n: samples; None: 1,000 images or 500 texts.
         split: what they are compared with.
+        real: a folder of pictures of the user's own in its place; None: the split.
         extractor: of the features of images; None: the one that fits the data.
         metrics: the metrics or groups of them to measure; None: all that the model and its data allow.
         importance_samples: k of a likelihood that is a bound.
         stride: tokens that a window of a text scores.
         featuriser: of texts, for MAUVE: "ngrams", the same for all runs, or "own", the run's network.
         data_path: where the run's data is now; None: where the run found it.
+        say: told what was made of the pictures of `real`; None: it is logged.
         sampling: options of `sample()`, such as `{"pixels": "drawn"}`; the others have their defaults.
     """
 
     n: int | None = None
     split: str = "test"
+    real: str | None = None
     seed: int = 0
     extractor: str | None = None
     metrics: tuple[str, ...] | None = None
@@ -49,6 +52,7 @@ class Settings:
     featuriser: str = "ngrams"
     data_path: str | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    say: Callable[[str], None] | None = None
 
 
 @dataclass

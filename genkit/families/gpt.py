@@ -236,7 +236,9 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         # A document begins after a separator; without documents, only an empty prompt needs a beginning.
         opening = torch.as_tensor(self.spec.opening)
         always = self.spec.separator or self.spec.length  # of an image; it begins as a document does
-        return condition, [torch.cat((opening, p)) if always or not len(p) else p for p in condition]
+        return condition, [
+            torch.cat((opening.to(p.device), p)) if always or not len(p) else p for p in condition
+        ]
 
     def stream(
         self,
@@ -303,7 +305,10 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         if self.spec.image is None:
             return "it models texts; give sample a prompt."
         if not isinstance(observation, Mask) or observation.prefix() is None:
-            return "it draws pixels in raster order, so what is known must come first (mask=lower)."
+            return (
+                "it draws pixels in raster order, so what is known must be its first rows: of the image verbs"
+                " it answers complete with mask=lower."
+            )
         return None
 
     def complete(

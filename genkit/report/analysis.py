@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from genkit import statistics
-from genkit.core.identity import answers
+from genkit.core.identity import answers, own_judge
 from genkit.naming import group_of
 from genkit.report.compute import Compute, at_equal_compute
 from genkit.report.lines import Line, lines_of
@@ -95,7 +95,7 @@ def _verdict(line: Line, looks: Looks, margin: float | None) -> tuple[Verdict, s
     found = statistics.verdict(
         arms,
         line.direction,
-        line.metric if exact else f"the bound on {line.metric}",
+        line.name if exact else f"the bound on {line.name}",
         bounds=bounds,
         looks=looks.declared,
         planned={arm: cell.planned for arm, cell in line.cells.items()} if decides is None else None,
@@ -130,7 +130,8 @@ def _selected(members: Sequence[Member]) -> str:
 
 def _recall(main: Line, lines: Sequence[Line]) -> str:
     """The recall of the arms, which a metric of quality does not tell; "" where it was not measured."""
-    line = next((line for line in lines if line.metric == BESIDE), None)
+    judge = own_judge(main.sample)
+    line = next((li for li in lines if (li.metric, own_judge(li.sample)) == (BESIDE, judge)), None)
     if line is None or line is main or group_of(main.metric) != group_of(BESIDE):
         return ""
     said = [f"{arm} {number(c.summary.mean, 0.1)}" for arm, c in line.cells.items() if c.summary]
@@ -142,9 +143,15 @@ def _primary(lines: Sequence[Line], asked: str | None) -> Line | None:
     for name in wanted:
         same = [line for line in lines if answers(line.metric, name)]
         if same:
-            return max(same, key=lambda line: sum(bool(cell.values) for cell in line.cells.values()))
-    quality = (line for line in lines if line.direction != "none" and group_of(line.metric) != "cost")
+            return max(same, key=lambda line: (not own_judge(line.sample), _filled(line)))
+    of_data_first = sorted(lines, key=lambda line: bool(own_judge(line.sample)))
+    quality = (line for line in of_data_first if line.direction != "none" and group_of(line.metric) != "cost")
     return None if asked else next(quality, None)  # (what a run costs decides where that is asked for)
+
+
+def _filled(line: Line) -> int:
+    """In how many arms a line has numbers."""
+    return sum(bool(cell.values) for cell in line.cells.values())
 
 
 def _notes(lines: Sequence[Line]) -> list[str]:
@@ -159,5 +166,5 @@ def _notes(lines: Sequence[Line]) -> list[str]:
         n = f"n {line.sample.get('n')}" if line.sample.get("n") else ""
         of = f"evaluation interval of {line.sample['interval']}" if line.sample.get("interval") else ""
         text = "; ".join(part for part in (", ".join(line.kinds), n, protocol, of) if part)
-        grouped.setdefault(text, []).append(line.metric)
+        grouped.setdefault(text, []).append(line.name)
     return [f"{', '.join(dict.fromkeys(metrics))}: {text}" for text, metrics in grouped.items()]

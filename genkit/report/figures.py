@@ -202,7 +202,7 @@ def fronts(primary: Line, lines: Sequence[Line]) -> tuple[Figure | None, dict[st
 def _axis_name(line: Line) -> str:
     unit = "" if line.unit == "1" else f", {line.unit}"
     arrow: Mapping[str, str] = {"lower": " (lower is better)", "higher": " (higher is better)"}
-    return f"{_short(line.metric)}{_short(unit)}{arrow.get(line.direction, '')}"
+    return f"{_short(line.name)}{_short(unit)}{arrow.get(line.direction, '')}"
 
 
 def _short(name: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genkit import statistics
+from genkit.core.identity import own_judge
 from genkit.naming import group_of
 from genkit.report.ranges import range_of
 from genkit.report.reading import Member
@@ -69,11 +70,17 @@ class Line:
     floor: float | None = None
     ceiling: float | None = None
 
+    @property
+    def name(self) -> str:
+        """The metric, and the pictures of the user's own that judge, where no part of the data does."""
+        judges = own_judge(self.sample)
+        return f"{self.metric} ({judges})" if judges else self.metric
+
 
 def lines_of(members: Sequence[Member], arms: Sequence[str]) -> list[Line]:
     """The table's lines, in the order of the members' rows."""
     lines: dict[Key, Line] = {}
-    reasons: dict[tuple[str, str], str] = {}
+    reasons: dict[tuple[str, str, str], str] = {}
     half_widths: dict[tuple[Key, str], list[float]] = {}
     for member in members:
         for row in member.rows:
@@ -81,7 +88,7 @@ def lines_of(members: Sequence[Member], arms: Sequence[str]) -> list[Line]:
                 continue
             if row.get("value") is None:
                 note = str(row.get("note") or "not measured").removeprefix("none: ")
-                reasons[str(row["metric"]), member.arm] = note
+                reasons[str(row["metric"]), own_judge(row), member.arm] = note
             elif _counts(member, str(row["metric"])):
                 key = key_of(row)
                 line = lines.setdefault(key, _line(key, row, arms))
@@ -102,7 +109,9 @@ def lines_of(members: Sequence[Member], arms: Sequence[str]) -> list[Line]:
                 within = range_of(line.metric, line.unit)
                 cell.summary = statistics.summarise(list(cell.values.values()), within=within)
             else:
-                cell.reason = reasons.get((line.metric, arm)) or _absence(arm, line, lines.values(), own)
+                cell.reason = reasons.get((line.metric, own_judge(line.sample), arm)) or _absence(
+                    arm, line, lines.values(), own
+                )
             if cell.values or not any(member.finished for member in own if not member.worthless):
                 cell.failed = [m.seed for m in own if m.failed and m.seed not in cell.values]
     return list(lines.values())

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from genkit.core import storage
 from genkit.core.errors import StorageError
+from genkit.core.identity import own_judge
 from genkit.core.plain import read_bytes
 from genkit.core.terminal import without_controls
 from genkit.report import figures, tables
@@ -278,7 +279,9 @@ def _real(members: Sequence[Member]) -> dict[str, Any]:
     member = next((m for m in members if m.finished and m.real is not None), None)
     if member is None or member.real is None:
         return {}
-    return {"split": str(member.rows[0].get("split", "")), **_shown(member.real, member.path)}
+    # The picture is of the run's own data.
+    of_data = next((row for row in member.rows if not own_judge(row)), {})
+    return {"split": str(of_data.get("split", "")), **_shown(member.real, member.path)}
 
 
 def _shown(path: Path, run: Path) -> dict[str, str]:

@@ -44,7 +44,7 @@ def summary(analysis: Analysis) -> pd.DataFrame:
         arrow = {"lower": "↓", "higher": "↑"}.get(line.direction, "")
         rows.append(
             {
-                "metric": f"{line.metric} {arrow}".strip(),
+                "metric": f"{line.name} {arrow}".strip(),
                 "unit": "" if line.unit == "1" else line.unit,
                 **{arm: _with_count(cell) for arm, cell in line.cells.items()},
                 "floor": number(line.floor),

@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from genkit import config, runs
 from genkit import rows as row_files
 from genkit.core import terminal
@@ -33,7 +35,8 @@ MEMBER = (sys.executable, "-m", "genkit", "member")
 EXIT_WORDS = {2: "failed", 3: "failed", 4: "failed", 5: "diverged", 6: "failed", 7: "failed"}
 INTERRUPTED = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 AS_IT_IS = "as it is"  # what a launcher has made of the GPUs
-LAST_LINES = 4_000  # bytes of a failed member's output that its reason is looked for in
+LOOKS_EVERY = 1.0  # seconds
+LAST_LINES = 4_000  # bytes of a member's output that are read for its last lines
 
 
 def run_missing(
@@ -75,7 +78,7 @@ def _launch(
     }
     if not launcher:  # what Hydra's basic launcher does, less a composition for each member
         for member in missing:
-            _job(member.number, **how)
+            _job(member.number, alone=True, **how)
         return
     if any(
         word.endswith("launcher=submitit_local") for word in launcher
@@ -109,10 +112,12 @@ def _job(
     paths: Mapping[str, str],
     program: Sequence[str],
     shown: str | None = AS_IT_IS,
+    alone: bool = False,
 ) -> int:
     """Run one member to its end.
 
     Args:
+        alone: whether no other member writes on this terminal meanwhile.
         shown: which GPUs there are to choose from, as `CUDA_VISIBLE_DEVICES` says it.
     """
     if shown != AS_IT_IS:
@@ -120,7 +125,8 @@ def _job(
         os.environ.update({} if shown is None else {VISIBLE: shown})
     listed = read_members(Path(folder))
     name = next(m.name for m in listed if m.number == number)
-    console.print(f"[{number + 1}/{len(listed)}] {name}")
+    title = f"[{number + 1}/{len(listed)}] {name}"
+    console.print(title)
     log = inside(Path(folder), f".{name}.log")
     environment = {**os.environ, **{f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}}
     begun = time.monotonic()
@@ -134,11 +140,12 @@ def _job(
             start_new_session=True,
         )
         with forwarded([process]) as received:
-            code = process.wait()
+            code = _waited(process, log, title) if alone and console.is_terminal else process.wait()
     seconds = round(time.monotonic() - begun, 3)
     if received and not 0 <= code < 128:  # it has saved, and goes on the next time
         raise KeyboardInterrupt
     if code == 0:
+        console.print(f"{title}: finished after {seconds:.0f} s")
         write_outcome(Path(folder), number, status="finished", seconds=seconds)
         log.unlink(missing_ok=True)
         if received:
@@ -150,16 +157,34 @@ def _job(
     return code
 
 
+def _waited(process: subprocess.Popen[bytes], log: Path, title: str) -> int:
+    """The exit code of a member; until it ends, its last line is shown behind its title."""
+    with console.status(title) as status:
+        while True:
+            try:
+                return process.wait(timeout=LOOKS_EVERY)
+            except subprocess.TimeoutExpired:
+                last = (_lines(log) or [""])[-1]
+                status.update(
+                    Text(terminal.without_controls(f"{title}  {last}"), no_wrap=True, overflow="ellipsis")
+                )
+
+
+def _lines(log: Path) -> list[str]:
+    """The last lines of a member's output that are not empty."""
+    with open(log, "rb") as file:  # (which this process has made)
+        file.seek(max(0, log.stat().st_size - LAST_LINES))
+        said = file.read(LAST_LINES).decode("utf-8", "replace").splitlines()
+    return [line.strip() for line in said if line.strip()]
+
+
 def _ended(code: int, log: Path) -> tuple[str, str]:
     """How a member ended that did not finish, and the last thing that it said."""
     if code < 0 or code in INTERRUPTED:
         number = -code if code < 0 else code - 128
         known = number in list(signal.Signals)
         return "killed", f"by {signal.Signals(number).name if known else f'signal {number}'}"
-    with open(log, "rb") as file:  # (which this process has made)
-        file.seek(max(0, log.stat().st_size - LAST_LINES))
-        said = file.read(LAST_LINES).decode("utf-8", "replace").splitlines()
-    lines = [line for line in said if line.strip()]
+    lines = _lines(log)
     own = [line.removeprefix("genkit: ") for line in lines if line.startswith("genkit: ")]
     reason = (own or lines or [f"exit code {code}"])[-1].strip()
     return EXIT_WORDS.get(code, "failed"), reason[:500]

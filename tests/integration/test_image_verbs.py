@@ -1,5 +1,6 @@
 """The image verbs from the command line, on tiny runs of every family that works on digits."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -73,3 +74,28 @@ def test_what_is_wrong_is_said_in_one_line(runs, capsys, words, hint):
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert hint in said
+
+
+@pytest.mark.parametrize("verb", ["reconstruct", "complete", "denoise", "upscale"])
+def test_of_data_that_is_sorted_by_class_examples_of_all_classes_are_taken(verb, tmp_path, genkit):
+    """Four classes of one grey level each, of which the picture's row of true examples shows as many."""
+    folder, levels = tmp_path / "sorted", [20, 90, 160, 230]
+    for level in levels:
+        (folder / f"class{level:03}").mkdir(parents=True)
+        for i in range(20):
+            pixels = np.full((8, 8), level, np.uint8)
+            pixels[0, 0] = i  # that none repeats another
+            Image.fromarray(pixels).save(folder / f"class{level:03}" / f"{i:02}.png")
+    own = ["model=vae", "model.width=4", "model.hidden=16", "data=image_folder", f"data.path={folder}"]
+    places = [f"paths.runs_dir={tmp_path}"]
+    assert genkit("train", *own, *WORDS, "name=sorted", *places)[0] == 0
+    out, n = tmp_path / "shown.png", 8
+    more = [] if verb == "reconstruct" else ["draws=1"]
+    code, _, err = genkit(verb, "run=sorted", f"n={n}", *more, f"out={out}", *places)
+    assert code == 0, err
+    with Image.open(out) as picture:
+        pixels = np.asarray(picture)
+    row = 0 if verb == "reconstruct" else 2  # the truth: before the result, or below input and answer
+    size = pixels.shape[1] // n
+    shown = [int(pixels[row * size + size // 2, column * size + size // 2]) for column in range(n)]
+    assert sorted(shown) == sorted(levels * 2)

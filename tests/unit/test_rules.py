@@ -2,7 +2,7 @@
 
 import pytest
 
-from genkit.config.rules import Rule, check_rules, check_types, leaves, refuse_targets, rules_of
+from genkit.config.rules import Rule, check_rules, check_set, check_types, leaves, refuse_targets, rules_of
 from genkit.core.errors import ConfigError
 
 GROUP = {
@@ -252,3 +252,15 @@ def test_leaves_are_values_alone():
 def test_targets_are_refused_at_any_depth(where):
     with pytest.raises(ConfigError, match="_target_"):
         refuse_targets(where)
+
+
+def test_a_value_that_was_left_open_takes_any_type_and_all_that_are_left_are_listed():
+    defaults = {"model": {"width": "???", "names": "???", "rate": 0.1}}
+    given = {"model": {"width": 3, "names": ["a"], "rate": 1}}
+    check_types(defaults, given)
+    assert given == {"model": {"width": 3, "names": ["a"], "rate": 1.0}}
+    check_set(given)
+    with pytest.raises(ConfigError, match=r"2 values must be given: model\.width=… model\.names=…$"):
+        check_set(defaults)
+    with pytest.raises(ConfigError, match=r"1 value must be given"):
+        check_set({"a": "???"})

@@ -1,0 +1,64 @@
+"""Pictures of the user's own in the place of a part of a run's data: what its samples are judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from genkit.core.errors import DataError
+from genkit.core.identity import OWN
+from genkit.core.spec import ArraySpec
+from genkit.core.terminal import without_controls
+from genkit.data.packing import printable
+from genkit.evaluation.folders import common_form, features_of, judged_by, listed, looked_at, remarks
+from genkit.evaluation.subject import Found
+from genkit.metrics.extractors import Extractor
+from genkit.metrics.features import Features
+
+
+class OwnPictures:
+    """A folder of pictures that are as large as the samples.
+
+    Args:
+        say: told what is not used, and what was made of pictures that differ from the others.
+
+    Attributes:
+        name: of the folder, as rows call it.
+
+    Raises:
+        DataError: it is missing or empty, a picture cannot be read, or they are of other sizes, or of colour
+            where the samples are grey.
+    """
+
+    def __init__(self, path: str | Path, spec: ArraySpec, say: Callable[[str], None]) -> None:
+        self.name = f"{OWN}{without_controls(printable(Path(path).expanduser().resolve().name))}"
+        self._spec, self._say = spec, say
+        self._source = listed("real", path)
+        self._look = looked_at("real", self._source)
+        form = common_form({"real": self._look})
+        if (form.height, form.width) != (spec.height, spec.width):
+            raise DataError(
+                f"real={path} has pictures of {form.width}×{form.height}, and the run draws"
+                f" {spec.width}×{spec.height}: bring them to that size first."
+            )
+        if form.channels > spec.channels:
+            raise DataError(
+                f"real={path} has pictures of colour, and the run draws grey ones: make all grey."
+            )
+        self._grey = form.channels < spec.channels
+        self._form = replace(form, channels=spec.channels)
+
+    def features(self, extractor: Extractor) -> Features:
+        """Of all pictures, in the order of their names."""
+        form = replace(self._form, channels=1) if self._grey else self._form  # of grey ones none is odd
+        said = remarks({"real": self._source}, {"real": self._look}, form, extractor.name)
+        if self._grey:
+            said.append("real= is grey, and the run draws colour")
+        for line in said:
+            self._say(f"{line}.")
+        return features_of("real", self._source, self._form, extractor)
+
+    def judge(self, real: Features, made: Features, extractor: Extractor, names: tuple[str, ...]) -> Found:
+        """Samples against these pictures, by these measures."""
+        return judged_by(real, made, extractor, self._spec, self._source.label, names)
