@@ -68,7 +68,7 @@ def check_set(cfg: Mapping[str, Any]) -> None:
     """
     if unset := [key for key, value in leaves(cfg) if value == UNSET]:
         words = " ".join(f"{key}=…" for key in unset)
-        raise ConfigError(f"{len(unset)} value{'s' * (len(unset) > 1)} must be given: {words}")
+        raise ConfigError(f"not given yet ({UNSET}): {words}")
 
 
 def leaves(cfg: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,6 +7,8 @@ drawn; none of what the data holds.
 import io
 import re
 import shutil
+import subprocess
+import sys
 import unicodedata
 from functools import partial
 
@@ -17,7 +19,7 @@ from PIL import Image
 from genkit import runs as run_folders
 from genkit.cli import COMMANDS, main
 from genkit.cli import study as study_command
-from genkit.study import run_missing
+from genkit.study import run_missing, running
 from tests.integration.studies import FAKE
 
 # A title, an eight-bit introducer, a cleared screen, blinking, an override, markup.
@@ -208,3 +210,52 @@ def test_help_is_text_alone(command, shown):
     code, text = shown(command, "--help")
     assert code == 0
     assert steering(text) == []
+
+
+def test_whoever_waits_at_a_terminal_is_shown_how_far_it_is(world, shown, monkeypatch, tmp_path):
+    from genkit.evaluation import folders, pictures
+
+    for module in (folders, pictures):
+        monkeypatch.setattr(module, "SHOWN_FROM", 5)
+    places = [f"paths.runs_dir={world / 'runs'}", f"paths.cache_dir={tmp_path / 'cache'}"]
+    drawn = shown("sample", RUN, "n=130", f"out={tmp_path / 'drawn.png'}", *places)[1]
+    assert "drawing samples" in drawn
+    assert "drawing samples" not in shown("sample", RUN, "n=2", f"out={tmp_path / 'two.png'}", *places)[1]
+    measured = shown("evaluate", RUN, "n=10", "metrics=kid", *places)[1]
+    for what in ("measuring real pictures (test)", "measuring noise"):
+        assert what in measured
+    own = f"{world / f'pictures{NAME}'}"
+    compared = shown("evaluate", f"real={own}", f"fake={own}", *places[1:])[1]
+    assert "measuring real=" in compared
+    assert "measuring fake=" in compared
+
+
+def test_where_there_is_no_terminal_no_bar_is_drawn(world, genkit, tmp_path):
+    words = ["sample", RUN, "n=130", f"out={tmp_path / 'drawn.png'}", f"paths.runs_dir={world / 'runs'}"]
+    code, out, err = genkit(*words)
+    assert (code, err) == (0, "")
+    assert out == f"130 samples: {tmp_path / 'drawn.png'}\n"
+
+
+def test_a_member_s_last_line_is_shown_until_it_ends(monkeypatch, tmp_path):
+    log, terminal = tmp_path / "log", Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(running, "LOOKS_EVERY", 0.05)
+    program = "import time; print('step 3/9' + chr(27) + '[2J' + chr(0x202E), flush=True); time.sleep(1)"
+    with open(log, "wb") as output:
+        process = subprocess.Popen([sys.executable, "-X", "utf8", "-c", program], stdout=output)
+        assert running._waited(process, log, "[1/2] a-0") == 0
+    shown = terminal.getvalue()
+    assert "[1/2] a-0" in shown
+    assert "step 3/9" in shown
+    assert steering(shown) == []
+
+
+def test_a_study_says_which_members_have_finished(world, genkit, monkeypatch, tmp_path):
+    monkeypatch.setattr(study_command, "run_missing", partial(run_missing, program=FAKE))
+    code, _, err = genkit("study", f"study={world / 's.yaml'}", f"paths.runs_dir={tmp_path}")
+    assert code == 2  # an arm fails
+    lines = err.splitlines()
+    assert sum("finished after" in line for line in lines) == 2
+    assert sum("failed: the fault is in the arm" in line for line in lines) == 2

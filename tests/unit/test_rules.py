@@ -260,7 +260,7 @@ def test_a_value_that_was_left_open_takes_any_type_and_all_that_are_left_are_lis
     check_types(defaults, given)
     assert given == {"model": {"width": 3, "names": ["a"], "rate": 1.0}}
     check_set(given)
-    with pytest.raises(ConfigError, match=r"2 values must be given: model\.width=… model\.names=…$"):
+    with pytest.raises(ConfigError, match=r"^not given yet \(\?\?\?\): model\.width=… model\.names=…$"):
         check_set(defaults)
-    with pytest.raises(ConfigError, match=r"1 value must be given"):
+    with pytest.raises(ConfigError, match=r": a=…$"):
         check_set({"a": "???"})
