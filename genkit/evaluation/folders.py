@@ -21,9 +21,8 @@ from genkit.data.looking import Look, attempts, look
 from genkit.data.packing import followed, printable, unreadable
 from genkit.data.pictures import GREY, Form, deep_ranges, deep_remarks, to_array
 from genkit.data.splits import mixed
-from genkit.evaluation.measuring import to_rows
 from genkit.evaluation.pictures import SHOWN_FROM, noise_features
-from genkit.evaluation.subject import Found, reasons
+from genkit.evaluation.subject import Found, reasons, to_rows
 from genkit.evaluation.texts import style
 from genkit.metrics.extractors import Extractor, extractor, suggested
 from genkit.metrics.features import Features, collect

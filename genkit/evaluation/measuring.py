@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from genkit.evaluation.own import OwnPictures
 from genkit.evaluation.pictures import Pictures
 from genkit.evaluation.scores import likelihood
 from genkit.evaluation.showing import keep_real
-from genkit.evaluation.subject import Found, Settings, Subject
+from genkit.evaluation.subject import Found, Settings, Subject, to_rows
 from genkit.evaluation.texts import Texts, text_pieces
 from genkit.naming import check_own, groups, wanted
 from genkit.rows import FILE, Place, Row, write
@@ -193,17 +193,3 @@ def _measure(subject: Subject, chosen: Sequence[str], folder: Path, checkpoint: 
             else:
                 found.append(samples.memory())
     return found
-
-
-def to_rows(found: Sequence[Found], place: Place) -> list[Row]:
-    """Rows of all roles, the model's first within a group."""
-    rows: list[Row] = []
-    for group in found:
-        for role in ("model", "floor", "ceiling"):
-            where = asdict(replace(place, role=role))
-            for measure in getattr(group, role):
-                note = group.notes.get(measure.metric, "") if role == "model" else ""
-                about = {**asdict(measure), "protocol": dict(measure.protocol), "note": note}
-                rows.append({**about, "fingerprint": measure.fingerprint, **where})
-        rows += [{**row, **asdict(place)} for row in group.missing]
-    return rows

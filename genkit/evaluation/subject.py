@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from genkit.core.errors import ConfigError, Unmeasurable
@@ -15,7 +15,7 @@ from genkit.data.dataset import Dataset, Examples
 from genkit.data.packing import progress
 from genkit.data.real import same
 from genkit.metrics.measure import Measure
-from genkit.rows import Row, missing
+from genkit.rows import Place, Row, missing
 
 CHUNK = 500  # samples in memory at once
 
@@ -132,3 +132,17 @@ class Subject:
 def reasons(refused: Sequence[Unmeasurable]) -> list[Row]:
     """A row for each metric that could not be measured."""
     return [missing(metric, "1", error.reason) for error in refused for metric in error.metrics]
+
+
+def to_rows(found: Sequence[Found], place: Place) -> list[Row]:
+    """Rows of all roles, the model's first within a group."""
+    rows: list[Row] = []
+    for group in found:
+        for role in ("model", "floor", "ceiling"):
+            where = asdict(replace(place, role=role))
+            for measure in getattr(group, role):
+                note = group.notes.get(measure.metric, "") if role == "model" else ""
+                about = {**asdict(measure), "protocol": dict(measure.protocol), "note": note}
+                rows.append({**about, "fingerprint": measure.fingerprint, **where})
+        rows += [{**row, **asdict(place)} for row in group.missing]
+    return rows

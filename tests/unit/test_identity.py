@@ -15,9 +15,8 @@ from genkit.core.spec import ArraySpec, View
 from genkit.data import open_dataset
 from genkit.data.dataset import ArrayExamples, Dataset
 from genkit.data.treatments import Levels
-from genkit.evaluation.measuring import to_rows
 from genkit.evaluation.scores import likelihood
-from genkit.evaluation.subject import Settings, Subject, reasons
+from genkit.evaluation.subject import Settings, Subject, reasons, to_rows
 from genkit.families.vae import VAE
 from genkit.metrics.features import Features
 from genkit.metrics.images import image_measures
