@@ -120,9 +120,10 @@ def judged_by(
     model = image_measures(real, made, names, refused)
     if not model:
         raise refused[0]
-    # Names may alternate (left and right, day and night): every second picture is no fair half.
-    order = torch.from_numpy(mixed(len(real), label))
-    halves = real[order[::2]], real[order[1::2]]
+    # Names may alternate (left and right, day and night), and in the mixed order the classes take turns:
+    # every second picture would be of every second class.  Any stretch of that order is fair.
+    order, middle = torch.from_numpy(mixed(len(real), label)), -(-len(real) // 2)
+    halves = real[order[:middle]], real[order[middle:]]
     floor = image_measures(halves[1], halves[0], names, [])
     noise = noise_features(chosen, spec, len(made))
     ceiling = image_measures(real, noise, names, [])

@@ -159,7 +159,7 @@ def _job(
 
 def _waited(process: subprocess.Popen[bytes], log: Path, title: str) -> int:
     """The exit code of a member; until it ends, its last line is shown behind its title."""
-    with console.status(title) as status:
+    with terminal.console().status(title) as status:
         while True:
             try:
                 return process.wait(timeout=LOOKS_EVERY)

@@ -216,7 +216,7 @@ def test_whoever_waits_at_a_terminal_is_shown_how_far_it_is(world, shown, monkey
     from genkit.evaluation import folders, pictures
 
     for module in (folders, pictures):
-        monkeypatch.setattr(module, "SHOWN_FROM", 5)
+        monkeypatch.setattr(module, "SHOWN_FROM", 1)
     places = [f"paths.runs_dir={world / 'runs'}", f"paths.cache_dir={tmp_path / 'cache'}"]
     drawn = shown("sample", RUN, "n=130", f"out={tmp_path / 'drawn.png'}", *places)[1]
     assert "drawing samples" in drawn
@@ -257,5 +257,5 @@ def test_a_study_says_which_members_have_finished(world, genkit, monkeypatch, tm
     code, _, err = genkit("study", f"study={world / 's.yaml'}", f"paths.runs_dir={tmp_path}")
     assert code == 2  # an arm fails
     lines = err.splitlines()
-    assert sum("finished after" in line for line in lines) == 2
+    assert sum("finished after" in line for line in lines) == 2, err
     assert sum("failed: the fault is in the arm" in line for line in lines) == 2

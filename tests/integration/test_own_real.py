@@ -95,7 +95,7 @@ def test_a_report_keeps_them_apart_and_its_verdict_is_of_the_data(mine, trained,
     runs = f"paths.runs_dir={run.parent}"
     for more in ([f"real={mine}"], []):  # theirs first
         code, said, err = genkit(
-            "evaluate", "run=r", runs, f"n={N}", "checkpoint=last", "metrics=kid,fid", *more
+            "evaluate", "run=r", runs, f"n={N}", "checkpoint=last", "metrics=kid,coverage", *more
         )
         assert code == 0, err
         assert ("against real=mine" in said) == bool(more)
@@ -103,9 +103,10 @@ def test_a_report_keeps_them_apart_and_its_verdict_is_of_the_data(mine, trained,
     assert code == 0, err
     table = (tmp_path / "page" / "tables" / "summary.csv").read_text()
     page = (tmp_path / "page" / "report.html").read_text()
-    for metric in ("kid_digits", "fid_digits"):
-        assert f"{metric} ↓" in table
-        assert f"{metric} (real=mine) ↓" in table
+    for metric in ("kid_digits ↓", "coverage ↑"):
+        name, arrow = metric.split()
+        assert f"{metric}," in table
+        assert f"{name} (real=mine) {arrow}," in table
     assert "(real=mine)" in page
     shutil.copytree(run, run.with_name("s"))
     code, said, err = genkit("compare", "r", "s", runs)
