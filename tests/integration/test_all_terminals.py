@@ -137,8 +137,8 @@ def world(tmp_path_factory):
     question = EVIL.encode("unicode_escape").decode()
     (folder / "s.yaml").write_text(
         f'question: "{question}"\n'
-        "data: digits\nbudget: {steps: 2}\nseeds: 2\nprimary: fid\n"
-        "arms:\n  fails: model=vae\n  b: model=dcgan\n"
+        "common: [data=digits]\nbudget: {steps: 2}\nseeds: 2\nprimary: fid\n"
+        "arms:\n  fails: [model=vae]\n  b: [model=dcgan]\n"
     )
     common = [*QUICK, f"paths.runs_dir={folder / 'runs'}", f"paths.cache_dir={folder / 'cache'}"]
     small = [
