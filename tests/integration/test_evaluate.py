@@ -314,7 +314,7 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(trained, genkit, tmp_pa
     texts.write_text("hello")
     cases = [
         ([], 2, "run=RUN"),
-        ([f"run={vae}", f"real={good}"], 2, "run=RUN"),
+        ([f"run={vae}", f"fake={good}"], 2, "run=RUN"),
         ([f"real={good}"], 2, "real=DIR and fake=DIR"),
         ([f"run={vae}", "metrics=texts"], 2, "metrics=texts: the run draws images"),
         ([f"run={gpt}", "metrics=images"], 2, "metrics=images: the run draws texts"),

@@ -33,12 +33,10 @@ def test_a_checkpoint_of_another_family_in_a_run_is_named(trained, tmp_path):
 
 
 def test_all_values_that_somebody_has_to_give_are_listed_at_once(genkit, tmp_path):
-    typed = words(
-        "vae", tmp_path, "new", "budget.steps=???", "optim.lr=???", "model.latent_size=???", "seed=???"
-    )
+    typed = words("vae", tmp_path, "new", "budget.steps=???", "optim.lr=???", "model.beta=???", "seed=???")
     code, out, err = genkit("train", *typed)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert "not given yet (???):" in err
-    for key in ("seed", "budget.steps", "optim.lr", "model.latent_size"):
+    for key in ("seed", "budget.steps", "optim.lr", "model.beta"):
         assert f"{key}=…" in err

@@ -91,11 +91,11 @@ def test_of_data_that_is_sorted_by_class_examples_of_all_classes_are_taken(verb,
     assert genkit("train", *own, *WORDS, "name=sorted", *places)[0] == 0
     out, n = tmp_path / "shown.png", 8
     more = [] if verb == "reconstruct" else ["draws=1"]
-    code, _, err = genkit(verb, "run=sorted", f"n={n}", *more, f"out={out}", *places)
+    code, _, err = genkit(verb, "run=sorted", f"n={n}", "split=train", *more, f"out={out}", *places)
     assert code == 0, err
     with Image.open(out) as picture:
         pixels = np.asarray(picture)
     row = 0 if verb == "reconstruct" else 2  # the truth: before the result, or below input and answer
     size = pixels.shape[1] // n
     shown = [int(pixels[row * size + size // 2, column * size + size // 2]) for column in range(n)]
-    assert sorted(shown) == sorted(levels * 2)
+    assert set(shown) == set(levels)
