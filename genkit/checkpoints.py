@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genkit import manifests
-from genkit.core import storage
+from genkit.core import registry, storage
 from genkit.core.errors import CheckpointError, StorageError
 from genkit.core.headers import read_header
 from genkit.core.shapes import Optional, conform
@@ -239,7 +239,7 @@ def check_family(checkpoint: Checkpoint, family: str, where: object) -> None:
     Raises:
         CheckpointError: it is of another one.
     """
-    manifests.check_family(checkpoint.about.get("family"), family, where)
+    registry.check_family(checkpoint.about.get("family"), family, where)
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:

@@ -181,22 +181,6 @@ def unsafe_format(path: Path) -> str | None:
     return None
 
 
-def check_family(found: Any, family: str, where: object) -> None:
-    """See that weights are of a family.
-
-    Args:
-        found: the family that was written down; None: none was.
-        where: they come from.
-
-    Raises:
-        CheckpointError: they are of another family.
-    """
-    if found and family and found != family:
-        raise CheckpointError(
-            f"{where} is a {str(found)[:40]}, not a {family}; choose a run of model={family}."
-        )
-
-
 def check_belongs(manifest: Mapping[str, Any], model_sha256: str | None, spec_sha256: str) -> None:
     """See that a checkpoint was made by the model, and on data of the spec, that its run speaks of.
 

@@ -15,12 +15,12 @@ from genkit import config, ranks, runs, slurm
 from genkit.cli.devices import check_cores, check_device
 from genkit.cli.flags import FLAGS, ask
 from genkit.cli.outputs import check_writable
+from genkit.core import registry
 from genkit.core.devices import reserved_gpus, visible_gpus
 from genkit.core.errors import ConfigError, GenkitError
 from genkit.core.interrupts import end_with_parent, forwarded
 from genkit.core.launchers import Place, place, place_of
 from genkit.core.terminal import say
-from genkit.manifests import check_family
 
 MULTIRUN = ("-m", "--multirun")
 CHECKED_JOBS = 100  # of a sweep before its first one starts; composing costs a third of a second
@@ -137,7 +137,9 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
         _check_place(Path(cfg["paths"]["runs_dir"]), runs.check_run_name(cfg["name"]))
     if cfg["init_from"]:
         other = runs.find(cfg["init_from"], cfg["paths"]["runs_dir"])
-        check_family(runs.read(other).get("family"), cfg["model"]["family"], f"init_from={other.name}")
+        registry.check_family(
+            runs.read(other).get("family"), cfg["model"]["family"], f"init_from={other.name}"
+        )
     check_device("trainer.accelerator", cfg["trainer"]["accelerator"], "trainer=cpu")
     check_cores(cfg["trainer"])
     for logger in cfg["logger"]["names"]:

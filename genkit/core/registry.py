@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.core.errors import ConfigError, nearest
+from genkit.core.errors import CheckpointError, ConfigError, nearest
 
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule
@@ -63,6 +63,22 @@ def family(name: str) -> type[GenerativeModule]:
     """
     check_name(name)
     return _imported("family", name, _known("families", BUILT_IN)[name])
+
+
+def check_family(found: Any, family: str, where: object) -> None:
+    """See that weights are of a family.
+
+    Args:
+        found: the family that was written down; None: none was.
+        where: they come from.
+
+    Raises:
+        CheckpointError: they are of another family.
+    """
+    if found and family and found != family:
+        raise CheckpointError(
+            f"{where} is a {str(found)[:40]}, not a {family}; choose a run of model={family}."
+        )
 
 
 def extractor_names() -> list[str]:
