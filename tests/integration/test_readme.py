@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from genkit import train
 from tests.integration.conftest import QUICK, TINY
@@ -25,6 +26,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     runs = [f"paths.runs_dir={folder / 'runs'}", *QUICK, "budget.steps=2"]
     (folder / "mine.txt").write_text("To be, or not to be, that is the question.\n" * 400, encoding="utf-8")
+    Image.new("RGB", (60, 40), (200, 30, 30)).save(folder / "mine.png")
     mine = ["data=text_file", f"data.path={folder / 'mine.txt'}"]
     train([*(word for word in TINY["gpt"] if not word.startswith("data=")), *mine, *runs, "name=text"])
     train([*TINY["vae"], *runs, "name=images"])

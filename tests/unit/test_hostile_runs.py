@@ -62,7 +62,7 @@ def test_a_training_begins_with_no_weights_that_are_not_finite(value, tmp_path):
     other.mkdir()
     (other / "config.yaml").write_text("model: {}\n")
     checkpoints.save(other / "checkpoints", Checkpoint(1, {"weight": torch.full((1, 1), value)}))
-    cfg = {"init_from": str(other), "paths": {"runs_dir": str(tmp_path)}}
+    cfg = {"init_from": str(other), "paths": {"runs_dir": str(tmp_path)}, "model": {"family": "vae"}}
     (tmp_path / "new").mkdir()
     with pytest.raises(CheckpointError, match=r"1 tensors are not finite \(weight"):
         training._checkpoint(cfg, Run(tmp_path / "new"), Fake(), place_of(ONE_CPU))

@@ -123,7 +123,7 @@ def test_resized_arrays_are_mapped_too(tmp_path):
     data = {**IMAGES, "name": "arrays", "path": str(tmp_path / "x.npz")}
     mapped = open_dataset(data, {"cache_dir": str(tmp_path / "c")}, view).split("train")
     assert isinstance(mapped.images, np.memmap)
-    whole = images._fit(COLOUR.transpose(0, 3, 1, 2), 32, 256)
+    whole = images.squared(COLOUR.transpose(0, 3, 1, 2), 32, 256)
     assert (mapped.gather(np.arange(len(mapped)))[0] == whole[mapped.rows]).all()
 
 
@@ -131,14 +131,14 @@ def test_many_images_are_scaled_once_and_without_a_cache_anew(tmp_path, monkeypa
     from genkit.data import images
 
     source = Images(RANDOM.integers(0, 256, (40, 1, 6, 6)).astype(np.uint8), None)
-    scaled = images._fit(source.images, 3, 256)
+    scaled = images.squared(source.images, 3, 256)
     monkeypatch.setattr(images, "MANY", 40)
     (tmp_path / "file").write_text("")
     for cache in ("cache", "file/no-folder"):
         made, _ = images.sized("x", source, 3, (), str(tmp_path / cache))
         assert isinstance(made.images, np.memmap) == (cache == "cache")
         assert (made.images == scaled).all()
-    monkeypatch.setattr(images, "_fit", None)
+    monkeypatch.setattr(images, "squared", None)
     again, _ = images.sized("x", source, 3, (), str(tmp_path / "cache"))
     assert (again.images == scaled).all()
 
