@@ -8,10 +8,12 @@ import os
 import random
 import shutil
 
+import numpy as np
 import pytest
 
 from genkit import config, runs, sampling
 from genkit.core.errors import GenkitError
+from genkit.data import open_dataset
 from genkit.evaluation import evaluate
 from genkit.report import page, report
 from genkit.study import read_declaration
@@ -184,3 +186,29 @@ def test_no_file_of_a_study_can_make_a_traceback(name, study, tmp_path, genkit, 
     file.write_bytes(before)
     assert len(load_plan(study).members) == 2
     assert (study / "a-0" / "config.yaml").is_file()
+
+
+# ---------------------------------------------------------------------- packed data
+
+
+def test_no_description_of_packed_data_can_make_a_traceback(tmp_path):
+    """A pack whose description is damaged is refused or made anew, and then it is what it was."""
+    np.savez(tmp_path / "x.npz", images=np.arange(40 * 64, dtype=np.uint8).reshape(40, 8, 8))
+    typed = [
+        "data=arrays",
+        f"data.path={tmp_path / 'x.npz'}",
+        "model=vae",
+        f"paths.cache_dir={tmp_path / 'c'}",
+    ]
+    cfg = config.compose("train", typed)
+
+    def opened():
+        return open_dataset(cfg["data"], cfg["paths"], config.view(cfg)).fingerprint
+
+    fingerprint = opened()
+    (file,) = (tmp_path / "c").glob("*/dataset.json")
+    before = file.read_bytes()
+    for what, content in sampled(file):
+        tried(file, what, content, [opened])
+        file.write_bytes(before)
+    assert opened() == fingerprint
