@@ -179,7 +179,7 @@ def configured(**values: Any) -> Tamper:
 PICKLED = ("protocol 0, os.system", "protocol 1, exec", "protocol 2, eval", "protocol 3, import")
 PICKLED += ("protocol 4, os.system", "protocol 5, exec", "persistent id")
 F32 = '{"w": {"dtype": "F32", "shape": %s, "data_offsets": [0, 8]}}'
-NESTED = "[" * 5_000_000
+NESTED = "[" * 500_000
 LAST = "checkpoints/last"
 # What is done to the folder, and words that the refusal has to say; `trainer`: only a resume reads it.
 KINDS: dict[str, tuple[Tamper, str]] = {
