@@ -29,7 +29,7 @@ test: env
 
 # Exit code 1 unless every goal is met; the table is left in reliability/.
 reliability: env
-	$(BIN)/python -m tests.reliability out=reliability
+	$(BIN)/python -m tools.reliability out=reliability
 
 lint: env
 	$(BIN)/ruff check .

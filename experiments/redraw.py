@@ -15,7 +15,7 @@ from pathlib import Path
 from genkit.report import figures, tables
 from genkit.report.analysis import analyse
 from genkit.report.page import in_words
-from genkit.report.reading import Member
+from genkit.report.sources import Member
 
 
 def members(file: Path) -> list[Member]:

@@ -17,10 +17,10 @@ __version__ = "0.1.0"
 __all__ = ["Samples", "errors", "evaluate", "load", "train"]
 
 if TYPE_CHECKING:
-    from genkit.core import errors
     from genkit.core.samples import Samples
     from genkit.evaluation import evaluate
-    from genkit.sampling import load
+    from genkit.inference.models import load
+    from genkit.system import errors
 
 
 def train(overrides: Sequence[str] = (), **kwargs: Any) -> dict[str, Any]:
@@ -31,22 +31,22 @@ def train(overrides: Sequence[str] = (), **kwargs: Any) -> dict[str, Any]:
         kwargs: `callbacks`, further Lightning callbacks.
 
     Raises:
-        genkit.core.errors.GenkitError: whatever the command line would refuse.
+        genkit.system.errors.GenkitError: whatever the command line would refuse.
     """
     from genkit.cli.train import join, training_config
-    from genkit.core.launchers import settled
+    from genkit.system.launchers import settled
 
     with settled():
         if (joined := join(list(overrides))) is not None:  # one of several processes, and not the first
             return joined
-        from genkit.training import launch
+        from genkit.training.fitting import launch
 
         return launch(training_config(list(overrides)), **kwargs)
 
 
 def __getattr__(name: str) -> Any:
     if name == "load":
-        from genkit.sampling import load
+        from genkit.inference.models import load
 
         return load
     if name == "evaluate":
@@ -58,7 +58,7 @@ def __getattr__(name: str) -> Any:
 
         return Samples
     if name == "errors":
-        from genkit.core import errors
+        from genkit.system import errors
 
         return errors
     raise AttributeError(f"module 'genkit' has no attribute {name!r}")

@@ -25,16 +25,16 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from genkit import checkpoints
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.capabilities import Conditional, Encoder, LatentSpace, Likelihood, Reconstruction
-from genkit.core.errors import ConfigError
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.noise import Noise
 from genkit.core.options import Option
 from genkit.core.phase import StepNoise, training_only
 from genkit.core.spec import ArraySpec, TokenSpec
+from genkit.runs import checkpoints
+from genkit.system.errors import ConfigError
 
 OPTIM = {
     "name": "adam",

@@ -12,9 +12,9 @@ import torch
 
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
+from genkit.core.codecs import CharCodec
 from genkit.core.module import Plan
 from genkit.core.spec import ArraySpec, TokenSpec
-from genkit.core.tokens import CharCodec
 from genkit.testing import OPTIM
 
 IMAGES = ArraySpec(1, 8, 8, levels=17)

@@ -12,7 +12,7 @@ import json
 import sys
 
 import genkit
-from genkit.data.colors import parses, sentences
+from genkit.data.sources.grammar import parses, sentences
 
 PROMPT = "我喜欢的颜色是"
 

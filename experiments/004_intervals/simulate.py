@@ -21,8 +21,8 @@ from torch import Tensor
 from genkit.core.identity import kind_of
 from genkit.metrics.features import Features
 from genkit.metrics.frechet import frechet, moments
-from genkit.metrics.images import METRICS, image_measures
 from genkit.metrics.measure import Measure
+from genkit.metrics.panel import METRICS, image_measures
 
 REALS, CLASSES, PIXELS = 4, 10, 64
 CASES = {"same": (1.0, 0.0), "near": (1.05, 0.1), "far": (0.8, 0.5)}  # scale and shift of the generated

@@ -18,12 +18,12 @@ import torch
 from images import Opened, threads
 from torch import Tensor
 
-from genkit import verbs
 from genkit.core.batch import Batch
 from genkit.core.noise import Noise
 from genkit.core.observation import Mask, mask
 from genkit.core.samples import Samples
 from genkit.core.spec import ArraySpec
+from genkit.inference import verbs
 
 COLUMNS = 16
 AT_ONCE = 200

@@ -18,13 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from genkit import checkpoints, config, runs, sampling, statistics
+from genkit import config, runs, statistics
 from genkit.data import reopen
 from genkit.data.real import pictures, real_pictures, unchanged
+from genkit.inference import models
 from genkit.metrics.extractors import extractor, suggested
 from genkit.metrics.features import collect
 from genkit.metrics.kernel import kid
-from genkit.report.reading import read_study
+from genkit.report.sources import read_study
+from genkit.runs import checkpoints
 from genkit.study import read_declaration
 
 SAMPLES, CHUNK, FEW = 1000, 250, 5
@@ -49,7 +51,7 @@ def measure(
     chosen = int(checkpoints.locate(run / "checkpoints", "best").name[5:])
     found = []
     for step in steps:
-        model = sampling.load(run, f"step-{step}")
+        model = models.load(run, f"step-{step}")
         drawn = (
             model.sample(CHUNK, seed=0, first=i, batch_size=CHUNK, **options)
             for i in range(0, SAMPLES, CHUNK)

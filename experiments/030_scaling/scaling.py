@@ -33,7 +33,7 @@ from genkit.core.spec import ArraySpec
 from genkit.evaluation.costs import flops_per_phase
 from genkit.families.dcgan import DCGAN
 from genkit.families.vae import VAE
-from genkit.nn.costs import activations_per_token, flops_per_token
+from genkit.nn.operations import activations_per_token, flops_per_token
 from genkit.nn.transformer import Transformer, TransformerConfig
 
 FLOAT, HALF = 4, 2  # bytes

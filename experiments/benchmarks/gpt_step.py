@@ -30,9 +30,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
+from genkit.core.codecs import CharCodec
 from genkit.core.module import Plan
 from genkit.core.spec import TokenSpec
-from genkit.core.tokens import CharCodec
 from genkit.evaluation.costs import counting
 from genkit.families.gpt import GPT
 

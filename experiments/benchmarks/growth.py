@@ -59,8 +59,8 @@ def gpt_step(batch: int = 12, context: int = 64, **sizes: int) -> Work:
 
 
 def gpt(context: int, **sizes: int) -> Any:
+    from genkit.core.codecs import CharCodec
     from genkit.core.spec import TokenSpec
-    from genkit.core.tokens import CharCodec
     from genkit.families.gpt import GPT as Family
 
     spec = TokenSpec(CharCodec([chr(32 + i) for i in range(65)]))

@@ -29,9 +29,9 @@ from genkit.core.spec import View
 from genkit.data import open_dataset
 from genkit.metrics.extractors import DIGITS_WEIGHTS, extractor
 from genkit.metrics.features import Features, collect
-from genkit.metrics.images import ALONE, PAIRED, fid, neighbour_measures
 from genkit.metrics.memorisation import memorisation
 from genkit.metrics.networks import DigitsNetwork
+from genkit.metrics.panel import ALONE, PAIRED, fid, neighbour_measures
 
 BATCH = 256
 

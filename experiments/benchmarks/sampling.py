@@ -22,8 +22,8 @@ import nanogpt
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from genkit.core.codecs import CharCodec
 from genkit.core.spec import TokenSpec
-from genkit.core.tokens import CharCodec
 from genkit.families.gpt import GPT
 
 SIZES = {"n_layer": 6, "n_head": 6, "n_embd": 384}

@@ -23,7 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the folders that the tests of the report write
 
 from genkit.report import report
-from tests.unit.report_runs import row, write_run, write_study
+from tests.unit.report.report_runs import row, write_run, write_study
 
 ARMS = 10
 METRICS = (

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from genkit.cli.startup import postpone_metrics
-from genkit.core.errors import ConfigError, GenkitError, StorageError, nearest
-from genkit.core.interrupts import Interrupted, raised
-from genkit.core.launchers import settled
-from genkit.core.terminal import in_one_line, say
+from genkit.system.errors import ConfigError, GenkitError, StorageError, nearest
+from genkit.system.interrupts import Interrupted, raised
+from genkit.system.launchers import settled
+from genkit.system.terminal import in_one_line, say
 
 HELP_WORDS = ("help", "--help", "-h")
 SHELL_FLAGS = ("-sc", "--shell-completion")
@@ -47,17 +47,15 @@ COMMANDS = {
     "study": Command("study=NAME [dry=true] [yes=true]", "arms × seeds under one budget", "study:study"),
     "report": Command("study=NAME | run=RUN run=RUN … [out=FOLDER]", "one page about runs", "report:report"),
     "export": Command("run=RUN format=hf out=FOLDER", "hand a run to other libraries", "export:export"),
-    "interpolate": Command("run=RUN [path=spherical]", "images between two latents", "images:interpolate"),
-    "reconstruct": Command("run=RUN [image=FILE]", "images through a model and back", "images:reconstruct"),
+    "interpolate": Command("run=RUN [path=spherical]", "images between two latents", "verbs:interpolate"),
+    "reconstruct": Command("run=RUN [image=FILE]", "images through a model and back", "verbs:reconstruct"),
     "complete": Command(
-        "run=RUN [image=FILE] [mask=lower]", "images of which a part is hidden", "images:complete"
+        "run=RUN [image=FILE] [mask=lower]", "images of which a part is hidden", "verbs:complete"
     ),
     "denoise": Command(
-        "run=RUN [image=FILE] [scale=0.3]", "images with noise on every pixel", "images:denoise"
+        "run=RUN [image=FILE] [scale=0.3]", "images with noise on every pixel", "verbs:denoise"
     ),
-    "upscale": Command(
-        "run=RUN [image=FILE] [factor=2]", "images of which means are known", "images:upscale"
-    ),
+    "upscale": Command("run=RUN [image=FILE] [factor=2]", "images of which means are known", "verbs:upscale"),
     "families": Command("", "list the families and what they can do", "show:families"),
     "data": Command(
         "[look|check|pack|show] [data=NAME]", "list, inspect, check, pack, show datasets", "data:data"

@@ -9,12 +9,12 @@ from typing import Any
 from genkit import config, runs
 from genkit.cli.show import table
 from genkit.config.rules import leaves
-from genkit.core.errors import CheckpointError, ConfigError
 from genkit.core.identity import own_judge
-from genkit.core.terminal import say
 from genkit.report.lines import difference
 from genkit.report.numbers import number
-from genkit.report.reading import DAMAGED, Member, read_member
+from genkit.report.sources import DAMAGED, Member, read_member
+from genkit.system.errors import CheckpointError, ConfigError
+from genkit.system.terminal import say
 
 NOT_COMPARED = ("name",)
 

@@ -14,8 +14,8 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from genkit import config, runs
 from genkit.cli import COMMANDS, SHELL_FLAGS
 from genkit.cli.flags import run_hydra
-from genkit.core.errors import ConfigError
-from genkit.core.terminal import say
+from genkit.system.errors import ConfigError
+from genkit.system.terminal import say
 
 SAMPLE_WORDS = ("n=", "seed=", "out=", "checkpoint=", "weights=", "batch_size=", "device=", "prompt=")
 

@@ -12,15 +12,15 @@ import numpy as np
 from genkit import config
 from genkit.cli import DATA_WORDS
 from genkit.cli.outputs import Output
-from genkit.core import storage
-from genkit.core.errors import ConfigError, DataError, nearest
 from genkit.core.grid import png
 from genkit.core.options import Option
 from genkit.core.spec import TokenSpec, View
-from genkit.core.terminal import say, without_controls
 from genkit.data import open_dataset, open_source
 from genkit.data.dataset import Dataset
 from genkit.data.views import native_view
+from genkit.system import storage
+from genkit.system.errors import ConfigError, DataError, nearest
+from genkit.system.terminal import say, without_controls
 
 PARTS = ("train", "validation", "test")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from genkit import config, runs
-from genkit.cli.devices import check_device
+from genkit.cli.hardware import check_device
 from genkit.cli.outputs import Output, check_writable
 from genkit.cli.sample import check_checkpoint, check_choices, torch_device
 from genkit.cli.show import table
-from genkit.core.errors import CheckpointError, ConfigError, DataError, nearest
 from genkit.core.options import Option, resolve_options
-from genkit.core.terminal import say
-from genkit.naming import check_own, groups
-from genkit.rows import FILE, Panel, Row, comparison, panel
+from genkit.metrics.catalogue import check_own, groups
+from genkit.runs.rows import FILE, Panel, Row, comparison, panel
+from genkit.system.errors import CheckpointError, ConfigError, DataError, nearest
+from genkit.system.terminal import say
 
 WORDS = (
     Option("checkpoint", "text", None, "last, best or step-N, or several with commas"),
@@ -176,7 +176,7 @@ def _runs(
     kept = settings.pop("out")
     settings["metrics"] = None if metrics is None else tuple(metrics)
     from genkit.evaluation import evaluate as measure
-    from genkit.rows import write
+    from genkit.runs.rows import write
 
     settings["device"] = torch_device(settings["device"])
     rows: list[Row] = []

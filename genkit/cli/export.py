@@ -8,9 +8,9 @@ from pathlib import Path
 
 from genkit import config, runs
 from genkit.cli.outputs import check_writable
-from genkit.core import storage
-from genkit.core.errors import ConfigError, nearest
-from genkit.core.terminal import say
+from genkit.system import storage
+from genkit.system.errors import ConfigError, nearest
+from genkit.system.terminal import say
 
 WORDS = {"format": "hf", "checkpoint": "last", "weights": "ema"}
 VALUES = {"format": "hf", "checkpoint": r"last|best|step-\d+", "weights": "ema|raw"}
@@ -25,8 +25,8 @@ def export(words: list[str]) -> int:
     out = Path(given["out"]).expanduser()
     storage.check_new(out)
     check_writable(out.parent)
-    from genkit.export import write
-    from genkit.sampling import load
+    from genkit.inference.models import load
+    from genkit.interop.gpt2 import write
 
     module = load(folder, given["checkpoint"])
     with module.weights(given["weights"]):

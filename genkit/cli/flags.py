@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genkit import config
-from genkit.core.errors import ConfigError
-from genkit.core.terminal import say
+from genkit.system.errors import ConfigError
+from genkit.system.terminal import say
 
 # Of Hydra's flags, those that only ask, and what they can be asked.
 FLAGS = {

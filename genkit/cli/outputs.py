@@ -8,8 +8,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from genkit.core import storage
-from genkit.core.errors import ConfigError, StorageError
+from genkit.system import storage
+from genkit.system.errors import ConfigError, StorageError
 
 REPLACES = " (replaces the file that was there)"
 

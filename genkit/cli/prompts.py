@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genkit.core.errors import ConfigError
-from genkit.core.given import lines_of, read_given, read_input
 from genkit.core.options import Option
+from genkit.system.errors import ConfigError
+from genkit.system.textfiles import lines_of, read_given, read_input
 
 MAX_BYTES = 100_000_000  # of a file of prompts, or of the input
 

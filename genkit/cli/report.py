@@ -6,9 +6,9 @@ from pathlib import Path
 
 from genkit import config, runs
 from genkit.cli.outputs import REPLACES, check_writable
-from genkit.core.errors import CheckpointError, ConfigError, nearest
-from genkit.core.places import place
-from genkit.core.terminal import say
+from genkit.system.errors import CheckpointError, ConfigError, nearest
+from genkit.system.paths import place
+from genkit.system.terminal import say
 
 OWN = ("report.html", "verdict.txt", "figures", "tables")
 
@@ -37,7 +37,7 @@ def report(words: list[str]) -> int:
     was_there = _check_own(out)
     check_writable(out)
     from genkit.report.page import write
-    from genkit.report.reading import read
+    from genkit.report.sources import read
 
     told = read(source)
     page = write(told, out)

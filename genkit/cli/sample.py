@@ -11,12 +11,12 @@ from typing import Any
 
 from genkit import config, runs
 from genkit.cli import prompts
-from genkit.cli.devices import check_device
+from genkit.cli.hardware import check_device
 from genkit.cli.outputs import Output
-from genkit.core.errors import CheckpointError, ConfigError, nearest
 from genkit.core.options import Option, resolve_options
 from genkit.core.spec import Spec, TokenSpec
-from genkit.core.terminal import say
+from genkit.system.errors import CheckpointError, ConfigError, nearest
+from genkit.system.terminal import say
 
 WORDS = (
     Option("n", "int", 16, "samples of each prompt", low=0, high=1_000_000),
@@ -147,7 +147,7 @@ def _suffix(out: str | None, spec: Spec) -> str:
 def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any], out: Output) -> int:
     from genkit.core.module import BATCH
     from genkit.data.packing import progress
-    from genkit.sampling import load
+    from genkit.inference.models import load
 
     module = load(folder, settings["checkpoint"], allow_nonfinite=settings["allow_nonfinite"] == "true")
     conditions = max(len(value) if isinstance(value, list) else 1 for value in [1, *options.values()])
@@ -174,7 +174,7 @@ def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any],
 
 def _stream(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any]) -> int:
     """Print one sample as it is drawn."""
-    from genkit.sampling import load
+    from genkit.inference.models import load
 
     module: Any = load(folder, settings["checkpoint"])
     chosen = {key: settings[key] for key in ("seed", "weights")}
@@ -192,7 +192,7 @@ def torch_device(word: str) -> str:
     """
     import torch
 
-    from genkit.core.processor import compute_float32
+    from genkit.system.processor import compute_float32
 
     compute_float32("highest")
     name = word.replace("gpu", "cuda")

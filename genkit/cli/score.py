@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit import config, runs
-from genkit.cli.devices import check_device
+from genkit.cli.hardware import check_device
 from genkit.cli.outputs import Output
 from genkit.cli.sample import check_checkpoint, check_choices, read_words, torch_device
-from genkit.core import storage
-from genkit.core.errors import ConfigError, nearest
-from genkit.core.given import read_given
 from genkit.core.options import Option, resolve_options
 from genkit.core.spec import TokenSpec
-from genkit.core.terminal import say
+from genkit.system import storage
+from genkit.system.errors import ConfigError, nearest
+from genkit.system.terminal import say
+from genkit.system.textfiles import read_given
 
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule
-    from genkit.scoring import Scores
+    from genkit.inference.likelihood import Scores
 
 MAX_BYTES = 1_000_000_000  # of a file to score
 SPLITS = ("train", "validation", "test")
@@ -98,10 +98,10 @@ def _score(
     texts: list[str],
     out: Output | None,
 ) -> int:
-    from genkit.core.processor import keep_freed_memory
     from genkit.data.real import same
-    from genkit.sampling import load
-    from genkit.scoring import score_split, score_text
+    from genkit.inference.likelihood import score_split, score_text
+    from genkit.inference.models import load
+    from genkit.system.processor import keep_freed_memory
 
     keep_freed_memory()
     module = load(folder, settings["checkpoint"]).to(torch_device(settings["device"]))

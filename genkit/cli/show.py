@@ -12,8 +12,8 @@ from typing import Any
 
 from genkit import config
 from genkit import runs as run_folders
-from genkit.core.errors import ConfigError, nearest
-from genkit.core.terminal import say, without_controls
+from genkit.system.errors import ConfigError, nearest
+from genkit.system.terminal import say, without_controls
 
 
 def families(words: list[str]) -> int:
@@ -40,9 +40,9 @@ def families(words: list[str]) -> int:
 
 def _phases(model: dict[str, Any]) -> list[str]:
     """Names of what one training step does; a model is built to ask it."""
+    from genkit.core.codecs import ByteCodec
     from genkit.core.spec import ArraySpec, TokenSpec
-    from genkit.core.tokens import ByteCodec
-    from genkit.sampling import build_module
+    from genkit.inference.models import build_module
 
     side = min(model.get("sizes") or [32])
     spec = ArraySpec(1, side, side) if model["view"] == "arrays" else TokenSpec(ByteCodec())

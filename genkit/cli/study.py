@@ -12,14 +12,14 @@ from filelock import FileLock, Timeout
 
 from genkit import config
 from genkit.cli.outputs import check_writable
-from genkit.core.errors import ConfigError, Locked
-from genkit.core.plain import MAX_JSON_BYTES, read_text
-from genkit.core.terminal import say
 from genkit.study import Plan, open_study, read_declaration, run_missing
+from genkit.study.backends import check_launcher
 from genkit.study.declaring import Declaration, find
-from genkit.study.launchers import check_launcher
 from genkit.study.running import write_table
 from genkit.study.space import in_words as range_in_words
+from genkit.system.errors import ConfigError, Locked
+from genkit.system.plain import MAX_JSON_BYTES, read_text
+from genkit.system.terminal import say
 
 FLAGS = ("dry", "yes", "retry")
 

@@ -11,16 +11,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from genkit import config, ranks, runs, slurm
-from genkit.cli.devices import check_cores, check_device
+from genkit import config, runs
 from genkit.cli.flags import FLAGS, ask
+from genkit.cli.hardware import check_cores, check_device
 from genkit.cli.outputs import check_writable
 from genkit.core import registry
-from genkit.core.devices import reserved_gpus, visible_gpus
-from genkit.core.errors import ConfigError, GenkitError
-from genkit.core.interrupts import end_with_parent, forwarded
-from genkit.core.launchers import Place, place, place_of
-from genkit.core.terminal import say
+from genkit.system import slurm
+from genkit.system.errors import ConfigError, GenkitError
+from genkit.system.gpus import reserved_gpus, visible_gpus
+from genkit.system.interrupts import end_with_parent, forwarded
+from genkit.system.launchers import Place, place, place_of
+from genkit.system.terminal import say
+from genkit.training import ranks
 
 MULTIRUN = ("-m", "--multirun")
 CHECKED_JOBS = 100  # of a sweep before its first one starts; composing costs a third of a second
@@ -45,8 +47,8 @@ def train(words: list[str]) -> int:
     say(said, flush=True)
     if not words:
         say("other models, data, recipes: genkit train --help; other commands: genkit --help", flush=True)
-    from genkit.data.tokenising import UNDIVIDED
-    from genkit.training import launch
+    from genkit.data.text.tokenising import UNDIVIDED
+    from genkit.training.fitting import launch
 
     try:
         record = launch(cfg, own_process=True)
@@ -68,7 +70,7 @@ def worker(words: list[str]) -> int:
     if len(words) != 4 or len(numbers) != 3 or not Path(words[0]).is_dir():
         raise ConfigError("worker takes a run folder and three numbers; genkit train starts it.")
     end_with_parent()
-    from genkit.training import worker as work
+    from genkit.training.fitting import worker as work
 
     rank, count, port = numbers
     work(Path(words[0]), config.paths([]), Place(rank, count, local=rank, port=port))
@@ -94,7 +96,7 @@ def join(words: Sequence[str]) -> dict[str, Any] | None:
     folder = Path(cfg["paths"]["runs_dir"]) / name
     if "resume" in texts:
         folder = runs.find(name, cfg["paths"]["runs_dir"])
-    from genkit.training import worker as work
+    from genkit.training.fitting import worker as work
 
     ranks.wait_for_first(runs.Run(folder), here.start)
     work(folder, cfg["paths"], here)
@@ -204,7 +206,7 @@ def sweep(arguments: Sequence[str]) -> int:
     What cannot be composed is said before anything runs; a job that fails does not stop the others, and the
     exit code is that of the first failure.
     """
-    from genkit.study.launchers import check_launcher
+    from genkit.study.backends import check_launcher
 
     check_launcher(config.launching(arguments))
     texts, words = config.sweep(arguments)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from genkit import config, runs
-from genkit.core.errors import CheckpointError, ConfigError, nearest
-from genkit.core.terminal import say
+from genkit.system.errors import CheckpointError, ConfigError, nearest
+from genkit.system.terminal import say
 
 
 def verify(words: list[str]) -> int:
@@ -16,7 +16,7 @@ def verify(words: list[str]) -> int:
         raise ConfigError("verify needs run=RUN; genkit runs lists them.")
     paths = config.paths(words)
     folder = runs.find(texts["run"], paths["runs_dir"], trusted=True)
-    from genkit.verifying import verify as look
+    from genkit.runs.verification import verify as look
 
     found = look(folder, paths["cache_dir"])
     if not found.wrong:

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from genkit.config import pretrained
 from genkit.config.frozen import RESUMED_KEYS
 from genkit.config.rules import check_rules, check_set, check_types, copied, leaves, put, refuse_targets
 from genkit.config.words import (
@@ -27,8 +26,9 @@ from genkit.config.words import (
 )
 from genkit.core import registry
 from genkit.core.budget import UNITS
-from genkit.core.errors import CheckpointError, ConfigError, nearest
-from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
+from genkit.interop import pretrained
+from genkit.system.errors import CheckpointError, ConfigError, nearest
+from genkit.system.plain import MAX_YAML_BYTES, parse_yaml, read_text
 
 OPTIONAL_GROUPS = ("experiment", "debug")
 # A run that goes on is watched and placed anew, and keeps all that decides its numbers.

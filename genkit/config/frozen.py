@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from genkit.config.rules import copied, leaves, put, refuse_targets
 from genkit.config.words import FREE_TEXT, texts_of
 from genkit.core import registry
-from genkit.core.errors import CheckpointError, ConfigError
-from genkit.core.plain import MAX_DEPTH, MAX_YAML_BYTES, parse_yaml, read_json, read_text
-from genkit.core.shapes import Optional, conform
-from genkit.core.storage import reason
+from genkit.system.errors import CheckpointError, ConfigError
+from genkit.system.plain import MAX_DEPTH, MAX_YAML_BYTES, parse_yaml, read_json, read_text
+from genkit.system.schemas import Optional, conform
+from genkit.system.storage import reason
 
 if TYPE_CHECKING:
     from genkit.core.spec import Spec, View

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from genkit.core.errors import ConfigError
+from genkit.system.errors import ConfigError
 
 
 def _power(base: float, exponent: float) -> float:

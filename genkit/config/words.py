@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from genkit.core.errors import ConfigError, nearest
-from genkit.core.places import place
+from genkit.system.errors import ConfigError, nearest
+from genkit.system.paths import place
 
 # Taken as typed, before Hydra's grammar sees them: it rejects commas, Chinese and `=`, and resolves `${…}`.
 FREE_TEXT = (
@@ -82,7 +82,7 @@ def check_places(words: Iterable[str]) -> None:
     """See that every path among the words can lead somewhere, before anything looks there.
 
     Raises:
-        ConfigError: one cannot; see `genkit.core.places.place`.
+        ConfigError: one cannot; see `genkit.system.paths.place`.
     """
     for word in words:
         key, equals, value = word.lstrip("+").partition("=")

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from genkit.core.errors import ConfigError
+from genkit.system.errors import ConfigError
 
 UNITS = ("steps", "epochs", "examples", "tokens", "seconds")
 

@@ -14,9 +14,9 @@ from typing import Any
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.errors import ConfigError
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
+from genkit.system.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ class Reconstruction(ABC):
 class Completion(ABC):
     """Draws images that agree with an observation, from the model's own distribution.
 
-    (A family with a latent space needs no method for it: `genkit.verbs` finds latents that explain what is
-    known.)
+    (A family with a latent space needs no method for it: `genkit.inference.verbs` finds latents that explain
+    what is known.)
     """
 
     @abstractmethod

@@ -27,14 +27,14 @@ from genkit.core.budget import Budget
 from genkit.core.capabilities import CAPABILITIES, Conditional, Likelihood
 from genkit.core.clock import Clock
 from genkit.core.ema import MovingAverage
-from genkit.core.errors import ConfigError, Diverged
-from genkit.core.finite import LateCheck
+from genkit.core.finiteness import LateCheck
 from genkit.core.noise import Noise, mix
 from genkit.core.optim import build_optimizer, schedule_factor
 from genkit.core.options import Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise, training_only
 from genkit.core.samples import Samples
 from genkit.core.spec import ArraySpec, Spec
+from genkit.system.errors import ConfigError, Diverged
 
 _SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms", "gradients"})
 BATCH = 64  # samples drawn at once, where nobody says how many
@@ -145,7 +145,8 @@ class GenerativeModule(LightningModule):
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """Numbers that tell a training that goes wrong, by name, of the present weights on real examples.
 
-        `genkit.findings` has the rules that read them.  Called at each validation, so it should be cheap.
+        `genkit.diagnostics.findings` has the rules that read them.  Called at each validation, so it should
+        be cheap.
         """
         return {}
 
@@ -160,8 +161,8 @@ class GenerativeModule(LightningModule):
         return False
 
     def schedules(self) -> dict[str, int]:
-        """Steps over which something of the model's own loss rises from 0, by name; `genkit.findings` looks
-        whether the training is that long."""
+        """Steps over which something of the model's own loss rises from 0, by name; the rules of
+        `genkit.diagnostics.findings` look whether the training is that long."""
         return {}
 
     # ------------------------------------------------------------------ what it is

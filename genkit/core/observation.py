@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genkit.core.errors import ConfigError
 from genkit.core.noise import Noise
+from genkit.system.errors import ConfigError
 
 # What counts as exactly known is matched to within this: a tenth of the range is a visible error.
 TOLERANCE = 0.1

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from genkit.core.errors import ConfigError, nearest
+from genkit.system.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Option:
         return asdict(self)
 
 
-# Of every family that is conditional on the labels of its data; see `genkit.core.labels`.
+# Of every family that is conditional on the labels of its data; see `genkit.core.conditions`.
 LABEL = Option("label", "name", None, "class by name, or by number if no name is one; null: any", many=True)
 
 

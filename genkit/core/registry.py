@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.core.errors import CheckpointError, ConfigError, nearest
+from genkit.system.errors import CheckpointError, ConfigError, nearest
 
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule

@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from genkit.core import storage
-from genkit.core.errors import ConfigError
+from genkit.core.codecs import PixelCodec
 from genkit.core.grid import grid, picture, png
 from genkit.core.spec import ArraySpec, Spec, TokenSpec
-from genkit.core.terminal import without_controls
-from genkit.core.tokens import PixelCodec
+from genkit.system import storage
+from genkit.system.errors import ConfigError
+from genkit.system.terminal import without_controls
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from genkit.core.tokens import Codec, PixelCodec, codec_from_dict
+from genkit.core.codecs import Codec, PixelCodec, codec_from_dict
 
 CONTEXT = 64  # tokens that a model reads where nobody says how many and examples have no length of their own
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from genkit.core.plain import parse_json
+from genkit.system.plain import parse_json
 
 MOST_IDS = 10_000_000  # rows of the largest embedding that anybody has, and some
 # A normaliser may make so many letters of one, or of a text as many as memory bears.

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from genkit.core import registry
-from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
 from genkit.data.dataset import Dataset
 from genkit.data.sources import BUILT_IN
 from genkit.data.views import as_view
+from genkit.system.errors import ConfigError, DataError
 
 
 def names() -> list[str]:

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from genkit.data.duplicates import across, as_8_bits, distinct, exact_pairs, near_pairs, shared
-from genkit.data.folders import Pictures
-from genkit.data.images import by_precedence, divided, known_hashes, packed_images
-from genkit.data.looking import look_at
+from genkit.data.arrays.duplicates import across, as_8_bits, distinct, exact_pairs, near_pairs, shared
+from genkit.data.arrays.folders import Pictures
+from genkit.data.arrays.images import by_precedence, divided, known_hashes, packed_images
+from genkit.data.arrays.surveys import look_at
 from genkit.data.packing import printable
 from genkit.data.sources import Images, Text
-from genkit.data.texts import BLANKS, CONTROLS, Texts
-from genkit.data.tokenising import Scan, read, scan_texts, streams_of
+from genkit.data.text.streams import BLANKS, CONTROLS, Texts
+from genkit.data.text.tokenising import Scan, read, scan_texts, streams_of
 
 SHOWN = 5  # examples of each kind
 LINE = 20  # characters of a line that is worth comparing

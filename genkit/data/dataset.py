@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from genkit.core.errors import ConfigError, DataError
+from genkit.core.codecs import PixelCodec
 from genkit.core.spec import Spec
-from genkit.core.tokens import PixelCodec
+from genkit.data.arrays.treatments import Augmentation, Levels
 from genkit.data.splits import mixed
-from genkit.data.treatments import Augmentation, Levels
+from genkit.system.errors import ConfigError, DataError
 
 OUTSIDE = -1  # in a window, beyond the end of the tokens
 Gathered = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from genkit.core.errors import DataError
 from genkit.data.packing import printable
+from genkit.system.errors import DataError
 
 MANY = 1_000  # distinct labels from which on they may be no classes but numbers or names of the images
 WITHOUT = "data.label=null leaves them out"

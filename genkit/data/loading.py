@@ -13,9 +13,9 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.errors import ConfigError
 from genkit.core.spec import Spec
 from genkit.data.dataset import Dataset, Examples
+from genkit.system.errors import ConfigError
 
 AHEAD = 4  # batches made before they are asked for
 

@@ -26,11 +26,11 @@ from typing import Any, TypeVar
 import numpy as np
 from filelock import FileLock
 
-from genkit.core import storage
-from genkit.core.errors import DataError, GenkitError, StorageError
-from genkit.core.terminal import console
 from genkit.data import seals
 from genkit.data.seals import DESCRIPTION
+from genkit.system import storage
+from genkit.system.errors import DataError, GenkitError, StorageError
+from genkit.system.terminal import console
 
 LAYOUT = 2  # of the folders below; a newer one makes new folders
 BLOCK = 2**22  # bytes hashed or copied at once

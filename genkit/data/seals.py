@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from genkit.core.errors import DataError
-from genkit.core.plain import open_file, parse_json, read_text
+from genkit.system.errors import DataError
+from genkit.system.plain import open_file, parse_json, read_text
 
 DESCRIPTION = "dataset.json"
 ARRAYS, SEAL = "arrays", "seal"

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from genkit.core.errors import ConfigError, DataError
 from genkit.data.packing import printable
+from genkit.system.errors import ConfigError, DataError
 
 PROTOCOLS = ("peer", "three")
 SHARE = 0.05  # validation and test each, of a source without parts

@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from genkit.core.errors import ConfigError, DataError
+from genkit.core.codecs import PixelCodec
 from genkit.core.spec import CONTEXT, ArraySpec, TokenSpec, View
-from genkit.core.tokens import PixelCodec
-from genkit.data.codecs import identity, make_codec
-from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows, fingerprint
-from genkit.data.folders import Pictures
-from genkit.data.images import (
+from genkit.data.arrays.folders import Pictures
+from genkit.data.arrays.images import (
     SMALLEST,
     check_levels,
     divided,
@@ -24,13 +21,16 @@ from genkit.data.images import (
     sized,
     untrained_classes,
 )
+from genkit.data.arrays.treatments import Augmentation
+from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows, fingerprint
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
-from genkit.data.reading import Reading
 from genkit.data.sources import Images, Text
-from genkit.data.texts import Texts
-from genkit.data.tokenising import Tokens, code_points, narrow, pack_texts
-from genkit.data.treatments import Augmentation
+from genkit.data.text.readings import Reading
+from genkit.data.text.streams import Texts
+from genkit.data.text.tokenisers import identity, make_codec
+from genkit.data.text.tokenising import Tokens, code_points, narrow, pack_texts
+from genkit.system.errors import ConfigError, DataError
 
 
 def native_view(source: Images | Pictures | Text | Texts) -> View:

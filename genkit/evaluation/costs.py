@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from genkit import checkpoints
 from genkit.core.batch import Batch
 from genkit.core.module import GenerativeModule, Plan
 from genkit.core.optim import build_optimizer
 from genkit.core.phase import StepNoise, training_only
 from genkit.data.dataset import Examples
 from genkit.evaluation.subject import Found, Subject
+from genkit.inference.models import build_module
 from genkit.metrics.cost import cost_measures
-from genkit.rows import missing
-from genkit.sampling import build_module
+from genkit.runs import checkpoints
+from genkit.runs.rows import missing
 
 COUNTED = 4  # examples that operations are counted for; the count is proportional to their number
 DRAWN = 64

@@ -11,22 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from genkit import checkpoints, config, runs, sampling
+from genkit import config, runs
 from genkit.core.spec import TokenSpec
 from genkit.data import reopen
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.real import real_pictures, same, unchanged
 from genkit.evaluation.costs import costs
-from genkit.evaluation.folders import digest_of
+from genkit.evaluation.image_quality import Pictures
 from genkit.evaluation.own import OwnPictures
-from genkit.evaluation.pictures import Pictures
 from genkit.evaluation.scores import likelihood
+from genkit.evaluation.sets import digest_of
 from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, to_rows
-from genkit.evaluation.texts import Texts, text_pieces
-from genkit.naming import check_own, groups, wanted
-from genkit.rows import FILE, Place, Row, write
-from genkit.runs import Run
+from genkit.evaluation.text_quality import Texts, text_pieces
+from genkit.inference import models
+from genkit.metrics.catalogue import check_own, groups, wanted
+from genkit.runs import Run, checkpoints
+from genkit.runs.rows import FILE, Place, Row, write
 
 LOG = logging.getLogger("genkit")
 POINTERS = ("best", "last")
@@ -113,7 +114,7 @@ def _evaluate_by_own(folder: Run, checkpoint: Path, names: str, settings: Settin
     own = OwnPictures(real, spec.image, settings.say or LOG.warning)
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     nothing = Dataset(own.name, spec, {}, "", "")
-    module = sampling.load(folder.path, checkpoint.name).to(settings.device)
+    module = models.load(folder.path, checkpoint.name).to(settings.device)
     subject = Subject(module, nothing, settings, cfg, folder.record(), "")
     samples = Pictures.of(subject)
     features = own.features(samples.extractor)
@@ -142,7 +143,7 @@ def _place(subject: Subject, folder: Run, checkpoint: Path, names: str) -> Place
 
 
 def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[str, str]) -> Subject:
-    module = sampling.load(folder.path, checkpoint.name).to(settings.device)
+    module = models.load(folder.path, checkpoint.name).to(settings.device)
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     record = folder.record()
     dataset = reopen(cfg["data"], paths, config.view(cfg), record, settings.data_path)

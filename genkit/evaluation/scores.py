@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from genkit.core.capabilities import Likelihood, TokenLikelihood
-from genkit.core.errors import Unmeasurable
+from genkit.core.codecs import Codec
 from genkit.core.spec import TokenSpec
-from genkit.core.tokens import Codec
 from genkit.data.dataset import TokenWindows
 from genkit.evaluation.subject import Found, Subject, reasons
-from genkit.metrics.likelihood import (
+from genkit.inference.likelihood import Scores, score_split
+from genkit.metrics.bits import (
     OF_EXAMPLE,
     OF_TOKENS,
     example_measures,
@@ -23,8 +23,8 @@ from genkit.metrics.likelihood import (
     uniform_measures,
     unigram_log_likelihoods,
 )
-from genkit.rows import missing
-from genkit.scoring import Scores, score_split
+from genkit.runs.rows import missing
+from genkit.system.errors import Unmeasurable
 
 
 def likelihood(subject: Subject) -> Found:

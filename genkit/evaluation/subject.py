@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from genkit.core.errors import ConfigError, Unmeasurable
 from genkit.core.module import GenerativeModule
 from genkit.core.options import resolve_options
 from genkit.core.samples import Samples
@@ -15,7 +14,8 @@ from genkit.data.dataset import Dataset, Examples
 from genkit.data.packing import progress
 from genkit.data.real import same
 from genkit.metrics.measure import Measure
-from genkit.rows import Place, Row, missing
+from genkit.runs.rows import Place, Row, missing
+from genkit.system.errors import ConfigError, Unmeasurable
 
 CHUNK = 500  # samples in memory at once
 

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from genkit.core.batch import Batch
 from genkit.core.capabilities import Conditional, LatentSpace
-from genkit.core.errors import ConfigError
-from genkit.core.labels import choose_labels, label_conditions, require_classes
+from genkit.core.conditions import choose_labels, label_conditions, require_classes
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL, Option
@@ -25,9 +24,10 @@ from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import ArraySpec, Spec
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
-from genkit.nn.dcgan import Discriminator, Generator, doublings
-from genkit.nn.memory import to_channels_last
+from genkit.nn.convolutions import Discriminator, Generator, doublings
+from genkit.nn.memory_format import to_channels_last
 from genkit.nn.normalisation import GlobalBatchNorm2d, as_trained
+from genkit.system.errors import ConfigError
 
 TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
 
@@ -42,7 +42,7 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         loss: "non_saturating", "hinge", "least_squares" or "wasserstein".
         gradient_penalty: weight of (‖∇D‖ - 1)² between real and generated images; 10 in its paper.
         r1: weight γ of ½ ‖∇D‖² on real images.
-        norm, spectral_norm: of the discriminator; see `genkit.nn.dcgan`.
+        norm, spectral_norm: of the discriminator; see `genkit.nn.convolutions`.
         extra_layers: 3×3 convolutions at the discriminator's end; None for one with labels, whose projection
             needs features worth summing over the image, else none.
         augment: DiffAugment's policies: "colour", "translation", "cutout".

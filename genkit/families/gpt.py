@@ -24,20 +24,20 @@ from genkit.core.capabilities import (
     LikelihoodKind,
     TokenLikelihood,
 )
-from genkit.core.errors import ConfigError
-from genkit.core.labels import choose_labels, label_conditions, require_classes
+from genkit.core.conditions import choose_labels, label_conditions, require_classes
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.observation import Mask, Observation
 from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import Spec, TokenSpec
-from genkit.decoding import Drawn, Unfolding, decode
-from genkit.nn.costs import activations_per_token, flops_per_token, scoring_per_token
+from genkit.generation.decoding import Drawn, Unfolding, decode
 from genkit.nn.lora import adapt
+from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
 from genkit.nn.precision import widened
 from genkit.nn.stepping import PRECISIONS
 from genkit.nn.transformer import Transformer, TransformerConfig
+from genkit.system.errors import ConfigError
 
 DRAWN = 200  # tokens of a sample, unless told otherwise
 UNIFORMS = 256  # random numbers of a row drawn at once
@@ -137,7 +137,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         return nll if reduction == "mean" else nll.view_as(targets)
 
     def costs(self) -> dict[str, float]:
-        """By `genkit.nn.costs`, at a full context."""
+        """By `genkit.nn.operations`, at a full context."""
         return {
             "flops": self.context * flops_per_token(self.network),
             "activations": self.context * activations_per_token(self.network),

@@ -25,8 +25,7 @@ from genkit.core.capabilities import (
     LikelihoodKind,
     Reconstruction,
 )
-from genkit.core.errors import ConfigError
-from genkit.core.labels import choose_labels, label_conditions, require_classes
+from genkit.core.conditions import choose_labels, label_conditions, require_classes
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL, Option
@@ -35,6 +34,7 @@ from genkit.core.spec import ArraySpec, Spec
 from genkit.nn.autoencoder import PAIRS
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
 from genkit.nn.precision import widened
+from genkit.system.errors import ConfigError
 
 TEMPERATURE = Option("temperature", "float", 1.0, "standard deviation of the latents drawn", low=0, high=100)
 PIXELS = Option(

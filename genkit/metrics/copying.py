@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from genkit.core.errors import Unmeasurable
 from genkit.metrics import spread
 from genkit.metrics.measure import Measure, Protocol
+from genkit.metrics.ngrams import PIECE, RULE, known_grams, mixed, present, words
 from genkit.metrics.text import OF, need
-from genkit.metrics.words import PIECE, RULE, known_grams, mixed, present, words
+from genkit.system.errors import Unmeasurable
 
 ORDERS = (1, 2, 4)
 COPIED = 8  # words

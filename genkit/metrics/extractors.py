@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from genkit.core import registry
-from genkit.core.errors import CheckpointError, ConfigError, DataError
 from genkit.core.spec import ArraySpec
 from genkit.metrics.networks import DigitsNetwork, RandomNetwork
+from genkit.system.errors import CheckpointError, ConfigError, DataError
 
 VERSION = "1"  # of what is done to pictures around the network
 DIGITS_WEIGHTS = "digits.safetensors"

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.core.errors import ConfigError, DataError, Unmeasurable
 from genkit.core.identity import BY_FEATURES, named
 from genkit.metrics.extractors import Extractor, unit
+from genkit.system.errors import ConfigError, DataError, Unmeasurable
 
 Protocol = Mapping[str, str | int | float | bool | None]
 PROJECTIONS, SEED = (

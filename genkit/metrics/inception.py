@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from genkit.core.errors import CheckpointError, ConfigError
 from genkit.metrics.extractors import Extractor, weights_digest
+from genkit.system.errors import CheckpointError, ConfigError
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d"  # how the file's digest begins, as its name says

@@ -13,10 +13,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from genkit.core.errors import Unmeasurable
 from genkit.metrics import spread
 from genkit.metrics.measure import Measure
 from genkit.metrics.text import need
+from genkit.system.errors import Unmeasurable
 
 LEAST = 60  # texts of either kind
 PER_BUCKET = 39  # texts at least, as faiss wants them for a centre

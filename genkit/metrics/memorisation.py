@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genkit.core.errors import Unmeasurable
 from genkit.metrics.distances import nearest
 from genkit.metrics.features import Features, check_enough, check_pair
-from genkit.metrics.intervals import mean_of, normal, proportion
 from genkit.metrics.measure import Direction, Measure
+from genkit.metrics.uncertainty import mean_of, normal, proportion
+from genkit.system.errors import Unmeasurable
 
 LEAST = 20  # held-out pictures: fewer have no 5 % quantile
 QUANTILE = 0.05

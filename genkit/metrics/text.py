@@ -14,10 +14,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from genkit.core.errors import Unmeasurable
 from genkit.metrics import spread
 from genkit.metrics.measure import Direction, Kind, Measure, Protocol
-from genkit.metrics.words import RULE, ngrams, words
+from genkit.metrics.ngrams import RULE, ngrams, words
+from genkit.system.errors import Unmeasurable
 
 ORDERS = (1, 2, 3, 4)
 GROUP = 20  # texts

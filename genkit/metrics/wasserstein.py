@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.core.errors import Unmeasurable
 from genkit.metrics.features import PROJECTIONS, SEED, Features, check_enough, check_pair
-from genkit.metrics.intervals import normal, part_variance
 from genkit.metrics.measure import Measure
+from genkit.metrics.uncertainty import normal, part_variance
+from genkit.system.errors import Unmeasurable
 
 DEALS = {2: 96, 4: 24}  # see `part_variance`
 SLOPES = (-1.0, -0.7)  # of log-variance: -1 far from the real set and close to it, a little more in between

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genkit.nn.memory import to_channels_last
+from genkit.nn.memory_format import to_channels_last
 from genkit.nn.resampling import Doubling, Halving
 
 

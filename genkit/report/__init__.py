@@ -1,6 +1,6 @@
 """The report: from files of runs to one page, tables and figures.  Nothing here imports torch."""
 
 from genkit.report.page import report
-from genkit.report.reading import is_study
+from genkit.report.sources import is_study
 
 __all__ = ["is_study", "report"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from genkit import statistics
 from genkit.core.identity import answers, own_judge
-from genkit.naming import group_of
+from genkit.metrics.catalogue import group_of
 from genkit.report.compute import Compute, at_equal_compute
 from genkit.report.lines import Line, lines_of
 from genkit.report.numbers import number
-from genkit.report.reading import Looks, Member
+from genkit.report.sources import Looks, Member
 from genkit.statistics import Comparison, Verdict
 
 COSTS = ("training_seconds", "training_flops", "parameters")

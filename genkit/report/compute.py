@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from genkit.report.numbers import number
-from genkit.report.reading import Curve, Member
+from genkit.report.sources import Curve, Member
 from genkit.statistics import Band, band, value_at
 
 UNITS = {"training_flops": "FLOP", "training_seconds": "s"}

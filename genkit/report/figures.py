@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from genkit import statistics
-from genkit.core.terminal import without_controls
 from genkit.report.analysis import COSTS
 from genkit.report.compute import UNITS, Compute
 from genkit.report.lines import Line
-from genkit.report.reading import Member
+from genkit.report.sources import Member
+from genkit.system.terminal import without_controls
 
 # Okabe and Ito's colours, which the colour-blind tell apart, without black and yellow.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")

@@ -12,10 +12,10 @@ from typing import Any
 
 from genkit import statistics
 from genkit.core.identity import own_judge
-from genkit.naming import group_of
-from genkit.report.ranges import range_of
-from genkit.report.reading import Member
-from genkit.rows import Row, identity
+from genkit.metrics.catalogue import group_of
+from genkit.report.sources import Member
+from genkit.report.supports import range_of
+from genkit.runs.rows import Row, identity
 from genkit.statistics import Summary
 
 Key = tuple[str, ...]

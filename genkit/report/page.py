@@ -18,19 +18,19 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from genkit.core import storage
-from genkit.core.errors import StorageError
 from genkit.core.identity import own_judge
-from genkit.core.plain import read_bytes
-from genkit.core.terminal import without_controls
 from genkit.report import figures, tables
 from genkit.report.analysis import Analysis, analyse
 from genkit.report.lines import Line, key_of
 from genkit.report.numbers import number, summary_text
-from genkit.report.reading import Member, Told, read
-from genkit.rows import Row
+from genkit.report.sources import Member, Told, read
 from genkit.runs import write_atomically
+from genkit.runs.rows import Row
 from genkit.statistics import at_most, expected_best, pair_in_words, reach_in_words
+from genkit.system import storage
+from genkit.system.errors import StorageError
+from genkit.system.plain import read_bytes
+from genkit.system.terminal import without_controls
 
 HERE = Path(__file__).parent
 PAGE = "report.html"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from genkit.core.terminal import inert, without_controls
 from genkit.report.analysis import Analysis
 from genkit.report.lines import Cell
 from genkit.report.numbers import number, summary_text
-from genkit.report.reading import Member
+from genkit.report.sources import Member
+from genkit.system.terminal import inert, without_controls
 
 
 def values(members: Sequence[Member]) -> pd.DataFrame:

@@ -16,11 +16,11 @@ from genkit.statistics.intervals import (
     summarise,
 )
 from genkit.statistics.pairs import ALPHA, Arm, Comparison, compare, compare_all, holm
+from genkit.statistics.phrases import at_most, pair_in_words, reach_in_words
 from genkit.statistics.power import power_seeds, seeds_needed
 from genkit.statistics.searches import expected_best
 from genkit.statistics.trends import Band, band, pareto_front, value_at
 from genkit.statistics.verdicts import Verdict, verdict
-from genkit.statistics.words import at_most, pair_in_words, reach_in_words
 
 __all__ = [
     "ALPHA",

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from genkit.statistics.pairs import ALPHA, Arm, Comparison, compare_all
+from genkit.statistics.phrases import at_most, count, listed
 from genkit.statistics.power import MOST_SEEDS, power_seeds, seeds_needed
-from genkit.statistics.words import at_most, count, listed
 
 
 @dataclass(frozen=True)

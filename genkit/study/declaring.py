@@ -24,12 +24,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genkit import config, naming
-from genkit.core.errors import ConfigError, nearest
-from genkit.core.places import place
-from genkit.core.plain import MAX_YAML_BYTES, parse_yaml, read_text
-from genkit.study.metrics import check_primary
+from genkit import config
+from genkit.metrics import catalogue
+from genkit.study.primary import check_primary
 from genkit.study.space import Search, check_search
+from genkit.system.errors import ConfigError, nearest
+from genkit.system.paths import place
+from genkit.system.plain import MAX_YAML_BYTES, parse_yaml, read_text
 
 KEYS = (
     *("name", "question", "arms", "common", "seeds", "budget", "primary", "evaluate", "search"),
@@ -298,7 +299,7 @@ def _evaluate(settings: Any, where: str) -> dict[str, Any]:
         ):
             raise ConfigError(f"{where}: evaluate: sampling={value}; write sampling: {{pixels: drawn}}.")
         values = value if isinstance(value, list) else [value]
-        choices = naming.known() if key == "metrics" else list(CHOICES.get(key, ()))
+        choices = catalogue.known() if key == "metrics" else list(CHOICES.get(key, ()))
         for one in values if choices else ():
             if one not in choices:
                 raise ConfigError(f"{where}: evaluate: {key}={one}.{nearest(str(one), choices)}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genkit import config
-from genkit.core.errors import ConfigError
+from genkit.system.errors import ConfigError
 
 
 def steps_within(cfg: Mapping[str, Any], flops: float) -> int:
@@ -17,7 +17,7 @@ def steps_within(cfg: Mapping[str, Any], flops: float) -> int:
     """
     from genkit.data import open_dataset
     from genkit.evaluation.costs import flops_per_step
-    from genkit.sampling import build_module
+    from genkit.inference.models import build_module
 
     dataset = open_dataset(cfg["data"], cfg["paths"], config.view(dict(cfg)))
     module = build_module(cfg["model"], dataset.spec)

@@ -23,10 +23,7 @@ from typing import Any
 import yaml
 
 from genkit import config, runs
-from genkit.core.errors import CheckpointError, ConfigError, GenkitError, StorageError
-from genkit.core.plain import MAX_YAML_BYTES, inside, parse_yaml, read_text, read_yaml
-from genkit.core.shapes import conform
-from genkit.studies import (
+from genkit.runs.studies import (
     ARMS,
     CONFIGS,
     DECLARATION,
@@ -41,6 +38,9 @@ from genkit.studies import (
     read_outcome,
 )
 from genkit.study.declaring import Declaration, check
+from genkit.system.errors import CheckpointError, ConfigError, GenkitError, StorageError
+from genkit.system.plain import MAX_YAML_BYTES, inside, parse_yaml, read_text, read_yaml
+from genkit.system.schemas import conform
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from typing import Any
 
 from genkit import config, runs
 from genkit.core.budget import check_unit
-from genkit.core.errors import ConfigError, GenkitError
 from genkit.core.options import resolve_options
 from genkit.core.registry import family
-from genkit.studies import DECLARATION, Planned, check_plain
+from genkit.runs.studies import DECLARATION, Planned, check_plain
 from genkit.study.declaring import MAX_MEMBERS, Declaration
+from genkit.study.feasibility import check_likelihoods
 from genkit.study.folder import Plan, load_plan
-from genkit.study.likelihoods import check_likelihoods
-from genkit.study.metrics import check_primary
+from genkit.study.primary import check_primary
 from genkit.study.samedata import check_same_data, check_three_parts, chooses_checkpoints
+from genkit.system.errors import ConfigError, GenkitError
 
 
 def open_study(declaration: Declaration, paths: Mapping[str, str], *, yes: bool = False) -> Plan:

@@ -20,15 +20,15 @@ from typing import Any
 from rich.text import Text
 
 from genkit import config, runs
-from genkit import rows as row_files
-from genkit.core import terminal
-from genkit.core.devices import VISIBLE, reserved_gpus, visible_gpus
-from genkit.core.errors import GenkitError
-from genkit.core.interrupts import end_with_parent, forwarded
-from genkit.core.plain import inside
-from genkit.studies import TABLE, Planned, read_members
+from genkit.runs import rows as row_files
+from genkit.runs.studies import TABLE, Planned, read_members
 from genkit.study.folder import Plan, load_plan, member_config, member_trainer, write_outcome
 from genkit.study.searching import parts
+from genkit.system import terminal
+from genkit.system.errors import GenkitError
+from genkit.system.gpus import VISIBLE, reserved_gpus, visible_gpus
+from genkit.system.interrupts import end_with_parent, forwarded
+from genkit.system.plain import inside
 
 console = terminal.console()
 MEMBER = (sys.executable, "-m", "genkit", "member")
@@ -206,7 +206,7 @@ def run_member(folder: Path, number: int) -> None:
     _wait_for_lock(run)
     import torch
 
-    from genkit.training import launch
+    from genkit.training.fitting import launch
 
     if run.record().get("status") != "finished":
         launch(cfg, own_process=True)

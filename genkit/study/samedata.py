@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from genkit import config
-from genkit.core.errors import ConfigError
+from genkit.system.errors import ConfigError
 
 if TYPE_CHECKING:
     from genkit.data.dataset import Dataset

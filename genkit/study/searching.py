@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from genkit import config, runs
-from genkit import rows as row_files
-from genkit.core.errors import ConfigError
 from genkit.core.identity import answers
-from genkit.core.plain import parse_yaml
-from genkit.studies import SEARCH, Planned, read_found
+from genkit.runs import rows as row_files
+from genkit.runs.studies import SEARCH, Planned, read_found
 from genkit.study.folder import Plan, write_outcome
 from genkit.study.space import Values
+from genkit.system.errors import ConfigError
+from genkit.system.plain import parse_yaml
 
 DIGITS = 3  # significant digits of a value that is asked for
 

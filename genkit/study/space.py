@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genkit.core.errors import ConfigError, nearest
+from genkit.system.errors import ConfigError, nearest
 
 KEYS, RANGE = ("trials", "space", "seed"), ("low", "high", "log")
 LAST_SEED = 2**32 - 1

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from genkit.core.batch import Batch
+from genkit.core.codecs import CharCodec, PixelCodec
 from genkit.core.spec import ArraySpec, TokenSpec
-from genkit.core.tokens import CharCodec, PixelCodec
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE

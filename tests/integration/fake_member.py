@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from genkit import config, runs
-from genkit.core.errors import ConfigError, Diverged
-from genkit.core.interrupts import end_with_parent
 from genkit.study.folder import load_plan, member_config
+from genkit.system.errors import ConfigError, Diverged
+from genkit.system.interrupts import end_with_parent
 
 
 def main() -> int:

@@ -213,9 +213,9 @@ def test_help_is_text_alone(command, shown):
 
 
 def test_whoever_waits_at_a_terminal_is_shown_how_far_it_is(world, shown, monkeypatch, tmp_path):
-    from genkit.evaluation import folders, pictures
+    from genkit.evaluation import image_quality, sets
 
-    for module in (folders, pictures):
+    for module in (sets, image_quality):
         monkeypatch.setattr(module, "SHOWN_FROM", 1)
     places = [f"paths.runs_dir={world / 'runs'}", f"paths.cache_dir={tmp_path / 'cache'}"]
     drawn = shown("sample", RUN, "n=130", f"out={tmp_path / 'drawn.png'}", *places)[1]

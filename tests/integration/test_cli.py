@@ -13,9 +13,9 @@ import yaml
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from genkit import checkpoints, config, manifests
+from genkit import config
 from genkit.cli import COMMANDS
-from genkit.runs import read
+from genkit.runs import checkpoints, manifests, read
 from tests.integration.conftest import words
 
 FREE = [

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from genkit import ranks, train
-from genkit.core.errors import ConfigError
+from genkit import train
 from genkit.runs import Run, read
+from genkit.system.errors import ConfigError
+from genkit.training import ranks
 from tests.integration.conftest import start, weights_of, words
 from tests.integration.test_signals import LONG, wait_for_step
 

@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from tests.unit.report_runs import row, write_run
+from tests.unit.report.report_runs import row, write_run
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from genkit import config
-from genkit.core import bounded
-from genkit.core.errors import ConfigError
+from genkit.core import bounds
+from genkit.core.codecs import CharCodec
 from genkit.core.spec import ArraySpec, TokenSpec
-from genkit.core.tokens import CharCodec
-from genkit.memory import check_fits, of_machine
+from genkit.system.errors import ConfigError
+from genkit.training.memory import check_fits, of_machine
 
 LONG = "a" * 5_000
 NESTED = "[" * 100 + "1" + "]" * 100
@@ -87,8 +87,8 @@ def test_the_estimate_is_of_the_memory_that_is_there():
     with open("/proc/meminfo", encoding="utf-8") as file:
         total = int(next(line.split()[1] for line in file if line.startswith("MemTotal"))) * 1024
     assert 0 < of_machine() <= total
-    with pytest.raises(bounded.TooLarge):
-        bounded.check_size(lambda: torch.zeros(of_machine()), of_machine())
+    with pytest.raises(bounds.TooLarge):
+        bounds.check_size(lambda: torch.zeros(of_machine()), of_machine())
 
 
 def test_a_study_in_a_file_here_is_named_by_its_folder(tmp_path, monkeypatch, genkit):

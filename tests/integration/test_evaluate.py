@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit import evaluate, load, rows
-from genkit.core.errors import CheckpointError, ConfigError
+from genkit import evaluate, load
 from genkit.core.identity import kind_of
 from genkit.data import open_dataset
 from genkit.evaluation import evaluate_files
-from genkit.naming import OF_TEXTS
+from genkit.metrics.catalogue import OF_TEXTS
+from genkit.runs import rows
+from genkit.system.errors import CheckpointError, ConfigError
 from tests.integration.conftest import QUICK, TINY, words
 
 FIELDS = {

@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 
-from genkit import load, manifests
-from genkit.core.errors import CheckpointError
+from genkit import load
+from genkit.runs import manifests
+from genkit.system.errors import CheckpointError
 from tests.integration.conftest import words
 
 

@@ -9,13 +9,13 @@ import torch
 
 from genkit import load, train
 from genkit.cli import main
-from genkit.core.errors import ConfigError
+from genkit.core.codecs import ByteCodec, CharCodec
 from genkit.core.spec import TokenSpec
-from genkit.core.tokens import ByteCodec, CharCodec
-from genkit.data.colors import sentences
+from genkit.data.sources.grammar import sentences
 from genkit.families.gpt import GPT
 from genkit.nn.stepping import Stepper
 from genkit.nn.transformer import KVCache
+from genkit.system.errors import ConfigError
 
 SIZES = {"block_size": 16, "n_layer": 2, "n_head": 2, "n_embd": 16}
 

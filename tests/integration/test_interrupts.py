@@ -7,8 +7,8 @@ import pytest
 from pytorch_lightning.callbacks import Callback
 
 from genkit import train
-from genkit.core.interrupts import Interrupted, Remembered
 from genkit.runs import read
+from genkit.system.interrupts import Interrupted, Remembered
 from tests.integration.conftest import words
 
 

@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import genkit
-from genkit.core.errors import ConfigError
 from genkit.families.vae import VAE
+from genkit.system.errors import ConfigError
 from tests.conftest import IMAGES, Batches, images
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from genkit import train
-from genkit.core.errors import ConfigError
 from genkit.runs import read
+from genkit.system.errors import ConfigError
 from tests.integration.conftest import words
 
 LOGGERS = ("csv", "default", "none", "wandb", "mlflow")

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from genkit import runs
-from genkit.core.errors import CheckpointError
+from genkit.system.errors import CheckpointError
 from tests.integration.conftest import QUICK, TINY
 
 LINES = "".join(f"the quick brown fox {i} jumps over the lazy dog {i * i}\n" for i in range(400))

@@ -11,18 +11,19 @@ import shutil
 import numpy as np
 import pytest
 
-from genkit import config, runs, sampling
-from genkit.core.errors import GenkitError
+from genkit import config, runs
 from genkit.data import open_dataset
 from genkit.evaluation import evaluate
+from genkit.inference import models
 from genkit.report import page, report
+from genkit.runs.verification import verify
 from genkit.study import read_declaration
 from genkit.study.folder import load_plan, member_config
 from genkit.study.running import write_table
-from genkit.verifying import verify
+from genkit.system.errors import GenkitError
 from tests.integration.conftest import words
 from tests.integration.mutations import mutations
-from tests.unit.report_runs import write_study
+from tests.unit.report.report_runs import write_study
 
 SAMPLE = 12  # of each file; there are some 2,000 each
 
@@ -124,7 +125,7 @@ def test_no_file_of_a_run_can_make_a_traceback(name, family, run, tmp_path, genk
         "report": lambda: report([folder], tmp_path / "report"),
         "sample": commands(genkit, folder, "sample", f"run={family}", "n=1", f"out={tmp_path / 'out.npz'}"),
         "score": commands(genkit, folder, "score", f"run={family}", "split=validation", "batch_size=64"),
-        "load": lambda: sampling.load(folder),
+        "load": lambda: models.load(folder),
         "resume": lambda: resumed(folder),
     }
     for what, content in sampled(file):
@@ -138,8 +139,8 @@ def test_no_file_of_a_run_can_make_a_traceback(name, family, run, tmp_path, genk
 
 def resumed(folder):
     """What a resume reads before it trains."""
-    from genkit.health import read
-    from genkit.histories import CSVHistory
+    from genkit.diagnostics.health import read
+    from genkit.training.history import CSVHistory
 
     cfg = config.resume(config.load_frozen(folder / runs.CONFIG), ["resume=x"])
     record = runs.read(folder)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit.core.errors import DataError
-from genkit.evaluation.folders import evaluate_files
+from genkit.evaluation.sets import evaluate_files
+from genkit.system.errors import DataError
 
 RANDOM = np.random.default_rng(0)
 

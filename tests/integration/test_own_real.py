@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit import evaluate, rows
+from genkit import evaluate
 from genkit.core.spec import View
 from genkit.data import open_dataset
 from genkit.evaluation import measuring
+from genkit.runs import rows
 from tests.unit.data.test_data_folders import SETTINGS
 
 N = 60
@@ -80,7 +81,7 @@ def test_rows_name_the_folder_and_the_contents_that_judged(judged, mine, trained
 
 
 def test_a_column_takes_no_numbers_that_other_pictures_judged(judged, trained):
-    from genkit.core.errors import ConfigError
+    from genkit.system.errors import ConfigError
 
     of_data = evaluate(trained("vae"), "last", n=N, metrics=("precision",))
     both = [next(r for r in found if r["metric"] == "precision") for found in (judged, of_data)]
@@ -157,7 +158,7 @@ def test_what_cannot_be_judged_so_is_refused_in_a_line(words, code, hint, mine, 
 
 def test_two_folders_that_are_sorted_by_class_are_halved_by_all_classes(tmp_path, monkeypatch):
     """The floor of a folder is one half against the other: neither is of some classes alone."""
-    from genkit.evaluation import folders
+    from genkit.evaluation import sets
 
     examples = open_dataset({**SETTINGS, "name": "digits"}, {}, View("arrays")).split("train")
     levels, labels, _ = examples.gather(examples.some(200))
@@ -168,14 +169,14 @@ def test_two_folders_that_are_sorted_by_class_are_halved_by_all_classes(tmp_path
         pixels = np.round(picture[0] * (255 / 16)).astype(np.uint8)
         Image.fromarray(pixels).save(place / str(label) / f"{i:03}.png")
     seen = []
-    measures = folders.image_measures
+    measures = sets.image_measures
 
     def measured(real, made, names=None, refused=None):
         seen.append((real, made))
         return measures(real, made, names, refused)
 
-    monkeypatch.setattr(folders, "image_measures", measured)
-    folders.evaluate_files(place, place, say=lambda line: None)
+    monkeypatch.setattr(sets, "image_measures", measured)
+    sets.evaluate_files(place, place, say=lambda line: None)
     whole, one, other = seen[0][0], *seen[1]
     names = sorted(path.relative_to(place).as_posix() for path in place.rglob("*.png"))
     label_of = {int(key): int(name[0]) for key, name in zip(whole.keys, names, strict=True)}

@@ -4,7 +4,7 @@ import pytest
 
 from genkit import config, train
 from genkit.core.budget import UNITS
-from genkit.core.errors import DataError
+from genkit.system.errors import DataError
 
 RECIPES = list(config.groups()["experiment"])
 # A run of three steps need not be as wide as the recipe.

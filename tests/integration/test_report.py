@@ -19,8 +19,8 @@ from PIL import Image
 
 from genkit.report import report
 from genkit.report.analysis import analyse
-from genkit.report.reading import read_runs, read_study
-from tests.unit.report_runs import row, write_run, write_study
+from genkit.report.sources import read_runs, read_study
+from tests.unit.report.report_runs import row, write_run, write_study
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
@@ -209,8 +209,8 @@ def test_no_torch_is_imported(study, tmp_path):
 
 def test_two_hundred_runs_are_each_read_once(tmp_path, monkeypatch):
     """Work, not time: a report opens each file of a run once, and draws as many figures as for two runs."""
-    from genkit import rows
     from genkit.report import figures
+    from genkit.runs import rows
 
     opened, drawn, read, render = [], [], rows.read, figures.render
     monkeypatch.setattr(rows, "read", lambda path: opened.append(path) or read(path))

@@ -11,10 +11,10 @@ from pytorch_lightning.callbacks import Callback
 from safetensors.torch import load_file
 
 import genkit as library
-from genkit import checkpoints, train
-from genkit.core.errors import CheckpointError, ConfigError, DataError
-from genkit.core.interrupts import Interrupted
-from genkit.runs import Run, read
+from genkit import train
+from genkit.runs import Run, checkpoints, read
+from genkit.system.errors import CheckpointError, ConfigError, DataError
+from genkit.system.interrupts import Interrupted
 from tests.integration.conftest import TINY, weights_of, words
 
 FAMILIES = list(TINY)

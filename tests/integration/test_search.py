@@ -8,13 +8,13 @@ import math
 
 import pytest
 
-from genkit.core.errors import ConfigError
 from genkit.report import report
 from genkit.report.numbers import number
-from genkit.report.reading import read_study
+from genkit.report.sources import read_study
 from genkit.study import open_study
 from genkit.study.folder import member_config
 from genkit.study.searching import ask, read_found
+from genkit.system.errors import ConfigError
 from tests.integration.studies import FAKE, run
 
 STUDY = """

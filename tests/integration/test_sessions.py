@@ -14,10 +14,10 @@ import yaml
 from pytorch_lightning.callbacks import Callback
 
 import genkit as library
-from genkit import checkpoints, config, runs, train
-from genkit.core.errors import CheckpointError, ConfigError, StorageError
-from genkit.core.interrupts import Interrupted
-from genkit.runs import Run, read
+from genkit import config, runs, train
+from genkit.runs import Run, checkpoints, read
+from genkit.system.errors import CheckpointError, ConfigError, StorageError
+from genkit.system.interrupts import Interrupted
 from tests.integration.conftest import weights_of, words
 
 

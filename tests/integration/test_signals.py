@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import genkit as library
-from genkit import checkpoints, train
-from genkit.runs import Run, read
+from genkit import train
+from genkit.runs import Run, checkpoints, read
 from tests.integration.conftest import start, weights_of, words
 
 LONG = [

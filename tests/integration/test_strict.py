@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from genkit import checkpoints, train
-from genkit.core.errors import Unsound
-from genkit.health import FILE
-from genkit.runs import read
+from genkit import train
+from genkit.diagnostics.health import FILE
+from genkit.runs import checkpoints, read
+from genkit.system.errors import Unsound
 from tests.integration.conftest import words
 
 STILL = ["optim.lr=1e-30", "optim.warmup=0", "budget.steps=12", "trainer.val_every=3"]

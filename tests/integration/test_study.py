@@ -15,13 +15,13 @@ import pytest
 
 from genkit.cli.study import ended as end_of
 from genkit.cli.study import in_words
-from genkit.core.errors import ConfigError
 from genkit.report import report
-from genkit.report.reading import read_study
+from genkit.report.sources import read_study
 from genkit.runs import read
 from genkit.study import open_study, planning, read_declaration, run_missing
 from genkit.study.folder import member_config
 from genkit.study.running import TIMED, TIMED_COLUMNS, write_table
+from genkit.system.errors import ConfigError
 from tests.integration.studies import FAKE, run
 
 TINY = "[model=vae, model.width=4, model.hidden=16, model.latent_size=4]"

@@ -5,8 +5,9 @@ import json
 import pytest
 from tokenizers import Tokenizer, models
 
-from genkit import evaluate, rows, train
-from genkit.core.errors import ConfigError
+from genkit import evaluate, train
+from genkit.runs import rows
+from genkit.system.errors import ConfigError
 from tests.tokenisers import made
 
 TEXT = "".join(f"{i}: the colour of {i} apples isn't blue, or is it {i * 7}?\n" for i in range(900))

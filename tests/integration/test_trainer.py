@@ -9,9 +9,10 @@ from collections import namedtuple
 import pytest
 import torch
 
-from genkit import checkpoints, runs, training
-from genkit.core.errors import ConfigError
-from genkit.runs import read
+from genkit import runs
+from genkit.runs import checkpoints, read
+from genkit.system.errors import ConfigError
+from genkit.training import fitting
 from tests.integration.conftest import weights_of, words
 
 FAMILIES = ("gpt", "dcgan", "vae")
@@ -46,9 +47,9 @@ def test_bfloat16_needs_a_gpu_that_has_it(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "an old GPU")
     mixed = {"precision": "bf16-mixed"}
     with pytest.raises(ConfigError, match="an old GPU has no bfloat16; choose 16-mixed or 32-true"):
-        training._check_arithmetic(mixed, torch.device("cuda"))
-    training._check_arithmetic(mixed, torch.device("cpu"))
-    training._check_arithmetic({"precision": "16-mixed"}, torch.device("cuda"))
+        fitting._check_arithmetic(mixed, torch.device("cuda"))
+    fitting._check_arithmetic(mixed, torch.device("cpu"))
+    fitting._check_arithmetic({"precision": "16-mixed"}, torch.device("cuda"))
 
 
 def test_a_full_disk_is_said_before_training_and_leaves_nothing(tmp_path, genkit, monkeypatch):

@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from genkit import manifests
 from genkit.data import seals
+from genkit.runs import manifests
 from tests.integration.conftest import QUICK
 
 STEP = "checkpoints/step-4"

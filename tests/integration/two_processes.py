@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from genkit import config, training
-from genkit.core.launchers import Place
+from genkit import config
 from genkit.nn.normalisation import GlobalBatchNorm2d
+from genkit.system.launchers import Place
+from genkit.training import fitting
 
 
 def shared_batch() -> torch.Tensor:
@@ -45,7 +46,7 @@ def main(folder: str, port: str, *folders: str) -> None:
     dist.destroy_process_group()
     for number, run in enumerate(folders, start=1):
         place = Place(rank, 2, local=rank, port=int(port) + number)
-        training.worker(Path(run), config.paths([f"paths.runs_dir={Path(run).parent}"]), place)
+        fitting.worker(Path(run), config.paths([f"paths.runs_dir={Path(run).parent}"]), place)
 
 
 if __name__ == "__main__":

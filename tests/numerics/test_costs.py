@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from genkit.core.batch import Batch
+from genkit.core.codecs import ByteCodec, CharCodec
 from genkit.core.spec import ArraySpec, TokenSpec
-from genkit.core.tokens import ByteCodec, CharCodec
 from genkit.data.dataset import TokenWindows
 from genkit.evaluation import costs
 from genkit.evaluation.costs import flops_per_phase

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from genkit.core.errors import ConfigError
 from genkit.core.options import resolve_options
-from genkit.decoding import choose, filter_logits
 from genkit.families.gpt import GPT
+from genkit.generation.decoding import choose, filter_logits
+from genkit.system.errors import ConfigError
 
 # With the ends of the ranges, and what float32 (1e-38) and float64 (1e-308) only just hold.
 TEMPERATURES = (5e-324, 1e-300, 1e-45, 1e-38, 1e-30, 1e-20, 1e-6, 0.3, 1, 2.7, 100)

@@ -10,19 +10,19 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from genkit import health, symptoms
 from genkit.core.batch import Batch
 from genkit.core.noise import Noise
+from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset import ArrayExamples
-from genkit.data.treatments import Levels
+from genkit.diagnostics import health, symptoms
+from genkit.diagnostics.health import Health
+from genkit.diagnostics.known import KnownImages, KnownTexts
+from genkit.diagnostics.symptoms import diversity
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
-from genkit.health import Health
-from genkit.known import KnownImages, KnownTexts
 from genkit.nn.adversarial import GAMES
 from genkit.runs import Run
-from genkit.symptoms import diversity
 from genkit.testing import OPTIM
 from tests.conftest import IMAGES, TEXT, fit, tokens
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from genkit import symptoms
 from genkit.core.batch import Batch
+from genkit.core.codecs import PixelCodec
 from genkit.core.noise import Noise
 from genkit.core.spec import TokenSpec
-from genkit.core.tokens import PixelCodec
+from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset import ArrayExamples
-from genkit.data.treatments import Levels
+from genkit.diagnostics import symptoms
+from genkit.diagnostics.health import Health
+from genkit.diagnostics.known import KnownImages
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
-from genkit.health import Health
-from genkit.known import KnownImages
 from genkit.nn.normalisation import as_trained
 from genkit.runs import Run
 from genkit.testing import OPTIM

@@ -7,17 +7,17 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
-from genkit import memory
+from genkit.core.codecs import CharCodec
 from genkit.core.footprint import peak_bytes
 from genkit.core.noise import Noise
 from genkit.core.spec import ArraySpec, TokenSpec
-from genkit.core.tokens import CharCodec
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
 from genkit.testing import OPTIM
+from genkit.training import memory
 from tests.conftest import fit, images
 
 

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from genkit.core.codecs import CharCodec
 from genkit.core.spec import TokenSpec
-from genkit.core.tokens import CharCodec
 from genkit.data.dataset import TokenWindows
-from genkit.evaluation.texts import Texts
-from genkit.metrics.likelihood import token_counts, unigram_log_likelihoods
+from genkit.evaluation.text_quality import Texts
+from genkit.metrics.bits import token_counts, unigram_log_likelihoods
 
 SPEC = TokenSpec(CharCodec.of("abcde"))
 SIZES = (20_000_000, 60_000_000)  # tokens
@@ -66,8 +66,8 @@ def test_real_and_unigram_texts_beside_samples_take_what_they_hold(texts):
 
 CHILD = """
 import resource, sys
-from genkit.data.codecs import train_bpe
-from genkit.data.reading import Reading
+from genkit.data.text.tokenisers import train_bpe
+from genkit.data.text.readings import Reading
 line = "the {} of {} goes on, {} and on; "
 words = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in "lmnrst"]
 def pieces(size):

@@ -18,8 +18,8 @@ from torch import Tensor
 from genkit.metrics.distances import blocks
 from genkit.metrics.features import Features
 from genkit.metrics.frechet import fid, fid_infinity, frechet
-from genkit.metrics.images import diversity, inception_score, kid, neighbour_measures, sliced_wasserstein
 from genkit.metrics.memorisation import memorisation
+from genkit.metrics.panel import diversity, inception_score, kid, neighbour_measures, sliced_wasserstein
 
 TOLERANCE = 1e-5
 PROTOCOL = {"extractor": "none", "shape": "1×8×8"}

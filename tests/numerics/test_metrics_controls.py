@@ -11,8 +11,8 @@ from torch import Tensor
 from genkit.core.identity import kind_of
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import Features, collect
-from genkit.metrics.images import image_measures
 from genkit.metrics.memorisation import memorisation
+from genkit.metrics.panel import image_measures
 
 N = 1000
 

@@ -12,12 +12,12 @@ import torch
 from genkit.core.identity import kind_of
 from genkit.metrics.features import Features
 from genkit.metrics.frechet import fid, fid_infinity, frechet, moments
-from genkit.metrics.images import inception_score
-from genkit.metrics.intervals import pair_variance, part_variance
 from genkit.metrics.kernel import diversity, kid
 from genkit.metrics.measure import Measure
 from genkit.metrics.memorisation import memorisation
 from genkit.metrics.neighbours import neighbour_measures
+from genkit.metrics.panel import inception_score
+from genkit.metrics.uncertainty import pair_variance, part_variance
 
 ROUNDS = 300
 CASES = {"same": (1.0, 0.0), "off": (1.1, 0.3)}  # scale and shift of the network's distribution

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from genkit.metrics import copying, text
+from genkit.metrics.catalogue import NAMES
 from genkit.metrics.copying import longest_spans
 from genkit.metrics.memorisation import copies
-from genkit.naming import NAMES
 
 ROOT = Path(__file__).parents[2]
 AGREE, TEXTS = "test_metrics_agreement.py::test_", "test_text_metrics.py::test_"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from genkit.core.muon import Muon, _fast_dtype, orthogonalise
+from genkit.core.optim.muon import Muon, _fast_dtype, orthogonalise
 
 SETTINGS = {"adam_lr": 1e-2, "betas": (0.9, 0.95), "eps": 1e-8, "fused": True}
 

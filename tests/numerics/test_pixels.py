@@ -5,14 +5,14 @@ import itertools
 import pytest
 import torch
 
-from genkit import verbs
 from genkit.core.batch import Batch
-from genkit.core.errors import ConfigError
+from genkit.core.codecs import PixelCodec
 from genkit.core.noise import Noise
 from genkit.core.observation import AveragePool, mask
 from genkit.core.spec import TokenSpec
-from genkit.core.tokens import PixelCodec
 from genkit.families.gpt import GPT
+from genkit.inference import verbs
+from genkit.system.errors import ConfigError
 
 SIZES = {"n_layer": 1, "n_head": 2, "n_embd": 16}
 ALL = torch.tensor(list(itertools.product([0, 1], repeat=4)))  # (16, 4)

@@ -6,12 +6,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaConfig
 
-from genkit import export, load, train
-from genkit.config import compose, pretrained
-from genkit.core.errors import CheckpointError, ConfigError
+from genkit import load, train
+from genkit.config import compose
+from genkit.core.codecs import ByteCodec, CharCodec, SubwordCodec
 from genkit.core.spec import TokenSpec
-from genkit.core.tokens import ByteCodec, CharCodec, SubwordCodec
 from genkit.families.gpt import GPT
+from genkit.interop import gpt2, pretrained
+from genkit.system.errors import CheckpointError, ConfigError
 from tests.tokenisers import made
 
 TEXT = "To be, or not to be, that is the question:\n" * 40
@@ -27,7 +28,7 @@ def folder(tmp_path_factory):
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     model.save_pretrained(place)
-    (place / "tokenizer.json").write_text(export.tokenizer_json(ByteCodec()), encoding="utf-8")
+    (place / "tokenizer.json").write_text(gpt2.tokenizer_json(ByteCodec()), encoding="utf-8")
     return place
 
 
@@ -41,7 +42,7 @@ def text(tmp_path_factory):
 def built(folder, **knobs) -> GPT:
     knobs = {**pretrained.knobs_of(folder), **knobs}
     module = GPT(TokenSpec(SubwordCodec((folder / "tokenizer.json").read_text("utf-8"))), **knobs).eval()
-    export.read(module, folder)
+    gpt2.read(module, folder)
     return module
 
 
@@ -80,7 +81,7 @@ def test_weights_and_tokens_go_out_exactly(codec, blocks, tmp_path):
     with torch.no_grad():
         for parameter in module.parameters():  # low-rank updates that are not zero, too
             parameter.add_(0.1 * torch.randn_like(parameter))
-    out = export.write(module, tmp_path / "out")
+    out = gpt2.write(module, tmp_path / "out")
     theirs, tokenizer = AutoModelForCausalLM.from_pretrained(out).eval(), AutoTokenizer.from_pretrained(out)
     ids = codec.encode("ab cé\n颜a")
     assert tokenizer("ab cé\n颜a")["input_ids"] == ids.tolist()
@@ -88,7 +89,7 @@ def test_weights_and_tokens_go_out_exactly(codec, blocks, tmp_path):
     tokens = torch.as_tensor(ids)[None]
     torch.testing.assert_close(theirs(tokens).logits, module.network(tokens), rtol=1e-5, atol=1e-5)
     with pytest.raises(ConfigError, match="exists"):
-        export.write(module, out)
+        gpt2.write(module, out)
 
 
 ENDED = SubwordCodec(made("gpt2").to_str())
@@ -115,7 +116,7 @@ def test_generate_ends_where_documents_do_and_nowhere_else(codec, separator, end
     with torch.no_grad():
         for favoured in {line_end, line_end if end is None else end}:
             module.network.head.weight[favoured] *= 40
-    out = export.write(module, tmp_path / "out")
+    out = gpt2.write(module, tmp_path / "out")
     theirs = AutoModelForCausalLM.from_pretrained(out).eval()
     assert theirs.generation_config.eos_token_id == theirs.config.eos_token_id == end
     assert theirs.config.bos_token_id == spec.opening[-1]
@@ -136,7 +137,7 @@ def test_generate_ends_where_documents_do_and_nowhere_else(codec, separator, end
 def test_other_blocks_do_not_go_out(tmp_path):
     module = GPT(TokenSpec(ByteCodec()), n_embd=16, n_head=2, n_layer=1, positions="rotary", norm="rms")
     with pytest.raises(ConfigError, match=r"positions=rotary.*norm=rms"):
-        export.write(module, tmp_path / "out")
+        gpt2.write(module, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
@@ -169,7 +170,7 @@ def test_fine_tuning_begins_at_the_pretrained_model(folder, text, tmp_path, rank
     assert after < before
     assert record["final"]["val/nll"] < before
     assert len(tuned.sample(1, prompt="To be", max_new_tokens=5).texts[0]) >= 5
-    theirs = AutoModelForCausalLM.from_pretrained(export.write(tuned, tmp_path / "out")).eval()
+    theirs = AutoModelForCausalLM.from_pretrained(gpt2.write(tuned, tmp_path / "out")).eval()
     torch.testing.assert_close(theirs(ids[:, :-1]).logits, tuned.network(ids[:, :-1]), rtol=1e-4, atol=1e-5)
 
 

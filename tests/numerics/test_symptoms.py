@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from genkit import symptoms
 from genkit.core.phase import LossTerms, Phase
+from genkit.diagnostics import symptoms
 
 NOISE = np.random.default_rng(0).normal(size=400)
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from genkit import symptoms
-from genkit.core.errors import DataError
-from genkit.findings import RULES
-from genkit.metrics import copying, likelihood, spread, text
+from genkit.diagnostics import symptoms
+from genkit.diagnostics.findings import RULES
+from genkit.metrics import bits as likelihood
+from genkit.metrics import copying, spread, text
 from genkit.metrics.mauve import compute, mauve, ngram_features
-from genkit.metrics.words import known_grams, ngrams, word_pieces, words
+from genkit.metrics.ngrams import known_grams, ngrams, word_pieces, words
+from genkit.system.errors import DataError
 
 LETTERS = list("abcdef   ")
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from genkit.decoding import decode, read_prompts
+from genkit.generation.decoding import decode, read_prompts
 from genkit.nn.stepping import ROUNDED, Stepper
 from genkit.nn.transformer import KVCache, Transformer, TransformerConfig, rotate
 

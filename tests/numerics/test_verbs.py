@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from genkit import verbs
 from genkit.core.batch import Batch
-from genkit.core.errors import ConfigError
 from genkit.core.noise import Noise
 from genkit.core.observation import AveragePool, Mask, WhiteNoise, mask
 from genkit.core.spec import ArraySpec
-from genkit.explaining import explain
 from genkit.families.dcgan import DCGAN
 from genkit.families.vae import VAE
+from genkit.inference import verbs
+from genkit.inference.posterior import explain
+from genkit.system.errors import ConfigError
 
 
 class Linear(nn.Module):

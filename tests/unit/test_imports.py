@@ -1,76 +1,52 @@
-"""Who may import whom: the arrows of the architecture, read from the code."""
+"""Who may import whom, and that no two things share a name: the rooms of the house, read from the code."""
 
 import ast
+from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import genkit
 
 ROOT = Path(genkit.__file__).parent
-GROUND = {"core"}
+# Each room, and the rooms that it may import.
 ALLOWED = {
-    "core": set(),
+    "system": set(),
     "nn": set(),
-    "config": {"core"},
-    "decoding": {"core", "nn"},
-    "families": {"core", "nn", "decoding"},
-    "data": {"core"},
-    "metrics": {"core"},
     "statistics": set(),
-    "studies": {"core", "runs"},
-    "report": {"core", "naming", "runs", "rows", "statistics", "studies"},
-    "study": {
-        "studies",
-        *("core", "config", "data", "naming", "runs", "rows", "sampling", "training", "evaluation"),
-        "statistics",
-    },
-    "export": {"core", "config", "nn"},
-    "runs": {"core"},
-    "manifests": {"core"},
-    "checkpoints": {"core", "manifests", "runs"},
-    "sampling": {"core", "config", "runs", "checkpoints"},
-    "foreign": {"core"},
-    "verifying": {"core", "foreign", "config", "data", "runs", "manifests"},
-    "scoring": {"core", "data", "decoding"},
-    "rows": {"core", "runs"},
-    "naming": {"core"},
-    "evaluation": {
-        *("core", "config", "data", "decoding", "metrics", "naming", "runs", "checkpoints", "rows"),
-        *("sampling", "scoring"),
-    },
-    "selecting": {"core", "data", "metrics"},
-    "callbacks": {"core", "runs", "boards"},
-    "recording": {"core", "runs", "checkpoints"},
-    "sessions": {"core", "config", "runs"},
-    "slurm": {"core"},
-    "ranks": {"core", "runs"},
-    "processes": {"core"},
-    "findings": set(),
-    "known": {"core", "data"},
-    "symptoms": {"core", "known"},
-    "health": {"core", "runs", "findings", "known", "symptoms"},
-    "strict": {"core", "runs", "findings", "health"},
-    "histories": {"core", "runs"},
-    "boards": {"core", "config", "runs", "histories", "studies"},
-    "assembling": {
-        *("core", "config", "data", "runs", "checkpoints", "callbacks", "recording", "health", "histories"),
-        *("selecting", "known", "strict", "processes", "boards"),
-    },
-    "memory": {"core", "data", "sampling"},
+    "core": {"system"},
+    "generation": {"core", "nn"},
+    "interop": {"core", "nn", "system"},
+    "families": {"core", "nn", "generation", "system"},
+    "data": {"core", "system"},
+    "metrics": {"core", "system"},
+    "config": {"core", "interop", "system"},
+    "runs": {"config", "core", "data", "system"},  # data: whether packed folders are as they were
+    "inference": {"runs", "data", "generation", "config", "core", "system"},
+    "diagnostics": {"runs", "data", "core", "system"},  # data: the examples that samples may be copies of
     "training": {
-        *("core", "config", "data", "runs", "checkpoints", "assembling", "recording", "sampling", "export"),
-        *("memory", "slurm", "ranks", "strict", "sessions"),
+        *("inference", "diagnostics", "metrics", "data", "runs", "interop", "config", "core", "system"),
     },
-    "explaining": {"core"},
-    "verbs": {"core", "explaining"},
-    "testing": {"core", "checkpoints"},
+    "evaluation": {"inference", "metrics", "data", "runs", "generation", "config", "core", "system"},
+    "study": {
+        *("training", "evaluation", "inference", "metrics", "data", "runs", "config", "core", "system"),
+    },
+    "report": {"runs", "metrics", "statistics", "core", "system"},
+    "testing": {"runs", "core", "system"},
     "cli": {
-        *("core", "config", "data", "runs", "rows", "sampling", "training", "export", "scoring", "verbs"),
-        *("evaluation", "naming", "report", "statistics", "ranks", "study", "slurm", "verifying"),
+        *("study", "report", "training", "evaluation", "inference", "interop", "statistics", "metrics"),
+        *("data", "runs", "config", "core", "system"),
     },
-    "__init__": {"core", "cli", "training", "sampling", "evaluation"},
+    "__init__": {"cli", "training", "evaluation", "inference", "core", "system"},
     "__main__": {"cli"},
 }
+# What is asked before anything heavy is imported.
+WITHOUT_TORCH = (
+    *("system/errors.py", "runs/__init__.py", "families/__init__.py", "config/", "report/"),
+    "cli/__init__.py",
+)
+LONGEST = 350  # lines of a file
 
 
 def imports(path: Path) -> set[str]:
@@ -104,9 +80,16 @@ def test_every_room_is_known_and_every_arrow_is_allowed():
     assert not wrong
 
 
+def test_every_arrow_that_is_allowed_is_used():
+    used = defaultdict(set)
+    for path, here in FILES.items():
+        used[here] |= {room(name) for name in imports(path)}
+    assert {here: rooms - used[here] for here, rooms in ALLOWED.items() if rooms - used[here]} == {}
+
+
 def test_families_do_not_know_each_other():
     for path, here in FILES.items():
-        if here == "families":
+        if here == "families" and path.name != "__init__.py":
             assert not {name for name in imports(path) if name.startswith("genkit.families")}, path
 
 
@@ -115,6 +98,19 @@ def test_there_is_no_circle():
     for path, here in FILES.items():
         graph[here] |= {room(name) for name in imports(path)} - {here, "__init__"}
     TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("place", WITHOUT_TORCH)
+def test_what_is_asked_first_imports_no_torch(place):
+    paths = [path for path in FILES if str(path.relative_to(ROOT)).startswith(place)]
+    assert paths
+    for path in paths:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:  # what a function imports, it imports when it is called
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            heavy = {name.split(".")[0] for name in names} & {"torch", "torchvision", "pytorch_lightning"}
+            assert not heavy, f"{path}:{node.lineno}"
 
 
 def test_nothing_outside_families_and_registry_names_a_family():
@@ -126,3 +122,41 @@ def test_nothing_outside_families_and_registry_names_a_family():
         for node in compared:
             constants = {c.value for c in ast.walk(node) if isinstance(c, ast.Constant)}
             assert not constants & {"gpt", "dcgan", "vae"}, f"{path}:{node.lineno}"
+
+
+def test_no_two_files_share_a_name():
+    """But for a command of the command line, whose file is called as the command."""
+    places = defaultdict(list)
+    for path, here in FILES.items():
+        if path.stem not in ("__init__", "__main__") and here != "cli":
+            places[path.stem].append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_two_classes_share_a_name():
+    places = defaultdict(list)
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_what_a_package_offers_is_not_hidden_by_a_module_of_its_own():
+    """To import a module sets its name in the package, over whatever had it before."""
+    for path in FILES:
+        if path.name != "__init__.py":
+            continue
+        below = {entry.stem for entry in path.parent.iterdir() if not entry.name.startswith("__")}
+        offered = set()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                offered.add(node.name)
+            elif isinstance(node, ast.ImportFrom):
+                offered |= {alias.asname or alias.name for alias in node.names}
+        assert not offered & below, path
+
+
+def test_no_file_is_a_drawer():
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}

@@ -1,4 +1,4 @@
-"""Who opens and parses files: `genkit.core.plain`, and few others, each for a reason.  Read from the code."""
+"""Who opens and parses files: `system.plain`, and few others, each for a reason.  Read from the code."""
 
 import ast
 from pathlib import Path
@@ -14,39 +14,39 @@ BUILT = "it was made a line before, by this process"
 CHECKED = "its header was looked at, and it is a plain file"
 ALLOWED = {
     "open": {
-        "core/plain.py:open_file": "the reader",
-        "core/storage.py:written": "writes",
-        "histories.py:_append": "writes",
-        "data/arrays.py:*": "writes",
+        "system/plain.py:open_file": "the reader",
+        "system/storage.py:written": "writes",
+        "training/history.py:_append": "writes",
+        "data/sources/arrays.py:*": "writes",
         "data/packing.py:*": "a packed array of the cache, memory-mapped or written",
-        "data/npy.py:*": "a member of an archive that is open",
-        "foreign.py:_is_arrays": "a member of an archive, its first 4096 bytes",
-        "data/published.py:_idx": "a published file of the data folder",
+        "data/arrays/npy.py:*": "a member of an archive that is open",
+        "system/executables.py:_is_arrays": "a member of an archive, its first 4096 bytes",
+        "data/sources/published.py:_idx": "a published file of the data folder",
         "study/running.py:_job": BUILT,
         "study/running.py:_lines": BUILT,
     },
     "os.open": {
-        "core/plain.py:open_file": "the reader",
-        "core/plain.py:_open_below": "the reader",
-        "core/storage.py:*": "a folder or a file to be locked or flushed",
+        "system/plain.py:open_file": "the reader",
+        "system/plain.py:_open_below": "the reader",
+        "system/storage.py:*": "a folder or a file to be locked or flushed",
         "cli/__init__.py:*": "the null device",
     },
     "read_text": {
         "report/page.py:_page": OURS,
-        "data/published.py:*": "a published file of the data folder",
-        "memory.py:of_machine": "what the system says of itself",
+        "data/sources/published.py:*": "a published file of the data folder",
+        "training/memory.py:of_machine": "what the system says of itself",
     },
     "read_bytes": {"metrics/extractors.py:*": OURS, "metrics/inception.py:*": "weights with a known digest"},
     "Image.open": {
-        "data/folders.py:*": "pictures of a person's own folder, plain files alone",
-        "data/hub.py:_open_cell": "pictures of a table, of bytes that the reader gave",
+        "data/arrays/folders.py:*": "pictures of a person's own folder, plain files alone",
+        "data/sources/hub.py:_open_cell": "pictures of a table, of bytes that the reader gave",
     },
     "np.load": {"data/packing.py:open_array": "a packed array of the cache, never a pickle"},
-    "safe_open": {"verifying.py:_code": CHECKED, "evaluation/pictures.py:cached": CHECKED},
-    "load_file": {"checkpoints.py:_load_tensors": CHECKED, "export.py:read": CHECKED},
+    "safe_open": {"runs/verification.py:_code": CHECKED, "evaluation/image_quality.py:cached": CHECKED},
+    "load_file": {"runs/checkpoints.py:_load_tensors": CHECKED, "interop/gpt2.py:read": CHECKED},
     "torch.load": {"metrics/inception.py:*": "weights with a known digest, never a pickle"},
-    "json.loads": {"core/plain.py:parse_json": "the reader"},
-    "yaml.load": {"core/plain.py:parse_yaml": "the reader"},
+    "json.loads": {"system/plain.py:parse_json": "the reader"},
+    "yaml.load": {"system/plain.py:parse_yaml": "the reader"},
 }
 # Whoever calls one of these does so nowhere: they execute what they read, or read without bounds.
 NOWHERE = (
@@ -86,7 +86,10 @@ def readers(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module in ("genkit.core.plain", "genkit.data.texts"):
+        if isinstance(node, ast.ImportFrom) and node.module in (
+            "genkit.system.plain",
+            "genkit.data.text.streams",
+        ):
             found |= {alias.asname or alias.name for alias in node.names}
         if isinstance(node, ast.FunctionDef):
             found.add(node.name)
@@ -107,7 +110,9 @@ def test_files_are_opened_and_parsed_by_the_reader_alone(path):
         where = f"{place}:{node.lineno} calls {name} in {inside or 'the module'}"
         assert name not in NOWHERE or (name == "eval" and not bare), where  # (a module's own eval())
         if name in ALLOWED:
-            assert {f"{place}:{inside}", f"{place}:*"} & set(ALLOWED[name]), f"{where}: use genkit.core.plain"
+            assert {f"{place}:{inside}", f"{place}:*"} & set(ALLOWED[name]), (
+                f"{where}: use genkit.system.plain"
+            )
 
 
 def test_what_is_allowed_is_still_there():
@@ -124,7 +129,7 @@ def test_what_is_allowed_is_still_there():
 
 # Rooms whose files name other files.  What is joined to a folder is a word of the code, a name by `inside`,
 # or one of these, which are numbers or were held against a pattern before.
-NAMING = ("studies.py", "study/", "report/", "manifests.py", "verifying.py")
+NAMING = ("runs/studies.py", "study/", "report/", "runs/manifests.py", "runs/verification.py")
 KNOWN = {
     *("f'step-{step}'", "f'step-{steps[-1]}'", "f'{number:04d}.yaml'", "f'{number:04d}.json'"),
     *("f'{name}.svg'", "f'{name}.png'", "f'{manifests.TRAINER}.json'", "manifests.TRAINER"),
@@ -146,6 +151,6 @@ def test_a_name_out_of_a_file_is_joined_to_a_folder_by_inside_alone():
                 continue
             said = ast.unparse(node.right)
             word = isinstance(node.right, ast.Constant) or said.split(".")[-1].isupper()
-            assert word or said in KNOWN, f"{place}:{node.lineno} joins {said}: use genkit.core.plain.inside"
+            assert word or said in KNOWN, f"{place}:{node.lineno} joins {said}: use plain.inside"
             seen.add(said)
     assert seen >= KNOWN, f"nothing joins {KNOWN - seen} any more"

@@ -8,12 +8,12 @@ import zipfile
 import numpy as np
 import pytest
 
-from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
 from genkit.data import labels as label_reader
 from genkit.data import seals
 from genkit.data.sources import Images
 from genkit.data.views import as_view
+from genkit.system.errors import ConfigError, DataError
 from tests.unit.data.test_data_sources import IMAGES, everything, opened
 
 RANDOM = np.random.default_rng(7)

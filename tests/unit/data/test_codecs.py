@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genkit.core.errors import ConfigError, DataError
-from genkit.core.tokens import ByteCodec, CharCodec, PixelCodec, SubwordCodec, codec_from_dict
-from genkit.data.codecs import ready_made, train_bpe
+from genkit.core.codecs import ByteCodec, CharCodec, PixelCodec, SubwordCodec, codec_from_dict
+from genkit.data.text.tokenisers import ready_made, train_bpe
+from genkit.system.errors import ConfigError, DataError
 
 BPE = train_bpe(["hello world, hallo Welt, 你好 世界\n" * 50], 320, "\x1e")
 

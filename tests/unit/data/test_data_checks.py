@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
 from genkit.data import open_dataset
+from genkit.data.arrays.duplicates import exact_pairs, near_pairs, repeated
+from genkit.data.arrays.folders import image_folder
+from genkit.data.arrays.pictures import hashes
+from genkit.data.arrays.treatments import Augmentation
 from genkit.data.checking import check
-from genkit.data.duplicates import exact_pairs, near_pairs, repeated
-from genkit.data.folders import image_folder
-from genkit.data.pictures import hashes
 from genkit.data.sources import Images, colors
 from genkit.data.splits import divide, hold_out
-from genkit.data.texts import text_folder
-from genkit.data.treatments import Augmentation
+from genkit.data.text.streams import text_folder
+from genkit.system.errors import ConfigError, DataError
 from tests.unit.data.test_data_folders import SETTINGS
 from tests.unit.data.test_data_texts import COMMON
 

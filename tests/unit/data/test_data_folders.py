@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit.core.errors import ConfigError, DataError, StorageError
 from genkit.core.spec import View
-from genkit.data import decoding, looking, open_dataset, packing
+from genkit.data import open_dataset, packing
+from genkit.data.arrays import stacking, surveys
+from genkit.system.errors import ConfigError, DataError, StorageError
 
 SETTINGS = {
     "name": "image_folder",
@@ -172,7 +173,7 @@ def test_a_changed_folder_is_noticed_and_a_moved_one_is_the_same(tmp_path):
 def test_an_interrupted_packing_goes_on(tmp_path, monkeypatch):
     root = fill(tmp_path / "p", 600)
     whole = opened(root, tmp_path / "other").fingerprint
-    decode, calls = decoding._decode_rows, []
+    decode, calls = stacking._decode_rows, []
 
     def stops(form, folder, opener, rows):
         calls.append(len(rows))
@@ -180,12 +181,12 @@ def test_an_interrupted_packing_goes_on(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return decode(form, folder, opener, rows)
 
-    monkeypatch.setattr(decoding, "_decode_rows", stops)
+    monkeypatch.setattr(stacking, "_decode_rows", stops)
     with pytest.raises(KeyboardInterrupt):
         opened(root, tmp_path / "c")
     calls[:] = [0] * 10
     assert opened(root, tmp_path / "c").fingerprint == whole
-    assert sum(calls) == 600 - looking.ROWS
+    assert sum(calls) == 600 - surveys.ROWS
 
 
 def test_a_digest_is_of_contents_wherever_they_lie(tmp_path, monkeypatch):
@@ -201,8 +202,8 @@ def test_a_digest_is_of_contents_wherever_they_lie(tmp_path, monkeypatch):
 def test_several_processes_give_what_one_gives(tmp_path, monkeypatch):
     root = fill(tmp_path / "p", 300)
     one = opened(root, tmp_path / "one").fingerprint
-    monkeypatch.setattr(decoding, "PICTURES_HERE", 10)
-    monkeypatch.setattr(looking, "HEADERS_HERE", 10)
+    monkeypatch.setattr(stacking, "PICTURES_HERE", 10)
+    monkeypatch.setattr(surveys, "HEADERS_HERE", 10)
     assert opened(root, tmp_path / "several").fingerprint == one
 
 

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
 from genkit.data import open_dataset
+from genkit.system.errors import ConfigError, DataError
 from tests.unit.data.test_data_folders import SETTINGS, colour
 from tests.unit.data.test_data_texts import COMMON, written
 
@@ -135,7 +135,7 @@ def test_a_row_names_files_of_its_own_folder_alone(tmp_path):
 
     from PIL import Image
 
-    from genkit.data.hub import _open_cell
+    from genkit.data.sources.hub import _open_cell
 
     folder = tmp_path / "d"
     folder.mkdir()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit.data.pictures import Form, deep_kind, deep_ranges, hashes, measure, to_array
+from genkit.data.arrays.pictures import Form, deep_kind, deep_ranges, hashes, measure, to_array
 
 GREY, COLOUR = Form(1, 4, 4), Form(3, 4, 4)
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
 from genkit.data import names, open_dataset
 from genkit.data.sources import Images
+from genkit.system.errors import ConfigError, DataError
 
 IMAGES = {
     "size": None,
@@ -116,7 +116,7 @@ def test_files_that_are_no_arrays(tmp_path):
 
 
 def test_resized_arrays_are_mapped_too(tmp_path):
-    from genkit.data import images
+    from genkit.data.arrays import images
 
     np.savez(tmp_path / "x.npz", images=COLOUR)
     view = View("arrays", (32,))
@@ -128,7 +128,7 @@ def test_resized_arrays_are_mapped_too(tmp_path):
 
 
 def test_many_images_are_scaled_once_and_without_a_cache_anew(tmp_path, monkeypatch):
-    from genkit.data import images
+    from genkit.data.arrays import images
 
     source = Images(RANDOM.integers(0, 256, (40, 1, 6, 6)).astype(np.uint8), None)
     scaled = images.squared(source.images, 3, 256)
@@ -309,7 +309,7 @@ def test_a_dataset_of_another_distribution(tmp_path, monkeypatch):
      ((8, 8), 10, (), "padded"), ((8, 8), 4, (), "")],
 )  # fmt: skip
 def test_what_brings_images_to_a_size_is_said_as_it_is_done(shape, size, sizes, how, tmp_path):
-    from genkit.data import images
+    from genkit.data.arrays import images
 
     source = Images(RANDOM.integers(1, 256, (20, 1, *shape)).astype(np.uint8), None)
     made, notices = images.sized("x", source, size, sizes, str(tmp_path))

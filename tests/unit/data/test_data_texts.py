@@ -6,11 +6,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
-from genkit.data import open_dataset, texts, tokenising
+from genkit.data import open_dataset
 from genkit.data.sources import three_parts
-from genkit.data.texts import clean, file_pieces
+from genkit.data.text import streams, tokenising
+from genkit.data.text.streams import clean, file_pieces
+from genkit.system.errors import ConfigError, DataError
 
 COMMON = {
     "tokenizer": "chars",
@@ -39,7 +40,7 @@ def written(dataset, part):
 @pytest.mark.parametrize("tokenizer", ["chars", "bytes", "bpe"])
 def test_every_character_arrives_once_and_in_order(tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr(tokenising, "CHUNK", 100)
-    monkeypatch.setattr(texts, "BLOCK", 97)  # blocks end inside lines and inside characters
+    monkeypatch.setattr(streams, "BLOCK", 97)  # blocks end inside lines and inside characters
     (tmp_path / "t.txt").write_text("".join(LINES), encoding="utf-8")
     dataset = opened(tmp_path / "t.txt", tmp_path / "c", tokenizer=tokenizer)
     parts = [written(dataset, part) for part in ("train", "validation", "test")]
@@ -61,7 +62,7 @@ def test_a_byte_order_mark_decides(tmp_path):
 
 
 def test_another_encoding_is_named_with_its_place(tmp_path, monkeypatch):
-    monkeypatch.setattr(texts, "BLOCK", 1000)
+    monkeypatch.setattr(streams, "BLOCK", 1000)
     content = ("plain ascii\n" * 500).encode() + "é".encode("latin-1") + b" and more\n"
     (tmp_path / "t.txt").write_bytes(content)
     with pytest.raises(DataError, match=r"0xe9 at offset 6000.*data\.encoding=latin-1"):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from genkit.core.errors import ConfigError
 from genkit.core.spec import View
 from genkit.data import open_dataset
+from genkit.system.errors import ConfigError
 
 DIGITS = {
     "name": "digits",

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from genkit.core.errors import ConfigError
 from genkit.core.spec import View
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule, Gather, read_ahead
+from genkit.system.errors import ConfigError
 from tests.unit.data.test_data_folders import SETTINGS
 from tests.unit.data.test_data_texts import COMMON
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from genkit.core.codecs import PixelCodec
 from genkit.core.spec import ArraySpec
-from genkit.core.tokens import PixelCodec
+from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows
 from genkit.data.loading import DataModule
 from genkit.data.splits import mixed
-from genkit.data.treatments import Levels
 
 COUNTS = (600, 300, 90, 10)  # of the classes, sorted
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import View
+from genkit.system.errors import ConfigError, DataError
 from tests.unit.data.test_data_folders import colour, fill, opened
 
 

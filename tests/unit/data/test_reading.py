@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from genkit.core.errors import DataError
 from genkit.core.spec import View
-from genkit.data import codecs, open_dataset
-from genkit.data.codecs import train_bpe
-from genkit.data.reading import find
+from genkit.data import open_dataset
+from genkit.data.text import tokenisers
+from genkit.data.text.readings import find
+from genkit.data.text.tokenisers import train_bpe
+from genkit.system.errors import DataError
 from tests.tokenisers import LOSSLESS, TEXT, made
 from tests.unit.data.test_data_texts import opened
 
@@ -122,7 +123,7 @@ def test_marks_are_found_where_they_stand(ids, mark, places):
 
 @pytest.mark.parametrize("cut", [1, 100, 997, 10**9])
 def test_the_same_merges_are_learnt_however_the_text_comes(cut, monkeypatch):
-    monkeypatch.setattr(codecs, "PIECE", 50)
+    monkeypatch.setattr(tokenisers, "PIECE", 50)
     text = (TEXT + "  one two\tthree  \n\n the END of it all END the\n") * 30
     whole = Tokenizer(models.BPE())
     whole.pre_tokenizer, whole.decoder = (

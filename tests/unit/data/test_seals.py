@@ -7,9 +7,9 @@ import os
 import numpy as np
 import pytest
 
-from genkit.core.errors import DataError
 from genkit.core.spec import View
 from genkit.data import open_dataset, packing, seals
+from genkit.system.errors import DataError
 from tests.unit.data.test_data_folders import fill
 from tests.unit.data.test_data_folders import opened as open_pictures
 from tests.unit.data.test_data_sources import IMAGES

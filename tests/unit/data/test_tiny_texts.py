@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from genkit.core.budget import Budget, Size
-from genkit.core.errors import ConfigError, DataError
 from genkit.core.spec import CONTEXT, View, spec_from_dict
 from genkit.data import open_dataset
 from genkit.data.loading import DataModule
+from genkit.system.errors import ConfigError, DataError
 from tests.unit.data.test_data_texts import COMMON, folder, opened, written
 
 FOUR = "\n".join(f"我喜欢的颜色是{color}色" for color in "红蓝绿黄")

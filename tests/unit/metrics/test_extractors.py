@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from genkit.core import registry
-from genkit.core.errors import CheckpointError, ConfigError, DataError, Unmeasurable
 from genkit.core.identity import kind_of
 from genkit.core.spec import ArraySpec
 from genkit.metrics import extractors, inception
 from genkit.metrics.extractors import extractor, suggested
 from genkit.metrics.features import Features, collect
-from genkit.metrics.images import METRICS, image_measures
 from genkit.metrics.memorisation import memorisation
+from genkit.metrics.panel import METRICS, image_measures
+from genkit.system.errors import CheckpointError, ConfigError, DataError, Unmeasurable
 
 
 def pictures(n: int, shape: tuple[int, int, int] = (1, 28, 28), seed: int = 0) -> torch.Tensor:

@@ -1,0 +1,56 @@
+"""Devices that this machine certainly lacks, told without importing torch, which has the last word."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genkit.system.errors import ConfigError
+
+# NVIDIA's driver, the same under WSL and on Jetson boards, AMD's.
+GPU_NODES = ("nvidia*", "dxg", "nvhost*", "kfd")
+
+
+def check_device(key: str, word: str, instead: str) -> None:
+    """Refuse a GPU where there is no sign of one.
+
+    Args:
+        key, word: as typed, for the message; words other than gpu, cuda and mps are not looked at.
+        instead: what to type.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    kind = word.partition(":")[0]
+    if kind in ("gpu", "cuda") and not _may_have_gpu():
+        raise ConfigError(f"{key}={word}: this machine shows no GPU; choose {instead}.")
+    if kind == "mps" and (sys.platform, platform.machine()) != ("darwin", "arm64"):
+        raise ConfigError(f"{key}=mps: this is no Apple machine with a GPU; choose {instead}.")
+
+
+def check_cores(trainer: Mapping[str, Any]) -> None:
+    """Refuse more processes on a CPU than it has cores; two, to try them out, are always allowed.
+
+    Args:
+        trainer: the group `trainer`.
+
+    Raises:
+        ConfigError: there are more; how many may be asked for is said.
+    """
+    on_cpu = trainer["accelerator"] == "cpu" or (trainer["accelerator"] == "auto" and not _may_have_gpu())
+    most = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    if on_cpu and int(trainer["devices"]) > most:
+        raise ConfigError(
+            f"trainer.devices={trainer['devices']}: that many processes would share the cores of this"
+            f" machine; give at most {most}."
+        )
+
+
+def _may_have_gpu() -> bool:
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    return sys.platform != "linux" or any(any(Path("/dev").glob(node)) for node in GPU_NODES)

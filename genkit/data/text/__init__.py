@@ -1,0 +1,1 @@
+"""Texts: streams of pieces, tokenisers, token arrays."""

@@ -1,0 +1,265 @@
+"""What tells a training that goes wrong: numbers of losses, weights, samples and examples.
+
+Each is one that a rule of `findings` can judge whatever the family: a ratio, a share or a count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genkit.core.batch import Batch
+from genkit.core.capabilities import Conditional, LatentSpace
+from genkit.core.module import GenerativeModule
+from genkit.core.noise import Noise
+from genkit.core.phase import Phase
+from genkit.core.samples import Samples
+from genkit.core.spec import ArraySpec, Spec
+from genkit.diagnostics.known import LENGTH, TEXTS, KnownImages, KnownTexts, pieces
+
+FEWEST = 16  # examples below which a distance says nothing
+LEVEL = 32  # steps whose median is the level of a loss
+STILL = 0.05  # of its level: a loss is taken to scatter by so much at least
+PROBES = 4096  # weights of a network that are looked at, to see whether it moves
+PIXELS, MOST_PIXELS = 2**15, 2**12  # drawn one after the other at a validation; of an image that is drawn so
+LOOP = 8  # tokens in a row that repeat within a text
+ALL = 0.9  # of the pieces of real texts that come again: as good as all
+OUTSIDE = -1  # in a window of a text, beyond its end
+NEAR = 0.25  # of the usual distance to the nearest training image: a copy of that image
+
+
+# ---------------------------------------------------------------------- losses
+
+
+def level(losses: np.ndarray) -> float:
+    """Median of the last steps' losses."""
+    return float(np.median(losses[-LEVEL:]))
+
+
+def scatter(losses: np.ndarray) -> np.ndarray:
+    """How far losses, (…, N), usually are from their median: that deviation as a standard deviation, (…)."""
+    middle = np.median(losses, axis=-1, keepdims=True)
+    deviation = 1.4826 * np.median(np.abs(losses - middle), axis=-1)
+    return np.maximum(np.maximum(deviation, STILL * np.abs(middle[..., 0])), 1e-12)
+
+
+def highest_spike(losses: np.ndarray) -> float | None:
+    """How far a loss stands above the level of the steps before it, at most, by what these scatter; from 0.
+
+    None where there are not more than `LEVEL` losses.
+    """
+    if len(losses) <= LEVEL:
+        return None
+    before = np.lib.stride_tricks.sliding_window_view(losses[:-1], LEVEL)  # (n - LEVEL, LEVEL)
+    above = losses[LEVEL:] - np.median(before, axis=1)
+    return max(0.0, float((above / scatter(before)).max()))
+
+
+def gap(trained: float, validated: float) -> float | None:
+    """How far a validation loss stands above the training loss, as a share of it; None below 0, where no
+    share says anything (the density of continuous data)."""
+    return (validated - trained) / trained if trained > 0 else None
+
+
+# ---------------------------------------------------------------------- weights
+
+
+def networks(module: nn.Module, phases: Sequence[Phase]) -> dict[str, list[nn.Parameter]]:
+    """The parameters that are trained, by the child of the module that they belong to."""
+    trained = {id(p) for phase in phases for p in phase.parameters}
+    found = {
+        name: [p for p in child.parameters() if id(p) in trained] for name, child in module.named_children()
+    }
+    return {name: parameters for name, parameters in found.items() if parameters}
+
+
+@torch.no_grad()
+def probe(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """Some weights of every parameter of a network, evenly spaced, float32 on the CPU."""
+    each = max(1, PROBES // len(parameters))
+    taken = [p.flatten()[:: max(1, p.numel() // each)].float() for p in parameters]
+    return torch.cat(taken).cpu()
+
+
+def moved(before: Tensor, now: Tensor) -> float | None:
+    """Length of a change of weights by that of the weights; None where another process holds them all."""
+    return float((now - before).norm() / before.norm().clamp(min=1e-12)) if len(before) else None
+
+
+def count_not_finite(numbers: Mapping[str, float | list[float]], weights: Sequence[Tensor]) -> int:
+    """Numbers and tensors of weights that are not finite."""
+    flat = [n for number in numbers.values() for n in (number if isinstance(number, list) else [number])]
+    finite = torch.stack([weight.isfinite().all() for weight in weights if weight.is_floating_point()])
+    return sum(not math.isfinite(n) for n in flat) + int((~finite).sum())
+
+
+# ---------------------------------------------------------------------- examples and samples
+
+
+@torch.no_grad()
+def measure(
+    module: GenerativeModule, batch: Batch, training: KnownImages | KnownTexts | None = None
+) -> dict[str, float | list[float]]:
+    """What the model reports of itself on real examples, and how its samples compare with these.
+
+    Args:
+        batch: of examples that it does not learn from.
+        training: those that it does learn from.
+    """
+    noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
+    measured = dict(module.health(batch, noise))
+    if (share := distinct(batch.data, is_text=module.spec.is_text)) is not None:
+        measured["distinct_examples"] = share
+    if isinstance(training, KnownTexts):
+        measured |= _of_texts(module, training)
+    elif module.spec.image is not None and len(few := batch[: _drawable(module.spec)]) >= FEWEST:
+        measured |= _of_images(module, few, training)
+    return measured
+
+
+def distinct(examples: Tensor, *, is_text: bool) -> float | None:
+    """How many different examples there are as a share of all, (B, …); 0 where all are the same, also of a
+    text that is one token over and over, whose last window may be filled up.
+
+    None of few examples, where the share says nothing.
+    """
+    if is_text and len(torch.unique(examples[examples != OUTSIDE])) == 1:
+        return 0.0
+    if len(examples) < FEWEST:
+        return None
+    found = len(torch.unique(examples.flatten(1), dim=0))
+    return found / len(examples) if found > 1 else 0.0
+
+
+def _drawable(spec: Spec) -> int | None:
+    """How many images are drawn at a validation; None: as many as there are real ones.
+
+    One that is drawn pixel by pixel takes as many steps of its network, so of large ones there are few.
+    """
+    if isinstance(spec, ArraySpec):
+        return None
+    length = int(spec.length or 0)
+    return max(FEWEST, PIXELS // length) if 0 < length <= MOST_PIXELS else 0
+
+
+def _of_images(
+    module: GenerativeModule, batch: Batch, training: KnownImages | None
+) -> dict[str, float | list[float]]:
+    noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
+    draw, real = drawing(module, noise), module.as_images(batch).data
+    drawn = draw(batch.labels)
+    measured: dict[str, float | list[float]] = {"diversity": diversity(drawn, real)}
+    if batch.labels is not None and "label" in [option.name for option in module.options]:
+        measured |= of_labels(draw, drawn, real, batch.labels)
+    if training is not None:
+        measured["copied"] = copied_images(drawn, real, training)
+    return measured
+
+
+def drawing(module: GenerativeModule, noise: Noise) -> Callable[[Tensor | None], Tensor]:
+    """What draws images in [0, 1], (B, C, H, W), for labels (B,), always from the same noise.
+
+    Where there are latents, it decodes them: a VAE's means then, whatever it draws of pixels.
+    """
+    if isinstance(module, LatentSpace) and isinstance(module.spec, ArraySpec):
+        latent, space = module.prior(noise), module
+        return lambda labels: space.decode(latent, labels)
+    options = {option.name: option.default for option in module.options}
+
+    def draw(labels: Tensor | None) -> Tensor:
+        if labels is not None and "label" in options:
+            condition: Sequence[Any] = labels.tolist()
+        else:
+            condition = module.conditions(options) if isinstance(module, Conditional) else [None]
+            condition = [condition[0]] * len(noise.rows)
+        samples = Samples(module.draw(noise, condition, options), module.spec, module.plan.seed)
+        pictures = torch.from_numpy(samples.images).to(noise.device)  # (B, H, W, C)
+        return pictures.permute(0, 3, 1, 2).float() / 255
+
+    return draw
+
+
+def of_labels(
+    draw: Callable[[Tensor], Tensor], drawn: Tensor, real: Tensor, labels: Tensor
+) -> dict[str, float]:
+    """`class_diversity`: as `diversity`, between examples of one class.  `label_effect`: how far an example
+    moves when its label is another row's, by how far apart two drawn examples are; 0 where labels do nothing.
+    """
+    measured = {}
+    alike = torch.ones(len(labels), len(labels), dtype=torch.bool, device=labels.device).triu(1)
+    alike = alike[alike] & (labels[:, None] == labels)[alike]  # in the order of pdist
+    if alike.any():
+        ours, theirs = (_distances(examples)[alike].mean() for examples in (drawn, real))
+        measured["class_diversity"] = float(ours / theirs.clamp(min=1e-12))
+    others = labels.roll(1)
+    if (changed := others != labels).any():
+        effect = (draw(others) - drawn).flatten(1).float().norm(dim=1)[changed].mean()
+        measured["label_effect"] = float(effect / _distances(drawn).mean().clamp(min=1e-12))
+    return measured
+
+
+def diversity(drawn: Tensor, real: Tensor) -> float:
+    """Mean distance between two drawn examples by that between two real ones, (B, …) each.
+
+    1 where samples differ as the data do, 0 where they are all the same.  Blurred samples are a little
+    nearer to each other than sharp ones.
+    """
+    return float(_distances(drawn).mean() / _distances(real).mean().clamp(min=1e-12))
+
+
+def _distances(examples: Tensor) -> Tensor:
+    """Between each two of N examples, in the order of `torch.pdist`, (N (N - 1) / 2,)."""
+    return torch.pdist(examples.flatten(1).float())
+
+
+def copied_images(drawn: Tensor, real: Tensor, training: KnownImages) -> float:
+    """Share of the drawn images that are a training image but for little, (B, …), (B, …).
+
+    Little: a part (`NEAR`) of the distance that unseen real images usually have to their nearest one.
+    """
+    ours, theirs = training.nearest(torch.cat((drawn, real))).split((len(drawn), len(real)))
+    return training.share(int((ours < NEAR * theirs.median()).sum()), len(drawn))
+
+
+def _of_texts(module: GenerativeModule, training: KnownTexts) -> dict[str, float | list[float]]:
+    """Of a few texts drawn: `looping`, beside real ones as long, and `copied`, the share that stands in
+    the training data beyond what unseen texts do."""
+    known_options = {option.name for option in module.options}
+    if "max_new_tokens" not in known_options or not training.unseen:
+        return {}
+    asked: dict[str, Any] = {"max_new_tokens": LENGTH}
+    if "stop" in known_options:
+        asked["stop"] = ""  # on beyond the end of a document: a model may know nothing but ends
+    # While validating, the module holds the weights that `sample()` would draw from.
+    samples = module.sample(TEXTS, seed=module.plan.seed, weights="raw", **asked)
+    texts = [np.asarray(text) for text in samples.data]
+    measured: dict[str, float | list[float]] = {}
+    if (share := looping(texts, training.unseen)) is not None:
+        measured["looping"] = share
+    if len(training.among):
+        known = training.share(training.unseen)
+        measured |= {"copied": max(0.0, training.share(texts) - known), "known_examples": known}
+    return measured
+
+
+def looping(texts: Sequence[np.ndarray], real: Sequence[np.ndarray]) -> float | None:
+    """How many of the pieces that a real text would not repeat these texts do repeat, as a share; below 0
+    where they repeat fewer.
+
+    Lines of a word or two repeat one another by their nature (of `yes` and `no`, 74 % of all pieces), so a
+    difference of the shares would leave no room for a loop.  None where real texts repeat nearly all.
+    """
+    usual = repeated(real)
+    return (repeated(texts) - usual) / (1 - usual) if usual < ALL else None
+
+
+def repeated(texts: Sequence[np.ndarray]) -> float:
+    """Share of the pieces of texts that stand earlier in the same text; 0 where all are shorter than one."""
+    found = [pieces(text, LOOP) for text in texts]
+    count = sum(map(len, found))
+    return sum(len(numbers) - len(np.unique(numbers)) for numbers in found) / count if count else 0.0

@@ -1,0 +1,230 @@
+"""How likely given data is: of texts token by token, of whole splits for every family with a likelihood.
+
+A text longer than the context is read in windows.  Each scores its last `stride` tokens, given those before
+them in the window, and the first window all of its tokens; so a token sees at least context - stride tokens
+before it, where there are as many.  A stride of the context tiles the text, as validation does; of 1, every
+token sees all that it can, at as many times the cost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genkit.core.batch import Batch
+from genkit.core.capabilities import Likelihood, TokenLikelihood
+from genkit.core.codecs import Codec
+from genkit.core.module import GenerativeModule
+from genkit.core.noise import Noise
+from genkit.core.options import LABEL
+from genkit.core.spec import ArraySpec, TokenSpec
+from genkit.data.dataset import Examples, TokenWindows
+from genkit.generation.decoding import Unfolding
+from genkit.system.errors import ConfigError
+
+ABOVE_CERTAIN = 1e-2  # nats of rounding that a probability of 1 may have
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Log-likelihoods in nats of each part of something, float64: of the tokens of a text, or of examples.
+
+    Attributes:
+        values: (N,).
+        unit: what each is of: "token" or "example".
+        kind: "exact", or "bound", or "estimate".
+        size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an image; 0 where the tokens
+            do not say the whole text, which then has no likelihood.
+        importance_samples: k of a bound; None where there is none.
+        of: "probability" or "density", or "unsaid" where the family does not say.
+        given: what each is conditional on: "labels", or "nothing".
+    """
+
+    values: np.ndarray
+    unit: str
+    kind: str
+    size: int
+    per: str
+    importance_samples: int | None = None
+    of: str = "probability"
+    given: str = "nothing"
+
+    @cached_property
+    def nats(self) -> float:
+        """Minus the log-likelihood of everything."""
+        return -math.fsum(self.values)
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the nats per unit."""
+        return math.exp(self.nats / len(self.values)) if len(self.values) else math.nan
+
+    @property
+    def bits(self) -> float:
+        """Bits per byte, or per dimension."""
+        return self.nats / math.log(2) / self.size if self.size else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        tightened = {} if self.importance_samples is None else {"importance_samples": self.importance_samples}
+        return {
+            "kind": self.kind,
+            "of": self.of,
+            "given": self.given,
+            **tightened,
+            "nats": self.nats,
+            f"{self.unit}s": len(self.values),
+            f"nats_per_{self.unit}": self.nats / max(1, len(self.values)),
+            "perplexity": self.perplexity,
+            f"bits_per_{self.per}": self.bits if self.size else None,
+        }
+
+
+def score_text(
+    module: GenerativeModule, text: str, *, stride: int | None = None, batch_size: int = 32
+) -> Scores:
+    """Every token of a text, the first given what a text begins with (the separator, else the start token).
+
+    Args:
+        stride: tokens that a window scores, 1 to the context; half of it by default.
+
+    Raises:
+        ConfigError: the model scores no tokens, the text is empty or holds unknown characters.
+    """
+    spec = module.spec
+    if not isinstance(module, TokenLikelihood) or not isinstance(spec, TokenSpec) or not spec.is_text:
+        raise ConfigError(f"{type(module).__name__} scores no texts; give split=validation.")
+    ids = spec.encode(text)
+    if not len(ids):
+        raise ConfigError("an empty text has no likelihood; give at least one character.")
+    opened = np.concatenate((spec.opening, ids))
+    values = score_tokens(module, opened, stride=stride, batch_size=batch_size)[len(spec.opening) - 1 :]
+    whole = spec.codec.decode(opened)
+    kept = whole[len(spec.codec.decode(spec.opening)) :] == text or spec.codec.decode(ids) == text
+    size = len(text.encode("utf-8", "replace")) if kept else 0
+    return Scores(values, "token", "exact", size, "byte")
+
+
+def score_split(
+    module: GenerativeModule,
+    examples: Examples,
+    *,
+    stride: int | None = None,
+    batch_size: int = 32,
+    importance_samples: int = 1,
+) -> Scores:
+    """A whole split: every token of a text (the first given what a text begins with), or every example.
+
+    So the bytes of a text are the same for every tokeniser, and bits per byte are of all of them.
+
+    Args:
+        importance_samples: of a model whose likelihood is a bound, to make it tighter.
+
+    Raises:
+        ConfigError: the model has no likelihood of this data, or an exact one is to be tightened.
+    """
+    spec = module.spec
+    if importance_samples > 1 and isinstance(module, Likelihood) and module.likelihood_kind().kind == "exact":
+        raise ConfigError(
+            f"importance_samples={importance_samples} tighten a bound, and the likelihood of"
+            f" {type(module).__name__} is exact; leave them out."
+        )
+    if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows):
+        assert isinstance(spec, TokenSpec)
+        first = score_tokens(module, np.append(spec.opening, examples.tokens[:1]))[-1:]
+        others = score_tokens(module, examples.tokens, stride=stride, batch_size=batch_size)
+        values = np.concatenate((first, others))
+        size = examples.bytes if examples.bytes is not None else _bytes(spec.codec, examples.tokens)
+        return Scores(values, "token", "exact", 0 if examples.lost else size, "byte")
+    if not isinstance(module, Likelihood):
+        raise ConfigError(
+            f"{type(module).__name__} has no likelihood; see genkit families for those that do."
+        )
+    kind = module.likelihood_kind()
+    if kind.kind == "none":
+        raise ConfigError(f"{type(module).__name__} has no likelihood of this data: {kind.note}.")
+    numbers = spec.size if isinstance(spec, ArraySpec) else int(spec.length or 1)
+    values = _examples(module, examples, batch_size, importance_samples)
+    k = importance_samples if kind.kind == "bound" else None
+    if kind.of == "probability" and len(values) and values.max() > ABOVE_CERTAIN:
+        raise ConfigError(
+            f"{type(module).__name__} says that its likelihood is a probability, and gives an example"
+            f" {values.max():.4g} nats, more than certainty: its LikelihoodKind is of a density."
+        )
+    size, given = numbers * len(examples), conditions(module)
+    return Scores(values, "example", kind.kind, size, "dimension", k, kind.of, given)
+
+
+def conditions(module: GenerativeModule) -> str:
+    """What a likelihood is given: a family that draws by label reads the labels of what it scores."""
+    return "labels" if any(option.name == LABEL.name for option in module.options) else "nothing"
+
+
+@torch.inference_mode()
+def score_tokens(
+    module: TokenLikelihood, tokens: np.ndarray, *, stride: int | None = None, batch_size: int = 32
+) -> np.ndarray:
+    """Log-probability of every token but the first, float64 (N,) of (N + 1,), in windows.
+
+    Raises:
+        ConfigError: the stride is not from 1 to the context.
+    """
+    context = module.context
+    stride = max(1, context // 2) if stride is None else stride
+    if not 1 <= stride <= context:
+        raise ConfigError(f"stride={stride} is not from 1 to the context of {context} tokens.")
+    values = np.zeros(len(tokens) - 1)
+    device = next(module.parameters()).device  # type: ignore[attr-defined]
+    spans = windows(len(values), context, stride)
+    while part := list(islice(spans, batch_size)):
+        rows = np.full((len(part), context + 1), -1, dtype=np.int64)
+        for row, (begin, _, end) in zip(rows, part, strict=True):
+            row[: end - begin + 1] = tokens[begin : end + 1]
+        scored = module.token_log_likelihood(torch.from_numpy(rows).to(device)).double().cpu().numpy()
+        for row, (begin, start, end) in zip(scored, part, strict=True):
+            values[start:end] = row[start - begin : end - begin]
+    return values
+
+
+def windows(count: int, context: int, stride: int) -> Iterator[tuple[int, int, int]]:
+    """(begin, start, end) of each: it reads from `begin` and scores the targets start … end - 1."""
+    start = 0
+    while start < count:
+        end = min(count, start + (stride if start else context))
+        yield max(0, start + stride - context), start, end
+        start = end
+
+
+@torch.no_grad()
+def _examples(
+    module: GenerativeModule, examples: Examples, batch_size: int, importance_samples: int
+) -> np.ndarray:
+    """Log-likelihoods of whole examples, float64 (N,)."""
+    assert isinstance(module, Likelihood)
+    parts: list[Tensor] = []
+    for start in range(0, len(examples), batch_size):
+        rows = range(start, min(start + batch_size, len(examples)))
+        data, labels, _ = examples.gather(np.arange(rows.start, rows.stop))
+        batch = Batch(torch.from_numpy(data), rows, None if labels is None else torch.from_numpy(labels))
+        noise = Noise(0, rows, purpose="score", device=module.device)
+        batch = module.prepare(batch.to(module.device))
+        parts.append(
+            module.log_likelihood(batch, noise, importance_samples=importance_samples).double().cpu()
+        )
+    return torch.cat(parts).numpy()
+
+
+def _bytes(codec: Codec, tokens: np.ndarray, piece: int = 100_000) -> int:
+    """Bytes of UTF-8 that tokens stand for."""
+    text = Unfolding(codec)
+    count = 0
+    for start in range(0, len(tokens), piece):
+        count += len(text.add(tokens[start : start + piece].tolist()).encode("utf-8", "replace"))
+    return count + len(text.rest().encode("utf-8", "replace"))

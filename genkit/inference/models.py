@@ -1,0 +1,122 @@
+"""From a run folder to a model that draws: loading reads safetensors and plain values only."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genkit import config, runs
+from genkit.core import bounds, registry
+from genkit.core.ema import MovingAverage
+from genkit.core.module import GenerativeModule
+from genkit.core.spec import Spec
+from genkit.runs import Run, checkpoints
+from genkit.system.errors import CheckpointError, ConfigError
+
+# Keys of a model's configuration that speak to the house; all others are the family's own knobs.
+HOUSE_KEYS = ("family", "view", "sizes", "select")
+# What a network may take while it is built: its own numbers several times over, of 2 or 4 bytes each.
+FIRST_NUMBERS, NUMBERS_PER_BYTE = 1_000_000, 4
+
+
+def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> GenerativeModule:
+    """The untrained model that a configuration describes.
+
+    Args:
+        model: the group `model`: a family's name, keys of the house, and the family's knobs.
+        seed: of the initial weights; the global generator is as before afterwards.
+
+    Raises:
+        ConfigError: no such family, or knobs that do not fit it or the data.
+    """
+    family = registry.family(model["family"])
+    knobs = {key: value for key, value in model.items() if key not in HOUSE_KEYS}
+    try:
+        inspect.signature(family).bind(spec, **knobs)
+    except TypeError as error:  # of a knob that it lacks; one from within the family is a fault of the family
+        raise ConfigError(f"model: {error}; see `genkit families`.") from None
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        return family(spec, **knobs)
+
+
+def check_size(model: Mapping[str, Any], spec: Spec, folder: Run) -> None:
+    """See that a configuration describes a model about as large as a run's weights, before it takes memory.
+
+    Raises:
+        CheckpointError: it describes a far larger one, or none that can be built.
+    """
+    files = [place / checkpoints.WEIGHTS for place in folder.checkpoints.glob("step-*")]
+    held = max(map(_size, files), default=0)
+    where = folder.path / runs.CONFIG
+    try:
+        bounds.check_size(lambda: build_module(model, spec), FIRST_NUMBERS + NUMBERS_PER_BYTE * held)
+    except bounds.TooLarge:
+        raise CheckpointError(
+            f"{where} or {runs.SPEC} describes a far larger model than that of the weights of {held:,} bytes;"
+            " restore it from a copy."
+        ) from None
+    except (ArithmeticError, AssertionError, RuntimeError, *checkpoints.MALFORMED) as error:
+        raise CheckpointError(
+            f"{where} describes no model that can be built ({checkpoints.short(error)});"
+            " restore it from a copy."
+        ) from None
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file; 0 where there is none (any more: a trainer deletes old checkpoints)."""
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except OSError:
+        return 0
+
+
+def load(
+    run: str | Path,
+    checkpoint: str = "last",
+    *,
+    runs_dir: str | Path | None = None,
+    allow_nonfinite: bool = False,
+) -> GenerativeModule:
+    """The model of a run, in evaluation mode on the CPU.
+
+    Args:
+        run: a run folder, or its name below `runs_dir`.
+        runs_dir: None: where the command line looks, GENKIT_RUNS_DIR or `runs`.
+        checkpoint: "last", "best" or "step-N".
+        allow_nonfinite: whether weights may be NaN or infinite.
+
+    Raises:
+        ConfigError: no such run.
+        CheckpointError: the run holds no such checkpoint, or one that is damaged.
+    """
+    if runs_dir is None:  # a path needs none, and to ask takes a third of a second
+        runs_dir = "." if os.sep in str(run) else config.paths([])["runs_dir"]
+    folder = Run(runs.find(str(run), runs_dir))
+    cfg = config.load_frozen(folder.path / runs.CONFIG)
+    spec = runs.spec(folder.path)
+    config.check_reads(cfg, spec, folder.path / runs.CONFIG)
+    place, saved = checkpoints.load_named(folder.checkpoints, checkpoint)
+    checkpoints.check_family(saved, cfg["model"].get("family", ""), place)
+    checkpoints.check_belongs(saved, config.digest(cfg["model"]), runs.spec_digest(folder.path))
+    check_size(cfg["model"], spec, folder)
+    module = build_module(cfg["model"], spec)
+    if not allow_nonfinite:
+        checkpoints.check_finite(saved, place)
+    checkpoints.restore_module(module, saved.weights, place)
+    if saved.ema:
+        try:
+            module.average = MovingAverage(module, saved.ema, decay=0.0)
+            module.average.load(saved.ema)
+        except (*checkpoints.MALFORMED, RuntimeError) as error:
+            raise CheckpointError(
+                f"{place / checkpoints.EMA} is no average of this model ({checkpoints.short(error)});"
+                " restore it."
+            ) from None
+    module.origin = {"run": folder.path.name, "checkpoint": place.name, "digest": saved.digest}
+    return module.eval()

@@ -1,0 +1,52 @@
+"""Whether every arm of a study can have the likelihood that is to decide it, before anything trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genkit import config
+from genkit.metrics.catalogue import group_of
+from genkit.system.errors import ConfigError
+
+OF_TOKENS = ("nll", "perplexity")  # of texts these belong to the tokeniser; bits per byte do not
+
+
+def check_likelihoods(primary: str, arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, str]) -> None:
+    """See that a primary metric of likelihood is one that every arm has, and has in common.
+
+    Args:
+        arms: the composed configuration of each.
+
+    Raises:
+        ConfigError: an arm has only samples, none on this data, or tokens of its own.
+    """
+    if group_of(primary) != "likelihood":
+        return
+    from genkit.core.capabilities import Likelihood
+    from genkit.core.registry import family
+    from genkit.core.spec import TokenSpec
+    from genkit.data import open_dataset
+    from genkit.inference.models import build_module
+
+    first: tuple[str, dict[str, Any]] | None = None
+    for arm, cfg in arms.items():
+        if not issubclass(family(cfg["model"]["family"]), Likelihood):
+            raise ConfigError(f"primary={primary}: arm {arm} has no likelihood, only samples; {_remedy(arm)}")
+        spec = open_dataset(cfg["data"], paths, config.view(dict(cfg))).spec
+        module = build_module(cfg["model"], spec)
+        if isinstance(module, Likelihood) and (kind := module.likelihood_kind()).kind == "none":
+            raise ConfigError(
+                f"primary={primary}: arm {arm} has no likelihood here: {kind.note}; {_remedy(arm)}"
+            )
+        if isinstance(spec, TokenSpec) and spec.is_text and primary in OF_TOKENS:
+            first = first or (arm, spec.codec.to_dict())
+            if spec.codec.to_dict() != first[1]:
+                raise ConfigError(
+                    f"primary={primary} is of tokens, and the arms {first[0]} and {arm} have other ones; take"
+                    " primary=bits_per_byte."
+                )
+
+
+def _remedy(arm: str) -> str:
+    return f"take another primary, or leave {arm} out."

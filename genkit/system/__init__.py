@@ -1,0 +1,1 @@
+"""What stands below everything: errors, signals, files, processes, the terminal.  Imports nothing of ours."""

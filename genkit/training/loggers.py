@@ -1,0 +1,177 @@
+"""Histories on boards: TensorBoard, Weights & Biases, MLflow, with samples and settings beside the numbers.
+
+TensorBoard's files are the run's own.  The other two keep links and databases of theirs, so they write beside
+the run folders, in which there are plain files alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from genkit.config.rules import leaves
+from genkit.core.samples import Samples
+from genkit.runs import Run
+from genkit.runs.studies import MEMBERS
+from genkit.system.errors import ConfigError
+from genkit.training.history import Trouble, anywhere
+
+PROJECT = "genkit"
+
+
+@runtime_checkable
+class ShowsSamples(Protocol):
+    """A logger that takes samples."""
+
+    def log_samples(self, samples: Samples, step: int) -> None:
+        """Show what was drawn at a step: pictures as one grid, texts one by one."""
+
+
+def beside(run: Run) -> Path:
+    """Where loggers of other programs write: beside the run folders; of members, beside their study."""
+    parent = run.path.absolute().parent
+    return parent.parent if (parent / MEMBERS).is_file() else parent
+
+
+@contextlib.contextmanager
+def beginning(name: str) -> Iterator[None]:
+    """What another program raises while its logger begins, as one line that keeps the cause."""
+    try:
+        yield
+    except Exception as error:
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise ConfigError(
+            f"logger.names has {name}, which does not begin: {type(error).__name__}: {said[:200]}"
+            f" Set {name} up, or leave it out (logger=default)."
+        ) from error
+
+
+class BoardHistory(TensorBoardLogger):
+    """TensorBoard's files of a run, in `tensorboard/`."""
+
+    def __init__(self, folder: Path, check: Callable[[], object] = anywhere) -> None:
+        super().__init__(folder, name="", version="tensorboard", default_hp_metric=False)
+        self._check, self._logged = check, False
+        self._folder = folder / "tensorboard"
+        self._trouble = Trouble(self._folder)
+
+    @property
+    def log_dir(self) -> str:
+        """The folder itself: Lightning would replace `$HOME` in a run's name by what the variable holds."""
+        return str(self._folder)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self._check()
+        self._logged = True
+        self._unless_full(super().log_metrics, dict(metrics), step)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any], *args: Any, **more: Any) -> None:  # type: ignore[override]
+        """Lightning writes them into a file of its own, which the board does not show without a metric."""
+        self._check()
+        flat = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in leaves(params)}
+        from torch.utils.tensorboard.summary import hparams  # which loads TensorBoard
+
+        for summary in hparams(flat, {}):
+            self._unless_full(lambda summary=summary: self.experiment._get_file_writer().add_summary(summary))
+
+    @rank_zero_only
+    def log_samples(self, samples: Samples, step: int) -> None:
+        self._check()
+        if samples.spec.is_text:
+            texts = "\n\n---\n\n".join("    " + text.replace("\n", "\n    ") for text in samples.texts)
+            self._unless_full(lambda: self.experiment.add_text("samples", texts, step))
+        else:
+            picture = np.asarray(samples.grid().convert("RGB"))
+            self._unless_full(lambda: self.experiment.add_image("samples", picture, step, dataformats="HWC"))
+
+    def save(self) -> None:
+        if self._logged:  # before that there is no file, and none is made for a training that is refused
+            self._check()
+            self._unless_full(super().save)
+
+    def finalize(self, status: str) -> None:
+        self._unless_full(super().finalize, status)
+
+    def _unless_full(self, write: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            if not self._trouble.told:
+                write(*arguments)
+        except (OSError, ValueError) as error:  # Lightning wraps whatever the writer raises
+            self._trouble.tell(error)
+
+
+class WandbHistory(WandbLogger):
+    """A run of Weights & Biases; one of this training's own ends with it."""
+
+    def __init__(self, run: Run) -> None:
+        import wandb
+
+        self._folder, self._own = beside(run) / ".wandb", wandb.run is None
+        super().__init__(name=run.path.name, save_dir=self._folder, project=PROJECT)
+
+    @property
+    def experiment(self) -> Any:
+        """It begins when it is first asked for, in the first process."""
+        if self._experiment is not None or rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+            return super().experiment
+        with beginning("wandb"):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return super().experiment
+
+    @rank_zero_only
+    def log_samples(self, samples: Samples, step: int) -> None:
+        at = {"trainer/global_step": step}
+        if samples.spec.is_text:
+            import wandb
+
+            table = wandb.Table(columns=["sample"], data=[[text] for text in samples.texts])
+            self.experiment.log({"samples": table, **at})
+        else:
+            import wandb
+
+            self.experiment.log({"samples": wandb.Image(samples.grid()), **at})
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        super().finalize(status)
+        if self._own and self._experiment is not None:
+            self._experiment.finish(exit_code=0 if status == "success" else 1)
+            self._experiment = None
+
+
+class MLflowHistory(MLFlowLogger):
+    """A run of MLflow, in an SQLite file beside the run folders."""
+
+    def __init__(self, run: Run) -> None:
+        folder = beside(run)
+        self._artifacts = folder / ".mlflow"
+        super().__init__(
+            PROJECT,
+            run_name=run.path.name,
+            tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
+            artifact_location=self._artifacts.as_uri(),
+        )
+
+    @property
+    def experiment(self) -> Any:
+        """It begins when it is first asked for, in the first process."""
+        if self._initialized or rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+            return super().experiment
+        with beginning("mlflow"):
+            self._artifacts.mkdir(parents=True, exist_ok=True)
+            return super().experiment
+
+    @rank_zero_only
+    def log_samples(self, samples: Samples, step: int) -> None:
+        if samples.spec.is_text:
+            text = "\n\n".join(samples.texts) + "\n"
+            self.experiment.log_text(self.run_id, text, f"samples/step-{step}.txt")
+        else:
+            self.experiment.log_image(self.run_id, samples.grid(), f"samples/step-{step}.png")

@@ -1,0 +1,113 @@
+"""What a training takes of its device's memory: estimates, made before any of it is taken."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from genkit.core import bounds
+from genkit.core.footprint import peak_bytes
+from genkit.core.module import GenerativeModule
+from genkit.core.noise import Noise
+from genkit.core.spec import Spec
+from genkit.data.loading import DataModule
+from genkit.inference.models import build_module
+from genkit.system.errors import ConfigError
+
+VALIDATED = 1 << 30  # bytes that a validation batch may take, unless its size is given
+CGROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+def check_fits(cfg: Mapping[str, Any], spec: Spec) -> None:
+    """Build the model without its numbers, and refuse one whose training could not be held.
+
+    Raises:
+        ConfigError: with what is needed, what there is, and what would help.
+    """
+    have = _of_device(cfg["trainer"])
+    made: list[GenerativeModule] = []
+    try:
+        # Views and results of operations are counted too: four times what fits is generous.
+        bounds.check_size(lambda: made.append(build_module(cfg["model"], spec)), have)
+    except bounds.TooLarge:
+        raise ConfigError(
+            f"model={cfg['model']['family']}: its parameters alone take more than the {have / 1e9:,.1f} GB of"
+            " this machine; choose smaller sizes."
+        ) from None
+    except ConfigError:
+        raise
+    except Exception:  # what cannot be built without its numbers is built with them, and says what is wrong
+        return
+    held, kept = held_bytes(made[0], cfg["optim"]), kept_bytes(made[0], cfg)
+    if held + kept > have:
+        said = f"about {(held + kept) / 1e9:,.1f} GB are needed, and there are {have / 1e9:,.1f} GB"
+        if held > kept:
+            raise ConfigError(f"{said}: most is the model's; choose smaller sizes.")
+        raise ConfigError(
+            f"{said}: most is kept of batch_size={cfg['batch_size']} examples for their gradient; lower it,"
+            " raise trainer.accumulate, or make the examples smaller (data.size, model.block_size)."
+        )
+
+
+def validation_batch(cfg: Mapping[str, Any], module: GenerativeModule, data: DataModule, world: int) -> int:
+    """Examples of a validation batch of each process: as asked, or what fits into `VALIDATED` bytes, from as
+    many as a micro-batch of the training has, which needs more memory for each."""
+    if asked := cfg["trainer"].get("val_batch_size"):
+        return int(asked)
+    share = cfg["batch_size"] // world
+    wanted, least = max(share, 128), max(1, share // cfg["trainer"]["accumulate"])
+    scoring = module.costs().get("scoring") or _scoring(module, data)
+    return max(least, min(wanted, int(VALIDATED // max(1, scoring))))
+
+
+def _scoring(module: GenerativeModule, data: DataModule) -> int:
+    """Bytes that scoring one example takes at once."""
+    gather, training = data.gather("validation"), module.training
+    batch = module.prepare(gather(np.arange(1), range(1)).to(module.device))
+    noise = Noise(0, batch.rows, purpose="validation", device=module.device)
+    module.eval()
+    with torch.no_grad():
+        taken = peak_bytes(lambda: module.score_batch(batch, noise))
+    module.train(training)
+    return taken
+
+
+def held_bytes(module: GenerativeModule, optim: Mapping[str, Any]) -> int:
+    """Of a module's weights, and of the moments and the average of those that are trained, in float32."""
+    parameters, trained = sizes(module)
+    return 4 * (parameters + (2 + bool(optim.get("ema"))) * trained)
+
+
+def kept_bytes(module: GenerativeModule, cfg: Mapping[str, Any]) -> float:
+    """Of a step's gradients and activations, as far as the family can tell, in float32."""
+    trainer = cfg["trainer"]
+    processes = trainer["devices"] * trainer["num_nodes"]
+    micro = cfg["batch_size"] // trainer["accumulate"] // processes
+    return 4 * sizes(module)[1] + module.costs().get("activations", 0.0) * micro
+
+
+def sizes(module: GenerativeModule) -> tuple[int, int]:
+    """Parameters, and how many of them are trained."""
+    trained = sum(p.numel() for phase in module.phases() for p in phase.parameters)
+    return sum(p.numel() for p in module.parameters()), trained
+
+
+def _of_device(trainer: Mapping[str, Any]) -> int:
+    """Bytes of memory of the device that trains."""
+    if trainer["accelerator"] in ("auto", "gpu") and torch.cuda.is_available():
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    return of_machine()
+
+
+def of_machine() -> int:
+    """Bytes of memory that this process may have: the machine's, or its container's."""
+    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(have, int(CGROUP.read_text()))
+    except (OSError, ValueError):  # no such file, or "max"
+        return have

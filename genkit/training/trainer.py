@@ -1,0 +1,227 @@
+"""Lightning's trainer as a configuration asks for it: strategy, precision, callbacks and loggers."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.profilers import PassThroughProfiler
+from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
+from pytorch_lightning.utilities import rank_zero_only
+
+from genkit import config, runs
+from genkit.core.module import GenerativeModule
+from genkit.data.dataset import Dataset
+from genkit.data.loading import DataModule
+from genkit.data.real import same, unchanged
+from genkit.diagnostics.health import Health
+from genkit.diagnostics.known import training_examples
+from genkit.diagnostics.strict import SoundPlan, Strict
+from genkit.runs import Run
+from genkit.runs.checkpoints import Checkpoint
+from genkit.system import terminal
+from genkit.system.errors import ConfigError, nearest
+from genkit.system.interrupts import Remembered
+from genkit.system.launchers import Place
+from genkit.training import callbacks as watch
+from genkit.training import checkpointing
+from genkit.training.history import CSVHistory
+from genkit.training.loggers import BoardHistory, MLflowHistory, WandbHistory, beginning
+from genkit.training.processes import Processes
+from genkit.training.selection import SampledMetric, sampled_metric
+
+console = terminal.console()
+
+
+def build_trainer(
+    cfg: Mapping[str, Any],
+    run: Run,
+    module: GenerativeModule,
+    data: DataModule,
+    total_steps: int | None,
+    checkpoint: Checkpoint | None,
+    extra: list[Callback],
+    signals: Remembered,
+    place: Place,
+    begin: Callable[[], None],
+) -> pl.Trainer:
+    """A trainer whose one epoch is the whole training.
+
+    Args:
+        total_steps: None: a budget of seconds ends it.
+        checkpoint: what the training goes on from.
+        extra: callbacks beside those of the configuration.
+        signals: where signals are remembered.
+        place: of this process among those of the training.
+        begin: writes the session down, when nothing is left that could be refused.
+
+    Raises:
+        ConfigError: this machine has no such accelerator or precision, or early stopping waits for a term
+            that is not validated.
+    """
+    own = cfg["trainer"]
+    every = own["val_every"] or max(1, (total_steps or 2500) // 5)
+    # Lightning has this from the environment, as that was at its import.
+    setattr(rank_zero_only, "rank", place.rank)  # noqa: B010
+    strategy = _strategy(own, module)
+    watching = [*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals, begin), *extra]
+    loggers = _loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0)
+    try:
+        trainer = pl.Trainer(
+            accelerator=own["accelerator"],
+            devices=own["devices"],
+            num_nodes=own["num_nodes"],
+            strategy=strategy,
+            plugins=[Processes(place)],
+            precision=own["precision"],
+            max_epochs=1,  # the stream of batches is the whole training; it knows the epochs of the data
+            val_check_interval=every,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            limit_val_batches=own["val_batches"],
+            logger=loggers,
+            callbacks=watching,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=cfg["callbacks"]["progress"] == "rich",
+            use_distributed_sampler=False,
+            inference_mode=False,  # the averaged weights are swapped in while validating
+            log_every_n_steps=1,
+            default_root_dir=run.path,
+            profiler=_Unprofiled(),
+        )
+    except (pl.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"trainer.accelerator={own['accelerator']} devices={own['devices']} precision={own['precision']}:"
+            f" {reason}" + ("" if own["accelerator"] == "cpu" else " Try trainer=cpu.")
+        ) from error
+    # Its own handlers wait for the other processes, which may have got no signal.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    return trainer
+
+
+class _Unprofiled(PassThroughProfiler):
+    """Lightning times some ninety actions a step; contexts that do nothing, made anew, cost 0.1 ms of it."""
+
+    _nothing = contextlib.nullcontext()
+
+    def profile(self, action_name: str) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        return self._nothing
+
+
+def _strategy(trainer: Mapping[str, Any], module: GenerativeModule) -> str | Strategy:
+    if trainer["strategy"] == "fsdp":
+        return FSDPStrategy(use_orig_params=True)
+    if trainer["strategy"] == "ddp":
+        # A phase leaves the parameters of the others without gradient; statistics are synchronised where
+        # they are computed (genkit.nn.normalisation), so buffers need no broadcast.
+        return DDPStrategy(
+            find_unused_parameters=len(module.phases()) > 1,
+            broadcast_buffers=False,
+            process_group_backend="gloo" if trainer["accelerator"] == "cpu" else None,
+        )
+    return "auto"
+
+
+def _callbacks(
+    cfg: Mapping[str, Any],
+    run: Run,
+    data: DataModule,
+    total_steps: int | None,
+    checkpoint: Checkpoint | None,
+    module: GenerativeModule,
+    signals: Remembered,
+    begin: Callable[[], None],
+) -> list[Callback]:
+    own = cfg["callbacks"]
+    made: list[Callback] = []
+    known = [f"val/{name}" for name in module.units]
+    select = cfg["model"].get("select")
+    if (metric := sampled_metric(select)) and own["metrics"]["n"]:
+        made.append(SampledMetric(metric, data.dataset, own["metrics"]["n"], own["metrics"]["extractor"]))
+        known.append(f"val/{metric}")
+    if select and select not in known and not metric:
+        raise ConfigError(f"model.select={select} is not validated.{nearest(select, known)}")
+    unseen = holds_out(data.dataset)
+    examples = training_examples(data.dataset, unseen=unseen)
+    health = Health(run, checkpoint.step if checkpoint else 0, console, examples, unseen=unseen)
+    made += [
+        watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
+        watch.History(cfg["trainer"]["log_every"], cfg["batch_size"], _settings(cfg)),
+        watch.SampleWriter(run, own["samples"]["n"], own["samples"]["every"]),
+        health,
+    ]
+    counting: list[Callback] = [health]
+    if (stop := own["early_stopping"])["metric"]:
+        if stop["metric"] not in known:
+            hint = nearest(stop["metric"], known)
+            raise ConfigError(f"callbacks.early_stopping.metric={stop['metric']} is not validated.{hint}")
+        counting.append(watch.EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
+        made.append(counting[-1])
+    recorder = checkpointing.Recorder(  # after all that counts, so that its checkpoints hold every count
+        run,
+        every=own["checkpoint"]["every"],
+        keep=own["checkpoint"]["keep"],
+        select=select,
+        about=_about(cfg, data.dataset, module),
+        start=checkpoint,
+        counting=counting,
+        signals=signals,
+    )
+    made.append(recorder)
+    if cfg.get("strict"):
+        made.append(Strict(health, recorder.save))
+    if own["progress"] == "rich":
+        made.append(watch.Progress(refresh_rate=5))
+    elif own["progress"] == "plain":
+        made.append(watch.Lines(console, total_steps))
+    first: list[Callback] = [checkpointing.Resume(checkpoint)] if checkpoint else []
+    if cfg.get("strict"):  # a run that goes on is refused before a byte of it changes; a new one says why
+        (first if checkpoint else made).append(SoundPlan(health))
+    return [*first, checkpointing.Begin(begin), *made]
+
+
+def holds_out(dataset: Dataset) -> bool:
+    """Whether what validates is another part of the data than what is trained on."""
+    return not same(unchanged(dataset.split("train")), unchanged(dataset.split("validation")))
+
+
+def _about(cfg: Mapping[str, Any], dataset: Any, module: GenerativeModule) -> dict[str, Any]:
+    """What a checkpoint belongs to."""
+    return {
+        "family": cfg["model"]["family"],
+        "model_sha256": config.digest(cfg["model"]),
+        "spec_sha256": hashlib.sha256(runs.spec_text(module.spec).encode()).hexdigest(),
+        "data": dataset.fingerprint,
+        "versions": runs.versions(),
+    }
+
+
+def _settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run is trained with, as its config.yaml holds it."""
+    return {key: value for key, value in cfg.items() if key not in config.NOT_FROZEN}
+
+
+BOARDS: dict[str, Any] = {
+    "tensorboard": lambda run: BoardHistory(run.path, lambda: run.path),
+    "wandb": WandbHistory,
+    "mlflow": MLflowHistory,
+}
+
+
+def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
+    """Loggers by name; other libraries are imported when they are named."""
+    made: list[Logger] = []
+    for name in cfg["names"]:
+        if name == "csv":
+            made.append(CSVHistory(run.path / "metrics.csv", start, lambda: run.path))
+        else:
+            with beginning(name):
+                made.append(BOARDS[name](run))
+    return made

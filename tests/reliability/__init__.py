@@ -1,4 +1,0 @@
-"""What a person relies on when machines stop, disks fill and files come from strangers: trials, one table.
-
-`python -m tests.reliability` (or `make reliability`) runs all; a share of each runs with the other tests.
-"""

@@ -1,0 +1,67 @@
+"""Learning curves against what the training had cost: which there are, and what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from genkit.report.compute import at_equal_compute
+from genkit.report.figures import compute
+from genkit.report.sources import Member
+from genkit.statistics import band, confidence_interval
+from tests.unit.report.report_runs import row
+
+STEPS = [10.0, 20.0, 30.0, 40.0]
+
+
+def member(arm, seed, values, flops, step=40, **more):
+    rows = [row("training_flops", flops, step=step)] if flops else []
+    curves = {"val/nll": (STEPS, values), f"val/{arm}": (STEPS, values)}
+    return Member(arm, seed, None, "finished", rows=rows, curves=curves, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def members():
+    """a: 1 FLOP a step (of the best checkpoint at step 20), b: 5 FLOP a step."""
+    a = [member("a", s, [4.0 + s, 3.0 + s, 2.0 + s, 1.0 + s], 20.0, step=20) for s in range(3)]
+    b = [member("b", s, [5.0, 4.0, 2.0 + s, 1.5], 200.0) for s in range(3)]
+    return [*a, *b]
+
+
+def test_a_term_of_two_arms_is_read_at_equal_compute(members):
+    (found,) = at_equal_compute(members)
+    assert (found.term, found.cost) == ("val/nll", "training_flops")
+    assert found.bands["a"].x.tolist() == STEPS
+    assert found.bands["b"].x.tolist() == [50.0, 100.0, 150.0, 200.0]
+    # The arms share nothing: when b is first validated, a has ended.
+    assert found.words() == ""
+
+
+def test_what_the_arms_have_reached_is_said_where_all_have_spent_as_much(members):
+    dear = [member("c", s, [6.0, 5.0, 4.0, 3.0 + s / 10], 60.0, step=40) for s in range(3)]  # 1.5 a step
+    (found,) = at_equal_compute([m for m in members if m.arm == "a"] + dear)
+    of_a = [1.0, 2.0, 3.0]  # at its end, 40 FLOP
+    of_c = [5.0 + (40 - 30) / 15 * -1.0] * 3  # between its steps 20 and 30
+    low, high, _ = confidence_interval(of_a)
+    assert found.words().startswith("val/nll at 40 FLOP: a 2 [")
+    assert f"[{low:.4g}, {high:.4g}]" in found.words()
+    assert f"c {np.mean(of_c):.4g}" in found.words()
+    assert compute([found], ["a", "c"]) is not None
+
+
+def test_seeds_of_other_speed_are_compared_only_as_far_as_all_go():
+    curves = [([10.0, 20.0], [2.0, 1.0]), ([15.0, 30.0], [8.0, 5.0])]
+    assert band(curves).x.tolist() == [10.0, 15.0, 20.0, 30.0]
+    whole = band(curves, whole=True)
+    assert (whole.x.tolist(), whole.n.tolist()) == ([15.0, 20.0], [2, 2])
+    assert whole.mean.tolist() == pytest.approx([(1.5 + 8.0) / 2, (1.0 + 7.0) / 2])
+    assert band([([0.0, 1.0], [1.0, 1.0]), ([2.0, 3.0], [1.0, 1.0])], whole=True).x.tolist() == []
+
+
+def test_without_costs_or_a_second_arm_there_is_no_such_curve(members):
+    assert at_equal_compute([m for m in members if m.arm == "a"]) == []
+    free = [member("b", s, [5.0, 4.0, 3.0, 2.0], None) for s in range(3)]
+    assert at_equal_compute([*members[:3], *free]) == []
+    worthless = [member("b", s, [5.0, 4.0, 3.0, 2.0], 200.0, worthless="nan") for s in range(3)]
+    assert at_equal_compute([*members[:3], *worthless]) == []
+    assert compute([], ["a", "b"]) is None
