@@ -28,7 +28,7 @@ from torch import Tensor
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.capabilities import Conditional, Encoder, LatentSpace, Likelihood, Reconstruction
-from genkit.core.module import GenerativeModule, Plan
+from genkit.core.module import GenerativeModule, TrainingPlan
 from genkit.core.noise import Noise
 from genkit.core.options import Option
 from genkit.core.phase import StepNoise, training_only
@@ -319,7 +319,7 @@ class _Batches:
 
 def _fit(module: GenerativeModule, batches: list[Batch]) -> pl.Trainer:
     """A few steps with the real trainer and nothing around it."""
-    module.plan = Plan(optim=OPTIM, budget=Budget("steps", len(batches)), total_steps=len(batches))
+    module.plan = TrainingPlan(optim=OPTIM, budget=Budget("steps", len(batches)), total_steps=len(batches))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer = pl.Trainer(

@@ -13,7 +13,7 @@ import torch
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.codecs import CharCodec
-from genkit.core.module import Plan
+from genkit.core.module import TrainingPlan
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.testing import OPTIM
 
@@ -48,7 +48,7 @@ class Batches:
 def fit(module, batches, val=None, plan=None, callbacks=(), **trainer):
     """Train on the given batches and return the trainer."""
     settings = {"optim": OPTIM, "budget": Budget("steps", len(batches)), "total_steps": len(batches)}
-    module.plan = Plan(**{**settings, **(plan or {})})
+    module.plan = TrainingPlan(**{**settings, **(plan or {})})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = pl.Trainer(

@@ -31,7 +31,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.codecs import CharCodec
-from genkit.core.module import Plan
+from genkit.core.module import TrainingPlan
 from genkit.core.spec import TokenSpec
 from genkit.evaluation.costs import counting
 from genkit.families.gpt import GPT
@@ -132,7 +132,7 @@ class Work:
         module = self.model()
 
         def run(steps: int) -> float:
-            module.plan = Plan(optim=OPTIM, budget=Budget("steps", steps), total_steps=steps)
+            module.plan = TrainingPlan(optim=OPTIM, budget=Budget("steps", steps), total_steps=steps)
             rows = range(self.batch)
             return through_lightning(module, [Batch(tokens, rows) for tokens in self.batches(steps)])
 

@@ -20,7 +20,7 @@ from genkit.system import slurm
 from genkit.system.errors import ConfigError, GenkitError
 from genkit.system.gpus import reserved_gpus, visible_gpus
 from genkit.system.interrupts import end_with_parent, forwarded
-from genkit.system.launchers import Place, place, place_of
+from genkit.system.launchers import Rank, place, place_of
 from genkit.system.terminal import say
 from genkit.training import ranks
 
@@ -73,7 +73,7 @@ def worker(words: list[str]) -> int:
     from genkit.training.fitting import worker as work
 
     rank, count, port = numbers
-    work(Path(words[0]), config.paths([]), Place(rank, count, local=rank, port=port))
+    work(Path(words[0]), config.paths([]), Rank(rank, count, local=rank, port=port))
     return 0
 
 
@@ -103,7 +103,7 @@ def join(words: Sequence[str]) -> dict[str, Any] | None:
     return {"run": str(folder), **runs.read(folder)}
 
 
-def _shared_name(texts: Mapping[str, Any], here: Place) -> str:
+def _shared_name(texts: Mapping[str, Any], here: Rank) -> str:
     """The run's name or path, by which several processes find it.
 
     Raises:

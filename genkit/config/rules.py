@@ -103,7 +103,7 @@ def shown(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Constraint:
     """One rule.
 
     Attributes:
@@ -167,7 +167,7 @@ class Rule:
         asked = (c.args[0] for c in calls if isinstance(c.func, ast.Name) and c.func.id == "is_list")
         return {name for argument in asked for name in _paths(argument)}
 
-    def refusal(self, cfg: Mapping[str, Any], others: Sequence[Rule] = ()) -> ConfigError:
+    def refusal(self, cfg: Mapping[str, Any], others: Sequence[Constraint] = ()) -> ConfigError:
         """What is wrong, what to do, and the nearest value that would do.
 
         Args:
@@ -179,7 +179,7 @@ class Rule:
         near = next((f" (nearest: {key}={value})" for key, value in nearest if value is not None), "")
         return ConfigError(f"{said or self.group}: {self.advice}{near}.")
 
-    def _nearest(self, cfg: Mapping[str, Any], key: str, others: Sequence[Rule]) -> Any:
+    def _nearest(self, cfg: Mapping[str, Any], key: str, others: Sequence[Constraint]) -> Any:
         value = self.keys(cfg)[key]
         constants = [node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant)]
         candidates: list[Any] = []
@@ -197,9 +197,9 @@ class Rule:
         return None
 
 
-def rules_of(cfg: Mapping[str, Any]) -> list[Rule]:
+def rules_of(cfg: Mapping[str, Any]) -> list[Constraint]:
     """Every rule of a composed configuration; those of one group before those that relate several."""
-    found: list[Rule] = []
+    found: list[Constraint] = []
     for group, section in cfg.items():
         if isinstance(section, Mapping) and group not in ("rules", "choices"):
             parts = [
@@ -208,8 +208,8 @@ def rules_of(cfg: Mapping[str, Any]) -> list[Rule]:
                 if k != "rules" and isinstance(v, Mapping) and {*v} <= {*section}
             ]
             for text, advice in section.get("rules", {}).items():
-                found += [Rule(group, text, advice, part) for part in ("", *parts)]
-    return found + [Rule("", text, advice) for text, advice in cfg.get("rules", {}).items()]
+                found += [Constraint(group, text, advice, part) for part in ("", *parts)]
+    return found + [Constraint("", text, advice) for text, advice in cfg.get("rules", {}).items()]
 
 
 def check_rules(cfg: Mapping[str, Any]) -> None:

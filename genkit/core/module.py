@@ -42,7 +42,7 @@ MAX_SCALER_SKIPS = 25  # consecutive; a fresh scaler at 2^16 needs at most 16 ha
 
 
 @dataclass
-class Plan:
+class TrainingPlan:
     """How to train: everything about an optimisation that is not the model.
 
     Attributes:
@@ -90,7 +90,7 @@ class GenerativeModule(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.spec = spec
-        self.plan = Plan(optim={})
+        self.plan = TrainingPlan(optim={})
         self.average: MovingAverage | None = None
         self.origin: dict[str, Any] = {}
         self.terms: dict[str, Tensor | float] = {}
@@ -222,7 +222,7 @@ class GenerativeModule(LightningModule):
         if not self.plan.optim:
             raise ConfigError(
                 f"{type(self).__name__} has no plan: train it by genkit.train, or set module.plan ="
-                " Plan(optim=…, budget=…, total_steps=…) of genkit.core.module before Trainer.fit."
+                " TrainingPlan(optim=…, budget=…, total_steps=…) of genkit.core.module before Trainer.fit."
             )
         self._phases = self.phases()
         if not self._phases or self._phases[0].every != 1:

@@ -14,7 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from genkit.core.batch import Batch
-from genkit.core.module import GenerativeModule, Plan
+from genkit.core.module import GenerativeModule, TrainingPlan
 from genkit.core.optim import build_optimizer
 from genkit.core.phase import StepNoise, training_only
 from genkit.data.dataset import Examples
@@ -77,7 +77,7 @@ def flops_per_step(
     losses, optimisers = 0.0, 0.0
     for phase, count in zip(module.phases(), flops_per_phase(module, batch), strict=True):
         losses += count
-        settings = Plan(optim=optim).settings(phase.name)
+        settings = TrainingPlan(optim=optim).settings(phase.name)
         with counting() as counter:  # over the gradients that the loss has left
             build_optimizer(phase, settings).step()
         optimisers += counter.get_total_flops() / phase.every

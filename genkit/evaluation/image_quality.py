@@ -34,7 +34,7 @@ CACHE = "2"  # raise it where features or their layout change
 
 
 @dataclass
-class Pictures:
+class ImageQuality:
     """The pictures of a subject as features: its samples, the real ones, the training set.
 
     Noise is drawn pixel by pixel, every level as likely: what a generator is worst at being.
@@ -46,7 +46,7 @@ class Pictures:
     generated: Features
 
     @classmethod
-    def of(cls, subject: Subject) -> Pictures:
+    def of(cls, subject: Subject) -> ImageQuality:
         """Draw the samples and keep their features."""
         image = subject.dataset.spec.image
         assert image is not None

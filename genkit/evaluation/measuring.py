@@ -17,13 +17,13 @@ from genkit.data import reopen
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.real import real_pictures, same, unchanged
 from genkit.evaluation.costs import costs
-from genkit.evaluation.image_quality import Pictures
+from genkit.evaluation.image_quality import ImageQuality
 from genkit.evaluation.own import OwnPictures
 from genkit.evaluation.scores import likelihood
 from genkit.evaluation.sets import digest_of
 from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, to_rows
-from genkit.evaluation.text_quality import Texts, text_pieces
+from genkit.evaluation.text_quality import TextQuality, text_pieces
 from genkit.inference import models
 from genkit.metrics.catalogue import check_own, groups, wanted
 from genkit.runs import Run, checkpoints
@@ -116,7 +116,7 @@ def _evaluate_by_own(folder: Run, checkpoint: Path, names: str, settings: Settin
     nothing = Dataset(own.name, spec, {}, "", "")
     module = models.load(folder.path, checkpoint.name).to(settings.device)
     subject = Subject(module, nothing, settings, cfg, folder.record(), "")
-    samples = Pictures.of(subject)
+    samples = ImageQuality.of(subject)
     features = own.features(samples.extractor)
     digest = digest_of(features)
     place = replace(_place(subject, folder, checkpoint, names), split=own.name, data=digest, judged=digest)
@@ -177,7 +177,7 @@ def judged(subject: Subject) -> str:
 
 def _measure(subject: Subject, chosen: Sequence[str], folder: Path, checkpoint: Path) -> list[Found]:
     found: list[Found] = []
-    samples: Pictures | Texts | None = None
+    samples: ImageQuality | TextQuality | None = None
     for name in chosen:
         if name == "likelihood":
             found.append(likelihood(subject))
@@ -185,11 +185,12 @@ def _measure(subject: Subject, chosen: Sequence[str], folder: Path, checkpoint: 
             found.append(costs(subject, checkpoint))
         else:
             if samples is None:
-                samples = Texts.of(subject) if subject.dataset.spec.is_text else Pictures.of(subject)
+                quality = TextQuality if subject.dataset.spec.is_text else ImageQuality
+                samples = quality.of(subject)
                 keep_real(subject, folder / "evaluation" / checkpoint.name)
             if name != "memorisation":
                 found.append(samples.quality())
-            elif isinstance(samples, Pictures):
+            elif isinstance(samples, ImageQuality):
                 found.append(samples.memory(folder / "evaluation" / checkpoint.name))
             else:
                 found.append(samples.memory())

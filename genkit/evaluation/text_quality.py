@@ -31,7 +31,7 @@ NGRAMS: tuple[str, Featuriser] = ("hashed runs of 1 to 3 characters", ngram_feat
 
 
 @dataclass
-class Texts:
+class TextQuality:
     """The texts of a subject: its samples, the held-out ones, the training text.
 
     Real texts are documents where the data has them, else stretches as long as the samples; both are cut to
@@ -43,7 +43,7 @@ class Texts:
     length: int  # tokens of the longest sample
 
     @classmethod
-    def of(cls, subject: Subject) -> Texts:
+    def of(cls, subject: Subject) -> TextQuality:
         """Draw the samples."""
         n = N if subject.settings.n is None else subject.settings.n
         texts: list[str] = []
@@ -64,7 +64,7 @@ class Texts:
         return examples.tokens
 
     def real(self, split: str) -> list[str]:
-        """Texts of a split, at most as many as there are samples, from all of it."""
+        """TextQuality of a split, at most as many as there are samples, from all of it."""
         tokens = self.tokens(split)
         starts, stops = bounds(tokens, self.spec) if self.spec.separator else stretches(tokens, self.length)
         chosen = mixed(len(starts))[: len(self.generated)]

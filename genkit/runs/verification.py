@@ -29,7 +29,7 @@ LISTED = 20  # of one kind, at most
 
 
 @dataclass
-class Verdict:
+class Soundness:
     """What was found.
 
     Attributes:
@@ -44,7 +44,7 @@ class Verdict:
     size: int = 0
 
 
-def verify(folder: Path, cache_dir: str | None = None) -> Verdict:
+def verify(folder: Path, cache_dir: str | None = None) -> Soundness:
     """Check everything that a run folder holds, and the packed data that it was trained on.
 
     Args:
@@ -52,7 +52,7 @@ def verify(folder: Path, cache_dir: str | None = None) -> Verdict:
 
     A folder with links, pipes or devices is not looked at any further.
     """
-    found = Verdict()
+    found = Soundness()
     links = [f"{path} is {kind}, and a run folder holds none." for path, kind in find_links(folder, runs.OWN)]
     found.wrong += links[:LISTED]
     if found.wrong:
@@ -101,7 +101,7 @@ def _code(path: Path, folder: Path) -> str | None:
     return kind
 
 
-def _described(folder: Path, found: Verdict) -> tuple[dict[str, Any], dict[str, Any]]:
+def _described(folder: Path, found: Soundness) -> tuple[dict[str, Any], dict[str, Any]]:
     """The configuration and the record, as far as they can be read; what is wrong with them, and the spec."""
     cfg: dict[str, Any] = {}
     record: dict[str, Any] = {}

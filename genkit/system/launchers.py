@@ -33,7 +33,7 @@ SRUN_NAMES = {*SRUN_NUMBERS, "SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_N
 
 
 @dataclass(frozen=True)
-class Place:
+class Rank:
     """Where a process stands among those of one training.
 
     Attributes:
@@ -55,13 +55,13 @@ class Place:
     start: str | None = None
 
 
-def place(environment: Mapping[str, str] | None = None) -> Place:
+def place(environment: Mapping[str, str] | None = None) -> Rank:
     """What the environment says, where it can be believed."""
     env = os.environ if environment is None else environment
-    return _by_torchrun(env) or _by_srun(env) or Place()
+    return _by_torchrun(env) or _by_srun(env) or Rank()
 
 
-def place_of(trainer: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Place:
+def place_of(trainer: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Rank:
     """Where this process stands in a training that a configuration asks for; alone, it starts the others.
 
     Args:
@@ -79,7 +79,7 @@ def place_of(trainer: Mapping[str, Any], environment: Mapping[str, str] | None =
                 f"{said}: processes on several machines are started by torchrun or srun, and neither has"
                 " started this one."
             )
-        return Place()
+        return Rank()
     if found.count != asked or found.local >= devices or found.node >= nodes:
         raise ConfigError(
             f"{said}: {found.launcher} says that this is process {found.rank} of {found.count} (number"
@@ -101,7 +101,7 @@ def _numbers(env: Mapping[str, str], names: tuple[str, ...]) -> list[int] | None
     return [int(value) for value in values] if fit else None
 
 
-def _by_torchrun(env: Mapping[str, str]) -> Place | None:
+def _by_torchrun(env: Mapping[str, str]) -> Rank | None:
     numbers = _numbers(env, TORCHRUN_NUMBERS)
     if numbers is None or not env.get("TORCHELASTIC_RUN_ID") or not env.get("MASTER_ADDR"):
         return None
@@ -109,10 +109,10 @@ def _by_torchrun(env: Mapping[str, str]) -> Place | None:
     if not (local <= rank < count and local < locals_ <= count and node <= rank and 0 < port < 2**16):
         return None
     start = _start(env, TORCHRUN_START, count)
-    return Place(rank, count, local, node, TORCHRUN, env["MASTER_ADDR"], port, start)
+    return Rank(rank, count, local, node, TORCHRUN, env["MASTER_ADDR"], port, start)
 
 
-def _by_srun(env: Mapping[str, str]) -> Place | None:
+def _by_srun(env: Mapping[str, str]) -> Rank | None:
     numbers = _numbers(env, SRUN_NUMBERS)
     job = env.get("SLURM_JOB_ID", "")
     if numbers is None or not job.isdecimal() or env.get("SLURM_JOB_NAME") in SHELLS:
@@ -125,7 +125,7 @@ def _by_srun(env: Mapping[str, str]) -> Place | None:
     chosen = _numbers(env, ("MASTER_PORT",))
     port = chosen[0] if chosen and 0 < chosen[0] < 2**16 else 15000 + int(job) % 10000
     start = _start(env, SRUN_START, count)
-    return Place(rank, count, local, node, SRUN, env.get("MASTER_ADDR") or first, port, start)
+    return Rank(rank, count, local, node, SRUN, env.get("MASTER_ADDR") or first, port, start)
 
 
 def _start(env: Mapping[str, str], names: tuple[str, ...], count: int) -> str | None:

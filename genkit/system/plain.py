@@ -202,7 +202,7 @@ def parse_yaml(text: str) -> Any:
 def _loader() -> Any:
     import yaml
 
-    class Plain(yaml.SafeLoader):
+    class PlainLoader(yaml.SafeLoader):
         depth = nodes = 0
 
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -223,7 +223,7 @@ def _loader() -> Any:
             finally:
                 self.depth -= 1
 
-    def mapping(loader: Plain, node: yaml.MappingNode) -> dict[Any, Any]:
+    def mapping(loader: PlainLoader, node: yaml.MappingNode) -> dict[Any, Any]:
         made: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             key = loader.construct_object(key_node, deep=True)
@@ -234,25 +234,25 @@ def _loader() -> Any:
             made[key] = loader.construct_object(value_node, deep=True)
         return made
 
-    def number(loader: Plain, node: yaml.ScalarNode) -> int | float:
+    def number(loader: PlainLoader, node: yaml.ScalarNode) -> int | float:
         if ":" in node.value or len(node.value) > MAX_DIGITS:
             raise _marked("a number that is none (quote it, if it is a text)", node)
         whole = node.tag.endswith("int")
         return loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
 
-    def refused(loader: Plain, node: yaml.Node) -> None:
+    def refused(loader: PlainLoader, node: yaml.Node) -> None:
         kind = node.tag.rpartition(":")[2]
         raise _marked(f"a value of the kind {kind[:40]} (quote it, if it is a text)", node)
 
     def _marked(said: str, place: Any) -> yaml.YAMLError:
         return yaml.YAMLError(f"{said}, in line {place.start_mark.line + 1}")
 
-    Plain.add_constructor("tag:yaml.org,2002:map", mapping)
+    PlainLoader.add_constructor("tag:yaml.org,2002:map", mapping)
     for name in ("int", "float"):
-        Plain.add_constructor(f"tag:yaml.org,2002:{name}", number)
+        PlainLoader.add_constructor(f"tag:yaml.org,2002:{name}", number)
     for name in ("timestamp", "binary", "set", "omap", "pairs", "merge", "value"):
-        Plain.add_constructor(f"tag:yaml.org,2002:{name}", refused)
-    return Plain
+        PlainLoader.add_constructor(f"tag:yaml.org,2002:{name}", refused)
+    return PlainLoader
 
 
 def find_links(folder: Path, own: Iterable[str] = ()) -> Iterable[tuple[Path, str]]:

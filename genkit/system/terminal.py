@@ -52,9 +52,9 @@ def console() -> Console:
     """A console on standard error that takes text as text: no markup, no emoji, no controls."""
     from rich.console import Console  # (commands that show nothing with it need not wait for it)
 
-    class Plain(Console):
+    class PlainConsole(Console):
         def print(self, *objects: Any, **how: Any) -> None:
             plain = (without_controls(part) if isinstance(part, str) else part for part in objects)
             super().print(*plain, **how)
 
-    return Plain(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)
+    return PlainConsole(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)

@@ -17,7 +17,7 @@ from pytorch_lightning.callbacks import Callback
 
 from genkit import config, runs
 from genkit.core.budget import Size, check_unit
-from genkit.core.module import GenerativeModule, Plan
+from genkit.core.module import GenerativeModule, TrainingPlan
 from genkit.core.noise import mix
 from genkit.data import open_dataset
 from genkit.data.dataset import Dataset, TokenWindows
@@ -30,7 +30,7 @@ from genkit.runs.checkpoints import Checkpoint
 from genkit.system import slurm, terminal
 from genkit.system.errors import CheckpointError, ConfigError, DataError, Diverged, StorageError
 from genkit.system.interrupts import Interrupted, Remembered, raised
-from genkit.system.launchers import Place, place_of
+from genkit.system.launchers import Rank, place_of
 from genkit.system.process import LIGHTNING, restored
 from genkit.system.processor import compute_float32, flush_tiny_numbers, keep_freed_memory
 from genkit.training import checkpointing, ranks, sessions
@@ -102,7 +102,7 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None, own_process: 
 def _train(
     cfg: dict[str, Any],
     run: Run,
-    place: Place,
+    place: Rank,
     session: Session,
     callbacks: list[Callback] | None,
     own_process: bool,
@@ -159,7 +159,7 @@ def _ended_while_waiting(run: Run, resumed: int | None, number: int) -> None:
     slurm.requeue(number)
 
 
-def worker(path: Path, paths: Mapping[str, str], place: Place) -> None:
+def worker(path: Path, paths: Mapping[str, str], place: Rank) -> None:
     """One rank of several: train what the first process of this start has written down."""
     run = Run(path)
     run.bind()
@@ -174,7 +174,7 @@ def worker(path: Path, paths: Mapping[str, str], place: Place) -> None:
 def fit(
     cfg: dict[str, Any],
     run: Run,
-    place: Place,
+    place: Rank,
     *,
     callbacks: list[Callback] | None = None,
     session: Session | None = None,
@@ -213,7 +213,7 @@ def fit(
     runs.check_room(run.path, held_bytes(module, cfg["optim"]))
     checkpoint = _checkpoint(cfg, run, module, place)
     start = checkpoint.step if checkpoint else 0
-    module.plan = Plan(
+    module.plan = TrainingPlan(
         optim=cfg["optim"],
         seed=seed,
         budget=budget,
@@ -345,9 +345,7 @@ def _set_threads(trainer: Mapping[str, Any]) -> None:
         torch.set_num_threads(int(threads))
 
 
-def _checkpoint(
-    cfg: Mapping[str, Any], run: Run, module: GenerativeModule, place: Place
-) -> Checkpoint | None:
+def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule, place: Rank) -> Checkpoint | None:
     """The run's last checkpoint, its weights restored; `init_from` gives a new run weights alone."""
     if checkpoints.available(run.checkpoints):
         checkpoint, damaged = checkpoints.newest(run.checkpoints)

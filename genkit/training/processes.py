@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from lightning_fabric.plugins.environments import ClusterEnvironment
 
-from genkit.system.launchers import Place
+from genkit.system.launchers import Rank
 
 
 class Processes(ClusterEnvironment):
     """Those among which this one has its place; all of them are started already."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Rank) -> None:
         super().__init__()
         self.place = place
 

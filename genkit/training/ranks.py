@@ -37,7 +37,7 @@ def wait_for_first(run: Run, start: str | None) -> None:
     """Wait until the first process has written down what is trained.
 
     Args:
-        start: as the first one has written it into the record, see `genkit.system.launchers.Place`.
+        start: as the first one has written it into the record, see `genkit.system.launchers.Rank`.
 
     Raises:
         ConfigError: it has ended, or has not written for ten minutes.

@@ -18,7 +18,7 @@ from genkit import config, runs
 from genkit.config.frozen import SESSIONS, may_change
 from genkit.config.rules import leaves, shown
 from genkit.core.budget import UNITS, Budget, Size
-from genkit.core.module import GenerativeModule, Plan
+from genkit.core.module import GenerativeModule, TrainingPlan
 from genkit.core.optim import schedule_factor
 from genkit.runs import Run
 from genkit.system.plain import parse_yaml
@@ -164,7 +164,7 @@ def _rates(
     return said
 
 
-def _rate(plan: Plan, phase: str, step: int) -> float:
+def _rate(plan: TrainingPlan, phase: str, step: int) -> float:
     settings = plan.settings(phase)
     progress = plan.budget.progress(step, plan.total_steps, plan.seconds_before)
     return float(settings["lr"] * schedule_factor(settings, step, plan.total_steps, progress))

@@ -27,7 +27,7 @@ from genkit.runs.checkpoints import Checkpoint
 from genkit.system import terminal
 from genkit.system.errors import ConfigError, nearest
 from genkit.system.interrupts import Remembered
-from genkit.system.launchers import Place
+from genkit.system.launchers import Rank
 from genkit.training import callbacks as watch
 from genkit.training import checkpointing
 from genkit.training.history import CSVHistory
@@ -47,7 +47,7 @@ def build_trainer(
     checkpoint: Checkpoint | None,
     extra: list[Callback],
     signals: Remembered,
-    place: Place,
+    place: Rank,
     begin: Callable[[], None],
 ) -> pl.Trainer:
     """A trainer whose one epoch is the whole training.

@@ -38,11 +38,11 @@ def test_a_family_in_a_trainer_of_lightnings_says_what_it_needs():
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_loader_of_tensors_is_told_what_a_batch_is():
-    from genkit.core.module import Plan
+    from genkit.core.module import TrainingPlan
     from genkit.testing import OPTIM
 
     module = VAE(IMAGES, width=4, hidden=8, latent_size=2)
-    module.plan = Plan(optim=OPTIM)
+    module.plan = TrainingPlan(optim=OPTIM)
     with pytest.raises(ConfigError, match=r"learns from .*Batch\(data, rows\), not from list"):
         trainer().fit(module, DataLoader(TensorDataset(torch.zeros(4, 1, 8, 8)), batch_size=2))
 

@@ -17,7 +17,7 @@ import torch.distributed as dist
 
 from genkit import config
 from genkit.nn.normalisation import GlobalBatchNorm2d
-from genkit.system.launchers import Place
+from genkit.system.launchers import Rank
 from genkit.training import fitting
 
 
@@ -45,7 +45,7 @@ def main(folder: str, port: str, *folders: str) -> None:
     normalise(Path(folder), rank)
     dist.destroy_process_group()
     for number, run in enumerate(folders, start=1):
-        place = Place(rank, 2, local=rank, port=int(port) + number)
+        place = Rank(rank, 2, local=rank, port=int(port) + number)
         fitting.worker(Path(run), config.paths([f"paths.runs_dir={Path(run).parent}"]), place)
 
 

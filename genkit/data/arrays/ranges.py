@@ -54,7 +54,7 @@ class Extent:
 
 
 @dataclass(frozen=True)
-class Range:
+class Scale:
     """From values to levels.
 
     Attributes:
@@ -99,7 +99,7 @@ def given(data: Mapping[str, Any]) -> tuple[float, float] | None:
     return asked[0], asked[1]
 
 
-def decide(extent: Extent, dtype: np.dtype[Any], asked: tuple[float, float] | None, what: str) -> Range:
+def decide(extent: Extent, dtype: np.dtype[Any], asked: tuple[float, float] | None, what: str) -> Scale:
     """The range of all values of a dataset.
 
     Args:
@@ -117,11 +117,11 @@ def decide(extent: Extent, dtype: np.dtype[Any], asked: tuple[float, float] | No
         if extent.low < asked[0] or extent.high > asked[1]:
             raise DataError(f"{what} holds values from {low} to {high}, outside data.range={list(asked)}.")
         counted = not floats and float(asked[1] - asked[0]).is_integer() and asked[1] - asked[0] <= 255
-        return Range(*asked, int(asked[1] - asked[0]) + 1 if counted else 256)
+        return Scale(*asked, int(asked[1] - asked[0]) + 1 if counted else 256)
     if dtype.kind == "b" or (extent.low >= 0 and extent.high == 1 and extent.whole):
-        return Range(0, 1, 2)
+        return Scale(0, 1, 2)
     if extent.low >= 0 and extent.high <= (1 if floats else 255):
-        return Range(0, 1 if floats else 255)
+        return Scale(0, 1 if floats else 255)
     outside = "floats outside [0, 1]" if floats else "integers outside 0 … 255"
     raise DataError(
         f"{what} holds {outside}, from {low} to {high}: say which are black and white with"
@@ -137,7 +137,7 @@ def _likely(extent: Extent) -> str:
     return f"[{black:.8g},{white:.8g}]"
 
 
-def remarks(extent: Extent, found: Range, asked: tuple[float, float] | None) -> list[str]:
+def remarks(extent: Extent, found: Scale, asked: tuple[float, float] | None) -> list[str]:
     """What is to be said of a range: two levels, one that was asked for, one of which little is
     used, values that are all the same."""
     said = []

@@ -28,7 +28,7 @@ LABELS = "labels"  # the array of labels where `data.label` says nothing else
 
 
 @dataclass(frozen=True)
-class Block:
+class Chunk:
     """Some images of one part, uint8 levels (n, C, H, W), with labels (n,) or without; `part` may be ""."""
 
     part: str
@@ -37,7 +37,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Survey:
     """What a first look at a source says, and how to read it.
 
     Attributes:
@@ -47,7 +47,7 @@ class Reading:
         said: more that belongs into the description.
     """
 
-    blocks: Callable[[], Iterator[Block]]
+    blocks: Callable[[], Iterator[Chunk]]
     levels: int = 256
     classes: tuple[str, ...] = ()
     notices: Sequence[str] = ()
@@ -55,7 +55,7 @@ class Reading:
 
 
 def pack_blocks(
-    name: str, key: Mapping[str, Any], look: Callable[[], Reading], data: Mapping[str, Any], cache_dir: str
+    name: str, key: Mapping[str, Any], look: Callable[[], Survey], data: Mapping[str, Any], cache_dir: str
 ) -> Images:
     """All blocks in one array, divided as the configuration says.
 
@@ -149,7 +149,7 @@ def _as_refusals(path: Path) -> Iterator[None]:
         raise DataError(f"{path} is no array file (.npz, .npy) that can be read: {reason}.") from None
 
 
-def _look(path: Path, data: Mapping[str, Any]) -> Reading:
+def _look(path: Path, data: Mapping[str, Any]) -> Survey:
     """Everything is read once before it is packed: ranges and classes are those of the whole."""
     word = data.get("label", LABELS)
     with _as_refusals(path):
@@ -188,17 +188,17 @@ def _look(path: Path, data: Mapping[str, Any]) -> Reading:
         listed = ", ".join(map(printable, unused[:5])) + (", …" if len(unused) > 5 else "")
         said.append(f"{len(unused):,} of {len(members):,} arrays are not used: {listed}")
 
-    def blocks() -> Iterator[Block]:
+    def blocks() -> Iterator[Chunk]:
         with _as_refusals(path):
             for part, key in found:
                 start = 0
                 for block in images[key].blocks(LARGEST):
                     own = labels[key][start : start + len(block)] if labels else None
                     start += len(block)
-                    yield Block(part, range_.apply(_planes(block, path)), own)
+                    yield Chunk(part, range_.apply(_planes(block, path)), own)
 
     notices = [f"arrays: {line}." for line in said]
-    return Reading(blocks, range_.levels, classes, notices, {"range": range_.to_dict()})
+    return Survey(blocks, range_.levels, classes, notices, {"range": range_.to_dict()})
 
 
 def _labels(

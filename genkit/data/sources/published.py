@@ -16,7 +16,7 @@ import numpy as np
 from genkit.data.arrays.folders import FilePictures
 from genkit.data.packing import listing_of
 from genkit.data.sources import Images
-from genkit.data.sources.arrays import Block, Reading, pack_blocks
+from genkit.data.sources.arrays import Chunk, Survey, pack_blocks
 from genkit.system.errors import DataError
 
 DIGITS = tuple("0123456789")
@@ -90,10 +90,10 @@ def cifar10(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     """CIFAR-10's Python files, whose digests torchvision checks before it reads them."""
     root = Path(paths["data_dir"]).expanduser() / "cifar-10-batches-py"
 
-    def blocks() -> Iterator[Block]:
+    def blocks() -> Iterator[Chunk]:
         for part in ("train", "test"):
             opened = _torchvision("CIFAR10", root.parent, data, root, train=part == "train")
-            yield Block(part, opened.data.transpose(0, 3, 1, 2), np.asarray(opened.targets))
+            yield Chunk(part, opened.data.transpose(0, 3, 1, 2), np.asarray(opened.targets))
 
     files = [root / name for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")]
     return _packed("cifar10", files, blocks, CIFAR10, data, paths)
@@ -104,10 +104,10 @@ def svhn(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     root = Path(paths["data_dir"]).expanduser()
     files = [root / f"{part}_32x32.mat" for part in ("train", "test")]
 
-    def blocks() -> Iterator[Block]:
+    def blocks() -> Iterator[Chunk]:
         for part in ("train", "test"):
             opened = _torchvision("SVHN", root, data, files[0], split=part)
-            yield Block(part, opened.data, np.asarray(opened.labels))
+            yield Chunk(part, opened.data, np.asarray(opened.labels))
 
     return _packed("svhn", files, blocks, DIGITS, data, paths)
 
@@ -115,14 +115,14 @@ def svhn(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
 def _packed(
     name: str,
     files: list[Path],
-    blocks: Callable[[], Iterator[Block]],
+    blocks: Callable[[], Iterator[Chunk]],
     classes: tuple[str, ...],
     data: Mapping[str, Any],
     paths: Mapping[str, str],
 ) -> Images:
     listing = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) if f.is_file() else f.name for f in files]
     return pack_blocks(
-        name, {"listing": listing}, lambda: Reading(blocks, classes=classes), data, paths["cache_dir"]
+        name, {"listing": listing}, lambda: Survey(blocks, classes=classes), data, paths["cache_dir"]
     )
 
 

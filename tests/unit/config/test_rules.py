@@ -2,7 +2,15 @@
 
 import pytest
 
-from genkit.config.rules import Rule, check_rules, check_set, check_types, leaves, refuse_targets, rules_of
+from genkit.config.rules import (
+    Constraint,
+    check_rules,
+    check_set,
+    check_types,
+    leaves,
+    refuse_targets,
+    rules_of,
+)
 from genkit.system.errors import ConfigError
 
 GROUP = {
@@ -63,7 +71,7 @@ EXPRESSIONS = [
 @pytest.mark.parametrize("text", EXPRESSIONS)
 def test_expressions_mean_what_they_mean_in_python(text):
     try:
-        held = Rule("group", text, "").holds(CFG)
+        held = Constraint("group", text, "").holds(CFG)
     except ConfigError as error:
         # A rule may do without a construct of Python's, but then says so.
         assert "a rule cannot say" in str(error)  # noqa: PT017
@@ -73,9 +81,9 @@ def test_expressions_mean_what_they_mean_in_python(text):
 
 
 def test_names_of_other_groups_are_dotted():
-    assert Rule("group", "a == other.n + 1", "").holds(CFG)
-    assert Rule("", "group.a * other.n == top + 1", "").holds(CFG)
-    assert Rule("group", "sub.k == 7", "").holds(CFG)
+    assert Constraint("group", "a == other.n + 1", "").holds(CFG)
+    assert Constraint("", "group.a * other.n == top + 1", "").holds(CFG)
+    assert Constraint("group", "sub.k == 7", "").holds(CFG)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +106,7 @@ def test_names_of_other_groups_are_dotted():
     ],
 )
 def test_values_of_a_wrong_kind_break_a_rule_and_nothing_else(text, holds):
-    assert Rule("group", text, "").holds(CFG) is holds
+    assert Constraint("group", text, "").holds(CFG) is holds
 
 
 EVIL = [
@@ -127,7 +135,7 @@ EVIL = [
 
 @pytest.mark.parametrize("text", EVIL)
 def test_nothing_is_executed(text):
-    rule = Rule("group", text, "advice")
+    rule = Constraint("group", text, "advice")
     try:
         held = rule.holds(CFG)
     except ConfigError as error:
@@ -139,12 +147,12 @@ def test_nothing_is_executed(text):
 @pytest.mark.parametrize("text", ["a >", "a = 3", "import os", "", "a; b"])
 def test_what_is_no_expression_is_said(text):
     with pytest.raises(ConfigError, match="cannot be read"):
-        Rule("group", text, "").holds(CFG)
+        Constraint("group", text, "").holds(CFG)
 
 
 def test_an_unknown_name_is_said():
     with pytest.raises(ConfigError, match=r"'bb > 1' names 'bb'"):
-        Rule("group", "bb > 1", "").holds(CFG)
+        Constraint("group", "bb > 1", "").holds(CFG)
 
 
 # ---------------------------------------------------------------------- refusals

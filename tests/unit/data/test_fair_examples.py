@@ -32,7 +32,7 @@ def digits():
 
 @pytest.fixture(autouse=True)
 def gathered(monkeypatch):
-    """Pictures in the place of their features, and none from a cache."""
+    """ImageQuality in the place of their features, and none from a cache."""
 
     def collect(extractor, batches):
         return torch.cat(list(batches))
@@ -62,7 +62,7 @@ def test_a_floor_is_of_all_classes(digits, other, tmp_path):
         cache_dir=tmp_path,
     )
     extractor = SimpleNamespace(digest="none")
-    found = evaluation.Pictures(subject, extractor, N, None)._others()
+    found = evaluation.ImageQuality(subject, extractor, N, None)._others()
     assert len(found) == N
     assert set(counts(found, digits)) <= {4, 5, 6}
 

@@ -68,5 +68,5 @@ def test_extractors_are_put_where_the_model_is(monkeypatch):
         "Settings", (), {"extractor": "digits", "device": "cuda", "metrics": None, "n": 1}
     )
     with pytest.raises(Recorded):
-        image_quality.Pictures.of(subject)
+        image_quality.ImageQuality.of(subject)
     assert asked == [torch.device("cuda:1"), torch.device("cuda")]

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from genkit.system.errors import ConfigError
-from genkit.system.launchers import Place, place, place_of, settled
+from genkit.system.launchers import Rank, place, place_of, settled
 
 TORCHRUN = {
     "TORCHELASTIC_RUN_ID": "none",
@@ -90,8 +90,8 @@ PARTS = {
 
 @pytest.mark.parametrize("given", PARTS.values(), ids=PARTS)
 def test_parts_of_an_environment_are_not(given, monkeypatch):
-    assert place(given) == Place()
-    assert place_of({"devices": 2, "num_nodes": 1}, given) == Place()  # so this one starts both
+    assert place(given) == Rank()
+    assert place_of({"devices": 2, "num_nodes": 1}, given) == Rank()  # so this one starts both
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     with settled():  # what libraries would take a place from
@@ -120,7 +120,7 @@ def test_another_number_than_asked_for_is_refused(devices, nodes):
 
 
 def test_tasks_of_slurm_may_each_train_alone():
-    assert place_of({"devices": 1, "num_nodes": 1}, SRUN) == Place()
+    assert place_of({"devices": 1, "num_nodes": 1}, SRUN) == Rank()
     with pytest.raises(ConfigError, match="srun says that this is process 3 of 4"):
         place_of({"devices": 2, "num_nodes": 1}, SRUN)
 
