@@ -39,7 +39,7 @@ def train(overrides: Sequence[str] = (), **kwargs: Any) -> dict[str, Any]:
     with settled():
         if (joined := join(list(overrides))) is not None:  # one of several processes, and not the first
             return joined
-        from genkit.training.fitting import launch
+        from genkit.training.launch import launch
 
         return launch(training_config(list(overrides)), **kwargs)
 

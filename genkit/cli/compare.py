@@ -8,7 +8,7 @@ from typing import Any
 
 from genkit import config, runs
 from genkit.cli.show import table
-from genkit.config.rules import leaves
+from genkit.config.values import leaves
 from genkit.core.identity import own_judge
 from genkit.report.lines import difference
 from genkit.report.numbers import number

@@ -48,7 +48,7 @@ def train(words: list[str]) -> int:
     if not words:
         say("other models, data, recipes: genkit train --help; other commands: genkit --help", flush=True)
     from genkit.data.text.tokenising import UNDIVIDED
-    from genkit.training.fitting import launch
+    from genkit.training.launch import launch
 
     try:
         record = launch(cfg, own_process=True)
@@ -70,7 +70,7 @@ def worker(words: list[str]) -> int:
     if len(words) != 4 or len(numbers) != 3 or not Path(words[0]).is_dir():
         raise ConfigError("worker takes a run folder and three numbers; genkit train starts it.")
     end_with_parent()
-    from genkit.training.fitting import worker as work
+    from genkit.training.launch import worker as work
 
     rank, count, port = numbers
     work(Path(words[0]), config.paths([]), Rank(rank, count, local=rank, port=port))
@@ -96,7 +96,7 @@ def join(words: Sequence[str]) -> dict[str, Any] | None:
     folder = Path(cfg["paths"]["runs_dir"]) / name
     if "resume" in texts:
         folder = runs.find(name, cfg["paths"]["runs_dir"])
-    from genkit.training.fitting import worker as work
+    from genkit.training.launch import worker as work
 
     ranks.wait_for_first(runs.Run(folder), here.start)
     work(folder, cfg["paths"], here)

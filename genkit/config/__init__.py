@@ -1,18 +1,8 @@
 """Configuration: composed by Hydra, checked strictly, frozen as plain values.  Nothing here imports torch."""
 
-from genkit.config.composing import (
-    about,
-    compose,
-    conf_dir,
-    groups,
-    hydra_session,
-    jobs,
-    one_line_errors,
-    paths,
-    register_outside_conf,
-    resume,
-    sweep,
-)
+from genkit.config.composer import hydra_session, one_line_errors
+from genkit.config.composing import compose, paths, resume
+from genkit.config.files import about, conf_dir, groups, register_outside_conf
 from genkit.config.frozen import (
     NOT_FROZEN,
     check_reads,
@@ -23,6 +13,7 @@ from genkit.config.frozen import (
     view,
     with_values,
 )
+from genkit.config.sweeps import jobs, sweep
 from genkit.config.words import as_text, check_places, key_and_value, launching, split_free_text
 
 __all__ = [

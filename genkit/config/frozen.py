@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.config.rules import copied, leaves, put, refuse_targets
+from genkit.config.values import copied, leaves, put, refuse_targets
 from genkit.config.words import FREE_TEXT, texts_of
 from genkit.core import registry
 from genkit.system.errors import CheckpointError, ConfigError

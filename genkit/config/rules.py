@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from genkit.config.values import copied, leaves, put, shown
 from genkit.system.errors import ConfigError
 
 
@@ -69,34 +70,6 @@ def check_set(cfg: Mapping[str, Any]) -> None:
     if unset := [key for key, value in leaves(cfg) if value == UNSET]:
         words = " ".join(f"{key}=…" for key in unset)
         raise ConfigError(f"not given yet ({UNSET}): {words}")
-
-
-def leaves(cfg: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values; rules and the names of the chosen options are no values."""
-    for key, value in cfg.items():
-        if key in ("rules", "choices"):
-            continue
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def put(cfg: dict[str, Any], key: str, value: Any) -> None:
-    """Set the value of a dotted key."""
-    *path, last = key.split(".")
-    for name in path:
-        cfg = cfg[name]
-    cfg[last] = value
-
-
-def shown(value: Any) -> str:
-    """A value as a person types it."""
-    if isinstance(value, list):
-        return f"[{','.join(map(shown, value))}]"
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    return str(value)
 
 
 # ---------------------------------------------------------------------- rules
@@ -277,13 +250,6 @@ def _evaluate(node: ast.AST, names: Mapping[str, Any]) -> Any:
     raise ConfigError(f"a rule cannot say {ast.unparse(node)!r}; see genkit.config.rules for what it can.")
 
 
-def copied(cfg: Any) -> Any:
-    """Plain values with containers of their own."""
-    if isinstance(cfg, Mapping):
-        return {key: copied(value) for key, value in cfg.items()}
-    return [copied(value) for value in cfg] if isinstance(cfg, list) else cfg
-
-
 # ---------------------------------------------------------------------- types
 
 
@@ -350,23 +316,3 @@ def _as(value: Any, default: Any) -> Any:
 
 def _refuse(word: str) -> Any:
     raise TypeError(word)
-
-
-def refuse_targets(cfg: Any, where: str = "") -> None:
-    """Refuse what would make a value code, at any depth: `_target_` and its kin, Lightning's `_instantiator`.
-
-    No key of ours begins with an underscore.
-
-    Raises:
-        ConfigError: there is one.
-    """
-    if isinstance(cfg, Mapping):
-        for key, value in cfg.items():
-            if str(key).startswith("_"):
-                raise ConfigError(
-                    f"{where}{key}: a configuration holds names and values, no code; remove it."
-                )
-            refuse_targets(value, f"{where}{key}.")
-    elif isinstance(cfg, list):
-        for item in cfg:
-            refuse_targets(item, where)

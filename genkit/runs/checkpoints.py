@@ -45,6 +45,7 @@ from genkit.runs.manifests import (
     verify,
 )
 from genkit.runs.manifests import locate as locate
+from genkit.runs.states import join_state, split_state
 from genkit.system import storage
 from genkit.system.errors import CheckpointError, StorageError
 from genkit.system.headers import read_header
@@ -87,7 +88,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     place = folder / f"step-{checkpoint.step}"
     temporary = folder / f".step-{checkpoint.step}.{os.getpid()}"
     tensors: dict[str, Tensor] = {}
-    plain = _split(checkpoint.trainer, tensors, "")
+    plain = split_state(checkpoint.trainer, tensors, "")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -210,7 +211,7 @@ def load(place: Path, *, trainer: bool = False) -> Checkpoint:
     if trainer:
         tensors = _load_tensors(place / f"{TRAINER}.safetensors")
         try:
-            joined = conform(_join(read_json(place / f"{TRAINER}.json"), tensors), STATE)
+            joined = conform(join_state(read_json(place / f"{TRAINER}.json"), tensors), STATE)
             if not all(0 <= joined.get(name, 0.0) < LONGEST for name in ("seconds", "wall_seconds")):
                 raise ValueError("its seconds are none")
             once = {"wall_seconds": joined.get("seconds", 0.0), "charged": "validations and checkpoints too"}
@@ -281,40 +282,6 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
             raise CheckpointError(f"{path} was deleted while it was read; {instead(path.parent)}.") from None
         kind = unsafe_format(path) or f"damaged ({short(error)})"
         raise CheckpointError(f"{path} is no safetensors file but {kind}; {instead(path.parent)}.") from None
-
-
-def _split(value: Any, tensors: dict[str, Tensor], path: str) -> Any:
-    """Nested state to JSON, with tensors moved out under their path.
-
-    Dictionaries become lists of pairs, because JSON would turn the integer keys of optimisers into strings.
-    """
-    if isinstance(value, Tensor):
-        tensors[path] = value
-        return {"tensor": path}
-    if isinstance(value, Mapping):
-        return {"dict": [[key, _split(item, tensors, f"{path}/{key}")] for key, item in value.items()]}
-    if isinstance(value, list | tuple):
-        items = [_split(item, tensors, f"{path}/{i}") for i, item in enumerate(value)]
-        return {"tuple" if isinstance(value, tuple) else "list": items}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"{path}: a {type(value).__name__} is not plain data")
-
-
-def _join(value: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """The inverse of `_split`."""
-    if not isinstance(value, dict):
-        return value
-    kind, content = next(iter(value.items()))
-    if kind == "tensor":
-        return tensors[content]
-    if kind == "dict":
-        made = {key: _join(item, tensors) for key, item in content}
-        if len(made) < len(content):
-            raise ValueError("a key stands twice")
-        return made
-    items = [_join(item, tensors) for item in content]
-    return tuple(items) if kind == "tuple" else items
 
 
 def _unwrapped(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

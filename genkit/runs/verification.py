@@ -15,7 +15,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from genkit import config, runs
-from genkit.config.rules import leaves
+from genkit.config.values import leaves
 from genkit.core.options import Option
 from genkit.data.packing import changed
 from genkit.runs import manifests

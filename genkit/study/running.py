@@ -206,7 +206,7 @@ def run_member(folder: Path, number: int) -> None:
     _wait_for_lock(run)
     import torch
 
-    from genkit.training.fitting import launch
+    from genkit.training.launch import launch
 
     if run.record().get("status") != "finished":
         launch(cfg, own_process=True)

@@ -14,8 +14,9 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from genkit.runs import history, reason, write_atomically
+from genkit.runs import history, write_atomically
 from genkit.system.errors import CheckpointError, StorageError
+from genkit.system.storage import reason
 from genkit.system.terminal import console, inert
 
 

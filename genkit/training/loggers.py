@@ -15,7 +15,7 @@ import numpy as np
 from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from genkit.config.rules import leaves
+from genkit.config.values import leaves
 from genkit.core.samples import Samples
 from genkit.runs import Run
 from genkit.runs.studies import MEMBERS

@@ -16,7 +16,7 @@ import torch
 
 from genkit import config, runs
 from genkit.config.frozen import SESSIONS, may_change
-from genkit.config.rules import leaves, shown
+from genkit.config.values import leaves, shown
 from genkit.core.budget import UNITS, Budget, Size
 from genkit.core.module import GenerativeModule, TrainingPlan
 from genkit.core.optim import schedule_factor

@@ -105,7 +105,11 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path):
     (run.path / ".lock").write_text("")
     (run.path / "run.json").write_text(json.dumps({"pid": 2**22, "status": "running"}))
     with run.lock():
-        other = [sys.executable, "-c", f"from genkit.runs import *; Run(Path({str(run.path)!r})).lock()"]
+        other = [
+            sys.executable,
+            "-c",
+            f"from pathlib import Path; from genkit.runs import *; Run(Path({str(run.path)!r})).lock()",
+        ]
         refused = subprocess.run(other, capture_output=True, text=True)
         assert "Locked" in refused.stderr
         assert f"process {2**22}" in refused.stderr

@@ -12,7 +12,7 @@ import torch
 from genkit import runs
 from genkit.runs import checkpoints, read
 from genkit.system.errors import ConfigError
-from genkit.training import fitting
+from genkit.training import surroundings
 from tests.integration.conftest import weights_of, words
 
 FAMILIES = ("gpt", "dcgan", "vae")
@@ -47,14 +47,14 @@ def test_bfloat16_needs_a_gpu_that_has_it(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "an old GPU")
     mixed = {"precision": "bf16-mixed"}
     with pytest.raises(ConfigError, match="an old GPU has no bfloat16; choose 16-mixed or 32-true"):
-        fitting._check_arithmetic(mixed, torch.device("cuda"))
-    fitting._check_arithmetic(mixed, torch.device("cpu"))
-    fitting._check_arithmetic({"precision": "16-mixed"}, torch.device("cuda"))
+        surroundings.check_arithmetic(mixed, torch.device("cuda"))
+    surroundings.check_arithmetic(mixed, torch.device("cpu"))
+    surroundings.check_arithmetic({"precision": "16-mixed"}, torch.device("cuda"))
 
 
 def test_a_full_disk_is_said_before_training_and_leaves_nothing(tmp_path, genkit, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(runs.shutil, "disk_usage", lambda place: usage(10, 10, 1000))
+    monkeypatch.setattr(runs.run.shutil, "disk_usage", lambda place: usage(10, 10, 1000))
     code, _, err = genkit("train", *words("vae", tmp_path, "run", "budget.steps=1"))
     assert code == 6
     assert "two checkpoints of this model need" in err

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from genkit import config
 from genkit.nn.normalisation import GlobalBatchNorm2d
 from genkit.system.launchers import Rank
-from genkit.training import fitting
+from genkit.training import launch
 
 
 def shared_batch() -> torch.Tensor:
@@ -46,7 +46,7 @@ def main(folder: str, port: str, *folders: str) -> None:
     dist.destroy_process_group()
     for number, run in enumerate(folders, start=1):
         place = Rank(rank, 2, local=rank, port=int(port) + number)
-        fitting.worker(Path(run), config.paths([f"paths.runs_dir={Path(run).parent}"]), place)
+        launch.worker(Path(run), config.paths([f"paths.runs_dir={Path(run).parent}"]), place)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from genkit import config
-from genkit.config.rules import leaves, shown
+from genkit.config.values import leaves, shown
 from tools.reliability.damaging import trained
 from tools.reliability.processes import Process
 from tools.reliability.rows import Row, Trial

@@ -16,7 +16,7 @@ SETTING = "averaged"  # validation every 6 steps, checkpoints every 5
 # Where it arrives: a function and which call of it; the step that is saved then (None: no run exists yet).
 PHASES: dict[str, tuple[str, int, int | None]] = {
     "while data is opened": ("genkit.data:open_dataset", 1, None),
-    "while the model is made": ("genkit.training.fitting:build_module", 1, 0),
+    "while the model is made": ("genkit.training.fit:build_module", 1, 0),
     "in a batch": ("genkit.core.module:GenerativeModule.training_step", 9, 9),
     "in a validation": ("genkit.core.module:GenerativeModule.validation_step", 2, 12),
     "in a save": ("genkit.runs.checkpoints:_put", 2, 6),

@@ -2,15 +2,8 @@
 
 import pytest
 
-from genkit.config.rules import (
-    Constraint,
-    check_rules,
-    check_set,
-    check_types,
-    leaves,
-    refuse_targets,
-    rules_of,
-)
+from genkit.config.rules import Constraint, check_rules, check_set, check_types, rules_of
+from genkit.config.values import leaves, refuse_targets
 from genkit.system.errors import ConfigError
 
 GROUP = {

@@ -8,7 +8,7 @@ from genkit.cli.sample import torch_device
 from genkit.evaluation import image_quality
 from genkit.metrics.extractors import extractor
 from genkit.system.processor import compute_float32
-from genkit.training import fitting, selection
+from genkit.training import selection, surroundings
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +38,9 @@ def test_a_command_computes_in_float32():
 )
 def test_plain_float32_on_a_gpu_is_said(asked, said, capsys):
     settings = dict(zip(("precision", "matmul"), asked, strict=True))
-    fitting._say_arithmetic(settings, torch.device("cuda"))
+    surroundings.say_arithmetic(settings, torch.device("cuda"))
     assert ("trainer.matmul=high" in capsys.readouterr().err) is said
-    fitting._say_arithmetic(settings, torch.device("cpu"))
+    surroundings.say_arithmetic(settings, torch.device("cpu"))
     assert not capsys.readouterr().err
 
 

@@ -368,7 +368,7 @@ def test_a_trainers_state_of_other_kinds_is_refused(change, said, tmp_path):
 
 def test_a_state_that_says_a_thing_twice_is_refused():
     with pytest.raises(ValueError, match="a key stands twice"):
-        checkpoints._join({"dict": [["seconds", 1.0], ["seconds", 2.0]]}, {})
+        checkpoints.join_state({"dict": [["seconds", 1.0], ["seconds", 2.0]]}, {})
 
 
 def test_an_average_of_no_tensor_is_not_taken_for_none(place):

@@ -17,7 +17,7 @@ from genkit.runs.checkpoints import Checkpoint
 from genkit.runs.verification import _averaged
 from genkit.system.errors import CheckpointError
 from genkit.system.launchers import place_of
-from genkit.training import fitting
+from genkit.training import fit
 
 ONE_CPU = {"accelerator": "cpu", "devices": 1, "num_nodes": 1}
 
@@ -66,13 +66,13 @@ def test_a_training_begins_with_no_weights_that_are_not_finite(value, tmp_path):
     cfg = {"init_from": str(other), "paths": {"runs_dir": str(tmp_path)}, "model": {"family": "vae"}}
     (tmp_path / "new").mkdir()
     with pytest.raises(CheckpointError, match=r"1 tensors are not finite \(weight"):
-        fitting._checkpoint(cfg, Run(tmp_path / "new"), Fake(), place_of(ONE_CPU))
+        fit._checkpoint(cfg, Run(tmp_path / "new"), Fake(), place_of(ONE_CPU))
 
 
 def test_a_run_whose_checkpoints_are_none_is_not_trained_anew(tmp_path):
     (tmp_path / "checkpoints" / "step-6").mkdir(parents=True)
     with pytest.raises(CheckpointError, match=r"step-6 is no checkpoint: its manifest\.json is missing"):
-        fitting._checkpoint({}, Run(tmp_path), Fake(), place_of(ONE_CPU))
+        fit._checkpoint({}, Run(tmp_path), Fake(), place_of(ONE_CPU))
 
 
 def test_a_dataset_is_no_knob(capsys):

@@ -166,7 +166,7 @@ def test_a_trainer_that_died_is_spoken_of(logged, said, tmp_path):
 
 
 def test_a_disk_without_room_for_two_checkpoints(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.shutil, "disk_usage", lambda place: SimpleNamespace(free=50_000_000))
+    monkeypatch.setattr(runs.run.shutil, "disk_usage", lambda place: SimpleNamespace(free=50_000_000))
     runs.check_room(tmp_path, 25_000_000)
     with pytest.raises(StorageError, match=r"has 50 MB free, and two checkpoints .* need 60 MB.*runs_dir"):
         runs.check_room(tmp_path / "run", 30_000_000)

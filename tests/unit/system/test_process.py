@@ -35,8 +35,8 @@ def state():
 calls = []
 from genkit.system import processor
 processor.keep_freed_memory = lambda: calls.append(1)
-import genkit.training.fitting
-genkit.training.fitting.keep_freed_memory = processor.keep_freed_memory
+import genkit.training.fit
+genkit.training.fit.keep_freed_memory = processor.keep_freed_memory
 before = state()
 genkit.train(sys.argv[1:])
 after = state()

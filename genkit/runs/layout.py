@@ -1,0 +1,68 @@
+"""What lies where in a run folder, and what its record says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from genkit.system import storage
+from genkit.system.plain import read_text
+from genkit.system.schemas import Optional
+
+RECORD, CONFIG, SPEC, LOCK = "run.json", "config.yaml", "spec.json", ".lock"
+SHARED = ".session"  # what the other processes of a training that goes on are told, while it does
+# What we write ourselves in a run folder; a logger may add folders of its own.
+OWN = (
+    *(RECORD, CONFIG, SPEC, LOCK, "checkpoints", "samples", "metrics.csv", "findings.json"),
+    *("evaluation.jsonl", "evaluation", "tensorboard"),
+)
+SCHEMA = 1  # of the configuration and the record; a run without it is older
+MAX_RECORD_BYTES, MAX_SPEC_BYTES = 8_000_000, 64_000_000
+MAX_HISTORY_BYTES, MAX_HISTORY_LINES = 256_000_000, 1_000_000  # of a metrics.csv
+OPTION_BOUNDS = {**{f"{key}?": float | None for key in ("low", "high", "above")}, "many?": bool}
+TEXTS = ("status", "name", "family", "model", "data", "created", "ended", "fingerprint", "spec_sha256")
+# What run.json says, as far as anything is done with it.
+RECORD_SHAPE = {
+    **{f"{key}?": str for key in TEXTS},
+    **{"reason?": str | None, "start?": str | None, "step?": int, "seconds?": float, "seed?": int},
+    **{"wall_seconds?": float},
+    **{"pid?": int, "parameters?": int, "peak_memory?": float | None, "units?": {str: str}},
+    "best?": Optional({"step": int, "metric": str | None, "value": float | None}),
+    "final?": {str: float | None},
+    "schema?": int,
+    "sessions?": [{"step": int, "overrides": {str: Any}, "versions?": {str: str}, "threads?": int}],
+    "options?": [{"name": str, "kind": str, "help?": str, "choices?": [str], **OPTION_BOUNDS}],
+    "provenance?": {
+        **{"command?": [str], "versions?": {str: str}, "hardware?": {str: Any}},
+        "git?": Optional({"revision?": str, "dirty?": bool}),
+    },
+}
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that a reader sees the old text or the new one, whatever happens meanwhile.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    storage.write_text(path, text, "Free space, or set paths.runs_dir.")
+
+
+def history(file: Path) -> str:
+    """The whole lines of a metrics.csv: one that is being written, or was cut off, may end within a number.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is longer than a training writes.
+    """
+    text = read_text(file, MAX_HISTORY_BYTES)
+    if text.count("\n") > MAX_HISTORY_LINES:
+        raise ValueError(f"more than {MAX_HISTORY_LINES:,} lines")
+    return text[: text.rfind("\n") + 1]
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run's; one that nobody may look into counts, and says so when it is read."""
+    try:
+        return (path / CONFIG).is_file()
+    except PermissionError:
+        return True
