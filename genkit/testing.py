@@ -28,10 +28,11 @@ from torch import Tensor
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.capabilities import Conditional, Encoder, LatentSpace, Likelihood, Reconstruction
-from genkit.core.module import GenerativeModule, TrainingPlan
+from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.options import Option
 from genkit.core.phase import StepNoise, training_only
+from genkit.core.plan import TrainingPlan
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.runs import checkpoints
 from genkit.system.errors import ConfigError

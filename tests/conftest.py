@@ -13,7 +13,7 @@ import torch
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.codecs import CharCodec
-from genkit.core.module import TrainingPlan
+from genkit.core.plan import TrainingPlan
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.testing import OPTIM
 

@@ -31,7 +31,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.codecs import CharCodec
-from genkit.core.module import TrainingPlan
+from genkit.core.plan import TrainingPlan
 from genkit.core.spec import TokenSpec
 from genkit.evaluation.costs import counting
 from genkit.families.gpt import GPT

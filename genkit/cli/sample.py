@@ -145,7 +145,7 @@ def _suffix(out: str | None, spec: Spec) -> str:
 
 
 def _draw(folder: Path, settings: Mapping[str, Any], options: Mapping[str, Any], out: Output) -> int:
-    from genkit.core.module import BATCH
+    from genkit.core.drawing import BATCH
     from genkit.data.packing import progress
     from genkit.inference.models import load
 

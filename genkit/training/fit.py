@@ -12,8 +12,9 @@ from pytorch_lightning.callbacks import Callback
 
 from genkit import config, runs
 from genkit.core.budget import Size, check_unit
-from genkit.core.module import GenerativeModule, TrainingPlan
+from genkit.core.module import GenerativeModule
 from genkit.core.noise import mix
+from genkit.core.plan import TrainingPlan
 from genkit.data import open_dataset
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule, FirstBatch

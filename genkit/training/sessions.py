@@ -18,8 +18,9 @@ from genkit import config, runs
 from genkit.config.frozen import SESSIONS, may_change
 from genkit.config.values import leaves, shown
 from genkit.core.budget import UNITS, Budget, Size
-from genkit.core.module import GenerativeModule, TrainingPlan
+from genkit.core.module import GenerativeModule
 from genkit.core.optim import schedule_factor
+from genkit.core.plan import TrainingPlan
 from genkit.runs import Run
 from genkit.system.plain import parse_yaml
 

@@ -38,7 +38,7 @@ def test_a_family_in_a_trainer_of_lightnings_says_what_it_needs():
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_loader_of_tensors_is_told_what_a_batch_is():
-    from genkit.core.module import TrainingPlan
+    from genkit.core.plan import TrainingPlan
     from genkit.testing import OPTIM
 
     module = VAE(IMAGES, width=4, hidden=8, latent_size=2)

@@ -1,0 +1,173 @@
+"""What a family is: what it writes, what it is made of, how it sees its data."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from genkit.core.batch import Batch
+from genkit.core.capabilities import CAPABILITIES, Conditional, Likelihood
+from genkit.core.clock import Clock
+from genkit.core.ema import MovingAverage
+from genkit.core.finiteness import LateCheck
+from genkit.core.noise import Noise
+from genkit.core.options import Option
+from genkit.core.phase import Phase
+from genkit.core.plan import TrainingPlan
+from genkit.core.spec import ArraySpec, Spec
+from genkit.system.errors import ConfigError
+
+_SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms", "gradients"})
+
+
+class Contract(LightningModule):
+    """What a family writes, and what it is told.
+
+    Args:
+        spec: what the data is.
+
+    Attributes:
+        options: the sampling options that the family takes; an instance may have others than its class.
+        units: the unit of each term of `score_batch`.
+        terms: the last training step's loss terms, by name; tensors, read them with `float`.
+        gradients: the norm of each phase's gradient in that step, before clipping, as `gradient/<phase>`.
+    """
+
+    options: tuple[Option, ...] = ()
+    units: Mapping[str, str] = {}
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.spec = spec
+        self.plan = TrainingPlan(optim={})
+        self.average: MovingAverage | None = None
+        self.origin: dict[str, Any] = {}
+        self.terms: dict[str, Tensor | float] = {}
+        self.gradients: dict[str, Tensor] = {}
+        self._phases: tuple[Phase, ...] = ()
+        self._parameters_of_all: tuple[nn.Parameter, ...] = ()
+        self._settings: dict[str, dict[str, Any]] = {}  # of each phase
+        self._optimizers: list[Optimizer] = []
+        self._current: tuple[Phase, dict[str, Any]] | None = None
+        self._skips = 0
+        self.clock = Clock()
+        self._late = LateCheck()
+        self._sums: Tensor | None = None  # of weighted values and of weights, float64 (terms, 2)
+        self._swapped: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+
+    @final
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As torch's, which sees for every value whether it is a module or a parameter; not so for what
+        Lightning and the step set some forty times a step."""
+        if name in _SET_OFTEN:
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    # ------------------------------------------------------------------ what a family writes
+
+    @abstractmethod
+    def phases(self) -> tuple[Phase, ...]:
+        """What one training step does, in order; the first phase has `every=1`."""
+
+    @abstractmethod
+    def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Validation terms of each example, {name: (B,)}; their units stand in `units`."""
+
+    @abstractmethod
+    def draw(
+        self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]
+    ) -> Tensor | list[Tensor]:
+        """As many samples as there are noise rows, in data space, random through `noise` alone.
+
+        Args:
+            condition: one entry a row, as `Conditional.conditions` made them; None without conditions.
+            options: every declared option with its value.
+        """
+
+    def costs(self) -> dict[str, float]:
+        """What training on one example takes, as far as the family can tell: `flops` of the forward and the
+        backward pass, `activations`, the bytes kept between them in float32, and `scoring`, the bytes that
+        `score_batch` takes at once."""
+        return {}
+
+    def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
+        """Numbers that tell a training that goes wrong, by name, of the present weights on real examples.
+
+        `genkit.diagnostics.findings` has the rules that read them.  Called at each validation, so it should
+        be cheap.
+        """
+        return {}
+
+    def uncompilable(self) -> str | None:
+        """Why torch.compile cannot train this instance, and what to do instead; None where it can."""
+        return None
+
+    @property
+    def scores_batches(self) -> bool:
+        """Whether what `score_batch` gives for an example depends on the others in its batch, as under batch
+        normalisation; its means then depend on `trainer.val_batch_size`."""
+        return False
+
+    def schedules(self) -> dict[str, int]:
+        """Steps over which something of the model's own loss rises from 0, by name; the rules of
+        `genkit.diagnostics.findings` look whether the training is that long."""
+        return {}
+
+    # ------------------------------------------------------------------ what it is
+
+    @final
+    def capabilities(self) -> dict[str, str]:
+        """Names of the capabilities that hold for this instance, each with a remark (or "")."""
+        held = {c.__name__: "" for c in CAPABILITIES if isinstance(self, c)}
+        if isinstance(self, Likelihood):
+            held["Likelihood"] = str(self.likelihood_kind())
+        if isinstance(self, Conditional):
+            held["Conditional"] = ", ".join(o.name for o in self.options if o.name in ("prompt", "label"))
+            if not held["Conditional"]:
+                del held["Conditional"]
+        return held
+
+    @final
+    def prepare(self, batch: Batch) -> Batch:
+        """A batch as a family expects it: levels to floats in [0, 1], narrow ids to int64."""
+        if isinstance(self.spec, ArraySpec):
+            if not batch.data.is_floating_point():
+                scaled = batch.data.float().div_(self.spec.levels - 1)
+                return Batch(scaled, batch.rows, batch.labels, batch.weight)
+        elif batch.data.dtype != torch.int64:
+            return Batch(batch.data.long(), batch.rows, batch.labels, batch.weight)
+        return batch
+
+    @final
+    def as_images(self, batch: Batch) -> Batch:
+        """A batch of this model's data as images in [0, 1], (B, C, H, W), on the model's device.
+
+        Raises:
+            ConfigError: the data is text.
+        """
+        batch = self.prepare(batch.to(self.device))
+        image = self.spec.image
+        if image is None:
+            raise ConfigError(f"{type(self).__name__} was trained on texts; this needs images.")
+        if isinstance(self.spec, ArraySpec):
+            return batch
+        levels = batch.data[:, 1:].view(-1, image.height, image.width, image.channels)  # after the start
+        return Batch(levels.permute(0, 3, 1, 2) / (image.levels - 1), batch.rows, batch.labels)
+
+    @final
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        if not isinstance(batch, Batch):
+            raise ConfigError(
+                f"{type(self).__name__} learns from genkit.core.batch.Batch(data, rows), not from"
+                f" {type(batch).__name__}; give Trainer.fit a loader of those."
+            )
+        return self.prepare(batch.to(device))

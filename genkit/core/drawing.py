@@ -1,0 +1,110 @@
+"""Drawing samples: the one API of every family."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from genkit.core.capabilities import Conditional
+from genkit.core.contract import Contract
+from genkit.core.noise import Noise
+from genkit.core.options import resolve_options
+from genkit.core.samples import Samples
+from genkit.core.spec import ArraySpec
+from genkit.system.errors import ConfigError
+
+BATCH = 64  # samples drawn at once, where nobody says how many
+
+
+class Drawing(Contract):
+    """`weights` and `sample`."""
+
+    @final
+    @contextlib.contextmanager
+    def weights(self, which: str) -> Iterator[None]:
+        """Within the context the module holds its averaged weights ("ema") or the plain ones ("raw").
+
+        A module without an average keeps its plain weights under either name.
+        """
+        if which not in ("ema", "raw"):
+            raise ConfigError(f"weights={which!r} is neither 'ema' nor 'raw'.")
+        if which == "raw" or self.average is None:
+            yield
+            return
+        with self.average.applied():
+            yield
+
+    @final
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        batch_size: int | None = None,
+        device: torch.device | str | None = None,
+        weights: str = "ema",
+        advance: Callable[[int], None] | None = None,
+        **options: Any,
+    ) -> Samples:
+        """n samples for each condition (a model without conditions has one: none).
+
+        Sample i depends on (seed, i) and the weights alone, whatever the batch size, up to floating-point
+        rounding.  The global generators, the training mode and the device are as before afterwards.
+
+        Args:
+            n: how many, 0 or more.
+            first: the number of the first of them: many samples can be drawn a part at a time.
+            batch_size: samples drawn at once; memory is bounded by it.
+            device: where to draw; the module's own by default.
+            weights: "ema" (the averaged weights where there are any) or "raw".
+            advance: told how many more have been drawn, after each batch.
+            options: of the family; see its `options`.
+
+        Raises:
+            ConfigError: n is no whole number from 0, or an option is unknown or out of range.
+        """
+        if not isinstance(n, int) or isinstance(n, bool) or n < 0:
+            raise ConfigError(f"n takes an integer from 0, not {n!r}.")
+        if batch_size is not None and batch_size < 1:
+            raise ConfigError(f"batch_size takes an integer from 1, not {batch_size}.")
+        resolved = resolve_options(self.options, options, type(self).__name__)
+        conditions = self.conditions(resolved) if isinstance(self, Conditional) else [None]
+        asked = [condition for condition in conditions for _ in range(n)]
+        size = batch_size or BATCH
+        drawn: list[Tensor] = []
+        with self._drawing(device, weights):
+            for start in range(0, len(asked), size):
+                part = asked[start : start + size]
+                rows = range(first + start, first + start + len(part))
+                noise = Noise(seed, rows, purpose="sample", device=self.device)
+                drawn.extend(self.draw(noise, part, resolved))
+                if advance is not None:
+                    advance(len(part))
+        origin = {**self.origin, "weights": "ema" if weights == "ema" and self.average else "raw"}
+        data: Tensor | list[Tensor] = [sample.cpu() for sample in drawn]
+        if isinstance(self.spec, ArraySpec):
+            data = torch.stack(data) if data else torch.zeros(0, *self.spec.shape)  # type: ignore[arg-type]
+        return Samples(data, self.spec, seed, resolved, origin)
+
+    @contextlib.contextmanager
+    def _drawing(self, device: torch.device | str | None, weights: str) -> Iterator[None]:
+        """Evaluation mode on a device with the wanted weights; all as before afterwards."""
+        modes = {module: module.training for module in self.modules()}
+        home = self.device
+        with self.weights(weights):
+            try:
+                self.eval()
+                if device is not None:
+                    self.to(device)
+                yield
+            finally:
+                if device is not None:
+                    self.to(home)
+                for module, mode in modes.items():
+                    module.training = mode
