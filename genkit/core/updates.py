@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import math
 from typing import Any, final
 
@@ -67,9 +66,6 @@ class Updates(Contract):
         if self.average is not None:
             self.average.update(step)
 
-    # Lightning asks for it at every step, and to find it takes longer than to be told.
-    training_step.__signature__ = inspect.signature(training_step)  # type: ignore[attr-defined]
-
     def _reseed_dropout(self, step: int) -> None:
         """Dropout depends on (seed, rank, step), so no generator's state needs saving."""
         seed = mix(self.plan.seed, self.global_rank, step)
@@ -119,7 +115,8 @@ class Updates(Contract):
         self._current = (phase, settings)
         with training_only(phase, self._phases):
             if index == 0:  # Lightning counts the steps of its own wrapper: the first phase's, one a batch
-                self.trainer.strategy._lightning_optimizers[0].step(closure=closure)
+                wrapped = self.optimizers()
+                (wrapped[0] if isinstance(wrapped, list) else wrapped).step(closure=closure)
             else:
                 self.trainer.strategy.optimizer_step(optimizer, closure)
         self._current = None

@@ -19,6 +19,7 @@ from genkit.runs import Run, checkpoints
 from genkit.runs.checkpoints import Checkpoint
 from genkit.system.errors import CheckpointError, Diverged
 from genkit.system.interrupts import Interrupted, Remembered
+from genkit.training import lightning
 from genkit.training.agreement import Agreement
 
 
@@ -43,14 +44,7 @@ class Resume(Callback):
                 f"the state of the optimisers in step-{self.checkpoint.step} does not fit this model"
                 f" ({checkpoints.short(error)}); begin anew with init_from=RUN."
             ) from error
-        # Lightning derives global_step, the rhythm of validation and the step of a logged term from these.
-        step = self.checkpoint.step
-        loop = trainer.fit_loop.epoch_loop
-        counter = loop.manual_optimization.optim_step_progress.total
-        counter.ready = counter.completed = step
-        batches: Any = loop.batch_progress.total
-        batches.ready = batches.started = batches.processed = batches.completed = step
-        loop._batches_that_stepped = step
+        lightning.stand_at(trainer, self.checkpoint.step)
 
     def _restore(self, trainer: pl.Trainer, module: GenerativeModule) -> None:
         state = self.checkpoint.trainer
@@ -72,9 +66,7 @@ class Resume(Callback):
         """Validate first, where the checkpoint was taken at a step whose validation had not ended."""
         if is_validated(self.checkpoint):
             return
-        trainer.validating = True
-        trainer.fit_loop.epoch_loop.val_loop.run()
-        trainer.training = True
+        lightning.validate(trainer)
 
 
 def is_validated(checkpoint: Checkpoint) -> bool:

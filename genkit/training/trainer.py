@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,9 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
-from pytorch_lightning.utilities import rank_zero_only
 
 from genkit import config, runs
 from genkit.core.module import GenerativeModule
@@ -29,7 +26,7 @@ from genkit.system.errors import ConfigError, nearest
 from genkit.system.interrupts import Remembered
 from genkit.system.launchers import Rank
 from genkit.training import callbacks as watch
-from genkit.training import checkpointing
+from genkit.training import checkpointing, lightning
 from genkit.training.history import CSVHistory
 from genkit.training.loggers import BoardHistory, MLflowHistory, WandbHistory, beginning
 from genkit.training.processes import Processes
@@ -66,8 +63,7 @@ def build_trainer(
     """
     own = cfg["trainer"]
     every = own["val_every"] or max(1, (total_steps or 2500) // 5)
-    # Lightning has this from the environment, as that was at its import.
-    setattr(rank_zero_only, "rank", place.rank)  # noqa: B010
+    lightning.take_rank(place.rank)
     strategy = _strategy(own, module)
     watching = [*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals, begin), *extra]
     loggers = _loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0)
@@ -93,7 +89,7 @@ def build_trainer(
             inference_mode=False,  # the averaged weights are swapped in while validating
             log_every_n_steps=1,
             default_root_dir=run.path,
-            profiler=_Unprofiled(),
+            profiler=lightning.Unprofiled(),
         )
     except (pl.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
@@ -101,18 +97,8 @@ def build_trainer(
             f"trainer.accelerator={own['accelerator']} devices={own['devices']} precision={own['precision']}:"
             f" {reason}" + ("" if own["accelerator"] == "cpu" else " Try trainer=cpu.")
         ) from error
-    # Its own handlers wait for the other processes, which may have got no signal.
-    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    lightning.leave_signals(trainer)
     return trainer
-
-
-class _Unprofiled(PassThroughProfiler):
-    """Lightning times some ninety actions a step; contexts that do nothing, made anew, cost 0.1 ms of it."""
-
-    _nothing = contextlib.nullcontext()
-
-    def profile(self, action_name: str) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
-        return self._nothing
 
 
 def _strategy(trainer: Mapping[str, Any], module: GenerativeModule) -> str | Strategy:

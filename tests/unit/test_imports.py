@@ -124,6 +124,13 @@ def test_nothing_outside_families_and_registry_names_a_family():
             assert not constants & {"gpt", "dcgan", "vae"}, f"{path}:{node.lineno}"
 
 
+def test_what_lightning_does_not_promise_is_known_to_one_file():
+    inside = ("_lightning_optimizers", "_signal_connector", "_batches_that_stepped", "fit_loop")
+    texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in FILES}
+    knowing = {name for name, text in texts.items() if any(word in text for word in inside)}
+    assert knowing == {"training/lightning.py"}
+
+
 def test_no_two_files_share_a_name():
     """But for a command of the command line, whose file is called as the command."""
     places = defaultdict(list)
