@@ -184,7 +184,9 @@ class Folder:
         assert out.read_bytes() == undisturbed(kept.made)[1], f"{path.name} draws otherwise"
 
     def verify_one(self, path: Path) -> None:
-        fine = (0,) if (path / "run.json").exists() else (3,)  # killed before it had said anything of itself
+        # Killed before it had said what it is, or of what data: no run that anybody could go on from.
+        said = all((path / name).exists() for name in ("run.json", "spec.json"))
+        fine = (0,) if said else (3,)
         self.do(["verify", f"run={path}"], codes=fine)
 
     def sound(self, path: Path) -> None:

@@ -241,7 +241,7 @@ def mistakes(run: Path, out: Path) -> tuple[list[str], ...]:
         ["export", f"run={run}", "format=nonsense", f"out={out}/exported"],
         ["study", "study=nonsense"],
         ["train", f"resume={run}", "budget.steps=many"],
-        ["train", f"resume={run}", "budget.steps=1"],
+        ["train", f"resume={run}", "budget.steps=-1"],
         ["train", "init_from=nowhere", f"paths.runs_dir={run.parent}"],
     )
 
