@@ -127,10 +127,10 @@ def extractor_known(name: str) -> None:
     Raises:
         ConfigError: those that do are listed.
     """
-    from genkit.core.registry import extractor_names
+    from genkit.metrics.catalogue import EXTRACTORS
 
-    if name not in extractor_names():
-        raise ConfigError(f"extractor={name} is no feature extractor.{nearest(name, extractor_names())}")
+    if name not in EXTRACTORS.names():
+        raise ConfigError(f"extractor={name} is no feature extractor.{nearest(name, EXTRACTORS.names())}")
 
 
 # ---------------------------------------------------------------------- two sets of files

@@ -19,16 +19,16 @@ from genkit.system.terminal import say, without_controls
 def families(words: list[str]) -> int:
     """Each family: its models, what it can do, what one of its steps does, its sampling options."""
     _only(words, ())
-    from genkit.core import registry
     from genkit.core.capabilities import CAPABILITIES
+    from genkit.families import FAMILIES
 
     models: dict[str, dict[str, Any]] = {}
     for model in config.groups()["model"]:
         knobs = config.compose("train", [f"model={model}"])["model"]
         models.setdefault(knobs["family"], {})[model] = knobs
     rows = []
-    for name in registry.names():
-        family = registry.family(name)
+    for name in FAMILIES.names():
+        family = FAMILIES.load(name)
         held = [capability.__name__ for capability in CAPABILITIES if issubclass(family, capability)]
         phases = _phases(next(iter(models[name].values()))) if name in models else []
         options = [option.name for option in family.options]

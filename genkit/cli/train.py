@@ -15,7 +15,7 @@ from genkit import config, runs
 from genkit.cli.flags import FLAGS, ask
 from genkit.cli.hardware import check_cores, check_device
 from genkit.cli.outputs import check_writable
-from genkit.core import registry
+from genkit.runs.manifests import check_family
 from genkit.system import slurm
 from genkit.system.errors import ConfigError, GenkitError
 from genkit.system.gpus import reserved_gpus, visible_gpus
@@ -139,9 +139,7 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
         _check_place(Path(cfg["paths"]["runs_dir"]), runs.check_run_name(cfg["name"]))
     if cfg["init_from"]:
         other = runs.find(cfg["init_from"], cfg["paths"]["runs_dir"])
-        registry.check_family(
-            runs.read(other).get("family"), cfg["model"]["family"], f"init_from={other.name}"
-        )
+        check_family(runs.read(other).get("family"), cfg["model"]["family"], f"init_from={other.name}")
     check_device("trainer.accelerator", cfg["trainer"]["accelerator"], "trainer=cpu")
     check_cores(cfg["trainer"])
     for logger in cfg["logger"]["names"]:

@@ -21,8 +21,8 @@ from genkit.config.words import (
     split_free_text,
     texts_of,
 )
-from genkit.core import registry
 from genkit.core.budget import UNITS
+from genkit.families import FAMILIES
 from genkit.interop import pretrained
 from genkit.system.errors import CheckpointError, ConfigError, nearest
 
@@ -53,7 +53,7 @@ def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
     more = [*values, *_other_units(values)]
     cfg = compose_by_hydra(command, [*choices, *more]) if more else copied(defaults)
     _attach(texts, cfg)
-    registry.check_name(cfg["model"].get("family"))
+    FAMILIES.check(cfg["model"].get("family"))
     for group in KEPT:
         _keep(defaults, cfg, group)
     pretrained.apply(cfg, [*texts, *(word.key for word in values)])

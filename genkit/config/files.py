@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +29,26 @@ def conf_dir() -> Path:
     )
 
 
+def outside_conf_folders() -> list[Path]:
+    """Folders with configurations that other distributions add; nothing of theirs is imported.
+
+    An entry point of the group `genkit.conf` names a package that holds a folder `conf`, so
+    `my_package/conf/model/flow.yaml` becomes `model=flow`.
+    """
+    folders = []
+    for point in entry_points(group="genkit.conf"):
+        spec = find_spec(point.value.partition(":")[0])
+        for place in (spec.submodule_search_locations or []) if spec else []:
+            folders.append(Path(place) / "conf")
+    return [folder for folder in folders if folder.is_dir()]
+
+
 @cache
 def groups() -> dict[str, dict[str, Path]]:
     """Every group with its options and their files, those of other distributions included.
 
     A file whose name begins with an underscore is a part of others, no option.
     """
-    from genkit.core.registry import outside_conf_folders
-
     found: dict[str, dict[str, Path]] = {}
     for root in (conf_dir(), *outside_conf_folders()):
         for file in sorted(root.glob("*/[!_]*.yaml")):
@@ -78,8 +92,6 @@ def plain_of(file: Path) -> Any:
 @cache
 def check_outside() -> None:
     """See that what other distributions add to the configurations is YAML of plain values."""
-    from genkit.core.registry import outside_conf_folders
-
     for folder in outside_conf_folders():
         for file in sorted(folder.rglob("*.yaml")):
             plain_of(file)
@@ -90,8 +102,6 @@ def register_outside_conf() -> None:
     from hydra.core.config_search_path import ConfigSearchPath
     from hydra.core.plugins import Plugins
     from hydra.plugins.search_path_plugin import SearchPathPlugin
-
-    from genkit.core.registry import outside_conf_folders
 
     class OutsideConf(SearchPathPlugin):
         def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.config.values import copied, leaves, put, refuse_targets
 from genkit.config.words import FREE_TEXT, texts_of
-from genkit.core import registry
+from genkit.families import FAMILIES
 from genkit.system.errors import CheckpointError, ConfigError
 from genkit.system.plain import MAX_DEPTH, MAX_YAML_BYTES, parse_yaml, read_json, read_text
 from genkit.system.schemas import Optional, conform
@@ -92,7 +92,7 @@ def load_frozen(path: Path) -> dict[str, Any]:
         refuse_targets(cfg)
         _refuse_more_than_values(cfg)
         if "family" in cfg["model"]:
-            registry.check_name(cfg["model"]["family"])
+            FAMILIES.check(cfg["model"]["family"])
         # Where things lie on this machine, and what was asked for once, is no run's to say.
         kept = {key: value for key, value in cfg.items() if key not in NOT_FROZEN}
         whole = check_values(kept)

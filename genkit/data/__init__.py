@@ -6,17 +6,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from genkit.core import registry
 from genkit.core.spec import View
 from genkit.data.dataset import Dataset
-from genkit.data.sources import BUILT_IN
+from genkit.data.sources import DATASETS
 from genkit.data.views import as_view
 from genkit.system.errors import ConfigError, DataError
 
 
 def names() -> list[str]:
     """Every dataset that can be named, built in first."""
-    return registry.dataset_names(BUILT_IN)
+    return DATASETS.names()
 
 
 def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) -> Dataset:
@@ -76,4 +75,4 @@ def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Any:
         DataError: it is missing.
         ConfigError: no such dataset.
     """
-    return registry.dataset(data["name"], BUILT_IN)(data, paths)
+    return DATASETS.load(data["name"])(data, paths)

@@ -1,1 +1,14 @@
-"""The families: one file each, reached by name through `genkit.core.registry`."""
+"""The families: one file each, reached by name.  Nothing here imports torch."""
+
+from genkit.core.registry import Registry
+
+FAMILIES = Registry(
+    "family",
+    "families",
+    "unknown family {name!r}.",
+    {
+        "gpt": "genkit.families.gpt:GPT",
+        "dcgan": "genkit.families.dcgan:DCGAN",
+        "vae": "genkit.families.vae:VAE",
+    },
+)

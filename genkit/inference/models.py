@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from genkit import config, runs
-from genkit.core import bounds, registry
+from genkit.core import bounds
 from genkit.core.ema import MovingAverage
 from genkit.core.module import GenerativeModule
 from genkit.core.spec import Spec
+from genkit.families import FAMILIES
 from genkit.runs import Run, checkpoints
 from genkit.system.errors import CheckpointError, ConfigError
 
@@ -34,7 +35,7 @@ def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> Gene
     Raises:
         ConfigError: no such family, or knobs that do not fit it or the data.
     """
-    family = registry.family(model["family"])
+    family = FAMILIES.load(model["family"])
     knobs = {key: value for key, value in model.items() if key not in HOUSE_KEYS}
     try:
         inspect.signature(family).bind(spec, **knobs)

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from genkit.core.identity import BY_FEATURES, answers, kind_of, named
-from genkit.core.registry import extractor_names
+from genkit.core.registry import Registry
 from genkit.system.errors import ConfigError, nearest
 
+EXTRACTORS = Registry(
+    "extractor",
+    "extractors",
+    "extractor={name} is no feature extractor.",
+    {
+        "digits": "genkit.metrics.extractors:digits",
+        "random": "genkit.metrics.extractors:random",
+        "inception": "genkit.metrics.inception:inception",
+    },
+)
 # By group.  Those that have a better direction come first; the others are `UNDIRECTED`.
 NAMES: Mapping[str, Sequence[str]] = {
     "likelihood": ("nll", "bits_per_dimension", "bits_per_byte", "perplexity"),
@@ -50,7 +60,7 @@ OF_TEXTS = ("bits_per_byte", "perplexity", *NAMES["texts"], *NAMES["memorisation
 
 def known() -> list[str]:
     """Every group and every metric, those of features under each extractor's name, too."""
-    return [*KNOWN, *(named(kind, name) for kind in BY_FEATURES for name in extractor_names())]
+    return [*KNOWN, *(named(kind, name) for kind in BY_FEATURES for name in EXTRACTORS.names())]
 
 
 def group_of(metric: str) -> str | None:

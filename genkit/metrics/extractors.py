@@ -21,8 +21,8 @@ from importlib.resources import files
 import torch
 from torch import Tensor, nn
 
-from genkit.core import registry
 from genkit.core.spec import ArraySpec
+from genkit.metrics.catalogue import EXTRACTORS
 from genkit.metrics.networks import DigitsNetwork, RandomNetwork
 from genkit.system.errors import CheckpointError, ConfigError, DataError
 
@@ -112,7 +112,7 @@ def extractor(name: str, weights: str | None = None) -> Extractor:
     Raises:
         ConfigError: no such extractor, or it has no weights here.
     """
-    make = registry.extractor(name)
+    make = EXTRACTORS.load(name)
     made = make(weights) if name == "inception" else make()
     if isinstance(made, Extractor):
         return made

@@ -23,7 +23,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from genkit.core import registry
 from genkit.runs import manifests, write_atomically
 from genkit.runs.manifests import (
     EMA,
@@ -238,7 +237,7 @@ def check_family(checkpoint: Checkpoint, family: str, where: object) -> None:
     Raises:
         CheckpointError: it is of another one.
     """
-    registry.check_family(checkpoint.about.get("family"), family, where)
+    manifests.check_family(checkpoint.about.get("family"), family, where)
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:

@@ -199,3 +199,19 @@ def check_belongs(manifest: Mapping[str, Any], model_sha256: str | None, spec_sh
                 f"{file} is not what step-{manifest.get('step')} was trained with (SHA-256);"
                 " restore the run folder from a copy."
             )
+
+
+def check_family(found: Any, family: str, where: object) -> None:
+    """See that weights are of a family.
+
+    Args:
+        found: the family that was written down; None: none was.
+        where: they come from.
+
+    Raises:
+        CheckpointError: they are of another family.
+    """
+    if found and family and found != family:
+        raise CheckpointError(
+            f"{where} is a {str(found)[:40]}, not a {family}; choose a run of model={family}."
+        )

@@ -24,14 +24,14 @@ def check_likelihoods(primary: str, arms: Mapping[str, Mapping[str, Any]], paths
     if group_of(primary) != "likelihood":
         return
     from genkit.core.capabilities import Likelihood
-    from genkit.core.registry import family
     from genkit.core.spec import TokenSpec
     from genkit.data import open_dataset
+    from genkit.families import FAMILIES
     from genkit.inference.models import build_module
 
     first: tuple[str, dict[str, Any]] | None = None
     for arm, cfg in arms.items():
-        if not issubclass(family(cfg["model"]["family"]), Likelihood):
+        if not issubclass(FAMILIES.load(cfg["model"]["family"]), Likelihood):
             raise ConfigError(f"primary={primary}: arm {arm} has no likelihood, only samples; {_remedy(arm)}")
         spec = open_dataset(cfg["data"], paths, config.view(dict(cfg))).spec
         module = build_module(cfg["model"], spec)

@@ -9,7 +9,7 @@ from typing import Any
 from genkit import config, runs
 from genkit.core.budget import check_unit
 from genkit.core.options import resolve_options
-from genkit.core.registry import family
+from genkit.families import FAMILIES
 from genkit.runs.studies import DECLARATION, Planned, check_plain
 from genkit.study.declaring import MAX_MEMBERS, Declaration
 from genkit.study.feasibility import check_likelihoods
@@ -163,7 +163,7 @@ def _check_sampling(sampling: Mapping[str, Any], arms: Mapping[str, Mapping[str,
     Raises:
         ConfigError: it is not.
     """
-    families = [family(cfg["model"]["family"]) for cfg in arms.values()]
+    families = [FAMILIES.load(cfg["model"]["family"]) for cfg in arms.values()]
     declared = {option.name: option for one in families for option in one.options}
     resolve_options(declared.values(), sampling, "every family of the study")
 

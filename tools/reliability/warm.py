@@ -5,11 +5,11 @@ import pandas  # noqa: F401
 import sklearn.datasets
 
 from genkit import config
-from genkit.core import registry
+from genkit.families import FAMILIES
 from genkit.report import figures  # noqa: F401
 from tools.reliability import children, tiny  # noqa: F401
 
 sklearn.datasets.load_digits()
 for family, words in tiny.MODELS.items():
     config.compose("train", words)
-    registry.family(family)
+    FAMILIES.load(family)

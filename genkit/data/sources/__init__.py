@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from genkit.core.registry import Registry
 from genkit.data.arrays.folders import Pictures
 from genkit.data.packing import digest, open_array, packed
 from genkit.data.text.streams import Texts, read_text
@@ -151,21 +152,26 @@ def three_parts(whole: str, separator: str | None = None) -> Text:
 
 
 # `module:function` of each; a module is imported when one of its datasets is named.
-BUILT_IN = {
-    "digits": "genkit.data.sources:digits",
-    "mnist": "genkit.data.sources.published:mnist",
-    "fashion_mnist": "genkit.data.sources.published:fashion_mnist",
-    "kmnist": "genkit.data.sources.published:kmnist",
-    "cifar10": "genkit.data.sources.published:cifar10",
-    "svhn": "genkit.data.sources.published:svhn",
-    "celeba": "genkit.data.sources.published:celeba",
-    "image_folder": "genkit.data.arrays.folders:image_folder",
-    "arrays": "genkit.data.sources.arrays:arrays",
-    "hf_images": "genkit.data.sources.hub:hf_images",
-    "pydocs": "genkit.data.sources:pydocs",
-    "colors": "genkit.data.sources:colors",
-    "shakespeare": "genkit.data.sources:shakespeare",
-    "text_file": "genkit.data.text.streams:text_file",
-    "text_folder": "genkit.data.text.streams:text_folder",
-    "hf_text": "genkit.data.sources.hub:hf_text",
-}
+DATASETS = Registry(
+    "dataset",
+    "datasets",
+    "data.name={name} is no dataset.",
+    {
+        "digits": "genkit.data.sources:digits",
+        "mnist": "genkit.data.sources.published:mnist",
+        "fashion_mnist": "genkit.data.sources.published:fashion_mnist",
+        "kmnist": "genkit.data.sources.published:kmnist",
+        "cifar10": "genkit.data.sources.published:cifar10",
+        "svhn": "genkit.data.sources.published:svhn",
+        "celeba": "genkit.data.sources.published:celeba",
+        "image_folder": "genkit.data.arrays.folders:image_folder",
+        "arrays": "genkit.data.sources.arrays:arrays",
+        "hf_images": "genkit.data.sources.hub:hf_images",
+        "pydocs": "genkit.data.sources:pydocs",
+        "colors": "genkit.data.sources:colors",
+        "shakespeare": "genkit.data.sources:shakespeare",
+        "text_file": "genkit.data.text.streams:text_file",
+        "text_folder": "genkit.data.text.streams:text_folder",
+        "hf_text": "genkit.data.sources.hub:hf_text",
+    },
+)

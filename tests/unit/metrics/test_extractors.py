@@ -14,6 +14,7 @@ from genkit.core import registry
 from genkit.core.identity import kind_of
 from genkit.core.spec import ArraySpec
 from genkit.metrics import extractors, inception
+from genkit.metrics.catalogue import EXTRACTORS
 from genkit.metrics.extractors import extractor, suggested
 from genkit.metrics.features import Features, collect
 from genkit.metrics.memorisation import memorisation
@@ -88,7 +89,7 @@ def test_a_module_by_entry_point_is_an_extractor(monkeypatch):
         return [EntryPoint("means", here, group)] if group == "genkit.extractors" else []
 
     monkeypatch.setattr(registry, "entry_points", points)
-    assert "means" in registry.extractor_names()
+    assert "means" in EXTRACTORS.names()
     made = extractor("means")
     assert (made.size, made.resizer, made.classes) == (3, "none", ("dark", "bright"))
     features = collect(made, [pictures(4)])

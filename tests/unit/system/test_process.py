@@ -92,7 +92,7 @@ class Faulty(VAE):
 
 
 def test_a_fault_in_a_family_is_not_a_knob_that_it_lacks(monkeypatch):
-    monkeypatch.setattr("genkit.core.registry.family", lambda name: Faulty)
+    monkeypatch.setattr("genkit.core.registry.Registry.load", lambda table, name: Faulty)
     with pytest.raises(TypeError, match="unsupported operand"):
         build_module({"family": "faulty"}, IMAGES)
     with pytest.raises(ConfigError, match=r"unexpected keyword argument 'hiden'; see `genkit families`"):
