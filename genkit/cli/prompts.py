@@ -7,7 +7,7 @@ from typing import Any
 
 from genkit.core.options import Option
 from genkit.system.errors import ConfigError
-from genkit.system.textfiles import lines_of, read_given, read_input
+from genkit.system.textfiles import lines_of, read_given, read_input, unix
 
 MAX_BYTES = 100_000_000  # of a file of prompts, or of the input
 
@@ -22,7 +22,7 @@ def read(given: dict[str, Any]) -> None:
     """
     if given.get("prompt") == "-":
         text = read_input("prompt=-", MAX_BYTES, "give a shorter prompt")
-        given["prompt"] = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+        given["prompt"] = unix(text).removesuffix("\n")
     file = given.pop("prompt_file", None)
     if file is None:
         return

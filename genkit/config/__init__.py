@@ -1,6 +1,5 @@
 """Configuration: composed by Hydra, checked strictly, frozen as plain values.  Nothing here imports torch."""
 
-from genkit.config.composer import hydra_session, one_line_errors
 from genkit.config.composing import compose, paths, resume
 from genkit.config.files import about, conf_dir, groups, register_outside_conf
 from genkit.config.frozen import (
@@ -13,6 +12,7 @@ from genkit.config.frozen import (
     view,
     with_values,
 )
+from genkit.config.hydra import hydra_session, one_line_errors
 from genkit.config.sweeps import jobs, sweep
 from genkit.config.words import as_text, check_places, key_and_value, launching, split_free_text
 

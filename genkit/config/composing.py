@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from genkit.config.composer import compose_by_hydra
 from genkit.config.files import OPTIONAL_GROUPS, groups, plain_of
 from genkit.config.frozen import RESUMED_KEYS
+from genkit.config.hydra import compose_by_hydra
 from genkit.config.rules import check_rules, check_set, check_types
 from genkit.config.values import copied, leaves, put, refuse_targets
 from genkit.config.words import (

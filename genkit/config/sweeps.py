@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genkit.config.composer import one_line_errors
 from genkit.config.composing import sorted_words
+from genkit.config.hydra import one_line_errors
 from genkit.config.words import (
     launching,
     parse,

@@ -82,7 +82,12 @@ def _decoded(name: str, content: bytes) -> str:
         raise DataError(f"{name} is no {encoding.upper()} at byte {place}; write it in UTF-8.") from None
 
 
+def unix(text: str) -> str:
+    """A text whose lines end as ours do, whatever system wrote it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def lines_of(text: str) -> list[str]:
     """The lines of a text, as editors count them; U+2028, U+0085 and form feeds are characters within one."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = unix(text).split("\n")
     return lines if lines[-1] else lines[:-1]

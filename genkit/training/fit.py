@@ -37,9 +37,6 @@ from genkit.training.trainer import build_trainer
 console = terminal.console()
 
 
-# ---------------------------------------------------------------------- the training
-
-
 def fit(
     cfg: dict[str, Any],
     run: Run,

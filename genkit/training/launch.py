@@ -22,8 +22,6 @@ from genkit.training import ranks, sessions
 from genkit.training.fit import fit
 from genkit.training.sessions import Session
 
-# ---------------------------------------------------------------------- the run around the training
-
 console = terminal.console()
 
 

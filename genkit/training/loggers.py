@@ -127,16 +127,13 @@ class WandbHistory(WandbLogger):
 
     @rank_zero_only
     def log_samples(self, samples: Samples, step: int) -> None:
-        at = {"trainer/global_step": step}
+        import wandb
+
         if samples.spec.is_text:
-            import wandb
-
-            table = wandb.Table(columns=["sample"], data=[[text] for text in samples.texts])
-            self.experiment.log({"samples": table, **at})
+            shown: Any = wandb.Table(columns=["sample"], data=[[text] for text in samples.texts])
         else:
-            import wandb
-
-            self.experiment.log({"samples": wandb.Image(samples.grid()), **at})
+            shown = wandb.Image(samples.grid())
+        self.experiment.log({"samples": shown, "trainer/global_step": step})
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -22,7 +22,7 @@ from genkit.data.packing import listing_of
 from genkit.data.splits import parts_of
 from genkit.system.errors import ConfigError, DataError
 from genkit.system.plain import open_file
-from genkit.system.textfiles import by_mark
+from genkit.system.textfiles import by_mark, unix
 
 BLOCK = 2**21  # bytes read at once
 LONGEST = 2**20  # characters of a line that is not cut
@@ -227,6 +227,6 @@ def _unreadable(path: Path, error: OSError) -> DataError:
 def clean(text: str) -> str:
     """NFC; line ends as \\n; no control, zero-width or direction characters; one kind of blank, none at the
     ends of lines."""
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = unicodedata.normalize("NFC", unix(text))
     text = BLANKS.sub(" ", CONTROLS.sub("", text))
     return re.sub(r"[ \t]+(?=\n|$)", "", text)

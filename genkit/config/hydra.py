@@ -9,10 +9,7 @@ from typing import Any
 
 from genkit.config.files import check_outside, conf_dir, groups, register_outside_conf
 from genkit.config.values import leaves
-from genkit.config.words import (
-    Word,
-    refuse_calls,
-)
+from genkit.config.words import Word, refuse_calls
 from genkit.system.errors import ConfigError
 
 VERSION_BASE = "1.3"  # of Hydra's behaviour
@@ -73,6 +70,11 @@ def one_line_errors() -> Iterator[None]:
 
 
 def compose_by_hydra(command: str, words: Sequence[Word]) -> dict[str, Any]:
+    """What Hydra makes of a command's file and these words, resolved, as plain values with `choices`.
+
+    Raises:
+        ConfigError: Hydra refuses a word, one calls a function, or a group's option is no mapping.
+    """
     from hydra.types import RunMode
     from omegaconf import OmegaConf, open_dict
 
