@@ -141,6 +141,9 @@ def read_prompts(network: Transformer, cache: KVCache, history: Sequence[Tensor]
     return network.head(network.features(tokens, cache)[:, -1])
 
 
+BLOCK = 256  # steps whose tokens are kept as one tensor
+
+
 class Drawn:
     """The new tokens of each row, each row closed where one of the stop texts begins.
 
@@ -149,7 +152,10 @@ class Drawn:
 
     def __init__(self, rows: int, codec: Codec, stops: Sequence[str]) -> None:
         self._rows: list[list[int]] = [[] for _ in range(rows)]
-        self._columns: list[Tensor] = []  # of a step each, where nothing can close a row
+        # Where nothing can close a row: a column (B,) a step, and of many steps one block (B, BLOCK), for a
+        # tensor takes some 600 bytes beside its numbers.
+        self._columns: list[Tensor] = []
+        self._blocks: list[Tensor] = []
         self._open = set(range(rows))
         self._settled = 0
         self._codec, self._stops = codec, stops
@@ -164,6 +170,9 @@ class Drawn:
         """
         if not self._stops:
             self._columns.append(tokens)
+            if len(self._columns) == BLOCK:
+                self._blocks.append(torch.stack(self._columns, dim=1))
+                self._columns.clear()
             return False
         for b, token in enumerate(tokens.tolist()):
             if b in self._open:
@@ -192,14 +201,21 @@ class Drawn:
             closed: whether nothing will follow, so that all are certain.
         """
         row, begin = self._rows[0], self._settled
-        row += [int(tokens[0]) for tokens in self._columns[len(row) :]]
+        drawn = BLOCK * len(self._blocks) + len(self._columns)
+        row += [self._first(step) for step in range(len(row), drawn)]
         self._settled = len(row) if closed else max(begin, len(row) - self._longest + 1)
         return row[begin : self._settled]
 
+    def _first(self, step: int) -> int:
+        """The first row's token of a step."""
+        block, place = divmod(step, BLOCK)
+        return int(self._blocks[block][0, place] if block < len(self._blocks) else self._columns[place][0])
+
     def tokens(self) -> list[Tensor]:
         """The new tokens of each row, int64 (T_b,)."""
-        if self._columns:
-            return list(torch.stack(self._columns, dim=1).cpu())
+        left = [torch.stack(self._columns, dim=1)] if self._columns else []
+        if blocks := [*self._blocks, *left]:
+            return list(torch.cat(blocks, dim=1).cpu())
         return [torch.tensor(row, dtype=torch.int64) for row in self._rows]
 
 

@@ -13,7 +13,7 @@ from transformers import (
 )
 
 from genkit.core.codecs import ByteCodec, CharCodec
-from genkit.generation.decoding import Drawn, choose, filter_logits
+from genkit.generation.decoding import BLOCK, Drawn, choose, filter_logits
 
 OFF = {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
 
@@ -126,3 +126,14 @@ def test_the_ends_of_declared_ranges_are_computed(extreme):
     )
     assert decided.sum() > 20
     assert found[decided].all()
+
+
+@pytest.mark.parametrize("steps", [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 3])
+def test_tokens_are_kept_and_settled_in_order_across_blocks(steps):
+    drawn, settled = Drawn(2, CharCodec.of("ab"), ()), []
+    for step in range(steps):
+        drawn.add(torch.tensor([step, -step]))
+        settled += drawn.settle(step == steps - 1)
+    first, second = drawn.tokens()
+    assert settled == first.tolist() == list(range(steps))
+    assert second.tolist() == [-step for step in range(steps)]
