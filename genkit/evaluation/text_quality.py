@@ -17,7 +17,7 @@ from genkit.data.splits import mixed
 from genkit.data.text.readings import find
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.generation.decoding import Unfolding
-from genkit.metrics import copying, text
+from genkit.metrics import copying, wording
 from genkit.metrics.bits import token_counts
 from genkit.metrics.mauve import DRAWS, mauve, ngram_features
 from genkit.metrics.measure import Measure
@@ -181,12 +181,12 @@ def style(
     draws = 0 if refused is None else DRAWS
     name, of = featuriser or NGRAMS
     parts: list[Callable[[], Measure | list[Measure]]] = [
-        *(partial(text.distinct, texts, (order,)) for order in text.ORDERS),
-        lambda: text.self_bleu(texts),
-        lambda: text.repeated(texts),
-        lambda: text.looping(texts),
-        lambda: text.lengths(texts),
-        lambda: text.vocabulary_overlap(texts, real),
+        *(partial(wording.distinct, texts, (order,)) for order in wording.ORDERS),
+        lambda: wording.self_bleu(texts),
+        lambda: wording.repeated(texts),
+        lambda: wording.looping(texts),
+        lambda: wording.lengths(texts),
+        lambda: wording.vocabulary_overlap(texts, real),
         lambda: mauve(of(texts), of(real), name, draws=draws),
     ]
     return measured(parts, [] if refused is None else refused)

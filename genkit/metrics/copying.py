@@ -13,7 +13,7 @@ import numpy as np
 from genkit.metrics import spread
 from genkit.metrics.measure import Measure, Protocol
 from genkit.metrics.ngrams import PIECE, RULE, known_grams, mixed, present, words
-from genkit.metrics.text import OF, need
+from genkit.metrics.wording import OF, need
 from genkit.system.errors import Unmeasurable
 
 ORDERS = (1, 2, 4)

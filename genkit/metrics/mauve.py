@@ -15,7 +15,7 @@ import numpy as np
 
 from genkit.metrics import spread
 from genkit.metrics.measure import Measure
-from genkit.metrics.text import need
+from genkit.metrics.wording import need
 from genkit.system.errors import Unmeasurable
 
 LEAST = 60  # texts of either kind

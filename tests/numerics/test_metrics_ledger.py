@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from genkit.metrics import copying, text
+from genkit.metrics import copying, wording
 from genkit.metrics.catalogue import NAMES
 from genkit.metrics.copying import longest_spans
 from genkit.metrics.memorisation import copies
@@ -118,7 +118,7 @@ def joined(texts: list[list[str]]) -> list[str]:
 
 def test_distinct_grams_by_hand():
     texts = said(80, 9, 0, 4)
-    for order, measure in zip((1, 2, 3, 4), text.distinct(joined(texts)), strict=True):
+    for order, measure in zip((1, 2, 3, 4), wording.distinct(joined(texts)), strict=True):
         shares = []
         for begin in (0, 20, 40, 60):
             counts = Counter(gram for tokens in texts[begin : begin + 20] for gram in grams(tokens, order))
@@ -133,7 +133,7 @@ def test_overlap_of_vocabularies_by_hand():
     for begin in (0, 20, 40):
         a, b = ({word for tokens in part[begin : begin + 20] for word in tokens} for part in (one, other))
         shares.append(sum(word in b for word in a) / len([*a, *(word for word in b if word not in a)]))
-    assert text.vocabulary_overlap(joined(one), joined(other)).value == pytest.approx(np.mean(shares))
+    assert wording.vocabulary_overlap(joined(one), joined(other)).value == pytest.approx(np.mean(shares))
 
 
 def test_repetition_and_lengths_by_hand():
@@ -142,10 +142,10 @@ def test_repetition_and_lengths_by_hand():
     for tokens in texts:
         found = grams(tokens, 4)
         repeats.append(sum(gram in found[:i] for i, gram in enumerate(found)) / len(found))
-    assert 0 < text.repeated(joined(texts)).value == pytest.approx(np.mean(repeats))
+    assert 0 < wording.repeated(joined(texts)).value == pytest.approx(np.mean(repeats))
     looped = [*texts[20:], *([*tokens, *["no"] * 12] for tokens in texts[:10])]
-    assert text.looping(joined(looped)).value == pytest.approx(10 / 30)
-    by_words, by_characters = text.lengths(joined(texts))
+    assert wording.looping(joined(looped)).value == pytest.approx(10 / 30)
+    by_words, by_characters = wording.lengths(joined(texts))
     assert by_words.value == pytest.approx(np.mean([18] * 20 + [14] * 20))
     assert by_characters.value == pytest.approx(np.mean([sum(map(len, t)) + len(t) - 1 for t in texts]))
 

@@ -9,7 +9,7 @@ from scipy import stats
 from genkit.diagnostics import symptoms
 from genkit.diagnostics.findings import RULES
 from genkit.metrics import bits as likelihood
-from genkit.metrics import copying, spread, text
+from genkit.metrics import copying, spread, wording
 from genkit.metrics.mauve import compute, mauve, ngram_features
 from genkit.metrics.ngrams import known_grams, ngrams, word_pieces, words
 from genkit.system.errors import DataError
@@ -55,7 +55,7 @@ def test_known_grams_are_those_of_a_set(order):
 
 def test_distinct_counts_within_groups():
     texts = random_texts(60, 40, 0)
-    measure = by_name(text.distinct(texts))["distinct_2"]
+    measure = by_name(wording.distinct(texts))["distinct_2"]
     expected = []
     for start in range(0, 60, 20):
         grams = [g for t in texts[start : start + 20] for g in ngrams(words(t), 2)]
@@ -76,7 +76,7 @@ def test_self_bleu_is_sacrebleus_of_each_text_against_the_others():
         ).score
         for t in one
     ]
-    same = text.self_bleu(one * 3)
+    same = wording.self_bleu(one * 3)
     assert same.value == pytest.approx(np.mean(scores), rel=1e-5)
 
 
@@ -139,7 +139,7 @@ def test_copying_notices_a_memoriser_and_not_held_out_text():
     ],
 )
 def test_loops(said, is_loop):
-    assert text.loops(words(said)) is is_loop
+    assert wording.loops(words(said)) is is_loop
 
 
 def test_collapse_repetition_and_noise_stand_in_the_right_order():
@@ -157,12 +157,14 @@ def test_collapse_repetition_and_noise_stand_in_the_right_order():
     def value(measures, name):
         return by_name(measures)[name].value
 
-    assert value(text.distinct(collapsed), "distinct_2") < 0.2 < value(text.distinct(other), "distinct_2")
-    assert text.self_bleu(collapsed).value > 90 > text.self_bleu(other).value
-    assert text.repeated(looping).value > 0.7
-    assert text.looping(looping).value == 1
-    assert text.looping(other).value == 0
-    overlap = [text.vocabulary_overlap(texts, real).value for texts in (other, collapsed, ["zz"] * 80)]
+    assert (
+        value(wording.distinct(collapsed), "distinct_2") < 0.2 < value(wording.distinct(other), "distinct_2")
+    )
+    assert wording.self_bleu(collapsed).value > 90 > wording.self_bleu(other).value
+    assert wording.repeated(looping).value > 0.7
+    assert wording.looping(looping).value == 1
+    assert wording.looping(other).value == 0
+    overlap = [wording.vocabulary_overlap(texts, real).value for texts in (other, collapsed, ["zz"] * 80)]
     assert overlap[0] > overlap[1] > overlap[2] == 0
     features = [ngram_features(texts) for texts in (real, other, collapsed, ["zz zz"] * 80)]
     with warnings.catch_warnings():
@@ -199,10 +201,10 @@ def test_unigrams_are_frequencies():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: text.distinct(["a"] * 59), "distinct_4 need at least 60 texts; there are 59"),
-        (lambda: text.self_bleu(["a"] * 59), "self_bleu needs at least 60"),
-        (lambda: text.repeated(["a b c d"] * 19), "at least 20"),
-        (lambda: text.vocabulary_overlap(["a"] * 60, ["a"] * 59), "at least 60"),
+        (lambda: wording.distinct(["a"] * 59), "distinct_4 need at least 60 texts; there are 59"),
+        (lambda: wording.self_bleu(["a"] * 59), "self_bleu needs at least 60"),
+        (lambda: wording.repeated(["a b c d"] * 19), "at least 20"),
+        (lambda: wording.vocabulary_overlap(["a"] * 60, ["a"] * 59), "at least 60"),
         (lambda: copying.copied_spans(["a"] * 20, ["a"] * 19, lambda: ["a"]), "20 held-out texts"),
         (lambda: mauve(np.zeros((59, 2)), np.zeros((60, 2)), "x"), "mauve needs at least 60"),
         (lambda: likelihood.example_measures(np.zeros(9), "exact", 1, None), "at least 10"),
@@ -259,7 +261,7 @@ def test_intervals_of_grouped_measures_cover_their_expectation():
         return [" ".join(map(str, row)) for row in generator.choice(60, (n, 8), p=chances)]
 
     def interval(generator):
-        measure = text.distinct(draw(generator, 200), orders=(1,))[0]
+        measure = wording.distinct(draw(generator, 200), orders=(1,))[0]
         return measure.value, measure.low, measure.high
 
     # Of 160 words drawn independently, Σ 1 - (1 - p)^160 are expected to be distinct.
@@ -383,8 +385,8 @@ def test_findings_and_measures_agree_on_loops(lines, length):
         other = [np.array([ord(character) for character in found]) for found in real[8:16]]
         share = symptoms.looping(ids[:8], other)
         assert (share > loop.threshold) is expected, share
-        assert (text.looping(texts).value > 0.5) is expected
-        assert (text.looping(texts).value < 0.05) is not expected
+        assert (wording.looping(texts).value > 0.5) is expected
+        assert (wording.looping(texts).value < 0.05) is not expected
 
 
 def test_what_repeats_itself_anyway_is_not_judged():
