@@ -16,14 +16,14 @@ def peak_bytes(compute: Callable[[], Any]) -> int:
     with _Alive() as alive:
         made = compute()
     del made
-    return alive.peak
+    return int(alive.peak)
 
 
 class _Alive(TorchDispatchMode):
     """Adds up the memory of tensors that operations put out, until it is given back."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no annotations
         self.held, self.peak = 0, 0
         self._known: set[int] = set()
 

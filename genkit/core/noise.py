@@ -80,5 +80,5 @@ class Noise:
         """Standard normal float32, (rows, *shape), by inversion of the distribution function."""
         raw = self._raw(name, int(np.prod(shape, dtype=np.int64)))
         open_unit = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-        value = torch.special.ndtri(torch.from_numpy(open_unit)).float()
+        value: Tensor = torch.special.ndtri(torch.from_numpy(open_unit)).float()
         return value.view(len(self.rows), *shape).to(self.device, non_blocking=True)

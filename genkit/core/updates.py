@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from typing import Any, final
 
 import torch
@@ -123,10 +124,9 @@ class Updates(Contract):
 
     def _gradient_sync(self, last: bool) -> contextlib.AbstractContextManager[Any]:
         """Processes exchange gradients once an update: at the last micro-batch."""
-        wrapped = self.trainer.strategy.model
-        if last or not hasattr(wrapped, "no_sync"):
-            return contextlib.nullcontext()
-        return wrapped.no_sync()  # type: ignore[union-attr, operator]
+        no_sync: Callable[[], contextlib.AbstractContextManager[Any]] | None
+        no_sync = getattr(self.trainer.strategy.model, "no_sync", None)
+        return contextlib.nullcontext() if last or no_sync is None else no_sync()
 
     def _record(self, phase: Phase, loss: LossTerms, step: int, share: float) -> None:
         """Keep the terms for whoever shows them, and see that they are finite."""

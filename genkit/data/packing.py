@@ -150,7 +150,8 @@ def open_array(path: Path) -> np.ndarray:
         DataError: it is damaged.
     """
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return mapped
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:100]
         raise DataError(f"{path} is damaged ({reason}): delete {path.parent}.") from None

@@ -55,7 +55,7 @@ class Rule:
         """Whether one measurement is on the wrong side; False where the number is not reported."""
         if not self.asked(measured):
             return False
-        value = measured[self.measure]
+        value: float = measured[self.measure]
         return value > self.threshold if self.above else value < self.threshold
 
 

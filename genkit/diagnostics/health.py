@@ -19,7 +19,7 @@ from rich.console import Console
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.module import GenerativeModule
+from genkit.core.module import GenerativeModule, ours
 from genkit.core.phase import Phase
 from genkit.diagnostics import findings, symptoms
 from genkit.diagnostics.findings import Finding
@@ -85,13 +85,17 @@ class Health(Callback):
 
     # ------------------------------------------------------------------ while training
 
-    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         if not self._probes:
             self._probes = self._probed(module)
         if trainer.is_global_zero and (found := self.found(module)):
             self._write(found)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **more: Any
+    ) -> None:
+        module = ours(pl_module)
         for name, value in (*module.terms.items(), *module.gradients.items()):
             pair = self._sums.setdefault(name, [0.0, 0])
             pair[0], pair[1] = pair[0] + value, pair[1] + 1
@@ -114,14 +118,21 @@ class Health(Callback):
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._seen = []
 
-    def on_validation_batch_end(  # type: ignore[override]
-        self, trainer: pl.Trainer, module: GenerativeModule, outputs: Any, batch: Batch, *args: Any
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        *args: Any,
+        **more: Any,
     ) -> None:
         if sum(map(len, self._seen)) < EXAMPLES:
             self._seen.append(batch)
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The module still holds the weights that it is validated with, the averaged ones."""
+        module = ours(pl_module)
         if not self._seen:
             return
         own = symptoms.measure(module, _joined(self._seen), self.training)
@@ -131,8 +142,9 @@ class Health(Callback):
                 module.log(f"health/{name}", torch.tensor(float(value)), rank_zero_only=True)
         self._measured = {**self._means(), **own}
 
-    def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The module holds the weights that are trained again, and every term is validated."""
+        module = ours(pl_module)
         if not self._measured:
             return
         measured = {**self._measured, **self._of_losses(trainer, module), **self._of_weights(module)}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from genkit.core.module import GenerativeModule
+from genkit.core.module import GenerativeModule, ours
 from genkit.diagnostics import findings
 from genkit.diagnostics.findings import Finding
 from genkit.diagnostics.health import Health, read
@@ -29,7 +29,8 @@ class Strict(Callback):
     def __init__(self, health: Health, save: Callable[[pl.Trainer, GenerativeModule], None]) -> None:
         self.health, self.save = health, save
 
-    def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         found = self.health.found(module)
         if trainer.strategy.broadcast(unsound(found) is not None):
             self.save(trainer, module)
@@ -46,7 +47,8 @@ class SoundPlan(Callback):
     def __init__(self, health: Health) -> None:
         self.health = health
 
-    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         _refuse(trainer, self.health.planned(module))
 
 

@@ -45,7 +45,8 @@ def scatter(losses: np.ndarray) -> np.ndarray:
     """How far losses, (…, N), usually are from their median: that deviation as a standard deviation, (…)."""
     middle = np.median(losses, axis=-1, keepdims=True)
     deviation = 1.4826 * np.median(np.abs(losses - middle), axis=-1)
-    return np.maximum(np.maximum(deviation, STILL * np.abs(middle[..., 0])), 1e-12)
+    scale: np.ndarray = np.maximum(np.maximum(deviation, STILL * np.abs(middle[..., 0])), 1e-12)
+    return scale
 
 
 def highest_spike(losses: np.ndarray) -> float | None:

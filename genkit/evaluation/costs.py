@@ -106,7 +106,7 @@ def counting() -> FlopCounterMode:
     anew to spare memory is its own affair: the same model costs the same, whatever computes it.
     """
     counter = FlopCounterMode(display=False, custom_mapping=_attention())
-    counter.mod_tracker = _Everywhere()  # type: ignore[assignment]
+    vars(counter)["mod_tracker"] = _Everywhere()
     return counter
 
 

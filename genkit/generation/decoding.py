@@ -138,7 +138,8 @@ def read_prompts(network: Transformer, cache: KVCache, history: Sequence[Tensor]
     tokens = torch.stack([torch.nn.functional.pad(row, (longest - len(row), 0)) for row in history])
     cache.length = 0
     cache.padding = padding if bool(padding.any()) else None
-    return network.head(network.features(tokens, cache)[:, -1])
+    logits: Tensor = network.head(network.features(tokens, cache)[:, -1])
+    return logits
 
 
 BLOCK = 256  # steps whose tokens are kept as one tensor

@@ -16,7 +16,7 @@ from genkit.core.ema import MovingAverage
 from genkit.core.module import GenerativeModule
 from genkit.core.spec import Spec
 from genkit.families import FAMILIES
-from genkit.runs import Run, checkpoints
+from genkit.runs import Run, checkpoints, manifests
 from genkit.system.errors import CheckpointError, ConfigError
 
 # Keys of a model's configuration that speak to the house; all others are the family's own knobs.
@@ -42,8 +42,9 @@ def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> Gene
     except TypeError as error:  # of a knob that it lacks; one from within the family is a fault of the family
         raise ConfigError(f"model: {error}; see `genkit families`.") from None
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
-        return family(spec, **knobs)
+        torch.default_generator.manual_seed(seed)
+        made: GenerativeModule = family(spec, **knobs)
+        return made
 
 
 def check_size(model: Mapping[str, Any], spec: Spec, folder: Run) -> None:
@@ -52,7 +53,7 @@ def check_size(model: Mapping[str, Any], spec: Spec, folder: Run) -> None:
     Raises:
         CheckpointError: it describes a far larger one, or none that can be built.
     """
-    files = [place / checkpoints.WEIGHTS for place in folder.checkpoints.glob("step-*")]
+    files = [place / manifests.WEIGHTS for place in folder.checkpoints.glob("step-*")]
     held = max(map(_size, files), default=0)
     where = folder.path / runs.CONFIG
     try:
@@ -62,9 +63,9 @@ def check_size(model: Mapping[str, Any], spec: Spec, folder: Run) -> None:
             f"{where} or {runs.SPEC} describes a far larger model than that of the weights of {held:,} bytes;"
             " restore it from a copy."
         ) from None
-    except (ArithmeticError, AssertionError, RuntimeError, *checkpoints.MALFORMED) as error:
+    except (ArithmeticError, AssertionError, RuntimeError, *manifests.MALFORMED) as error:
         raise CheckpointError(
-            f"{where} describes no model that can be built ({checkpoints.short(error)});"
+            f"{where} describes no model that can be built ({manifests.short(error)});"
             " restore it from a copy."
         ) from None
 
@@ -114,10 +115,9 @@ def load(
         try:
             module.average = MovingAverage(module, saved.ema, decay=0.0)
             module.average.load(saved.ema)
-        except (*checkpoints.MALFORMED, RuntimeError) as error:
+        except (*manifests.MALFORMED, RuntimeError) as error:
             raise CheckpointError(
-                f"{place / checkpoints.EMA} is no average of this model ({checkpoints.short(error)});"
-                " restore it."
+                f"{place / manifests.EMA} is no average of this model ({manifests.short(error)}); restore it."
             ) from None
     module.origin = {"run": folder.path.name, "checkpoint": place.name, "digest": saved.digest}
     return module.eval()

@@ -61,7 +61,7 @@ def interpolate(
     Raises:
         ConfigError: the module has no latent space, or no such path.
     """
-    latent_space = require(module, LatentSpace, "interpolate")  # type: ignore[type-abstract]
+    latent_space = require(module, LatentSpace, "interpolate")
     if path not in ("linear", "spherical"):
         raise ConfigError(f"path={path} is neither linear nor spherical.")
     first, last = ends or tuple(
@@ -92,7 +92,7 @@ def reconstruct(module: GenerativeModule, batch: Batch) -> Tensor:
     Raises:
         ConfigError: the module cannot.
     """
-    able = require(module, Reconstruction, "reconstruct")  # type: ignore[type-abstract]
+    able = require(module, Reconstruction, "reconstruct")
     return able.reconstruct(batch.data, batch.labels)
 
 
@@ -122,7 +122,7 @@ def complete(
         with torch.no_grad():
             images = module.complete(observation, measured, batch.labels, noise)
     else:
-        latent_space = require(module, LatentSpace, "complete")  # type: ignore[type-abstract]
+        latent_space = require(module, LatentSpace, "complete")
         latent = explain(latent_space, observation, measured, batch.labels, noise)
         with torch.no_grad():
             images = latent_space.decode(latent, batch.labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from genkit.system import storage
 from genkit.system.errors import CheckpointError, ConfigError
 
 # transformers' names of a block's linear layers, which it stores as (in, out).
-LINEAR = {
+LINEAR: Mapping[str, Callable[[Any], nn.Module]] = {
     "attn.c_attn": lambda block: block.attention.qkv,
     "attn.c_proj": lambda block: block.attention.proj,
     "mlp.c_fc": lambda block: block.feed_forward.up,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def self_bleu(texts: Sequence[str]) -> Measure:
     """
     if find_spec("sacrebleu") is None:
         raise Unmeasurable("self_bleu", "needs sacrebleu: pip install sacrebleu.")
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     bleu = BLEU(tokenize="none", effective_order=True)
     values = []
@@ -97,7 +98,7 @@ def vocabulary_overlap(texts: Sequence[str], real: Sequence[str]) -> Measure:
     return replace(overlap, interval=OF_PAIRS)
 
 
-def _groups(metrics: str | Sequence[str], items: Sequence[object]) -> list[Sequence]:
+def _groups(metrics: str | Sequence[str], items: Sequence[object]) -> list[Sequence[Any]]:
     need(metrics, len(items), GROUP * LEAST_GROUPS)
     return [items[i : i + GROUP] for i in range(0, len(items) - GROUP + 1, GROUP)]
 

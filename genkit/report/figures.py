@@ -174,9 +174,9 @@ def fronts(primary: Line, lines: Sequence[Line]) -> tuple[Figure | None, dict[st
     panels: list[tuple[Line, dict[str, tuple[float, float]]]] = []
     for cost in costs:
         points = {
-            arm: (cost.cells[arm].summary.mean, cell.summary.mean)  # type: ignore[union-attr]
+            arm: (spent.mean, cell.summary.mean)
             for arm, cell in primary.cells.items()
-            if cell.summary and cost.cells[arm].summary
+            if cell.summary and (spent := cost.cells[arm].summary)
         }
         if points:
             panels.append((cost, points))

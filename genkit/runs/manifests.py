@@ -158,7 +158,7 @@ def instead(place: Path) -> str:
 
 def digest(place: Path) -> str:
     """SHA-256 of the manifest, and so of everything in the checkpoint."""
-    return describe(place / MANIFEST)["sha256"]
+    return str(describe(place / MANIFEST)["sha256"])
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -304,5 +304,5 @@ def _evaluate(settings: Any, where: str) -> dict[str, Any]:
             if one not in choices:
                 raise ConfigError(f"{where}: evaluate: {key}={one}.{nearest(str(one), choices)}")
     if isinstance(settings.get("metrics"), str):
-        settings = {**settings, "metrics": [settings["metrics"]]}
-    return settings
+        return {**settings, "metrics": [settings["metrics"]]}
+    return dict(settings)

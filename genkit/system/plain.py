@@ -202,7 +202,7 @@ def parse_yaml(text: str) -> Any:
 def _loader() -> Any:
     import yaml
 
-    class PlainLoader(yaml.SafeLoader):
+    class PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no annotations
         depth = nodes = 0
 
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -237,8 +237,9 @@ def _loader() -> Any:
     def number(loader: PlainLoader, node: yaml.ScalarNode) -> int | float:
         if ":" in node.value or len(node.value) > MAX_DIGITS:
             raise _marked("a number that is none (quote it, if it is a text)", node)
-        whole = node.tag.endswith("int")
-        return loader.construct_yaml_int(node) if whole else loader.construct_yaml_float(node)
+        if node.tag.endswith("int"):
+            return int(loader.construct_yaml_int(node))
+        return float(loader.construct_yaml_float(node))
 
     def refused(loader: PlainLoader, node: yaml.Node) -> None:
         kind = node.tag.rpartition(":")[2]

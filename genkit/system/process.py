@@ -8,6 +8,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_only
@@ -45,7 +46,7 @@ def _found() -> list[Callable[[], object]]:
     caught.__enter__()
     back: list[Callable[[], object]] = [lambda: caught.__exit__(None, None, None)]
     for logger in map(logging.getLogger, LIGHTNING):
-        back.append(lambda logger=logger, level=logger.level: logger.setLevel(level))  # type: ignore[misc]
+        back.append(partial(logger.setLevel, logger.level))
     narrow = torch.backends.cudnn.allow_tf32
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     flushed = float(torch.tensor([1e-30]) * 1e-10) == 0

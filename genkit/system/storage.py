@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from filelock import FileLock
 
@@ -90,15 +90,11 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         StorageError: the folder cannot be opened.
     """
     try:
-        import fcntl
-    except ImportError:  # Windows
-        fcntl = None  # type: ignore[assignment]
-    try:
-        handle = os.open(folder, os.O_RDONLY) if fcntl else -1
+        handle = -1 if os.name == "nt" else os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise refusal(folder, error, "Give another place.") from None
     try:
-        if not _locked(fcntl, handle):  # some network disks lock files alone
+        if not _locked(handle):  # some network disks lock files alone
             with FileLock(folder / ".writing"):
                 yield
             return
@@ -108,10 +104,12 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
             os.close(handle)  # which gives the lock back
 
 
-def _locked(fcntl: Any, handle: int) -> bool:
+def _locked(handle: int) -> bool:
     """Whether a folder could be locked, which is waited for."""
     if handle < 0:
         return False
+    import fcntl  # which Windows lacks
+
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError:

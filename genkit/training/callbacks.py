@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from rich.console import Console
 from torch import Tensor
 
-from genkit.core.module import GenerativeModule
+from genkit.core.module import ours
 from genkit.runs import Run
 from genkit.training.agreement import Agreement
 from genkit.training.loggers import ShowsSamples
@@ -36,8 +36,9 @@ class BudgetStop(Callback):
         self.total_steps, self.seconds = total_steps, seconds
         self._spent = Agreement()
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A resumed training may have nothing left but its last validation."""
+        module = ours(pl_module)
         if self.total_steps is not None:
             spent = trainer.global_step >= self.total_steps
         else:
@@ -45,7 +46,10 @@ class BudgetStop(Callback):
         if spent:
             trainer.should_stop = True
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **more: Any
+    ) -> None:
+        module = ours(pl_module)
         if self.total_steps is not None:
             spent = trainer.global_step >= self.total_steps
         else:  # the clocks of two processes differ: the first one's counts, in microseconds
@@ -80,7 +84,8 @@ class SampleWriter(Callback):
     def __init__(self, run: Run, n: int, every: int | None) -> None:
         self.run, self.n, self.every = run, n, every
 
-    def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         due = self.every is None or trainer.global_step % self.every == 0 or trainer.should_stop
         if trainer.is_global_zero and due and self.n:
             suffix = ".txt" if module.spec.is_text else ".png"
@@ -103,12 +108,16 @@ class History(Callback):
         self._phases: list[str] = []
         self._since: tuple[float, int] | None = None
 
-    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         self._phases = [phase.name for phase in module.phases()]
         for logger in trainer.loggers:
             logger.log_hyperparams(dict(self.settings))
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **more: Any
+    ) -> None:
+        module = ours(pl_module)
         step = trainer.global_step
         if step % self.every and not trainer.should_stop:
             return
@@ -152,8 +161,9 @@ class Progress(RichProgressBar):
     def _get_train_description(self, current_epoch: int) -> str:
         return "training"  # the stream of batches is one epoch to Lightning, whatever it is of the data
 
-    def get_metrics(self, trainer: pl.Trainer, module: GenerativeModule) -> dict[str, Any]:  # type: ignore[override]
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
         """The validated terms before those of the step; health, which is no score, stays away."""
+        module = ours(pl_module)
         terms = plain_terms(module.terms)
         scores = {k: v for k, v in validated(trainer).items() if k.startswith("val/")}
         room = (self._console.width if self._console is not None else 80) - self.BAR
@@ -173,7 +183,8 @@ class Lines(Callback):
     def __init__(self, console: Console, total_steps: int | None) -> None:
         self.console, self.total_steps = console, total_steps
 
-    def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         if trainer.is_global_zero:
             terms = {**plain_terms(module.terms), **validated(trainer)}
             shown = "  ".join(f"{k} {v:.4f}" for k, v in terms.items())

@@ -13,9 +13,9 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 from torch.optim import Optimizer
 
-from genkit.core.module import GenerativeModule
+from genkit.core.module import GenerativeModule, ours
 from genkit.core.optim import build_optimizer
-from genkit.runs import Run, checkpoints
+from genkit.runs import Run, checkpoints, manifests
 from genkit.runs.checkpoints import Checkpoint
 from genkit.system.errors import CheckpointError, Diverged
 from genkit.system.interrupts import Interrupted, Remembered
@@ -36,13 +36,14 @@ class Resume(Callback):
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
 
-    def on_train_start(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         try:
             self._restore(trainer, module)
-        except (*checkpoints.MALFORMED, RuntimeError) as error:
+        except (*manifests.MALFORMED, RuntimeError) as error:
             raise CheckpointError(
                 f"the state of the optimisers in step-{self.checkpoint.step} does not fit this model"
-                f" ({checkpoints.short(error)}); begin anew with init_from=RUN."
+                f" ({manifests.short(error)}); begin anew with init_from=RUN."
             ) from error
         lightning.stand_at(trainer, self.checkpoint.step)
 
@@ -121,7 +122,7 @@ def check_state(checkpoint: Checkpoint, module: GenerativeModule) -> None:
         fits = [list(map(_layout, o.param_groups)) for o in asked] == [
             list(map(_layout, o["param_groups"])) for o in saved or []
         ]
-    except checkpoints.MALFORMED:
+    except manifests.MALFORMED:
         fits = False
     if not fits:
         raise CheckpointError(
@@ -152,7 +153,7 @@ def settle(run: Run, checkpoint: Checkpoint) -> None:
     entries: dict[str, Any] = {"step": checkpoint.step}
     best = checkpoint.trainer.get("best")
     checkpoints.point(run.checkpoints, "last", checkpoint.step)
-    if best and best["step"] in checkpoints.available(run.checkpoints):
+    if best and best["step"] in manifests.available(run.checkpoints):
         checkpoints.point(run.checkpoints, "best", best["step"])
         entries["best"] = best
     run.update(**entries)
@@ -200,10 +201,10 @@ class Recorder(Callback):
             if name in self._counting:
                 try:
                     self._counting[name].load_state_dict(state)
-                except checkpoints.MALFORMED as error:
+                except manifests.MALFORMED as error:
                     raise CheckpointError(
                         f"the state of {name} in step-{start.step if start else 0} is damaged"
-                        f" ({checkpoints.short(error)}); begin anew with init_from=RUN."
+                        f" ({manifests.short(error)}); begin anew with init_from=RUN."
                     ) from None
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -216,7 +217,10 @@ class Recorder(Callback):
         """The signal that this process has seen, 0 for none."""
         return (self._signals.number if self._signals else None) or 0
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **more: Any
+    ) -> None:
+        module = ours(pl_module)
         if self._signals is not None:
             self._signals.begin()
             self._signals.moved()
@@ -228,7 +232,10 @@ class Recorder(Callback):
             self.save(trainer, module, validated=not due)
             raise Interrupted(number)
 
-    def on_validation_batch_end(self, trainer: pl.Trainer, module: GenerativeModule, *args: Any) -> None:  # type: ignore[override]
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **more: Any
+    ) -> None:
+        module = ours(pl_module)
         if self._signals is not None:
             self._signals.moved()
         # Of several processes one may be done with its share: they agree when all are.
@@ -237,7 +244,8 @@ class Recorder(Callback):
             self.save(trainer, module, validated=False)
             raise Interrupted(number)
 
-    def on_validation_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         step = trainer.global_step
         terms = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
         self._record(final={"step": step, **terms})
@@ -310,7 +318,8 @@ class Recorder(Callback):
         if self._signals is not None:
             self._signals.moved()
 
-    def on_train_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         self._agreement.settle()
         if not self._saved_validated:  # a finished run has nothing left to do, and its checkpoint says so
             self._saved_step = None

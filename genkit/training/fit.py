@@ -21,7 +21,7 @@ from genkit.data.loading import DataModule, FirstBatch
 from genkit.data.packing import written_down
 from genkit.diagnostics import strict
 from genkit.inference.models import build_module, check_size
-from genkit.runs import Run, checkpoints
+from genkit.runs import Run, checkpoints, manifests
 from genkit.runs.checkpoints import Checkpoint
 from genkit.system import terminal
 from genkit.system.errors import CheckpointError, ConfigError, DataError
@@ -67,7 +67,7 @@ def fit(
     compute_float32(trainer_cfg["matmul"])
     dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
     data = DataModule(dataset, seed=seed, batch_size=cfg["batch_size"])
-    if checkpoints.available(run.checkpoints):
+    if manifests.available(run.checkpoints):
         check_size(cfg["model"], dataset.spec, run)
     check_fits(cfg, dataset.spec)
     module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
@@ -168,10 +168,10 @@ def _costs(cfg: Mapping[str, Any], module: GenerativeModule) -> str:
 
 def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule, place: Rank) -> Checkpoint | None:
     """The run's last checkpoint, its weights restored; `init_from` gives a new run weights alone."""
-    if checkpoints.available(run.checkpoints):
+    if manifests.available(run.checkpoints):
         checkpoint, damaged = checkpoints.newest(run.checkpoints)
         if damaged and place.rank == 0:
-            lost = checkpoints.available(run.checkpoints)[-1] - checkpoint.step
+            lost = manifests.available(run.checkpoints)[-1] - checkpoint.step
             console.print(
                 f"note: {damaged[0]} Going on from step-{checkpoint.step}: {lost} steps are trained again.",
             )
@@ -180,7 +180,7 @@ def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule, plac
         return checkpoint
     if left := sorted(run.checkpoints.glob("step-*")):  # a training that forgets them would write over them
         raise CheckpointError(
-            f"{left[0]} is no checkpoint: its {checkpoints.MANIFEST} is missing, or no plain file."
+            f"{left[0]} is no checkpoint: its {manifests.MANIFEST} is missing, or no plain file."
             " Restore it, or begin anew with another name=."
         )
     if cfg.get("init_from"):

@@ -12,7 +12,7 @@ from typing import Any
 from pytorch_lightning.callbacks import Callback
 
 from genkit import config, runs
-from genkit.runs import Run, checkpoints
+from genkit.runs import Run, manifests
 from genkit.system import slurm, terminal
 from genkit.system.errors import CheckpointError, ConfigError, DataError, Diverged, StorageError
 from genkit.system.interrupts import Interrupted, raised
@@ -103,7 +103,7 @@ def _train(
 
 def _speak_of(run: Run, record: Mapping[str, Any]) -> None:
     """What a person should know of the end of the session before."""
-    if left := run.left_behind(max(checkpoints.available(run.checkpoints), default=0)):
+    if left := run.left_behind(max(manifests.available(run.checkpoints), default=0)):
         console.print(f"note: {left}")
     if record.get("status") == "diverged":
         console.print(
@@ -120,7 +120,7 @@ def _end_badly(run: Run, error: BaseException, *, new: bool) -> None:
     status = "diverged" if getattr(error, "exit_code", 1) == Diverged.exit_code else "failed"
     run.update(status=status, reason=f"{type(error).__name__}: {error}"[:500], ended=sessions.now())
     refused = isinstance(error, ConfigError | DataError | CheckpointError | StorageError)
-    if refused and new and not checkpoints.available(run.checkpoints):
+    if refused and new and not manifests.available(run.checkpoints):
         run.discard()
 
 

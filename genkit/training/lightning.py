@@ -16,7 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from genkit.core.updates import Updates
 
 # Lightning asks for it at every step, and to find it takes longer than to be told.
-Updates.training_step.__signature__ = inspect.signature(Updates.training_step)  # type: ignore[attr-defined]
+vars(Updates)["training_step"].__signature__ = inspect.signature(Updates.training_step)
 
 
 class Unprofiled(PassThroughProfiler):
@@ -24,7 +24,7 @@ class Unprofiled(PassThroughProfiler):
 
     _nothing = contextlib.nullcontext()
 
-    def profile(self, action_name: str) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+    def profile(self, action_name: str) -> Any:
         return self._nothing
 
 
@@ -35,7 +35,8 @@ def take_rank(rank: int) -> None:
 
 def leave_signals(trainer: pl.Trainer) -> None:
     """Take no handlers of Lightning's: they wait for the other processes, which may have got no signal."""
-    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    connector: Any = trainer._signal_connector
+    connector.register_signal_handlers = lambda: None
 
 
 def stand_at(trainer: pl.Trainer, step: int) -> None:

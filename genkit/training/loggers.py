@@ -72,7 +72,7 @@ class BoardHistory(TensorBoardLogger):
         self._unless_full(super().log_metrics, dict(metrics), step)
 
     @rank_zero_only
-    def log_hyperparams(self, params: dict[str, Any], *args: Any, **more: Any) -> None:  # type: ignore[override]
+    def log_hyperparams(self, params: Any, *args: Any, **more: Any) -> None:
         """Lightning writes them into a file of its own, which the board does not show without a metric."""
         self._check()
         flat = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in leaves(params)}
@@ -119,7 +119,7 @@ class WandbHistory(WandbLogger):
     @property
     def experiment(self) -> Any:
         """It begins when it is first asked for, in the first process."""
-        if self._experiment is not None or rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        if self._experiment is not None or getattr(rank_zero_only, "rank", 0) != 0:
             return super().experiment
         with beginning("wandb"):
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ class MLflowHistory(MLFlowLogger):
     @property
     def experiment(self) -> Any:
         """It begins when it is first asked for, in the first process."""
-        if self._initialized or rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        if self._initialized or getattr(rank_zero_only, "rank", 0) != 0:
             return super().experiment
         with beginning("mlflow"):
             self._artifacts.mkdir(parents=True, exist_ok=True)

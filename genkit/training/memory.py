@@ -62,7 +62,7 @@ def validation_batch(cfg: Mapping[str, Any], module: GenerativeModule, data: Dat
     share = cfg["batch_size"] // world
     wanted, least = max(share, 128), max(1, share // cfg["trainer"]["accumulate"])
     scoring = module.costs().get("scoring") or _scoring(module, data)
-    return max(least, min(wanted, int(VALIDATED // max(1, scoring))))
+    return int(max(least, min(wanted, VALIDATED // max(1, scoring))))
 
 
 def _scoring(module: GenerativeModule, data: DataModule) -> int:
@@ -87,7 +87,7 @@ def kept_bytes(module: GenerativeModule, cfg: Mapping[str, Any]) -> float:
     """Of a step's gradients and activations, as far as the family can tell, in float32."""
     trainer = cfg["trainer"]
     processes = trainer["devices"] * trainer["num_nodes"]
-    micro = cfg["batch_size"] // trainer["accumulate"] // processes
+    micro = int(cfg["batch_size"] // trainer["accumulate"] // processes)
     return 4 * sizes(module)[1] + module.costs().get("activations", 0.0) * micro
 
 

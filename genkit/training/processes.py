@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightning_fabric.plugins.environments import ClusterEnvironment
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
 from genkit.system.launchers import Rank
 

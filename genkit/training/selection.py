@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from genkit.core.module import GenerativeModule
+from genkit.core.module import GenerativeModule, ours
 from genkit.data.dataset import Dataset
 from genkit.data.real import pictures, real_pictures, unchanged
 from genkit.data.splits import FEWEST
@@ -45,7 +45,8 @@ class SampledMetric(Callback):
         self.name = name or suggested(dataset.spec.image)
         self._made: tuple[Extractor, Features] | None = None
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, module: GenerativeModule) -> None:  # type: ignore[override]
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = ours(pl_module)
         value = self._measure(module) if trainer.is_global_zero else None
         value = trainer.strategy.broadcast(value)
         # All processes log the first one's number: each decides by it whether this checkpoint is the best.

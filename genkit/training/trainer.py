@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
@@ -91,7 +92,7 @@ def build_trainer(
             default_root_dir=run.path,
             profiler=lightning.Unprofiled(),
         )
-    except (pl.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
             f"trainer.accelerator={own['accelerator']} devices={own['devices']} precision={own['precision']}:"

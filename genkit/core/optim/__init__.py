@@ -99,7 +99,7 @@ def _skip_graph_check(optimizer: Optimizer) -> None:
     """torch asks the GPU's driver at every step whether a graph is being captured, which on a machine without
     a GPU is loading a library that is not there: 0.2 ms."""
     if hasattr(optimizer, "_accelerator_graph_capture_health_check"):
-        optimizer._accelerator_graph_capture_health_check = lambda: None  # type: ignore[method-assign]
+        vars(optimizer)["_accelerator_graph_capture_health_check"] = lambda: None
 
 
 def schedule_factor(settings: Settings, step: int, total_steps: int | None, progress: float) -> float:
@@ -115,8 +115,8 @@ def schedule_factor(settings: Settings, step: int, total_steps: int | None, prog
         progress: the spent share of the budget, in [0, 1].
     """
     if step < settings["warmup"]:
-        return (step + 1) / (settings["warmup"] + 1)
-    final, schedule = settings["final"], settings["schedule"]
+        return float((step + 1) / (settings["warmup"] + 1))
+    final, schedule = float(settings["final"]), settings["schedule"]
     warm = min(1.0, settings["warmup"] / total_steps) if total_steps else 0.0
     rest = (progress - warm) / (1.0 - warm) if progress < 1 else 1.0  # share of what follows the warm-up
     if schedule == "constant":
@@ -126,6 +126,6 @@ def schedule_factor(settings: Settings, step: int, total_steps: int | None, prog
     if schedule == "cosine":
         return final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * rest))
     if schedule == "wsd":
-        falling = max(0.0, 1.0 - (1.0 - progress) / settings["cooldown"])
+        falling = max(0.0, 1.0 - (1.0 - progress) / float(settings["cooldown"]))
         return 1.0 - (1.0 - final) * falling
     raise ConfigError(f"optim.schedule={schedule} is not a schedule.{nearest(schedule, SCHEDULES)}")

@@ -11,7 +11,7 @@ together, in bfloat16 on a GPU or a CPU with matrix units for it (AMX), and in f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -76,7 +76,7 @@ class Muon(torch.optim.AdamW):
             group["momentum"] = momentum
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -108,7 +108,8 @@ class Muon(torch.optim.AdamW):
         state = self.state[parameter]
         if not state:  # AdamW expects a counter in every state that it loads
             state.update(step=torch.zeros(()), momentum=torch.zeros_like(parameter))
-        return state["momentum"]
+        momentum: Tensor = state["momentum"]
+        return momentum
 
 
 def _squares(parameter: Tensor, direction: Tensor) -> list[tuple[Tensor, Tensor]]:

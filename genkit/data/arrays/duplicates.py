@@ -81,12 +81,14 @@ def near_pairs(images: np.ndarray, numbers: np.ndarray, rows: np.ndarray, levels
                 break
             found.append(pairs[_differing_bits(looks[pairs[:, 0]], looks[pairs[:, 1]]) <= BITS])
     candidates = np.unique(-np.sort(-np.concatenate(found), axis=1), axis=0)  # the later row first
-    return rows[candidates[_close(images, rows[candidates], levels)]]
+    copies: np.ndarray = rows[candidates[_close(images, rows[candidates], levels)]]
+    return copies
 
 
 def _differing_bits(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     different = np.ascontiguousarray(left ^ right)
-    return _COUNTS[different.view(np.uint16).reshape(-1, 4)].sum(1)
+    counts: np.ndarray = _COUNTS[different.view(np.uint16).reshape(-1, 4)].sum(1)
+    return counts
 
 
 def _close(images: np.ndarray, pairs: np.ndarray, levels: int) -> np.ndarray:

@@ -206,7 +206,7 @@ def _how(images: np.ndarray, size: int) -> str:
 
 def _is_padded(images: np.ndarray, size: int) -> bool:
     """Whether images (N, C, H, W) come to a size by padding: they are no larger and little is missing."""
-    height, width = images.shape[2:]
+    height, width = map(int, images.shape[2:])
     return max(height, width) <= size <= PAD_UP_TO * min(height, width)
 
 

@@ -238,4 +238,5 @@ def _shares(few: int, many: int) -> np.ndarray:
     """What share of each of `few` equal stretches each of `many` places has, (few, many)."""
     edges = np.arange(few + 1)[:, None] * (many / few)
     inside = np.clip(edges - np.arange(many), 0, 1)  # of each place, how much lies before each edge
-    return (np.diff(inside, axis=0) * (few / many)).astype(np.float32)
+    shares: np.ndarray = np.diff(inside, axis=0) * (few / many)
+    return shares.astype(np.float32)

@@ -223,5 +223,5 @@ def _enlarged(sizes: np.ndarray, form: Form) -> np.ndarray:
     """Which pictures of these widths and heights (N, 2) are enlarged, in a direction at least; bool (N,)."""
     factors = np.array([form.width, form.height]) / np.maximum(sizes, 1)
     if form.fit == "pad":
-        return factors.min(1) > 1
+        return np.asarray(factors.min(1) > 1)
     return (factors > 1).any(1) if form.fit in FITS else np.zeros(len(sizes), bool)

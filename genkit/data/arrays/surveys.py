@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.pictures import DEEP, deep_kind, is_moving, measure
@@ -158,7 +158,7 @@ def attempts(work: Callable[[int], Any], rows: Sequence[int]) -> list[Any]:
 def _attempt(work: Callable[[int], Any], row: int) -> Any:
     try:
         return work(row)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         return "no picture that can be identified"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"

@@ -93,7 +93,9 @@ class Levels:
         if self.have == self.levels:
             return images
         if not self.draws:  # equal shares of the range
-            return (np.arange(256) * self.levels // self.have).astype(np.uint8)[images]
+            shares: np.ndarray = (np.arange(256) * self.levels // self.have).astype(np.uint8)
+            found: np.ndarray = shares[images]
+            return found
         key = (seed, epoch) if self.binarize == "dynamic" and trains else (0, 0)
         drawn = np.empty(images.shape, np.uint8)
         for i, place in enumerate(places.tolist()):

@@ -123,7 +123,10 @@ class TableTexts(Texts):
         self.listing = _fingerprints(self.tables, self.column)
         self.size = sum(int(table.data.nbytes) for table in self.tables.values())
         self.missing: dict[str, str] = {}
-        self.has_parts = len(self.tables) > 1
+
+    @property
+    def has_parts(self) -> bool:
+        return len(self.tables) > 1
 
     def documents(self) -> Iterator[Document]:
         for part, table in self.tables.items():

@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,6 @@ class Texts(ABC):
         size: bytes, about.
         missing: names that lead to no file, and why.
         single: whether there is but one document, which is never left out.
-        has_parts: whether the documents know their parts.
         notices: what is not used.
     """
 
@@ -56,8 +56,12 @@ class Texts(ABC):
     size: int
     missing: Mapping[str, str]
     single: bool = False
-    has_parts: bool = False
     notices: Sequence[str] = ()
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the documents know their parts."""
+        return False
 
     @abstractmethod
     def documents(self) -> Iterator[Document]:
@@ -79,12 +83,12 @@ class TextFiles(Texts):
     notices: Sequence[str] = ()
 
     @property
-    def has_parts(self) -> bool:  # type: ignore[override]
+    def has_parts(self) -> bool:
         return self.part is not None
 
     def documents(self) -> Iterator[Document]:
         for i, name in enumerate(self.names):
-            yield Document(name, lambda name=name: self._pieces(name), self.part[i] if self.part else "")  # type: ignore[misc]
+            yield Document(name, partial(self._pieces, name), self.part[i] if self.part else "")
 
     def _pieces(self, name: str) -> Iterator[str]:
         return file_pieces(self.root / name, self.encoding)
