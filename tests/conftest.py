@@ -17,7 +17,7 @@ from genkit.core.plan import TrainingPlan
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.testing import OPTIM
 
-IMAGES = ArraySpec(1, 8, 8, levels=17)
+IMAGES = ArraySpec(1, (8, 8), levels=17)
 TEXT = TokenSpec(CharCodec.of("abcdefgh\n"))
 
 

@@ -45,7 +45,7 @@ def _phases(model: dict[str, Any]) -> list[str]:
     from genkit.inference.models import build_module
 
     side = min(model.get("sizes") or [32])
-    spec = ArraySpec(1, side, side) if model["view"] == "arrays" else TokenSpec(ByteCodec())
+    spec = ArraySpec(1, (side, side)) if model["view"] == "arrays" else TokenSpec(ByteCodec())
     return [phase.name for phase in build_module(model, spec).phases()]
 
 

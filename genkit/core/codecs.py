@@ -1,4 +1,4 @@
-"""Codecs: text (or the pixels of an image) to token ids and back.
+"""Codecs: texts, or the levels of arrays, to token ids and back.
 
 A codec is plain data (`to_dict`) and is rebuilt by its registered name, so a saved run can read a prompt
 without importing any data module and without executing anything.  Nothing here imports torch.
@@ -10,12 +10,16 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from genkit.core import seams
+from genkit.core.arrayspec import ArraySpec
+from genkit.core.media.medium import Medium, Shown
+from genkit.core.media.text import TEXT
 from genkit.core.seams import Segment, begins
 from genkit.core.subwords import Subwords
 from genkit.system.errors import ConfigError, DataError
@@ -26,10 +30,22 @@ class Codec(ABC):
 
     Attributes:
         length: ids in a whole example, where every example has the same; None where texts are of any length.
+        array: what an example is as an array; None where it is none.
     """
 
     name: ClassVar[str]
     length: int | None = None
+    array: ArraySpec | None = None
+
+    @property
+    def medium(self) -> Medium:
+        """What an example is."""
+        return TEXT if self.array is None else self.array.medium
+
+    @property
+    def outputs(self) -> int | None:
+        """How many ids can come next, the first of them; None: all."""
+        return None
 
     @property
     @abstractmethod
@@ -70,8 +86,12 @@ class Codec(ABC):
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of `ids`; ids that form no valid text become U+FFFD."""
 
+    def shown(self, sequences: Sequence[np.ndarray]) -> Shown:
+        """Sequences of ids, int64 (T_i,), as their medium shows them."""
+        return Shown([self.decode(ids) for ids in sequences])
+
     @abstractmethod
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values that `codec_from_dict` rebuilds the codec from."""
 
     def sha256(self) -> str:
@@ -139,7 +159,7 @@ class CharCodec(Codec):
         points = self._points[np.asarray(ids, dtype=np.int64)]
         return points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {"name": self.name, "characters": self._points.tolist()}
 
 
@@ -156,7 +176,7 @@ class ByteCodec(Codec):
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         return np.asarray(ids, dtype=np.uint8).tobytes().decode("utf-8", "replace")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {"name": self.name}
 
 
@@ -236,60 +256,60 @@ class SubwordCodec(Codec):
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         return self._subwords.decode(ids)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {"name": self.name, "tokenizer": self._subwords.to_str()}
 
 
 class PixelCodec(Codec):
-    """Images as ids in raster order: row by row, in a row pixel by pixel, in a pixel channel by channel.
+    """Arrays as ids, place by place in their medium's order and at a place channel by channel: of an image
+    row by row, in a row pixel by pixel.
 
-    An id is a level; one more stands before every image.  As a text, an image is its levels as decimal
-    numbers with blanks between them, so a prompt is the beginning of an image.
+    An id is a level; one more stands before every array.  As a text, an array is its levels as decimal
+    numbers with blanks between them, so a prompt is the beginning of one.
 
     Args:
-        shape: channels, height and width.
-        levels: how many values a pixel can take.
+        array: what the arrays are; its classes are left out.
     """
 
     name = "pixels"
     length: int
+    array: ArraySpec
 
-    def __init__(self, shape: Sequence[int], levels: int) -> None:
-        self.channels, self.height, self.width = (int(n) for n in shape)
-        self.levels = int(levels)
-        self.length = self.channels * self.height * self.width
+    def __init__(self, array: ArraySpec) -> None:
+        self.array = replace(array, classes=())
+        self.length = array.size
 
     @property
     def vocab_size(self) -> int:
-        return self.levels + 1
+        return self.array.levels + 1
 
     @property
     def start(self) -> int:
-        return self.levels
+        return self.array.levels
 
-    def place(self, position: int) -> tuple[int, int, int]:
-        """Row, column and channel of the id at a position of the sequence."""
-        pixel, channel = divmod(position, self.channels)
-        return pixel // self.width, pixel % self.width, channel
+    @property
+    def outputs(self) -> int:
+        return self.array.levels
 
-    def to_ids(self, images: np.ndarray) -> np.ndarray:
-        """Levels (B, C, H, W) as ids without the start, (B, C·H·W)."""
-        return images.transpose(0, 2, 3, 1).reshape(len(images), -1)
+    def to_ids(self, arrays: np.ndarray) -> np.ndarray:
+        """Levels (B, C, *sizes) as ids without the start, (B, T)."""
+        return np.reshape(arrays.transpose(self.array.order), (len(arrays), -1))
 
-    def to_image(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Ids as levels, uint8 (C, H, W): what is missing at the end is level 0, a start is the highest."""
+    def to_array(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Ids as levels, uint8 (C, *sizes): what is missing at the end is level 0, a start is the highest."""
         levels = np.zeros(self.length, dtype=np.uint8)
-        given = np.asarray(ids, dtype=np.int64)[: self.length].clip(0, self.levels - 1)
+        given = np.asarray(ids, dtype=np.int64)[: self.length].clip(0, self.array.levels - 1)
         levels[: len(given)] = given
-        return levels.reshape(self.height, self.width, self.channels).transpose(2, 0, 1)
+        arrays: np.ndarray = levels.reshape(1, *self.array.ordered).transpose(self.array.back)
+        return np.squeeze(arrays, 0)
 
     def encode(self, text: str) -> np.ndarray:
-        words = text.split()
-        wrong = [w for w in words if not (w.isascii() and w.isdecimal() and int(w) < self.levels)]
+        words, levels = text.split(), self.array.levels
+        wrong = [w for w in words if not (w.isascii() and w.isdecimal() and int(w) < levels)]
         if wrong or len(words) > self.length:
             what = f"{wrong[0]!r} is no level" if wrong else f"{len(words)} levels are too many"
             raise ConfigError(
-                f"{what}: an image begins with up to {self.length} levels from 0 to {self.levels - 1},"
+                f"{what}: {self.medium.one} begins with up to {self.length} levels from 0 to {levels - 1},"
                 " with blanks between them."
             )
         return np.array([int(word) for word in words], dtype=np.int64)
@@ -297,12 +317,11 @@ class PixelCodec(Codec):
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         return " ".join(map(str, np.asarray(ids, dtype=np.int64).tolist()))
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "shape": [self.channels, self.height, self.width],
-            "levels": self.levels,
-        }
+    def shown(self, sequences: Sequence[np.ndarray]) -> Shown:
+        return self.array.shown([self.to_array(ids) for ids in sequences])
+
+    def to_dict(self) -> dict[str, object]:
+        return {"name": self.name, **self.array.form()}
 
 
 def codec_from_dict(plain: dict[str, Any]) -> Codec:
@@ -319,7 +338,7 @@ def codec_from_dict(plain: dict[str, Any]) -> Codec:
     if name == SubwordCodec.name:
         return SubwordCodec(str(plain["tokenizer"]))
     if name == PixelCodec.name:
-        return PixelCodec(plain["shape"], plain["levels"])
+        return PixelCodec(ArraySpec.from_form(plain))
     known = ", ".join(codec.name for codec in (CharCodec, ByteCodec, SubwordCodec, PixelCodec))
     raise ValueError(f"unknown codec {name!r}; known: {known}")
 

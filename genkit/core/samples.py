@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,20 +12,21 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from genkit.core.codecs import PixelCodec
-from genkit.core.grid import grid, picture, png
-from genkit.core.spec import ArraySpec, Spec, TokenSpec
+from genkit.core.grid import png
+from genkit.core.media.medium import Shown
+from genkit.core.spec import Spec
 from genkit.system import storage
 from genkit.system.errors import ConfigError
-from genkit.system.terminal import without_controls
 
 
 @dataclass(frozen=True, repr=False)
 class Samples:
     """n samples of one model.
 
+    What they look like, and as what they are saved, is said by the medium of their spec.
+
     Attributes:
-        data: floats in [0, 1], (n, C, H, W), or a list of n token sequences, int64 (T_i,).
+        data: floats in [0, 1], (n, C, *sizes), or a list of n token sequences, int64 (T_i,).
         spec: what the data is.
         seed: of the call; sample i depends on (seed, i) and the weights alone.
         options: every option with its value.
@@ -56,114 +55,106 @@ class Samples:
         one = replace(
             self, data=[self.data[place]] if isinstance(self.data, list) else self.data[place][None]
         )
-        return one.texts[0] if self.spec.is_text else picture(one.images[0])
+        return self.spec.medium.single(one.shown)
+
+    @property
+    def shown(self) -> Shown:
+        """The samples as their medium shows them."""
+        if self.spec.kind == "tokens":
+            return self.spec.read([ids.cpu().numpy() for ids in self.data], self.provenance())
+        # A fixed scale: stretching each to its own range would hide a model's contrast.
+        data = self.data if isinstance(self.data, Tensor) else torch.stack(self.data)
+        scaled = (data.clamp(0, 1) * 255).round().to(torch.uint8)
+        return Shown(arrays=scaled.cpu().numpy(), array=self.spec, about=self.provenance())
 
     @property
     def texts(self) -> list[str]:
         """The samples as texts, prompt included.
 
         Raises:
-            ConfigError: these samples are images.
+            ConfigError: these samples are no texts.
         """
-        if not isinstance(self.spec, TokenSpec) or not self.spec.is_text:
-            raise ConfigError("these samples are images, not texts; see .images.")
-        return [self.spec.codec.decode(ids.cpu().numpy()) for ids in self.data]
+        if self.spec.array is not None:
+            raise self._others("texts")
+        return list(self.shown.texts)
+
+    @property
+    def arrays(self) -> np.ndarray:
+        """The samples as arrays on a fixed scale, uint8 (n, C, *sizes): what is shown, saved and judged.
+
+        Raises:
+            ConfigError: these samples are no arrays.
+        """
+        if self.spec.array is None:
+            raise self._others("arrays")
+        return self.shown.arrays
 
     @property
     def images(self) -> np.ndarray:
         """The samples as pictures, uint8 (n, H, W, C).
 
         Raises:
-            ConfigError: these samples are texts.
+            ConfigError: these samples are no arrays over two axes.
         """
-        if isinstance(self.spec, TokenSpec) and isinstance(self.spec.codec, PixelCodec):
-            codec = self.spec.codec
-            levels = [codec.to_image(ids.cpu().numpy()).transpose(1, 2, 0) for ids in self.data]
-            pictures = np.array(levels).reshape(-1, codec.height, codec.width, codec.channels)
-            return np.round(pictures * (255 / (codec.levels - 1))).astype(np.uint8)
-        if not isinstance(self.spec, ArraySpec) or not isinstance(self.data, Tensor):
-            raise ConfigError("these samples are texts, not images; see .texts.")
-        # A fixed scale: stretching each picture to its own range would hide a model's contrast.
-        pixels = (self.data.clamp(0, 1) * 255).round().to(torch.uint8)
-        return pixels.permute(0, 2, 3, 1).cpu().numpy()
+        if self.spec.array is None or len(self.spec.array.sizes) != 2:
+            raise self._others("images")
+        return np.moveaxis(self.arrays, 1, -1)
+
+    def _others(self, wanted: str) -> ConfigError:
+        """What is said where something else is wanted than these samples are."""
+        many = self.spec.medium.many
+        own = many if many in ("texts", "images") else "arrays"
+        return ConfigError(f"these samples are {many}, not {wanted}; see .{own}.")
 
     def grid(self, columns: int | None = None, border: int = 1) -> Image.Image:
-        """All pictures in one, in reading order; small ones are enlarged by a whole factor."""
-        return grid(self.images, columns, border)
+        """All samples in one picture, in reading order; small ones are enlarged by a whole factor.
+
+        Raises:
+            ConfigError: they have no picture.
+        """
+        sheet = self.spec.medium.sheet(self.shown, columns, border)
+        if sheet is None:
+            raise self._others("images")
+        return sheet
 
     def save(self, out: str | Path) -> Path:
         """Write the samples and return the path; a file of that name is replaced in one step.
 
-        By the suffix: `.png` one grid, `.npz` the array and its provenance, `.txt` the texts one after
-        another, `.jsonl` a JSON object a text.  Without a suffix: a new folder with a PNG or a text file
-        each.
+        By the suffix, of those that the medium has: `.png` all in one picture, `.npz` the array and its
+        provenance, `.txt` the texts one after another, `.jsonl` a JSON object a text.  Without a suffix: a
+        new folder with a file each.
 
         Raises:
             ConfigError: a suffix that does not fit these samples, or a folder that holds something already.
             StorageError: it cannot be written; what was there stays.
         """
-        path = Path(out)
-        is_text = self.spec.is_text
-        suffix = path.suffix.lower()
-        if suffix not in ("", ".npz", *((".txt", ".jsonl") if is_text else (".png",))):
-            fits = ".txt, .jsonl, .npz" if is_text else ".png, .npz"
-            kind = "texts" if is_text else "images"
-            raise ConfigError(f"out={out}: {kind} are saved as {fits} or, without a suffix, as a folder.")
+        path, medium = Path(out), self.spec.medium
+        suffix = medium.check_suffix(out)
         storage.make_folder(path.parent)
-        if not suffix:
-            self._save_each(path)
-        elif suffix == ".png":
-            storage.write_bytes(path, png(self.grid()))
-        elif suffix == ".npz":
-            arrays = {"images": self.images} if not is_text else {"texts": np.array(self.texts)}
-            arrays["provenance"] = np.array(json.dumps(self.provenance()))
-            with storage.written(path) as file:
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        elif suffix == ".txt":
-            storage.write_text(path, "\n\n".join(self.texts) + "\n")
+        if suffix:
+            medium.write(self.shown, path)
         else:
-            lines = [
-                json.dumps({"sample": i, "text": t}, ensure_ascii=False) for i, t in enumerate(self.texts)
-            ]
-            storage.write_text(path, "".join(line + "\n" for line in lines))
+            with storage.made(path) as place:
+                medium.write_each(self.shown, place)
         return path
-
-    def _save_each(self, folder: Path) -> None:
-        """A file a sample, in a new folder; every sample is decoded once."""
-        with storage.made(folder) as place:
-            if self.spec.is_text:
-                for i, text in enumerate(self.texts):
-                    (place / f"{i:05d}.txt").write_text(text, encoding="utf-8")
-            else:
-                for i, pixels in enumerate(self.images):
-                    (place / f"{i:05d}.png").write_bytes(png(picture(pixels)))
 
     def provenance(self) -> dict[str, Any]:
         """Seed, options and origin as plain values."""
         return {"n": len(self), "seed": self.seed, "options": dict(self.options), "origin": dict(self.origin)}
 
     def __repr__(self) -> str:
-        image, run = self.spec.image, self.origin.get("run")
-        what = "texts" if image is None else f"images of {'×'.join(map(str, image.shape))}"
-        return f"Samples({len(self)} {what}, seed {self.seed}{f', of {run}' if run else ''})"
+        run = self.origin.get("run")
+        return f"Samples({len(self)} {self.spec.said()}, seed {self.seed}{f', of {run}' if run else ''})"
 
     def __str__(self) -> str:
-        if self.spec.is_text:
-            shown = map(without_controls, self.texts)
-            return ("\n" + "-" * 20 + "\n").join(shown)
-        image = self.spec.image
-        assert image is not None
-        shape = "×".join(map(str, image.shape))
-        return f"{len(self)} images of {shape}, seed {self.seed}"
+        said = self.spec.medium.terminal(self.shown)
+        return f"{len(self)} {self.spec.said()}, seed {self.seed}" if said is None else said
 
     def _repr_html_(self) -> str | None:
-        """Texts in a notebook, escaped."""
-        if not self.spec.is_text:
-            return None
-        return "".join(f"<pre>{html.escape(without_controls(text, ''))}</pre>" for text in self.texts)
+        """In a notebook: texts, escaped; whatever a medium has beside a picture."""
+        return self.spec.medium.html(self.shown)
 
     def _repr_png_(self) -> bytes | None:
-        """The grid in a notebook."""
-        if self.spec.is_text:
-            return None
-        return png(self.grid())
+        """In a notebook: all in one picture."""
+        sheet = self.spec.medium.sheet(self.shown)
+        return None if sheet is None else png(sheet)

@@ -7,13 +7,18 @@ Nothing here imports torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from genkit.core.codecs import Codec, PixelCodec, codec_from_dict
+from genkit.core.arrayspec import NOWHERE, ArraySpec, DataSpec
+from genkit.core.codecs import Codec, codec_from_dict
+from genkit.core.media.medium import Medium, Shown
+
+__all__ = ["CONTEXT", "ArraySpec", "DataSpec", "Spec", "TokenSpec", "View", "spec_from_dict"]
 
 CONTEXT = 64  # tokens that a model reads where nobody says how many and examples have no length of their own
 
@@ -34,55 +39,15 @@ class View:
 
 
 @dataclass(frozen=True)
-class ArraySpec:
-    """Images (C, H, W) on disk as integers 0 … levels - 1, in a model as floats in [0, 1].
-
-    `levels` is how many distinct values an entry can take: 256 for 8-bit pictures, 17 for scikit-learn's
-    digits, 2 for binarised ones.  `classes` are the names of the labels, empty where there are none.
-    """
-
-    channels: int
-    height: int
-    width: int
-    levels: int = 256
-    classes: tuple[str, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.channels, self.height, self.width
-
-    @property
-    def size(self) -> int:
-        """Numbers in one example, C·H·W."""
-        return self.channels * self.height * self.width
-
-    @property
-    def is_text(self) -> bool:
-        """Whether a sample is shown as a text."""
-        return False
-
-    @property
-    def image(self) -> ArraySpec | None:
-        """What a sample is as an image."""
-        return self
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "kind": "arrays",
-            "shape": list(self.shape),
-            "levels": self.levels,
-            "classes": list(self.classes),
-        }
-
-
-@dataclass(frozen=True)
-class TokenSpec:
+class TokenSpec(DataSpec):
     """Sequences of token ids 0 … vocab_size - 1 and the codec that made them.
 
     `separator` is the text that ends a document, where the data has documents; a sampler stops there
     unless told otherwise.  `classes` as in `ArraySpec`.  `window` is the context that suits a text too short
     for the usual one.
     """
+
+    kind: ClassVar[Literal["tokens"]] = "tokens"
 
     codec: Codec
     separator: str | None = None
@@ -115,22 +80,30 @@ class TokenSpec:
         return self.codec.length or self.window or CONTEXT
 
     @property
-    def is_text(self) -> bool:
-        """Whether a sample is shown as a text; else its tokens are the pixels of an image."""
-        return not isinstance(self.codec, PixelCodec)
+    def medium(self) -> Medium:
+        return self.codec.medium
 
     @property
-    def image(self) -> ArraySpec | None:
-        """What a sample is as an image, where its tokens are pixels; None for texts."""
-        if not isinstance(self.codec, PixelCodec):
-            return None
-        return ArraySpec(
-            self.codec.channels, self.codec.height, self.codec.width, self.codec.levels, self.classes
-        )
+    def array(self) -> ArraySpec | None:
+        return self.codec.array and replace(self.codec.array, classes=self.classes)
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def numbers(self) -> int:
+        return self.codec.length or 1
+
+    def shown(self, rows: Sequence[np.ndarray] | np.ndarray, about: Mapping[str, object] = NOWHERE) -> Shown:
+        """Windows of texts lose what lies outside the data (below 0), those of arrays their start."""
+        if self.array is None:
+            return self.read([row[row >= 0] for row in rows], about)
+        return self.read([row[1:] for row in rows], about)
+
+    def read(self, sequences: Sequence[np.ndarray], about: Mapping[str, object] = NOWHERE) -> Shown:
+        """Sequences of ids without a start, int64 (T_i,), as their medium shows them."""
+        return replace(self.codec.shown(sequences), about=about)
+
+    def to_dict(self) -> dict[str, object]:
         return {
-            "kind": "tokens",
+            "kind": self.kind,
             "codec": self.codec.to_dict(),
             "separator": self.separator,
             "classes": list(self.classes),
@@ -141,19 +114,16 @@ class TokenSpec:
 Spec = ArraySpec | TokenSpec
 
 
-def spec_from_dict(plain: dict[str, Any]) -> Spec:
+def spec_from_dict(plain: Mapping[str, Any]) -> Spec:
     """Rebuild a spec from `to_dict()`.
 
     Raises:
         ValueError: the dictionary is not a spec.
+        ConfigError: nobody here knows its medium.
     """
     classes = tuple(str(name) for name in plain.get("classes", ()))
     if plain.get("kind") == "arrays":
-        channels, height, width = (int(n) for n in plain["shape"])
-        levels = int(plain["levels"])
-        if not 2 <= levels <= 256 or min(channels, height, width) < 1:
-            raise ValueError(f"no images of {channels}×{height}×{width} with {str(levels)[:20]} levels")
-        return ArraySpec(channels, height, width, levels, classes)
+        return ArraySpec.from_form(plain, classes)
     if plain.get("kind") == "tokens":
         separator, window = plain.get("separator"), plain.get("window")
         return TokenSpec(

@@ -156,8 +156,8 @@ def _examples(
     said = (*oddities(source, parts), *untrained_classes(source, parts))
     notices += [f"{name}: {line}" for line in said]
     levels = fewer_levels(name, images, data)
-    channels, height, width = images.images.shape[1:]
-    arrays = ArraySpec(channels, height, width, levels.levels, images.classes)
+    channels, *sides = images.images.shape[1:]
+    arrays = ArraySpec(channels, tuple(sides), levels.levels, images.classes)
     examples = {
         part: ArrayExamples(
             images.images, images.labels, rows, levels, Augmentation.of(data) if part == "train" else None
@@ -178,11 +178,12 @@ def _examples(
 
 def _pixels(name: str, spec: ArraySpec, view: View) -> PixelCodec:
     """The codec that makes an image a sequence, which a model reads as a whole."""
-    codec = PixelCodec(spec.shape, spec.levels)
+    codec = PixelCodec(spec)
     if view.block_size not in (0, codec.length):
         shape = "×".join(map(str, spec.shape))
         raise ConfigError(
-            f"model.block_size={view.block_size}: an image of data={name} is {shape}, {codec.length} tokens;"
+            f"model.block_size={view.block_size}: {spec.medium.one} of data={name} is {shape}, {codec.length}"
+            " tokens;"
             " leave model.block_size out, or set data.size."
         )
     return codec

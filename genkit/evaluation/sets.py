@@ -89,7 +89,7 @@ def _pictures(
     sources = {word: listed(word, path) for word, path in (("real", real), ("fake", fake))}
     looks = {word: looked_at(word, source) for word, source in sources.items()}
     form = common_form(looks)
-    spec = ArraySpec(*form.shape)
+    spec = ArraySpec(form.channels, (form.height, form.width))
     chosen = extractor(name or suggested(spec)).on(device)
     sets = {word: features_of(word, source, form, chosen) for word, source in sources.items()}
     for line in remarks(sources, looks, form, chosen.name):

@@ -98,7 +98,7 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
         self.likelihood = LIKELIHOODS[likelihood](spec.levels)
         outputs = self.likelihood.outputs
         self.encoder, self.decoder = PAIRS[network](
-            spec.shape, outputs, latent_size, hidden, width, self.classes
+            (spec.channels, spec.height, spec.width), outputs, latent_size, hidden, width, self.classes
         )
 
     # ------------------------------------------------------------------ training

@@ -11,7 +11,7 @@ from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
 from genkit.testing import Case, checks
 
-IMAGES = ArraySpec(1, 8, 8, levels=17, classes=tuple("0123456789"))
+IMAGES = ArraySpec(1, (8, 8), levels=17, classes=tuple("0123456789"))
 TEXT = TokenSpec(CharCodec.of("abcdefgh\n"))
 
 
@@ -40,7 +40,7 @@ def vae(**knobs: object) -> Case:
 
 
 def pixels(**knobs: object) -> Case:
-    spec = TokenSpec(PixelCodec((1, 3, 3), 17), classes=IMAGES.classes)
+    spec = TokenSpec(PixelCodec(ArraySpec(1, (3, 3), 17)), classes=IMAGES.classes)
 
     def batch(n: int) -> Batch:
         own = images(n)

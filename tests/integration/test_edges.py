@@ -76,11 +76,11 @@ def test_a_model_that_no_machine_holds_is_refused_before_memory_is_taken():
     """In 25 GB and less: 300 GB of weights, and 57 GB of what a step would keep."""
     vast = config.compose("train", ["model=vae", "data=digits", "model.hidden=1000000", "model.width=50000"])
     with pytest.raises(ConfigError, match=r"its parameters alone take more than the [\d.]+ GB"):
-        check_fits(vast, ArraySpec(1, 8, 8, levels=17))
+        check_fits(vast, ArraySpec(1, (8, 8), levels=17))
     words = ["model=gpt", "data=colors", "model.block_size=16384", "batch_size=100000"]
     with pytest.raises(ConfigError, match=r"there are [\d.]+ GB: most is kept of batch_size=100000 examples"):
         check_fits(config.compose("train", words), TokenSpec(CharCodec.of("abc\n")))
-    check_fits(config.compose("train", ["model=vae", "data=digits"]), ArraySpec(1, 8, 8, levels=17))
+    check_fits(config.compose("train", ["model=vae", "data=digits"]), ArraySpec(1, (8, 8), levels=17))
 
 
 def test_the_estimate_is_of_the_memory_that_is_there():

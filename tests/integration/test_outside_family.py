@@ -41,4 +41,4 @@ def test_outside_family_passes_the_suite(monkeypatch):
     monkeypatch.syspath_prepend(str(SOURCE))
     from genkit_flow.diagonal import Diagonal
 
-    check_family(Case(lambda: Diagonal(ArraySpec(1, 8, 8, levels=17)), images))
+    check_family(Case(lambda: Diagonal(ArraySpec(1, (8, 8), levels=17)), images))

@@ -91,7 +91,7 @@ def test_memory_is_what_autograd_keeps(blocks):
 
 def test_operations_of_a_gradients_gradient_are_counted():
     """A penalty on the critic's gradient is itself differentiated; it costs more than a step without."""
-    spec = ArraySpec(1, 8, 8, levels=17)
+    spec = ArraySpec(1, (8, 8), levels=17)
     batch = Batch(torch.rand(4, 1, 8, 8), range(4))
     settings = {"latent_size": 4, "width": 4, "norm": "layer", "loss": "wasserstein"}
     plain, penalised = (

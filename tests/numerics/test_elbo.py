@@ -35,7 +35,7 @@ def linear_gaussian(stretch: float = 1.0) -> tuple[VAE, torch.Tensor]:
     Returns the model and the covariance of x.
     """
     torch.manual_seed(0)
-    model = VAE(ArraySpec(1, 2, 2), network="mlp", latent_size=2, likelihood="gaussian").double()
+    model = VAE(ArraySpec(1, (2, 2)), network="mlp", latent_size=2, likelihood="gaussian").double()
     rows = torch.linalg.qr(torch.randn(4, 2, dtype=torch.float64)).Q.T  # (2, 4), orthonormal
     sizes = torch.tensor([0.8, 0.4], dtype=torch.float64)
     weight = sizes[:, None] * rows
@@ -100,7 +100,7 @@ def test_the_bound_rises_with_k_and_stays_below_the_exact_value():
 
 def test_on_binary_images_of_four_pixels_the_bound_is_below_the_summed_value():
     torch.manual_seed(0)
-    model = VAE(ArraySpec(1, 2, 2, levels=2), network="mlp", latent_size=1, hidden=8)
+    model = VAE(ArraySpec(1, (2, 2), levels=2), network="mlp", latent_size=1, hidden=8)
     model.decoder.head[-1].weight.data.mul_(6)  # so that the latent matters
     images = torch.tensor(list(itertools.product([0.0, 1.0], repeat=4))).view(16, 1, 2, 2)
     z = torch.linspace(-8, 8, 4001)[:, None]
@@ -123,7 +123,7 @@ def test_on_binary_images_of_four_pixels_the_bound_is_below_the_summed_value():
 
 def loss_of(**knobs):
     torch.manual_seed(0)
-    model = VAE(ArraySpec(1, 8, 8), network="mlp", latent_size=3, hidden=8, **knobs)
+    model = VAE(ArraySpec(1, (8, 8)), network="mlp", latent_size=3, hidden=8, **knobs)
     torch.manual_seed(1)
     step = knobs.pop("step", 0)
     batch = Batch(torch.rand(4, 1, 8, 8), range(4))

@@ -14,7 +14,7 @@ from genkit.nn.normalisation import GlobalBatchNorm2d
 from genkit.testing import OPTIM
 from tests.conftest import Batch, fit
 
-SPEC = ArraySpec(1, 16, 16, levels=17, classes=("a", "b", "c"))
+SPEC = ArraySpec(1, (16, 16), levels=17, classes=("a", "b", "c"))
 
 
 def batch(n=6, side=16):
@@ -45,7 +45,7 @@ def losses(module, step=0):
 
 @pytest.mark.parametrize("side", [8, 16, 32, 64, 128])
 def test_a_dcgan_makes_and_judges_every_size(side):
-    module = DCGAN(ArraySpec(3, side, side), latent_size=4, width=2)
+    module = DCGAN(ArraySpec(3, (side, side)), latent_size=4, width=2)
     drawn = module.sample(2).data
     assert drawn.shape == (2, 3, side, side)
     assert module.discriminator(drawn).shape == (2,)

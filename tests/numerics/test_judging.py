@@ -11,7 +11,7 @@ import torch
 from genkit.core.batch import Batch
 from genkit.core.codecs import PixelCodec
 from genkit.core.noise import Noise
-from genkit.core.spec import TokenSpec
+from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset import ArrayExamples
 from genkit.diagnostics import symptoms
@@ -25,7 +25,7 @@ from genkit.testing import OPTIM
 from tests.conftest import IMAGES, fit, images
 from tests.numerics.test_health import digits
 
-PIXELS = TokenSpec(PixelCodec((1, 8, 8), 17))
+PIXELS = TokenSpec(PixelCodec(ArraySpec(1, (8, 8), 17)))
 
 
 def gan(**knobs):
@@ -151,7 +151,7 @@ def test_a_model_of_pixels_that_ignores_its_label_is_seen():
 
 
 def test_large_images_that_are_drawn_pixel_by_pixel_are_left_out():
-    large = replace(PIXELS, codec=PixelCodec((3, 64, 64), 256))
+    large = replace(PIXELS, codec=PixelCodec(ArraySpec(3, (64, 64), 256)))
     assert symptoms._drawable(large) == 0
     assert symptoms._drawable(PIXELS) >= symptoms.FEWEST
     assert symptoms._drawable(IMAGES) is None

@@ -73,7 +73,7 @@ def test_a_validation_batch_is_bounded_by_memory(vocabulary, size, monkeypatch):
 
 def test_a_family_that_says_nothing_is_measured():
     """Categorical pictures of 256 levels: logits and their logarithms, 2 × 256 numbers a pixel."""
-    spec = ArraySpec(1, 32, 32, levels=256)
+    spec = ArraySpec(1, (32, 32), levels=256)
     module = VAE(spec, likelihood="categorical", width=4, hidden=16)
 
     class Pictures:
@@ -114,7 +114,7 @@ class _Box:
 
 def trained(accumulate, steps=3, **knobs):
     torch.manual_seed(0)
-    module = DCGAN(ArraySpec(1, 16, 16, levels=17), latent_size=4, width=8, norm="layer", **knobs)
+    module = DCGAN(ArraySpec(1, (16, 16), levels=17), latent_size=4, width=8, norm="layer", **knobs)
     generator = torch.Generator().manual_seed(0)
     data = torch.randint(0, 17, (steps, 16, 1, 16, 16), generator=generator, dtype=torch.uint8)
     batches = [type(images(1))(part, range(16)) for part in data]
@@ -136,7 +136,7 @@ def test_pictures_made_again_are_the_same_and_are_counted_once(steps):
     module, _ = trained(4, steps=3, discriminator_steps=steps)
     assert {int(norm.num_batches_tracked) for norm in module.generator.norms} == {3 * 4}
     torch.manual_seed(0)
-    bare = DCGAN(ArraySpec(1, 16, 16, levels=17), latent_size=4, width=8).generator.train()
+    bare = DCGAN(ArraySpec(1, (16, 16), levels=17), latent_size=4, width=8).generator.train()
     latent = [Noise(0, range(r, r + 4), purpose="train", step=0).normal("latent", 4) for r in range(0, 16, 4)]
     first, _ = trained(4, steps=1, discriminator_steps=steps)
     for part in latent:

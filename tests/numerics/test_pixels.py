@@ -9,7 +9,7 @@ from genkit.core.batch import Batch
 from genkit.core.codecs import PixelCodec
 from genkit.core.noise import Noise
 from genkit.core.observation import AveragePool, mask
-from genkit.core.spec import TokenSpec
+from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.families.gpt import GPT
 from genkit.inference import verbs
 from genkit.system.errors import ConfigError
@@ -20,7 +20,7 @@ ALL = torch.tensor(list(itertools.product([0, 1], repeat=4)))  # (16, 4)
 
 def model(conditional=False):
     torch.manual_seed(0)
-    spec = TokenSpec(PixelCodec((1, 2, 2), 2), classes=("a", "b") if conditional else ())
+    spec = TokenSpec(PixelCodec(ArraySpec(1, (2, 2), 2)), classes=("a", "b") if conditional else ())
     made = GPT(spec, conditional=conditional, **SIZES).eval()
     for parameter in made.parameters():
         parameter.data.mul_(4)  # so that pixels matter to one another

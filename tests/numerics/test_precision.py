@@ -16,7 +16,7 @@ from genkit.testing import OPTIM
 from tests.conftest import IMAGES, TEXT, fit, images, tokens
 
 FREE = 0.013  # nats a latent; near the mean costs of the latents of the module below
-LABELLED = ArraySpec(1, 8, 8, levels=17, classes=("a", "b"))
+LABELLED = ArraySpec(1, (8, 8), levels=17, classes=("a", "b"))
 
 
 def labelled(n):

@@ -28,7 +28,7 @@ class Linear(nn.Module):
 
 
 def linear_model(latent_size=3):
-    model = VAE(ArraySpec(1, 4, 4), network="mlp", latent_size=latent_size, likelihood="gaussian").eval()
+    model = VAE(ArraySpec(1, (4, 4)), network="mlp", latent_size=latent_size, likelihood="gaussian").eval()
     model.decoder = Linear(latent_size)
     return model
 
@@ -140,7 +140,7 @@ def test_masks_hide_what_their_names_say():
 
 def test_a_completion_does_not_depend_on_its_neighbours():
     torch.manual_seed(0)
-    model = DCGAN(ArraySpec(1, 8, 8), latent_size=4, width=4).eval()
+    model = DCGAN(ArraySpec(1, (8, 8)), latent_size=4, width=4).eval()
     images = model.sample(3).data
     observation = Mask(known=mask("lower", 8, 8).known)
     measured = observation.measure(images)
@@ -166,6 +166,6 @@ def test_paths_begin_and_end_where_they_should():
 
 
 def test_a_model_without_the_capability_says_what_it_has():
-    model = DCGAN(ArraySpec(1, 8, 8), latent_size=4, width=4)
+    model = DCGAN(ArraySpec(1, (8, 8)), latent_size=4, width=4)
     with pytest.raises(ConfigError, match=r"Reconstruction.*LatentSpace"):
         verbs.reconstruct(model, Batch(torch.zeros(1, 1, 8, 8), range(1)))

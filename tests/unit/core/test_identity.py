@@ -23,7 +23,7 @@ from genkit.metrics.panel import image_measures
 from genkit.runs import rows
 from genkit.system.errors import ConfigError, Unmeasurable
 
-SPEC = ArraySpec(1, 8, 8, levels=4, classes=("a", "b"))
+SPEC = ArraySpec(1, (8, 8), levels=4, classes=("a", "b"))
 PLACE = rows.Place("run", "last", 1, "raw", "d" * 12, 0, "test", "data", "judged")
 
 

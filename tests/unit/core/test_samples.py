@@ -17,7 +17,7 @@ from genkit.system.errors import ConfigError
 def images(n=5, channels=1, height=8, width=8, **more):
     generator = torch.Generator().manual_seed(0)
     levels = torch.randint(0, 256, (n, channels, height, width), generator=generator)
-    return Samples(levels / 255, ArraySpec(channels, height, width), seed=3, **more), levels.numpy()
+    return Samples(levels / 255, ArraySpec(channels, (height, width)), seed=3, **more), levels.numpy()
 
 
 def texts(*lines, **more):
@@ -32,7 +32,7 @@ def test_images_are_bytes_on_a_fixed_scale():
     samples, levels = images(channels=3)
     assert samples.images.shape == (5, 8, 8, 3)
     assert (samples.images == levels.transpose(0, 2, 3, 1)).all()
-    outside = Samples(torch.tensor([[[[-1.0, 0.5, 2.0]]]]), ArraySpec(1, 1, 3), 0)
+    outside = Samples(torch.tensor([[[[-1.0, 0.5, 2.0]]]]), ArraySpec(1, (1, 3)), 0)
     assert outside.images.ravel().tolist() == [0, 128, 255]
 
 

@@ -8,8 +8,8 @@ from genkit.core.codecs import ByteCodec, CharCodec
 from genkit.core.spec import ArraySpec, TokenSpec, spec_from_dict
 
 SPECS = [
-    ArraySpec(1, 8, 8),
-    ArraySpec(3, 4, 6, 17, ("零", "1")),
+    ArraySpec(1, (8, 8)),
+    ArraySpec(3, (4, 6), 17, ("零", "1")),
     TokenSpec(ByteCodec()),
     TokenSpec(CharCodec.of("ab\n字"), "\n", ("x",)),
     TokenSpec(CharCodec.of("ab"), ""),
@@ -24,14 +24,14 @@ def test_there_and_back_through_json(spec):
 
 
 def test_sizes():
-    spec = ArraySpec(3, 4, 6)
+    spec = ArraySpec(3, (4, 6))
     assert (spec.shape, spec.size, spec.levels) == ((3, 4, 6), 72, 256)
     assert TokenSpec(ByteCodec()).vocab_size == 256
     assert TokenSpec(CharCodec.of("ab\n")).vocab_size == 3
 
 
 def test_a_spec_is_frozen_and_compares_by_value():
-    assert ArraySpec(1, 8, 8) == ArraySpec(1, 8, 8) != ArraySpec(1, 8, 8, 17)
+    assert ArraySpec(1, (8, 8)) == ArraySpec(1, (8, 8)) != ArraySpec(1, (8, 8), 17)
     with pytest.raises(AttributeError):
         SPECS[0].levels = 3
 

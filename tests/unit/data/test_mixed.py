@@ -69,8 +69,8 @@ def test_data_whose_order_is_periodic_is_not_met_in_step():
 def test_the_first_validation_batches_are_fair_in_every_process(world, pixels):
     examples = sorted_by_class()
     if pixels:
-        examples = PixelWindows(examples, PixelCodec((1, 4, 4), 17))
-    spec = ArraySpec(1, 4, 4, levels=17)
+        examples = PixelWindows(examples, PixelCodec(ArraySpec(1, (4, 4), 17)))
+    spec = ArraySpec(1, (4, 4), levels=17)
     dataset = Dataset("sorted", spec, {"train": examples, "validation": examples}, "", "")
     data = DataModule(dataset, seed=0, batch_size=8, eval_batch_size=50)
     for rank in range(world):

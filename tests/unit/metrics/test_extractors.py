@@ -68,9 +68,9 @@ def test_changed_weights_are_refused(monkeypatch):
 
 
 def test_the_extractor_that_data_suggests():
-    assert suggested(ArraySpec(1, 28, 28)) == "digits"
-    assert suggested(ArraySpec(3, 32, 32)) == "random"
-    assert suggested(ArraySpec(1, 256, 256)) == "random"
+    assert suggested(ArraySpec(1, (28, 28))) == "digits"
+    assert suggested(ArraySpec(3, (32, 32))) == "random"
+    assert suggested(ArraySpec(1, (256, 256))) == "random"
 
 
 class Means(nn.Module):

@@ -25,8 +25,8 @@ ONE_CPU = {"accelerator": "cpu", "devices": 1, "num_nodes": 1}
 @pytest.mark.parametrize(
     ("spec", "view", "refused"),
     [
-        (ArraySpec(1, 8, 8), "tokens", True),
-        (ArraySpec(1, 8, 8), "arrays", False),
+        (ArraySpec(1, (8, 8)), "tokens", True),
+        (ArraySpec(1, (8, 8)), "arrays", False),
         (TokenSpec(CharCodec.of("ab")), "arrays", True),
         (TokenSpec(CharCodec.of("ab")), "tokens", False),
     ],

@@ -218,7 +218,7 @@ def test_what_is_no_run(run, error, said, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "spec", [ArraySpec(3, 8, 9, 17, ("a", "字")), TokenSpec(CharCodec.of("ab\n字"), separator="\n")]
+    "spec", [ArraySpec(3, (8, 9), 17, ("a", "字")), TokenSpec(CharCodec.of("ab\n字"), separator="\n")]
 )
 def test_a_spec_comes_back(spec, tmp_path):
     run = made(tmp_path, "a")
@@ -228,7 +228,7 @@ def test_a_spec_comes_back(spec, tmp_path):
 
 def test_another_spec_than_the_recorded_one_is_refused(tmp_path):
     run = made(tmp_path, "a", spec_sha256="0" * 64)
-    (run.path / runs.SPEC).write_text(json.dumps(ArraySpec(1, 8, 8).to_dict()))
+    (run.path / runs.SPEC).write_text(json.dumps(ArraySpec(1, (8, 8)).to_dict()))
     with pytest.raises(CheckpointError, match="not the one that the run was trained with"):
         runs.spec(run.path)
 

@@ -18,7 +18,7 @@ from genkit.system.errors import ConfigError, StorageError
 
 
 def images(n=3):
-    return Samples(torch.rand(n, 1, 4, 4), ArraySpec(1, 4, 4), seed=0)
+    return Samples(torch.rand(n, 1, 4, 4), ArraySpec(1, (4, 4)), seed=0)
 
 
 def texts():

@@ -1,0 +1,190 @@
+"""What every spec says of its data, and the spec of data that are arrays.  Nothing here imports torch."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from genkit.core import media
+from genkit.core.media.image import IMAGE
+from genkit.core.media.medium import Medium, Shown
+
+NOWHERE: Mapping[str, object] = {}  # what is known of examples that came from nowhere
+MOST_LEVELS, MOST_AXES, LONGEST_NAME = 256, 3, 100
+
+
+class DataSpec(ABC):
+    """What is asked of any spec, whichever view of the data it is of: `kind`, "arrays" or "tokens"."""
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels; () where there are none."""
+
+    @property
+    @abstractmethod
+    def medium(self) -> Medium:
+        """What an example is, whichever view the model has of it."""
+
+    @property
+    @abstractmethod
+    def array(self) -> ArraySpec | None:
+        """What an example is as an array, also where a model reads its tokens; None where it is none."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> int:
+        """In one example, by which a likelihood of it is divided; 1 where each has a length of its own."""
+
+    @abstractmethod
+    def shown(self, rows: Sequence[np.ndarray] | np.ndarray, about: Mapping[str, object] = NOWHERE) -> Shown:
+        """Examples as their medium shows them.
+
+        Args:
+            rows: as a dataset's `gather` has them: levels (n, C, *sizes), or windows of tokens.
+            about: where they come from, as plain values.
+        """
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a sample is shown as a text; ask the medium what you want to know of it."""
+        return self.array is None
+
+    @property
+    def image(self) -> ArraySpec | None:
+        """`array`, by the name that it had."""
+        return self.array
+
+    def said(self) -> str:
+        """What examples are, in words: "texts", or "images of 1×8×8"."""
+        shape = "" if self.array is None else f" of {'×'.join(map(str, self.array.shape))}"
+        return f"{self.medium.many}{shape}"
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, object]:
+        """Plain values that `spec_from_dict` rebuilds it from."""
+
+
+@dataclass(frozen=True)
+class ArraySpec(DataSpec):
+    """Arrays (C, *sizes), on disk as integers 0 … levels - 1, in a model as floats in [0, 1].
+
+    Args:
+        channels: numbers that stand at one place.
+        sizes: places along each axis, one to three of them; an image has height and width.
+        levels: how many distinct values an entry can take: 256 for 8-bit pictures, 17 for scikit-learn's
+            digits, 2 for binarised ones.
+        classes: names of the labels; () where there are none.
+        medium: what such an array is.
+        rate: places a second along the axis of time, where there is one and it is known.
+    """
+
+    kind: ClassVar[Literal["arrays"]] = "arrays"
+
+    channels: int
+    sizes: tuple[int, ...]
+    levels: int = 256
+    classes: tuple[str, ...] = ()
+    medium: Medium = IMAGE
+    rate: float | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, *sizes)."""
+        return self.channels, *self.sizes
+
+    @property
+    def size(self) -> int:
+        """Numbers in one example, the product of the shape."""
+        return math.prod(self.shape)
+
+    @property
+    def height(self) -> int:
+        """Of what has two axes."""
+        return self._side(0)
+
+    @property
+    def width(self) -> int:
+        """Of what has two axes."""
+        return self._side(1)
+
+    def _side(self, axis: int) -> int:
+        if len(self.sizes) != 2:
+            raise ValueError(f"{self.said()} have no height and width: they have {len(self.sizes)} axes")
+        return self.sizes[axis]
+
+    @property
+    def array(self) -> ArraySpec:
+        return self
+
+    @property
+    def numbers(self) -> int:
+        return self.size
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The axes of (B, C, *sizes) in the order in which tokens stand: those of the medium, the slowest
+        first, and the channels of a place together."""
+        axes = self.medium.order or tuple(range(len(self.sizes)))
+        return 0, *(axis + 2 for axis in axes), 1
+
+    @property
+    def ordered(self) -> tuple[int, ...]:
+        """The shape of an array whose axes stand in that order."""
+        return tuple(self.shape[axis - 1] for axis in self.order[1:])
+
+    @property
+    def back(self) -> tuple[int, ...]:
+        """The axes of (B, *ordered) in the order of (B, C, *sizes)."""
+        return tuple(self.order.index(axis) for axis in range(len(self.order)))
+
+    def to_bytes(self, levels: np.ndarray) -> np.ndarray:
+        """Levels spread over 0 … 255, uint8: the scale on which arrays are shown, saved and judged."""
+        return np.round(levels * (255 / (self.levels - 1))).astype(np.uint8)
+
+    def shown(self, rows: Sequence[np.ndarray] | np.ndarray, about: Mapping[str, object] = NOWHERE) -> Shown:
+        levels = np.asarray(rows).reshape(-1, *self.shape)
+        return Shown(arrays=self.to_bytes(levels), array=self, about=about)
+
+    def to_dict(self) -> dict[str, object]:
+        return {"kind": self.kind, **self.form(), "classes": list(self.classes)}
+
+    def form(self) -> dict[str, object]:
+        """All but its view and its classes, as plain values; that of an image does not name its medium."""
+        return {
+            "shape": list(self.shape),
+            "levels": self.levels,
+            **({} if self.medium == IMAGE else {"medium": self.medium.name}),
+            **({} if self.rate is None else {"rate": self.rate}),
+        }
+
+    @classmethod
+    def from_form(cls, plain: Mapping[str, Any], classes: tuple[str, ...] = ()) -> ArraySpec:
+        """Rebuild one from `form()`.
+
+        Raises:
+            ValueError: there are no such arrays.
+            ConfigError: nobody here knows the medium.
+        """
+        named, rate = plain.get("medium", IMAGE.name), plain.get("rate")
+        if not isinstance(named, str) or len(named) > LONGEST_NAME:
+            raise ValueError(f"no medium has the name {str(named)[:LONGEST_NAME]}")
+        medium = media.find(named)
+        channels, *sizes = (int(n) for n in plain["shape"])
+        levels = int(plain["levels"])
+        form = "×".join(str(n)[:20] for n in (channels, *sizes[:MOST_AXES]))
+        if not 1 <= len(sizes) <= MOST_AXES or len(sizes) != len(medium.axes):
+            axes = f"{len(medium.axes)} axes ({', '.join(medium.axes)})" if medium.axes else "no axes"
+            raise ValueError(f"{medium.one} has {axes}, and the shape of a channel here has {len(sizes)}")
+        if not 2 <= levels <= MOST_LEVELS or min(channels, *sizes) < 1:
+            raise ValueError(f"no {medium.many} of {form} with {str(levels)[:20]} levels")
+        if rate is not None and not 0 < float(rate) < math.inf:
+            raise ValueError(f"no rate is {str(rate)[:20]}")
+        return cls(channels, tuple(sizes), levels, classes, medium, None if rate is None else float(rate))

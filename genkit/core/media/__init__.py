@@ -1,0 +1,35 @@
+"""Media: what an example can be.  A medium is one file, and everything else asks it.
+
+Built in are texts and images; another distribution adds one by
+
+    [project.entry-points."genkit.media"]
+    points = "my_package.points:POINTS"
+
+where `POINTS` is a `genkit.core.media.medium.Medium`.  Its name stands in the spec of the data
+(`ArraySpec(…, medium=POINTS)`) and in its JSON.  Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from genkit.core.media.medium import Medium
+from genkit.core.registry import Registry
+from genkit.system.errors import ConfigError
+
+MEDIA = Registry(
+    "medium",
+    "media",
+    "medium={name} is none that is known here; install what offers it.",
+    {"text": "genkit.core.media.text:TEXT", "image": "genkit.core.media.image:IMAGE"},
+)
+
+
+def find(name: str) -> Medium:
+    """The medium of a name.
+
+    Raises:
+        ConfigError: nobody offers it, or what is offered is no medium.
+    """
+    found = MEDIA.load(name)
+    if not isinstance(found, Medium):
+        raise ConfigError(f"medium {name!r} is a {type(found).__name__}, not a genkit.core.media Medium.")
+    return found

@@ -1,0 +1,219 @@
+"""What a medium says of itself: what an example is, how it is shown and saved, by what it is judged.
+
+The base is a medium of arrays that are drawn: one of these says its words and its axes and writes `sheet`,
+and everything else follows.  Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from genkit.core.grid import png
+from genkit.system import storage
+from genkit.system.errors import ConfigError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from genkit.core.spec import ArraySpec, Spec
+
+COUNTED = ("steps", "epochs", "examples", "seconds")  # units of a budget that every medium has
+
+
+@dataclass(frozen=True)
+class Shown:
+    """n examples as a medium shows them: what of a model's data can be looked at, without torch.
+
+    Attributes:
+        texts: the examples, where they are texts.
+        arrays: the examples, where they are arrays: uint8 (n, C, *sizes), levels spread over 0 … 255.
+        array: what each array is; None for texts.
+        about: where they come from, as plain values.
+    """
+
+    texts: Sequence[str] = ()
+    arrays: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint8))
+    array: ArraySpec | None = None
+    about: Mapping[str, object] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.texts if self.array is None else self.arrays)
+
+    def __getitem__(self, part: slice) -> Shown:
+        return replace(self, texts=self.texts[part], arrays=self.arrays[part])
+
+
+@dataclass(frozen=True)
+class BoardTexts:
+    """For TensorBoard and its like: texts, one by one."""
+
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True)
+class BoardPicture:
+    """For TensorBoard and its like: one picture."""
+
+    picture: Image
+
+
+Board = BoardTexts | BoardPicture
+
+
+@dataclass(frozen=True)
+class Medium(ABC):
+    """A medium.  Two of them are equal where what they say is.
+
+    Attributes:
+        name: in specs and messages.
+        one: an example, with its article: "an image".
+        many: examples: "images".
+        axes: the names of an array's axes, without that of its channels; () where an example is no array.
+        order: the axes in the order in which tokens stand, the slowest first, so that the beginning of a
+            sequence is the beginning of an example; () means as they stand.
+        views: what a model can read of it as it is: "arrays" (floats), "tokens".
+        suffixes: of the files that it is saved as, the usual one first.  `write` knows them.
+        parts: names of what can be hidden of an example, for the model to complete; `hidden` knows them.
+        rest: that one of the parts without which a beginning is left, in the order of tokens.
+        budgets: the units in which a training on it can be counted.
+        offers: what metrics can be given of it: "texts"; "arrays"; "features" and "probabilities", which an
+            extractor makes of arrays where there is one.
+        groups: the groups of metrics that measure it unless told otherwise.
+        drawn: samples that an evaluation draws, unless told otherwise.
+        kept: examples that are kept to be looked at beside numbers.
+        nll: the unit of a likelihood of it.
+    """
+
+    name: str
+    one: str
+    many: str
+    axes: tuple[str, ...]
+    order: tuple[int, ...] = ()
+    views: tuple[str, ...] = ("arrays", "tokens")
+    suffixes: tuple[str, ...] = (".png", ".npz")
+    parts: tuple[str, ...] = ()
+    rest: str = ""
+    budgets: tuple[str, ...] = COUNTED
+    offers: frozenset[str] = frozenset({"arrays"})
+    groups: tuple[str, ...] = ("likelihood", "cost")
+    drawn: int = 1_000
+    kept: int = 64
+    nll: str = "nats/example"
+
+    # ------------------------------------------------------------------ shown
+
+    @abstractmethod
+    def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image | None:
+        """All examples in one picture, in reading order; None where they have no picture.
+
+        Args:
+            columns: as many as rows, where none is given.
+            border: grey pixels between two.
+        """
+
+    def single(self, shown: Shown) -> str | Image:
+        """The only example of `shown`, to look at."""
+        return self._drawn(shown)
+
+    def terminal(self, shown: Shown) -> str | None:
+        """The examples as a terminal shows them, without anything that steers it; None: it cannot."""
+        return None
+
+    def html(self, shown: Shown) -> str | None:
+        """The examples in a notebook; None: as their sheet."""
+        return None
+
+    def board(self, shown: Shown) -> Board:
+        """The examples as TensorBoard and its like show them."""
+        return BoardPicture(self._drawn(shown))
+
+    def _drawn(self, shown: Shown) -> Image:
+        picture = self.sheet(shown)
+        if picture is None:
+            raise TypeError(f"{type(self).__name__} draws no sheet, and says not how it is shown instead")
+        return picture
+
+    # ------------------------------------------------------------------ saved
+
+    def check_suffix(self, out: str | Path) -> str:
+        """The suffix of a file or "" of a folder, if examples can be saved so.
+
+        Raises:
+            ConfigError: they cannot; how they can is said.
+        """
+        suffix = Path(out).suffix.lower()
+        if suffix and suffix not in self.suffixes:
+            fits = f"{', '.join(self.suffixes)} or, without a suffix, as a folder"
+            raise ConfigError(f"out={out}: {self.many} are saved as {fits}.")
+        return suffix
+
+    def write(self, shown: Shown, path: Path) -> None:
+        """All examples in one file, by one of `suffixes`; a file of that name is replaced in one step.
+
+        Raises:
+            StorageError: it cannot be written; what was there stays.
+        """
+        if path.suffix.lower() == ".npz":
+            write_npz(path, {"arrays": shown.arrays}, shown.about)
+        else:
+            storage.write_bytes(path, png(self._drawn(shown)))
+
+    def write_each(self, shown: Shown, folder: Path) -> None:
+        """Each example in a file of its own, 00000 and so on, in a folder that is there."""
+        for i in range(len(shown)):
+            (folder / f"{i:05d}.png").write_bytes(png(self._drawn(shown[i : i + 1])))
+
+    # ------------------------------------------------------------------ judged
+
+    def extractor(self, array: ArraySpec) -> str | None:
+        """The name of the network in whose features such arrays are compared; None: there is none."""
+        return None
+
+    def noise(
+        self,
+        spec: Spec,
+        lengths: Sequence[int],
+        generator: np.random.Generator,
+        counts: np.ndarray | None = None,
+    ) -> Shown:
+        """As many examples of noise as there are lengths: what a generator is worst at being, the ceiling of
+        each metric.  Of arrays every level is as likely everywhere.
+
+        Args:
+            lengths: tokens of each, where examples have lengths of their own.
+            counts: how often the training data have each token, where that is what noise is made by.
+        """
+        array = spec.array
+        if array is None:
+            raise TypeError(f"{type(self).__name__} is no medium of arrays, and says not what its noise is")
+        levels = generator.integers(0, array.levels, (len(lengths), *array.shape))
+        return Shown(arrays=array.to_bytes(levels), array=array)
+
+    # ------------------------------------------------------------------ hidden
+
+    def hidden(self, part: str, sizes: Sequence[int]) -> np.ndarray:
+        """Where a part of an example is, bool (*sizes).
+
+        Raises:
+            ConfigError: there is no such part.
+        """
+        raise self.no_part(part)
+
+    def no_part(self, part: str) -> ConfigError:
+        """What is said of a part that there is not."""
+        known = f"choose one of {', '.join(self.parts)}" if self.parts else f"{self.many} have no parts"
+        return ConfigError(f"mask={part} hides nothing that is known; {known}.")
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, object]) -> None:
+    """Arrays with where they come from, as JSON under `provenance`."""
+    held = {**arrays, "provenance": np.array(json.dumps(dict(about)))}
+    with storage.written(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **held)

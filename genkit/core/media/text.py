@@ -1,0 +1,93 @@
+"""Texts: shown as they are, saved one after another, judged by their words."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from genkit.core.media.medium import COUNTED, BoardTexts, Medium, Shown, write_npz
+from genkit.system import storage
+from genkit.system.terminal import without_controls
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from genkit.core.spec import ArraySpec, Spec
+
+BETWEEN = "\n" + "-" * 20 + "\n"  # two texts in a terminal
+
+
+@dataclass(frozen=True)
+class TextMedium(Medium):
+    """Texts of any length, as sequences of tokens."""
+
+    name: str = "text"
+    one: str = "a text"
+    many: str = "texts"
+    axes: tuple[str, ...] = ()
+    views: tuple[str, ...] = ("tokens",)
+    suffixes: tuple[str, ...] = (".txt", ".jsonl", ".npz")
+    budgets: tuple[str, ...] = (*COUNTED, "tokens")
+    offers: frozenset[str] = frozenset({"texts"})
+    groups: tuple[str, ...] = ("likelihood", "texts", "memorisation", "cost")
+    drawn: int = 500
+    kept: int = 8
+    nll: str = "nats/token"
+
+    def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image | None:
+        return None
+
+    def single(self, shown: Shown) -> str:
+        return shown.texts[0]
+
+    def terminal(self, shown: Shown) -> str:
+        return BETWEEN.join(map(without_controls, shown.texts))
+
+    def html(self, shown: Shown) -> str:
+        return "".join(f"<pre>{html.escape(without_controls(text, ''))}</pre>" for text in shown.texts)
+
+    def board(self, shown: Shown) -> BoardTexts:
+        return BoardTexts(shown.texts)
+
+    def write(self, shown: Shown, path: Path) -> None:
+        """`.txt`: one after another; `.jsonl`: a JSON object each; `.npz`: an array and its provenance."""
+        suffix = path.suffix.lower()
+        if suffix == ".npz":
+            write_npz(path, {"texts": np.array(shown.texts)}, shown.about)
+        elif suffix == ".jsonl":
+            rows = ({"sample": i, "text": text} for i, text in enumerate(shown.texts))
+            storage.write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        else:
+            storage.write_text(path, "\n\n".join(shown.texts) + "\n")
+
+    def write_each(self, shown: Shown, folder: Path) -> None:
+        for i, text in enumerate(shown.texts):
+            (folder / f"{i:05d}.txt").write_text(text, encoding="utf-8")
+
+    def extractor(self, array: ArraySpec) -> None:
+        return None
+
+    def noise(
+        self,
+        spec: Spec,
+        lengths: Sequence[int],
+        generator: np.random.Generator,
+        counts: np.ndarray | None = None,
+    ) -> Shown:
+        """A unigram model: tokens by their frequency in the training text, without the separator."""
+        if spec.kind != "tokens" or counts is None:
+            raise TypeError("noise of texts is made of tokens by their counts")
+        chances = counts.astype(np.float64)
+        if spec.separator:
+            chances[spec.opening] = 0
+        drawn = generator.choice(len(chances), sum(lengths), p=chances / chances.sum())
+        return Shown([spec.codec.decode(part) for part in np.split(drawn, np.cumsum(lengths)[:-1])])
+
+
+TEXT = TextMedium()
