@@ -1,4 +1,4 @@
-"""A fourth family in a distribution of its own trains and samples through the command line."""
+"""Distributions of other people, each with one thing more: they work, and touch nothing of ours."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from genkit.core.spec import ArraySpec
 from genkit.testing import Case, check_family
 from tests.conftest import images
 
-SOURCE = Path(__file__).parents[1] / "outside_family"
+SOURCE = Path(__file__).parents[1] / "outside" / "family"
 
 
 @pytest.mark.slow
