@@ -247,7 +247,7 @@ class _Opened:
             return self._given_batch(self.picture)
         examples = unchanged(self._dataset().split(self.given["split"]))
         rows = examples.some(self.given["n"])
-        return self.module.as_images(Gather(examples, self.module.device)(rows, range(len(rows))))
+        return self.module.as_arrays(Gather(examples, self.module.device)(rows, range(len(rows))))
 
     def _given_batch(self, picture: GivenPicture) -> Batch:
         """The picture of `image=` as a batch of one, with the label that was typed.

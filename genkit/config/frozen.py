@@ -177,12 +177,10 @@ def check_reads(cfg: Mapping[str, Any], spec: Spec, where: Path) -> None:
     Raises:
         CheckpointError: the configuration speaks of the other.
     """
-    from genkit.core.spec import TokenSpec
-
-    asked, kind = cfg["model"].get("view"), "tokens" if isinstance(spec, TokenSpec) else "arrays"
-    if asked not in (None, kind):
+    asked = cfg["model"].get("view")
+    if asked not in (None, spec.kind):
         raise CheckpointError(
-            f"{where}: model.view={asked}, and the run's data are {kind}; restore it from a copy."
+            f"{where}: model.view={asked}, and the run's data are {spec.kind}; restore it from a copy."
         )
 
 

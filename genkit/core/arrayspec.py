@@ -132,8 +132,12 @@ class ArraySpec(DataSpec):
     def order(self) -> tuple[int, ...]:
         """The axes of (B, C, *sizes) in the order in which tokens stand: those of the medium, the slowest
         first, and the channels of a place together."""
-        axes = self.medium.order or tuple(range(len(self.sizes)))
-        return 0, *(axis + 2 for axis in axes), 1
+        return 0, *(axis + 2 for axis in self.axes), 1
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes of places alone, (*sizes), in that order."""
+        return self.medium.order or tuple(range(len(self.sizes)))
 
     @property
     def ordered(self) -> tuple[int, ...]:

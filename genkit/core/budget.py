@@ -6,21 +6,22 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from genkit.core.media.medium import Medium
 from genkit.system.errors import ConfigError
 
 UNITS = ("steps", "epochs", "examples", "tokens", "seconds")
 
 
-def check_unit(unit: str, is_text: bool, data: str) -> None:
+def check_unit(unit: str, medium: Medium, data: str) -> None:
     """See that the examples of a dataset can be counted in a unit.
 
     Raises:
-        ConfigError: in tokens, and they are images.
+        ConfigError: their medium is not counted so: in tokens, where some families make some and others none.
     """
-    if unit == "tokens" and not is_text:
+    if unit in UNITS and unit not in medium.budgets:
         raise ConfigError(
-            f"budget.tokens is for texts, and data={data} is of images, of which some families make tokens"
-            " and others none: give budget.examples, which counts alike for all."
+            f"budget.{unit} is for texts, and data={data} is of {medium.many}, of which some families make"
+            f" {unit} and others none: give budget.examples, which counts alike for all."
         )
 
 

@@ -21,7 +21,7 @@ from genkit.core.noise import Noise
 from genkit.core.options import Option
 from genkit.core.phase import Phase
 from genkit.core.plan import TrainingPlan
-from genkit.core.spec import ArraySpec, Spec
+from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
 
 _SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms", "gradients"})
@@ -139,7 +139,7 @@ class Contract(LightningModule):
     @final
     def prepare(self, batch: Batch) -> Batch:
         """A batch as a family expects it: levels to floats in [0, 1], narrow ids to int64."""
-        if isinstance(self.spec, ArraySpec):
+        if self.spec.kind == "arrays":
             if not batch.data.is_floating_point():
                 scaled = batch.data.float().div_(self.spec.levels - 1)
                 return Batch(scaled, batch.rows, batch.labels, batch.weight)
@@ -148,20 +148,22 @@ class Contract(LightningModule):
         return batch
 
     @final
-    def as_images(self, batch: Batch) -> Batch:
-        """A batch of this model's data as images in [0, 1], (B, C, H, W), on the model's device.
+    def as_arrays(self, batch: Batch) -> Batch:
+        """A batch of this model's data as arrays in [0, 1], (B, C, *sizes), on the model's device.
 
         Raises:
-            ConfigError: the data is text.
+            ConfigError: the data are no arrays, nor tokens that were made of some.
         """
-        batch = self.prepare(batch.to(self.device))
-        image = self.spec.image
-        if image is None:
-            raise ConfigError(f"{type(self).__name__} was trained on texts; this needs images.")
-        if isinstance(self.spec, ArraySpec):
+        batch, array = self.prepare(batch.to(self.device)), self.spec.array
+        if array is None:
+            trained = self.spec.medium.many
+            raise ConfigError(
+                f"{type(self).__name__} was trained on {trained}; this needs arrays, as images."
+            )
+        if self.spec.kind == "arrays":
             return batch
-        levels = batch.data[:, 1:].view(-1, image.height, image.width, image.channels)  # after the start
-        return Batch(levels.permute(0, 3, 1, 2) / (image.levels - 1), batch.rows, batch.labels)
+        levels = batch.data[:, 1:].view(-1, *array.ordered)  # after the start
+        return Batch(levels.permute(array.back) / (array.levels - 1), batch.rows, batch.labels)
 
     @final
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:

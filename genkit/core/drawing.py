@@ -14,7 +14,6 @@ from genkit.core.contract import Contract
 from genkit.core.noise import Noise
 from genkit.core.options import resolve_options
 from genkit.core.samples import Samples
-from genkit.core.spec import ArraySpec
 from genkit.system.errors import ConfigError
 
 BATCH = 64  # samples drawn at once, where nobody says how many
@@ -88,7 +87,7 @@ class Drawing(Contract):
                     advance(len(part))
         origin = {**self.origin, "weights": "ema" if weights == "ema" and self.average else "raw"}
         data: Tensor | list[Tensor] = [sample.cpu() for sample in drawn]
-        if isinstance(self.spec, ArraySpec):
+        if self.spec.kind == "arrays":
             data = torch.stack(data) if data else torch.zeros(0, *self.spec.shape)  # type: ignore[arg-type]
         return Samples(data, self.spec, seed, resolved, origin)
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from genkit.core.grid import png
-from genkit.core.media.medium import Shown
+from genkit.core.media.medium import Board, Shown
 from genkit.core.spec import Spec
 from genkit.system import storage
 from genkit.system.errors import ConfigError
@@ -105,6 +105,11 @@ class Samples:
         many = self.spec.medium.many
         own = many if many in ("texts", "images") else "arrays"
         return ConfigError(f"these samples are {many}, not {wanted}; see .{own}.")
+
+    @property
+    def board(self) -> Board:
+        """The samples as TensorBoard and its like show them."""
+        return self.spec.medium.board(self.shown)
 
     def grid(self, columns: int | None = None, border: int = 1) -> Image.Image:
         """All samples in one picture, in reading order; small ones are enlarged by a whole factor.

@@ -91,11 +91,13 @@ class TokenSpec(DataSpec):
     def numbers(self) -> int:
         return self.codec.length or 1
 
+    def sequences(self, windows: Sequence[np.ndarray] | np.ndarray) -> list[np.ndarray]:
+        """Windows as a dataset's `gather` has them, without what is no part of an example: of texts what lies
+        outside the data (below 0), of arrays their start."""
+        return [window[window >= 0] if self.array is None else window[1:] for window in windows]
+
     def shown(self, rows: Sequence[np.ndarray] | np.ndarray, about: Mapping[str, object] = NOWHERE) -> Shown:
-        """Windows of texts lose what lies outside the data (below 0), those of arrays their start."""
-        if self.array is None:
-            return self.read([row[row >= 0] for row in rows], about)
-        return self.read([row[1:] for row in rows], about)
+        return self.read(self.sequences(rows), about)
 
     def read(self, sequences: Sequence[np.ndarray], about: Mapping[str, object] = NOWHERE) -> Shown:
         """Sequences of ids without a start, int64 (T_i,), as their medium shows them."""

@@ -10,27 +10,27 @@ import torch
 from torch import Tensor
 
 from genkit.core.samples import Samples
-from genkit.core.spec import Spec, TokenSpec
+from genkit.core.spec import Spec
 from genkit.data.dataset import ArrayExamples, Examples, PixelWindows, TokenWindows
 
 BATCH = 250
 
 
 def pictures(samples: Samples) -> Tensor:
-    """Samples as 8-bit pictures, uint8 (n, C, H, W): what would be saved is what is judged."""
-    return torch.from_numpy(samples.images).permute(0, 3, 1, 2)
+    """Samples as arrays of 8 bits, uint8 (n, C, *sizes): what would be saved is what is judged."""
+    return torch.from_numpy(samples.arrays)
 
 
 def as_samples(spec: Spec, examples: Examples, rows: np.ndarray) -> Samples:
-    """Real images in the form of samples."""
+    """Real examples in the form of samples."""
     data, _, _ = examples.gather(rows)
-    if isinstance(spec, TokenSpec):
-        return Samples([torch.from_numpy(row[1:].astype(np.int64)) for row in data], spec, 0)  # no start
-    return Samples(torch.from_numpy(data).float() / (spec.levels - 1), spec, 0)
+    if spec.kind == "arrays":
+        return Samples(torch.from_numpy(data).float() / (spec.levels - 1), spec, 0)
+    return Samples([torch.from_numpy(ids.astype(np.int64)) for ids in spec.sequences(data)], spec, 0)
 
 
 def real_pictures(spec: Spec, examples: Examples, rows: np.ndarray) -> Iterator[Tensor]:
-    """Real images as pictures, a batch at a time."""
+    """Real examples as such arrays, a batch at a time."""
     for start in range(0, len(rows), BATCH):
         yield pictures(as_samples(spec, examples, rows[start : start + BATCH]))
 

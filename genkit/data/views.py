@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from genkit.core.codecs import PixelCodec
-from genkit.core.spec import CONTEXT, ArraySpec, TokenSpec, View
+from genkit.core.spec import CONTEXT, ArraySpec, Spec, TokenSpec, View
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.images import (
     SMALLEST,
@@ -22,7 +22,7 @@ from genkit.data.arrays.images import (
     untrained_classes,
 )
 from genkit.data.arrays.treatments import Augmentation
-from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows, fingerprint
+from genkit.data.dataset import ArrayExamples, Dataset, Examples, PixelWindows, TokenWindows, fingerprint
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
 from genkit.data.sources import Images, Text
@@ -164,12 +164,13 @@ def _examples(
         )
         for part, rows in parts.items()
     }
-    spec = arrays if view.kind == "arrays" else TokenSpec(_pixels(name, arrays, view), None, images.classes)
     about = f"{images.contents()} {digest([images.labels])} {levels}"
-    splits: dict[str, Any] = dict(examples)
-    if isinstance(spec, TokenSpec):
-        assert isinstance(spec.codec, PixelCodec)
-        splits = {part: PixelWindows(own, spec.codec) for part, own in examples.items()}
+    spec: Spec = arrays
+    splits: Mapping[str, Examples] = examples
+    if view.kind == "tokens":
+        codec = _pixels(name, arrays, view)
+        spec = TokenSpec(codec, None, images.classes)
+        splits = {part: PixelWindows(own, codec) for part, own in examples.items()}
     # Of the images, whichever way they are read: models of both views are judged by the same examples.
     print_ = fingerprint(arrays, about, parts)
     packs = _packs([images.images])
@@ -177,7 +178,7 @@ def _examples(
 
 
 def _pixels(name: str, spec: ArraySpec, view: View) -> PixelCodec:
-    """The codec that makes an image a sequence, which a model reads as a whole."""
+    """The codec that makes an array a sequence, which a model reads as a whole."""
     codec = PixelCodec(spec)
     if view.block_size not in (0, codec.length):
         shape = "×".join(map(str, spec.shape))

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.core.spec import ArraySpec
 from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows
 from genkit.data.real import unchanged
 from genkit.data.splits import mixed
@@ -96,10 +95,10 @@ def training_examples(dataset: Dataset, *, unseen: bool = True) -> KnownImages |
         assert isinstance(held_out, TokenWindows)
         return KnownTexts(examples.tokens if unseen else examples.tokens[:0], held_out.tokens)
     images = examples.images if isinstance(examples, PixelWindows) else examples
-    image = dataset.spec.image
-    if not unseen or not isinstance(images, ArrayExamples) or not isinstance(image, ArraySpec):
+    array = dataset.spec.array
+    if not unseen or not isinstance(images, ArrayExamples) or array is None:
         return None
-    return KnownImages(images, image.levels)
+    return KnownImages(images, array.levels)
 
 
 def at_least(found: int, drawn: int) -> float:

@@ -19,7 +19,7 @@ from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.phase import Phase
 from genkit.core.samples import Samples
-from genkit.core.spec import ArraySpec, Spec
+from genkit.core.spec import Spec
 from genkit.diagnostics.known import LENGTH, TEXTS, KnownImages, KnownTexts, pieces
 
 FEWEST = 16  # examples below which a distance says nothing
@@ -114,22 +114,25 @@ def measure(
     """
     noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
     measured = dict(module.health(batch, noise))
-    if (share := distinct(batch.data, is_text=module.spec.is_text)) is not None:
+    if (share := distinct(batch.data, running=module.spec.array is None)) is not None:
         measured["distinct_examples"] = share
     if isinstance(training, KnownTexts):
         measured |= _of_texts(module, training)
-    elif module.spec.image is not None and len(few := batch[: _drawable(module.spec)]) >= FEWEST:
-        measured |= _of_images(module, few, training)
+    elif module.spec.array is not None and len(few := batch[: _drawable(module.spec)]) >= FEWEST:
+        measured |= _of_arrays(module, few, training)
     return measured
 
 
-def distinct(examples: Tensor, *, is_text: bool) -> float | None:
-    """How many different examples there are as a share of all, (B, …); 0 where all are the same, also of a
-    text that is one token over and over, whose last window may be filled up.
+def distinct(examples: Tensor, *, running: bool) -> float | None:
+    """How many different examples there are as a share of all, (B, …); 0 where all are the same.
 
     None of few examples, where the share says nothing.
+
+    Args:
+        running: whether they are windows of a running text: one token over and over, where the last window
+            may be filled up, is then one example, too.
     """
-    if is_text and len(torch.unique(examples[examples != OUTSIDE])) == 1:
+    if running and len(torch.unique(examples[examples != OUTSIDE])) == 1:
         return 0.0
     if len(examples) < FEWEST:
         return None
@@ -138,21 +141,21 @@ def distinct(examples: Tensor, *, is_text: bool) -> float | None:
 
 
 def _drawable(spec: Spec) -> int | None:
-    """How many images are drawn at a validation; None: as many as there are real ones.
+    """How many arrays are drawn at a validation; None: as many as there are real ones.
 
-    One that is drawn pixel by pixel takes as many steps of its network, so of large ones there are few.
+    One that is drawn level by level takes as many steps of its network, so of large ones there are few.
     """
-    if isinstance(spec, ArraySpec):
+    if spec.kind == "arrays":
         return None
     length = int(spec.length or 0)
     return max(FEWEST, PIXELS // length) if 0 < length <= MOST_PIXELS else 0
 
 
-def _of_images(
+def _of_arrays(
     module: GenerativeModule, batch: Batch, training: KnownImages | None
 ) -> dict[str, float | list[float]]:
     noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
-    draw, real = drawing(module, noise), module.as_images(batch).data
+    draw, real = drawing(module, noise), module.as_arrays(batch).data
     drawn = draw(batch.labels)
     measured: dict[str, float | list[float]] = {"diversity": diversity(drawn, real)}
     if batch.labels is not None and "label" in [option.name for option in module.options]:
@@ -163,11 +166,11 @@ def _of_images(
 
 
 def drawing(module: GenerativeModule, noise: Noise) -> Callable[[Tensor | None], Tensor]:
-    """What draws images in [0, 1], (B, C, H, W), for labels (B,), always from the same noise.
+    """What draws arrays in [0, 1], (B, C, *sizes), for labels (B,), always from the same noise.
 
     Where there are latents, it decodes them: a VAE's means then, whatever it draws of pixels.
     """
-    if isinstance(module, LatentSpace) and isinstance(module.spec, ArraySpec):
+    if isinstance(module, LatentSpace) and module.spec.kind == "arrays":
         latent, space = module.prior(noise), module
         return lambda labels: space.decode(latent, labels)
     options = {option.name: option.default for option in module.options}
@@ -179,8 +182,7 @@ def drawing(module: GenerativeModule, noise: Noise) -> Callable[[Tensor | None],
             condition = module.conditions(options) if isinstance(module, Conditional) else [None]
             condition = [condition[0]] * len(noise.rows)
         samples = Samples(module.draw(noise, condition, options), module.spec, module.plan.seed)
-        pictures = torch.from_numpy(samples.images).to(noise.device)  # (B, H, W, C)
-        return pictures.permute(0, 3, 1, 2).float() / 255
+        return torch.from_numpy(samples.arrays).to(noise.device).float() / 255
 
     return draw
 

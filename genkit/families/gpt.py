@@ -30,7 +30,7 @@ from genkit.core.noise import Noise
 from genkit.core.observation import Mask, Observation
 from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
-from genkit.core.spec import Spec, TokenSpec
+from genkit.core.spec import ArraySpec, Spec, TokenSpec
 from genkit.generation.decoding import Drawn, Unfolding, decode
 from genkit.nn.lora import adapt
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
@@ -47,13 +47,14 @@ OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on
 class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion):
     """GPT-2's decoder, or a modern one by its knobs: see `TransformerConfig`.
 
-    On images it models their pixels in raster order, after a start token that can be one of each class.
+    Of arrays, as images are, it models the levels in the order of their medium, after a start token that can
+    be one of each class.
 
     Args:
         spec: of the tokens.
         block_size: tokens of context; None for as many as the data suggests.
         lora_rank: train low-rank updates of this rank alone; None trains everything.
-        conditional: on the labels of images.
+        conditional: on the labels of arrays.
         blocks: of `TransformerConfig`.
     """
 
@@ -76,6 +77,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         LABEL,
     )
     units = {"nll": "nats/token"}
+    spec: TokenSpec
 
     def __init__(
         self,
@@ -87,18 +89,20 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         **blocks: Any,
     ) -> None:
         super().__init__(spec)
-        if not isinstance(spec, TokenSpec):
+        if spec.kind != "tokens":
             raise ConfigError("family gpt reads tokens; open the data with the view tokens.")
-        if conditional and spec.is_text:
-            raise ConfigError("model.conditional=true: texts have no labels; give a prompt in sampling.")
+        if conditional and spec.array is None:
+            raise ConfigError(
+                f"model.conditional=true: {spec.medium.many} have no labels; give a prompt in sampling."
+            )
         self.classes = require_classes(spec) if conditional else 0
         if not conditional:
             self.options = tuple(option for option in self.options if option is not LABEL)
-        # The starts stand after the levels of pixels, and never come next.
+        # The starts of classes stand after the codec's ids, and like its own never come next.
         self.network = Transformer(
             TransformerConfig(
                 vocab_size=spec.vocab_size + self.classes,
-                outputs=None if spec.is_text else spec.codec.start,
+                outputs=spec.codec.outputs,
                 block_size=block_size or spec.context,
                 **blocks,
             )
@@ -124,7 +128,6 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         return torch.cat((self._starts(batch.labels)[:, None], batch.data[:, 1:]), dim=1)
 
     def _starts(self, labels: Tensor) -> Tensor:
-        assert isinstance(self.spec, TokenSpec)
         return self.spec.vocab_size + labels
 
     def _token_nll(self, tokens: Tensor, reduction: str) -> Tensor:
@@ -183,7 +186,6 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
 
     def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:
         """The prompts as ids, int64 (T,) each; of a conditional model, the labels."""
-        assert isinstance(self.spec, TokenSpec)
         if self.classes:
             if options["prompt"]:
                 raise ConfigError("a model of labelled images takes label=, no prompt=.")
@@ -205,7 +207,6 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         Raises:
             ConfigError: a text is not one token, or no token is left.
         """
-        assert isinstance(self.spec, TokenSpec)
         ids = set()
         for text in as_list(texts or []):
             encoded = self.spec.codec.mark(text)
@@ -218,7 +219,6 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
 
     def draw(self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]) -> list[Tensor]:
         """Continuations with their prompts, each ended before its first stop text."""
-        assert isinstance(self.spec, TokenSpec)
         prompts, begun = self._begun(noise, condition)
         drawn = self._drawn(len(begun), options)
         for tokens in self._tokens(noise, begun, options):
@@ -229,7 +229,6 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
 
     def _begun(self, noise: Noise, condition: Sequence[Any]) -> tuple[Sequence[Tensor], list[Tensor]]:
         """Prompts, and what the network reads first: a start and the prompt."""
-        assert isinstance(self.spec, TokenSpec)
         if self.classes:
             starts = self._starts(choose_labels(condition, self.classes, noise))
             return [torch.empty(0, dtype=torch.int64)] * len(starts), list(starts[:, None])
@@ -256,8 +255,9 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         evaluation mode, on the device, with the wanted weights.
         """
         resolved = resolve_options(self.options, {"prompt": prompt, **options}, type(self).__name__)
-        if not isinstance(self.spec, TokenSpec) or not self.spec.is_text:
-            raise ConfigError("this model draws images, which are not streamed; use sample().")
+        if self.spec.array is not None:
+            drawn = self.spec.medium.many
+            raise ConfigError(f"this model draws {drawn}, which are not streamed; use sample().")
         condition = self.conditions(resolved)
         return self._stream(seed, condition, resolved, device, weights)
 
@@ -270,7 +270,6 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         device: torch.device | str | None,
         weights: str,
     ) -> Iterator[str]:
-        assert isinstance(self.spec, TokenSpec)
         drawn, text = self._drawn(1, options), Unfolding(self.spec.codec)
         with self._drawing(device, weights):
             noise = Noise(seed, range(1), purpose="sample", device=self.device)
@@ -286,13 +285,11 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
             yield piece
 
     def _drawn(self, rows: int, options: Mapping[str, Any]) -> Drawn:
-        assert isinstance(self.spec, TokenSpec)
         stops = [self.spec.separator or ""] if options["stop"] is None else as_list(options["stop"])
         return Drawn(rows, self.spec.codec, [stop for stop in stops if stop])
 
     def _tokens(self, noise: Noise, begun: Sequence[Tensor], options: Mapping[str, Any]) -> Iterator[Tensor]:
         """The next token of every row, (B,), step by step."""
-        assert isinstance(self.spec, TokenSpec)
         whole, steps = self.spec.length, options["max_new_tokens"]
         steps = (whole or DRAWN) if steps is None else min(steps, whole or steps)
         return decode(
@@ -302,24 +299,30 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
     # ------------------------------------------------------------------ completion
 
     def refusal(self, observation: Observation) -> str | None:
-        if self.spec.image is None:
-            return "it models texts; give sample a prompt."
-        if not isinstance(observation, Mask) or observation.prefix() is None:
+        medium = self.spec.medium
+        if self.spec.array is None:
+            return f"it models {medium.many}; give sample a prompt."
+        if self._beginning(observation, self.spec.array) is None:
+            answers = f": of the parts of {medium.one} it completes mask={medium.rest}" if medium.rest else ""
             return (
-                "it draws pixels in raster order, so what is known must be its first rows: of the image verbs"
-                " it answers complete with mask=lower."
+                f"it draws {medium.many} in raster order, so what is known must be their beginning{answers}."
             )
         return None
+
+    def _beginning(self, observation: Observation, array: ArraySpec) -> int | None:
+        """How many places are known, where they are the first in the order of tokens; else None."""
+        if not isinstance(observation, Mask):
+            return None
+        return Mask(known=observation.known.permute(array.axes)).prefix()
 
     def complete(
         self, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
     ) -> Tensor:
-        """Exact: the rest of each image given its beginning, from the model's own distribution."""
-        image = self.spec.image
-        assert image is not None
-        assert isinstance(observation, Mask)
-        known = (observation.prefix() or 0) * image.channels
-        levels = (measured * (image.levels - 1)).round().long().permute(0, 2, 3, 1).flatten(1)  # (B, H·W·C)
+        """Exact: the rest of each array given its beginning, from the model's own distribution."""
+        array = self.spec.array
+        assert array is not None
+        known = (self._beginning(observation, array) or 0) * array.channels
+        levels = (measured * (array.levels - 1)).round().long().permute(array.order).flatten(1)  # (B, T)
         conditions = (
             labels.tolist() if self.classes and labels is not None else [levels.new_zeros(0)] * len(levels)
         )
@@ -328,10 +331,10 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
             for s, row in zip(self._begun(noise, conditions)[1], levels, strict=True)
         ]
         options = {option.name: option.default for option in self.options}
-        options["max_new_tokens"] = image.size - known
+        options["max_new_tokens"] = array.size - known
         rest = torch.stack(list(self._tokens(noise, begun, options)), dim=1)
-        pixels = torch.cat((levels[:, :known], rest), dim=1) / (image.levels - 1)
-        return pixels.view(-1, image.height, image.width, image.channels).permute(0, 3, 1, 2)
+        whole = torch.cat((levels[:, :known], rest), dim=1) / (array.levels - 1)
+        return whole.view(-1, *array.ordered).permute(array.back)
 
 
 def _uniforms(noise: Noise, steps: int) -> Iterator[Tensor]:

@@ -25,7 +25,6 @@ from genkit.core.codecs import Codec
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL
-from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.data.dataset import Examples, TokenWindows
 from genkit.generation.decoding import Unfolding
 from genkit.system.errors import ConfigError
@@ -99,7 +98,7 @@ def score_text(
         ConfigError: the model scores no tokens, the text is empty or holds unknown characters.
     """
     spec = module.spec
-    if not isinstance(module, TokenLikelihood) or not isinstance(spec, TokenSpec) or not spec.is_text:
+    if not isinstance(module, TokenLikelihood) or spec.kind != "tokens" or spec.array is not None:
         raise ConfigError(f"{type(module).__name__} scores no texts; give split=validation.")
     ids = spec.encode(text)
     if not len(ids):
@@ -136,8 +135,7 @@ def score_split(
             f"importance_samples={importance_samples} tighten a bound, and the likelihood of"
             f" {type(module).__name__} is exact; leave them out."
         )
-    if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows):
-        assert isinstance(spec, TokenSpec)
+    if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows) and spec.kind == "tokens":
         first = score_tokens(module, np.append(spec.opening, examples.tokens[:1]))[-1:]
         others = score_tokens(module, examples.tokens, stride=stride, batch_size=batch_size)
         values = np.concatenate((first, others))
@@ -150,7 +148,6 @@ def score_split(
     kind = module.likelihood_kind()
     if kind.kind == "none":
         raise ConfigError(f"{type(module).__name__} has no likelihood of this data: {kind.note}.")
-    numbers = spec.size if isinstance(spec, ArraySpec) else int(spec.length or 1)
     values = _examples(module, examples, batch_size, importance_samples)
     k = importance_samples if kind.kind == "bound" else None
     if kind.of == "probability" and len(values) and values.max() > ABOVE_CERTAIN:
@@ -158,7 +155,7 @@ def score_split(
             f"{type(module).__name__} says that its likelihood is a probability, and gives an example"
             f" {values.max():.4g} nats, more than certainty: its LikelihoodKind is of a density."
         )
-    size, given = numbers * len(examples), conditions(module)
+    size, given = spec.numbers * len(examples), conditions(module)
     return Scores(values, "example", kind.kind, size, "dimension", k, kind.of, given)
 
 

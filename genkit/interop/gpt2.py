@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from genkit.core.codecs import ByteCodec, CharCodec, Codec, SubwordCodec
 from genkit.core.module import GenerativeModule
-from genkit.core.spec import TokenSpec
 from genkit.interop import pretrained
 from genkit.nn.lora import base, dense
 from genkit.nn.transformer import Block, Transformer
@@ -113,8 +112,8 @@ def write(module: GenerativeModule, out: Path) -> Path:
     """
     network, spec = network_of(module), module.spec
     plain = gpt2_config(network)
-    if not isinstance(spec, TokenSpec) or not spec.is_text:
-        raise ConfigError("this model draws images; Hugging Face has no tokeniser for them.")
+    if spec.kind != "tokens" or spec.array is not None:
+        raise ConfigError(f"this model draws {spec.medium.many}; Hugging Face has no tokeniser for them.")
     tokenizer = tokenizer_json(spec.codec)
     # A text of documents ends where the next would begin; one without has no end, nor may transformers'
     # own GPT-2's stand in for it.

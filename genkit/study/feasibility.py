@@ -24,7 +24,6 @@ def check_likelihoods(primary: str, arms: Mapping[str, Mapping[str, Any]], paths
     if group_of(primary) != "likelihood":
         return
     from genkit.core.capabilities import Likelihood
-    from genkit.core.spec import TokenSpec
     from genkit.data import open_dataset
     from genkit.families import FAMILIES
     from genkit.inference.models import build_module
@@ -39,7 +38,7 @@ def check_likelihoods(primary: str, arms: Mapping[str, Mapping[str, Any]], paths
             raise ConfigError(
                 f"primary={primary}: arm {arm} has no likelihood here: {kind.note}; {_remedy(arm)}"
             )
-        if isinstance(spec, TokenSpec) and spec.is_text and primary in OF_TOKENS:
+        if spec.kind == "tokens" and spec.array is None and primary in OF_TOKENS:
             first = first or (arm, spec.codec.to_dict())
             if spec.codec.to_dict() != first[1]:
                 raise ConfigError(

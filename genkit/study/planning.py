@@ -137,7 +137,7 @@ def _compose(
     """
     arms = {arm: _compose_arm(declaration, arm, paths) for arm in declaration.arms}
     dataset = check_same_data(arms, paths)
-    check_unit(declaration.budget[0], dataset.spec.is_text, dataset.name)
+    check_unit(declaration.budget[0], dataset.spec.medium, dataset.name)
     if declaration.primary is not None:
         check_primary(declaration.primary, declaration.evaluate.get("metrics"), dataset.spec.is_text)
         check_likelihoods(declaration.primary, arms, paths)

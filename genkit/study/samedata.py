@@ -9,6 +9,7 @@ from genkit import config
 from genkit.system.errors import ConfigError
 
 if TYPE_CHECKING:
+    from genkit.core.spec import Spec
     from genkit.data.dataset import Dataset
 
 # What may differ between the data of two arms: how texts become tokens, and what training does to images.
@@ -47,17 +48,22 @@ def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, s
                 f"the arms {other} and {arm} have different data: data.{key} is {expected.get(key)} and"
                 f" {data.get(key)}; a study compares on one dataset."
             )
-        shapes = [d.spec.image for d in (reference, dataset)]
-        if shapes[0] != shapes[1]:
-            said = [f"{s.channels}×{s.height}×{s.width}, {s.levels} levels" if s else "texts" for s in shapes]
+        arrays = [d.spec.array for d in (reference, dataset)]
+        if arrays[0] != arrays[1]:
+            said = [_levels(d.spec) for d in (reference, dataset)]
             raise ConfigError(
-                f"the arms {other} and {arm} have different data: images of {said[0]} and {said[1]};"
+                f"the arms {other} and {arm} have different data: {said[0]} and {said[1]};"
                 " set data.size and data.levels for all arms."
             )
-        if shapes[0] is not None and reference.fingerprint != dataset.fingerprint:
+        if arrays[0] is not None and reference.fingerprint != dataset.fingerprint:
             raise ConfigError(f"the arms {other} and {arm} have different data: another fingerprint.")
     assert first is not None
     return first[2]
+
+
+def _levels(spec: Spec) -> str:
+    """What examples are, with the number of an array's levels."""
+    return spec.said() if spec.array is None else f"{spec.said()}, {spec.array.levels} levels"
 
 
 def check_three_parts(dataset: Dataset, who: str) -> None:

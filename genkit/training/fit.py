@@ -74,7 +74,7 @@ def fit(
     if trainer_cfg["compile"] and (reason := module.uncompilable()):
         raise ConfigError(f"trainer.compile=true: {reason}")
     budget, size = sessions.budget_of(cfg["budget"]), _size(dataset)
-    check_unit(budget.unit, dataset.spec.is_text, dataset.name)
+    check_unit(budget.unit, dataset.spec.medium, dataset.name)
     total_steps = budget.steps(cfg["batch_size"], size)
     runs.check_room(run.path, held_bytes(module, cfg["optim"]))
     checkpoint = _checkpoint(cfg, run, module, place)

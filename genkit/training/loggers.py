@@ -16,6 +16,7 @@ from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogg
 from pytorch_lightning.utilities import rank_zero_only
 
 from genkit.config.values import leaves
+from genkit.core.media.medium import BoardPicture, BoardTexts
 from genkit.core.samples import Samples
 from genkit.runs import Run
 from genkit.runs.studies import MEMBERS
@@ -30,7 +31,7 @@ class ShowsSamples(Protocol):
     """A logger that takes samples."""
 
     def log_samples(self, samples: Samples, step: int) -> None:
-        """Show what was drawn at a step: pictures as one grid, texts one by one."""
+        """Show what was drawn at a step, as its medium is shown on boards."""
 
 
 def beside(run: Run) -> Path:
@@ -84,12 +85,15 @@ class BoardHistory(TensorBoardLogger):
     @rank_zero_only
     def log_samples(self, samples: Samples, step: int) -> None:
         self._check()
-        if samples.spec.is_text:
-            texts = "\n\n---\n\n".join("    " + text.replace("\n", "\n    ") for text in samples.texts)
-            self._unless_full(lambda: self.experiment.add_text("samples", texts, step))
-        else:
-            picture = np.asarray(samples.grid().convert("RGB"))
-            self._unless_full(lambda: self.experiment.add_image("samples", picture, step, dataformats="HWC"))
+        match samples.board:
+            case BoardTexts(texts):
+                blocks = "\n\n---\n\n".join("    " + text.replace("\n", "\n    ") for text in texts)
+                self._unless_full(lambda: self.experiment.add_text("samples", blocks, step))
+            case BoardPicture(picture):
+                pixels = np.asarray(picture.convert("RGB"))
+                self._unless_full(
+                    lambda: self.experiment.add_image("samples", pixels, step, dataformats="HWC")
+                )
 
     def save(self) -> None:
         if self._logged:  # before that there is no file, and none is made for a training that is refused
@@ -129,10 +133,11 @@ class WandbHistory(WandbLogger):
     def log_samples(self, samples: Samples, step: int) -> None:
         import wandb
 
-        if samples.spec.is_text:
-            shown: Any = wandb.Table(columns=["sample"], data=[[text] for text in samples.texts])
-        else:
-            shown = wandb.Image(samples.grid())
+        match samples.board:
+            case BoardTexts(texts):
+                shown: Any = wandb.Table(columns=["sample"], data=[[text] for text in texts])
+            case BoardPicture(picture):
+                shown = wandb.Image(picture)
         self.experiment.log({"samples": shown, "trainer/global_step": step})
 
     @rank_zero_only
@@ -167,8 +172,8 @@ class MLflowHistory(MLFlowLogger):
 
     @rank_zero_only
     def log_samples(self, samples: Samples, step: int) -> None:
-        if samples.spec.is_text:
-            text = "\n\n".join(samples.texts) + "\n"
-            self.experiment.log_text(self.run_id, text, f"samples/step-{step}.txt")
-        else:
-            self.experiment.log_image(self.run_id, samples.grid(), f"samples/step-{step}.png")
+        match samples.board:
+            case BoardTexts(texts):
+                self.experiment.log_text(self.run_id, "\n\n".join(texts) + "\n", f"samples/step-{step}.txt")
+            case BoardPicture(picture):
+                self.experiment.log_image(self.run_id, picture, f"samples/step-{step}.png")

@@ -10,7 +10,7 @@ from genkit.core.module import GenerativeModule, ours
 from genkit.data.dataset import Dataset
 from genkit.data.real import pictures, real_pictures, unchanged
 from genkit.data.splits import FEWEST
-from genkit.metrics.extractors import Extractor, extractor, suggested
+from genkit.metrics.extractors import Extractor, extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.panel import METRICS, image_measures
 from genkit.system.errors import ConfigError
@@ -35,14 +35,19 @@ class SampledMetric(Callback):
         name: of the extractor; None: the one that fits the data.
 
     Raises:
-        ConfigError: the data is text, or a higher value of the metric is better.
+        ConfigError: there is no extractor of such data, or a higher value of the metric is better.
     """
 
     def __init__(self, metric: str, dataset: Dataset, n: int, name: str | None = None) -> None:
-        if dataset.spec.image is None:
-            raise ConfigError(f"model.select=val/{metric} needs images, and {dataset.name} is text.")
+        medium, array = dataset.spec.medium, dataset.spec.array
+        extractor_name = name or (None if array is None else medium.extractor(array))
+        if extractor_name is None:
+            raise ConfigError(
+                f"model.select=val/{metric} needs examples that have features, as images, and {dataset.name}"
+                f" is of {medium.many}; model.select=null keeps the last checkpoint."
+            )
         self.metric, self.dataset, self.n = metric, dataset, n
-        self.name = name or suggested(dataset.spec.image)
+        self.name = extractor_name
         self._made: tuple[Extractor, Features] | None = None
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -34,7 +34,7 @@ def first_images(run, words):
     cfg = config.load_frozen(run / "config.yaml")
     dataset = open_dataset(cfg["data"], paths, config.view(cfg))
     data = torch.from_numpy(dataset.split("test").gather(np.arange(5))[0])
-    return module.as_images(Batch(data, range(5))).data
+    return module.as_arrays(Batch(data, range(5))).data
 
 
 @pytest.mark.parametrize("view", ["digits", pytest.param("mnist", marks=pytest.mark.slow)])

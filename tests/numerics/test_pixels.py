@@ -82,5 +82,5 @@ def test_what_does_not_come_first_in_raster_order_is_refused():
 
 def test_tokens_are_images_again():
     made = model()
-    images = made.as_images(batch(ALL)).data
+    images = made.as_arrays(batch(ALL)).data
     assert torch.equal(images.flatten(1), ALL.float())

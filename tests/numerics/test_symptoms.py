@@ -92,8 +92,8 @@ def test_numbers_of_pieces_are_equal_where_the_pieces_are():
 def test_examples_that_are_all_the_same_have_no_share_at_any_count(count):
     windows = torch.full((count, 9), 5)
     windows[-1, 4:] = -1  # the last window of a text is filled up
-    assert symptoms.distinct(windows, is_text=True) == 0
-    assert symptoms.distinct(torch.full((count, 1, 8, 8), 5), is_text=False) == (0 if count >= 16 else None)
+    assert symptoms.distinct(windows, running=True) == 0
+    assert symptoms.distinct(torch.full((count, 1, 8, 8), 5), running=False) == (0 if count >= 16 else None)
     other = windows.clone()
     other[0, 0] = 6
-    assert symptoms.distinct(other, is_text=True) == (None if count < 16 else pytest.approx(3 / count))
+    assert symptoms.distinct(other, running=True) == (None if count < 16 else pytest.approx(3 / count))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +27,7 @@ class ImageMedium(Medium):
     one: str = "an image"
     many: str = "images"
     axes: tuple[str, ...] = ("height", "width")
-    parts: tuple[str, ...] = ("lower", "upper", "left", "right", "box")
+    parts: tuple[str, ...] = ("lower", "upper", "left", "right", "box", "random")
     rest: str = "lower"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities"})
     groups: tuple[str, ...] = ("likelihood", "images", "memorisation", "cost")
@@ -54,22 +53,6 @@ class ImageMedium(Medium):
     def extractor(self, array: ArraySpec) -> str:
         """The bundled network for small grey images, else the untrained one."""
         return "digits" if array.channels == 1 and max(array.sizes) <= SMALL else "random"
-
-    def hidden(self, part: str, sizes: Sequence[int]) -> np.ndarray:
-        """A half of the image, or the box in its middle."""
-        height, width = sizes
-        y, x = np.indices((height, width))
-        inner = (height // 4 <= y) & (y < height - height // 4)
-        parts: dict[str, np.ndarray] = {
-            "lower": y >= height // 2,
-            "upper": y < height // 2,
-            "left": x < width // 2,
-            "right": x >= width // 2,
-            "box": inner & (width // 4 <= x) & (x < width - width // 4),
-        }
-        if part not in parts:
-            raise self.no_part(part)
-        return parts[part]
 
 
 def pixels(arrays: np.ndarray) -> np.ndarray:

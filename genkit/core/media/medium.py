@@ -80,8 +80,8 @@ class Medium(ABC):
             sequence is the beginning of an example; () means as they stand.
         views: what a model can read of it as it is: "arrays" (floats), "tokens".
         suffixes: of the files that it is saved as, the usual one first.  `write` knows them.
-        parts: names of what can be hidden of an example, for the model to complete; `hidden` knows them.
-        rest: that one of the parts without which a beginning is left, in the order of tokens.
+        parts: what of an example can be hidden, for a model to complete: names of `genkit.core.observation`.
+        rest: that one of the parts without which a beginning is left, in the order of tokens; "": none.
         budgets: the units in which a training on it can be counted.
         offers: what metrics can be given of it: "texts"; "arrays"; "features" and "probabilities", which an
             extractor makes of arrays where there is one.
@@ -98,7 +98,7 @@ class Medium(ABC):
     order: tuple[int, ...] = ()
     views: tuple[str, ...] = ("arrays", "tokens")
     suffixes: tuple[str, ...] = (".png", ".npz")
-    parts: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ("random",)
     rest: str = ""
     budgets: tuple[str, ...] = COUNTED
     offers: frozenset[str] = frozenset({"arrays"})
@@ -195,21 +195,6 @@ class Medium(ABC):
             raise TypeError(f"{type(self).__name__} is no medium of arrays, and says not what its noise is")
         levels = generator.integers(0, array.levels, (len(lengths), *array.shape))
         return Shown(arrays=array.to_bytes(levels), array=array)
-
-    # ------------------------------------------------------------------ hidden
-
-    def hidden(self, part: str, sizes: Sequence[int]) -> np.ndarray:
-        """Where a part of an example is, bool (*sizes).
-
-        Raises:
-            ConfigError: there is no such part.
-        """
-        raise self.no_part(part)
-
-    def no_part(self, part: str) -> ConfigError:
-        """What is said of a part that there is not."""
-        known = f"choose one of {', '.join(self.parts)}" if self.parts else f"{self.many} have no parts"
-        return ConfigError(f"mask={part} hides nothing that is known; {known}.")
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, object]) -> None:

@@ -72,5 +72,5 @@ def test_what_cannot_select_is_refused(digits):
         trained(digits, [SampledMetric("coverage", digits, 60)])
     cfg = config.compose("train", ["model=gpt", "data=colors"])
     colors = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
-    with pytest.raises(ConfigError, match="needs images, and colors is text"):
+    with pytest.raises(ConfigError, match="as images, and colors is of texts"):
         SampledMetric("kid", colors, 60)
