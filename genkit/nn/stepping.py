@@ -25,6 +25,7 @@ ROUNDED = "rounded"
 WIDE = ("float32", ROUNDED)  # whose products are of float32
 FUSED = {"gelu": "none", "gelu_tanh": "tanh"}  # our activations, and what oneDNN calls them
 Map = Callable[[Tensor], Tensor]  # (B, in) to (B, out)
+has_mkldnn: Callable[[], bool] = torch.backends.mkldnn.is_available
 Added = Callable[[Tensor, Tensor], Tensor]  # (B, in) and a stream (B, out) to their sum behind the matrix
 
 
@@ -132,7 +133,7 @@ class _Attention:
 def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type != "cpu":
         return True
-    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return has_mkldnn() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _norm(norm: nn.Module) -> Map:
@@ -202,8 +203,9 @@ def _blocked(weight: Tensor, rows: int) -> Tensor | None:
 
     None off the CPU, and for one row in float32, which reads a plain matrix as fast.
     """
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    if weight.device.type != "cpu" or not has_mkldnn():
         return None
     if rows == 1 and weight.dtype == torch.float32:
         return None
-    return torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    blocked: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    return blocked

@@ -105,7 +105,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     if torch.compiler.is_compiling():  # which fuses the plain formula, and fails at outputs that are views
         real, imaginary = x.chunk(2, dim=-1)
         return torch.cat((real * cos - imaginary * sin, real * sin + imaginary * cos), dim=-1)
-    return _Rotation.apply(x, cos, sin)
+    rotated: Tensor = _Rotation.apply(x, cos, sin)
+    return rotated
 
 
 class _Rotation(torch.autograd.Function):
@@ -184,7 +185,8 @@ class Attention(nn.Module):
             is_causal=causal,
             enable_gqa=G != H,
         )
-        return self.proj(y.transpose(1, 2).reshape(B, T, D))
+        mixed: Tensor = self.proj(y.transpose(1, 2).reshape(B, T, D))
+        return mixed
 
 
 class FeedForward(nn.Module):
@@ -199,7 +201,8 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(hidden, config.n_embd, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(activate(self.up(x), self.activation))
+        change: Tensor = self.down(activate(self.up(x), self.activation))
+        return change
 
 
 class Block(nn.Module):
@@ -220,7 +223,8 @@ class Block(nn.Module):
         mask: Tensor | None,
     ) -> Tensor:
         x = x + self.dropout(self.attention(self.norm_1(x), rotary, cache, layer, mask))
-        return x + self.dropout(self.feed_forward(self.norm_2(x)))
+        change: Tensor = self.dropout(self.feed_forward(self.norm_2(x)))
+        return x + change
 
 
 class Transformer(nn.Module):
@@ -281,7 +285,9 @@ class Transformer(nn.Module):
             x = block(x, rotary, cache, layer, mask)
         if cache is not None:
             cache.length += T
-        return self.norm(x)
+        features: Tensor = self.norm(x)
+        return features
 
     def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
-        return self.head(self.features(tokens, cache))
+        logits: Tensor = self.head(self.features(tokens, cache))
+        return logits
