@@ -29,7 +29,7 @@ class View:
 
     Attributes:
         kind: "arrays" or "tokens".
-        sizes: for arrays, the square sizes that the model takes; empty means any.
+        sizes: for arrays, the sizes that the model takes for a side; empty means any.
         block_size: for tokens, the length of the windows that the model reads; 0: as the data has it.
     """
 

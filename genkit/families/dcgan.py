@@ -1,9 +1,9 @@
 """DCGAN: two convolutional networks trained against each other (Radford et al. 2016).
 
-The generator turns latents into images, the discriminator tells them from real ones; each learns from the
+The generator turns latents into examples, the discriminator tells them from real ones; each learns from the
 other's mistakes.  Losses, penalties, normalisation, augmentation and labels are knobs of the same two phases.
 
-Legend: B batch, C channels, S image side, L latent size.
+Legend: B batch, C channels, S… sizes of the axes, L latent size.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import ArraySpec, Spec
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
-from genkit.nn.convolutions import Discriminator, Generator, doublings
-from genkit.nn.memory_format import to_channels_last
-from genkit.nn.normalisation import GlobalBatchNorm2d, as_trained
+from genkit.nn.convolutions import Discriminator, Generator
+from genkit.nn.memory_format import CHANNELS_LAST, to_channels_last
+from genkit.nn.normalisation import GlobalBatchNorm, as_trained
 from genkit.system.errors import ConfigError
 
 TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
@@ -36,16 +36,16 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
     """Two phases, the discriminator's and the generator's.
 
     Args:
-        spec: of the images; the side is 4·2^k.
+        spec: of the arrays; sides of images are 4·2^k, see `genkit.nn.convolutions.growth`.
         latent_size: L; the prior is N(0, I).
-        width: channels next to the image; they double towards the 4×4 end.
+        width: channels next to the data; they double towards the small end.
         loss: "non_saturating", "hinge", "least_squares" or "wasserstein".
         gradient_penalty: weight of (‖∇D‖ - 1)² between real and generated images; 10 in its paper.
         r1: weight γ of ½ ‖∇D‖² on real images.
         norm, spectral_norm: of the discriminator; see `genkit.nn.convolutions`.
-        extra_layers: 3×3 convolutions at the discriminator's end; None for one with labels, whose projection
-            needs features worth summing over the image, else none.
-        augment: DiffAugment's policies: "colour", "translation", "cutout".
+        extra_layers: convolutions at the discriminator's end; None for one with labels, whose projection
+            needs features worth summing over the places, else none.
+        augment: DiffAugment's policies: "colour" (of images), "translation", "cutout".
         discriminator_steps: batches for each update of the generator.
         conditional: on the labels of the data.
         channels_last: memory format of the convolutions; faster on CPUs and recent GPUs.
@@ -71,31 +71,35 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         channels_last: bool = True,
     ) -> None:
         super().__init__(spec)
-        if not isinstance(spec, ArraySpec) or spec.height != spec.width:
-            raise ConfigError(f"family dcgan makes square images, the data is {spec.to_dict()}.")
-        try:
-            doublings(spec.width)
-        except ValueError as error:
-            raise ConfigError(f"{error}: set data.size.") from error
+        if not isinstance(spec, ArraySpec):
+            raise ConfigError("family dcgan makes arrays; use a model with view=tokens for texts.")
+        channels, sizes = spec.shape[0], spec.shape[1:]
+        for name in augment:
+            if len(sizes) not in POLICIES[name].numbers:
+                raise ConfigError(f"model.augment={name} is of images, and the data is none; leave it out.")
         self.latent_size = latent_size
         self.game, self.gradient_penalty, self.r1 = GAMES[loss], gradient_penalty, r1
         self.augment, self.discriminator_steps = tuple(augment), discriminator_steps
         self.classes = require_classes(spec) if conditional else 0
         self.options = self.options if conditional else (TRUNCATION,)
         self.units = {"real": self.game.unit, "fake": self.game.unit}
-        self.generator = Generator(latent_size, spec.channels, spec.width, width, self.classes)
+        try:
+            self.generator = Generator(latent_size, channels, sizes, width, self.classes)
+        except ValueError as error:
+            raise ConfigError(f"{error}: set data.size.") from error
         extra = (1 if conditional else 0) if extra_layers is None else extra_layers
         self.discriminator = Discriminator(
-            *(spec.channels, spec.width, width),
+            *(channels, sizes, width),
             classes=self.classes,
             norm=norm,
             spectral=spectral_norm,
             extra=extra,
         )
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self._format = torch.contiguous_format
         if channels_last:
-            to_channels_last(self.generator)
-            to_channels_last(self.discriminator)
+            self._format = CHANNELS_LAST.get(len(sizes), torch.contiguous_format)
+            to_channels_last(self.generator, len(sizes))
+            to_channels_last(self.discriminator, len(sizes))
 
     # ------------------------------------------------------------------ training
 
@@ -124,15 +128,15 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
 
         return noise.once("fakes", make, (self.generator,))
 
-    def _judged(self, images: Tensor, batch: Batch, noise: StepNoise, use: str) -> Tensor:
-        """Logits of images as the discriminator sees them: augmented."""
+    def _judged(self, data: Tensor, batch: Batch, noise: StepNoise, use: str) -> Tensor:
+        """Logits of examples as the discriminator sees them: augmented."""
         for name in self.augment:
-            count, change = POLICIES[name]
-            images = change(images, noise.uniform(f"{use}/{name}", count))
-        return self.discriminator(images.contiguous(memory_format=self._format), batch.labels)
+            policy = POLICIES[name]
+            data = policy.change(data, noise.uniform(f"{use}/{name}", policy.numbers[data.ndim - 2]))
+        return self.discriminator(data.contiguous(memory_format=self._format), batch.labels)
 
     def _discriminator_loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
-        # Real and generated images pass separately, each normalised by its own statistics (paper, section 3).
+        # Real and generated ones pass separately, each normalised by its own statistics (paper, section 3).
         data, fakes = self._to_network(batch.data), self._fakes(batch, noise).detach()
         real = self._judged(data, batch, noise, "real")
         fake = self._judged(fakes, batch, noise, "fake")
@@ -141,8 +145,8 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         if (accuracy := self.game.accuracy(real, fake)) is not None:
             terms["accuracy"] = accuracy
 
-        def critic(images: Tensor) -> Tensor:
-            return self.discriminator(images, batch.labels)
+        def critic(examples: Tensor) -> Tensor:
+            return self.discriminator(examples, batch.labels)
 
         if self.r1:
             terms["r1"] = r1_penalty(critic, data)
@@ -164,16 +168,16 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
     # ------------------------------------------------------------------ scores
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """What the discriminator thinks of unseen and generated images; alike where it can't tell."""
+        """What the discriminator thinks of unseen and generated examples; alike where it can't tell."""
         real, fake = self._opinions(batch, noise)
         return {"real": self.game.opinion(real), "fake": self.game.opinion(fake)}
 
     @property
     def scores_batches(self) -> bool:
-        return any(isinstance(module, GlobalBatchNorm2d) for module in self.modules())
+        return any(isinstance(module, GlobalBatchNorm) for module in self.modules())
 
     def _opinions(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Logits of real and of generated images, (B,) each.
+        """Logits of real and of generated examples, (B,) each.
 
         The players are judged as they are trained, each batch by its own statistics: the discriminator's
         running averages are of real and generated batches together, which it never sees, and with them it
@@ -185,8 +189,8 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         return real, fake
 
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
-        """What the discriminator knows: how much its logits differ between images, and how often a real one
-        has a higher logit than a generated one (1/2 by chance)."""
+        """What the discriminator knows: how much its logits differ between examples, and how often a real
+        one has a higher logit than a generated one (1/2 by chance)."""
         real, fake = self._opinions(batch, noise)
         higher = (real[:, None] > fake).float().mean() + 0.5 * (real[:, None] == fake).float().mean()
         spread = torch.cat((real, fake)).std()
@@ -217,4 +221,5 @@ def truncated(normal: Tensor, bound: float) -> Tensor:
     """
     edge = torch.special.ndtr(torch.tensor(bound, dtype=torch.float64))
     share = torch.special.ndtr(normal.double())
-    return torch.special.ndtri((1 - edge) + share * (2 * edge - 1)).to(normal.dtype)
+    inner: Tensor = torch.special.ndtri((1 - edge) + share * (2 * edge - 1))
+    return inner.to(normal.dtype)

@@ -4,7 +4,7 @@ p(x) = ∫ p(x|z) N(z; 0, I) dz is bounded from below by the ELBO, E_q(z|x)[log 
 with a Gaussian q whose mean and variance an encoder computes, and more tightly by the importance-weighted
 bound, E log 1/k Σ p(x, z_i) / q(z_i|x) (Burda et al. 2016).
 
-Legend: B batch, C channels, H height, W width, L latent size, k importance samples.
+Legend: B batch, C channels, S… sizes of the axes, L latent size, k importance samples.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
     """Gaussian posterior, standard normal prior, a likelihood of choice.
 
     Args:
-        spec: of the images.
-        network: "mlp" (one hidden layer each way), "conv" or "residual" (sides divisible by 4).
+        spec: of the arrays.
+        network: "mlp" (one hidden layer each way), "conv" or "residual" (sides of images divisible by 4).
         latent_size: L.
         hidden: width of the hidden layer.
         width: channels of the first convolution (not of "mlp").
@@ -86,20 +86,20 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
         super().__init__(spec)
         if not isinstance(spec, ArraySpec):
             raise ConfigError("family vae models arrays; use a model with view=tokens for texts.")
-        if network != "mlp" and (spec.height % 4 or spec.width % 4):
-            raise ConfigError(
-                f"model.network={network} halves the sides twice, {spec.height}×{spec.width} cannot be:"
-                " set data.size to a multiple of 4, or model.network=mlp."
-            )
         self.latent_size, self.importance_samples = latent_size, importance_samples
         self.beta, self.beta_warmup, self.free_bits = beta, beta_warmup, free_bits
         self.classes = require_classes(spec) if conditional else 0
         self.options = self.options if conditional else (TEMPERATURE, PIXELS)
         self.likelihood = LIKELIHOODS[likelihood](spec.levels)
         outputs = self.likelihood.outputs
-        self.encoder, self.decoder = PAIRS[network](
-            (spec.channels, spec.height, spec.width), outputs, latent_size, hidden, width, self.classes
-        )
+        try:
+            self.encoder, self.decoder = PAIRS[network](
+                spec.shape, outputs, latent_size, hidden, width, self.classes
+            )
+        except ValueError as error:
+            raise ConfigError(
+                f"model.network={network} {error}: set data.size to a multiple of 4, or model.network=mlp."
+            ) from error
 
     # ------------------------------------------------------------------ training
 
@@ -154,7 +154,7 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
         return {"model.beta_warmup": self.beta_warmup}
 
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
-        """Latents whose mean moves with the image (Burda et al. 2016, section 5.2) and what each costs."""
+        """Latents whose mean moves with the example (Burda et al. 2016, section 5.2) and what each costs."""
         mean, log_variance = self._posterior(batch.data, batch.labels)
         active = float((mean.var(0) > ACTIVE).sum()) if len(mean) > 1 else float(self.latent_size)
         kl = gaussian_kl(mean, log_variance).mean(0)  # (L,)
@@ -195,9 +195,8 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
         k, B, L = normal.shape
         latent = mean + torch.exp(0.5 * log_variance) * normal
         labels = None if batch.labels is None else batch.labels.repeat(k)
-        nll = self.likelihood.nll(
-            self.decoder(latent.reshape(k * B, L), labels), batch.data.repeat(k, 1, 1, 1)
-        )
+        data = batch.data.repeat(k, *[1] * (batch.data.ndim - 1))
+        nll = self.likelihood.nll(self.decoder(latent.reshape(k * B, L), labels), data)
         zero = torch.zeros_like(latent)
         prior, posterior = (
             gaussian_log_density(latent, zero, zero),

@@ -1,52 +1,52 @@
 """DiffAugment: differentiable augmentation of what a discriminator sees (Zhao et al. 2020).
 
-Real and generated images pass through the same random changes, so the discriminator cannot memorise a small
-training set and the generator does not learn the changes.  Images (B, C, H, W) in [-1, 1]; the random numbers
-are arguments, uniform in [0, 1), (B, n).
+Real and generated examples pass through the same random changes, so the discriminator cannot memorise a
+small training set and the generator does not learn the changes.  Arrays (B, C, S…) in [-1, 1], of one axis,
+two or three; the random numbers are arguments, uniform in [0, 1), (B, n).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-SHIFT, CUT = 1 / 8, 1 / 2  # shares of the side, as in the paper
+SHIFT, CUT = 1 / 8, 1 / 2  # shares of an axis, as in the paper
+EMPTY = {1: 0.0, 2: -1.0, 3: -1.0}  # what comes in from outside, by the number of axes: silence, black
 
 
 def colour(images: Tensor, uniform: Tensor) -> Tensor:
     """Brightness within ±½, saturation 0 to 2, contrast ½ to 1½ (paper, section 4.1)."""
-    brightness, saturation, contrast = (uniform[:, i, None, None, None] for i in range(3))
+    brightness, saturation, contrast = (uniform[:, i, *[None] * (images.ndim - 1)] for i in range(3))
     images = images + (brightness - 0.5)
     grey = images.mean(1, keepdim=True)
     images = (images - grey) * (2 * saturation) + grey
-    mean = images.mean((1, 2, 3), keepdim=True)
+    mean = images.mean(tuple(range(1, images.ndim)), keepdim=True)
     return (images - mean) * (contrast + 0.5) + mean
 
 
-def translation(images: Tensor, uniform: Tensor) -> Tensor:
-    """Shifts by whole pixels up to an eighth of the side, what comes in is black."""
-    B, _, H, W = images.shape
-    down = _whole(uniform[:, 0], int(H * SHIFT + 0.5))
-    right = _whole(uniform[:, 1], int(W * SHIFT + 0.5))
-    y = torch.arange(H, device=images.device)[None, :, None] - down[:, None, None]
-    x = torch.arange(W, device=images.device)[None, None, :] - right[:, None, None]
-    inside = (y >= 0) & (y < H) & (x >= 0) & (x < W)
-    row = torch.arange(B, device=images.device)[:, None, None]
-    shifted = images.permute(0, 2, 3, 1)[row, y.clamp(0, H - 1), x.clamp(0, W - 1)].permute(0, 3, 1, 2)
-    return torch.where(inside[:, None], shifted, -torch.ones_like(shifted))
+def translation(data: Tensor, uniform: Tensor) -> Tensor:
+    """Shifts by whole places up to an eighth of each axis; what comes in is black, of a single axis 0."""
+    sizes = data.shape[2:]
+    moved = [_whole(uniform[:, i], int(size * SHIFT + 0.5)) for i, size in enumerate(sizes)]
+    places = [_along(i, sizes, data) - _beside(offset, sizes) for i, offset in enumerate(moved)]
+    inside = _all(*((place >= 0) & (place < size) for place, size in zip(places, sizes, strict=True)))
+    row = _beside(torch.arange(len(data), device=data.device), sizes)
+    held = [place.clamp(0, size - 1) for place, size in zip(places, sizes, strict=True)]
+    shifted = data.movedim(1, -1)[row, *held].movedim(-1, 1)
+    return torch.where(inside[:, None], shifted, torch.full_like(shifted, EMPTY[len(sizes)]))
 
 
-def cutout(images: Tensor, uniform: Tensor) -> Tensor:
-    """A square of half the side, anywhere, is set to 0, the middle of the range."""
-    H, W = images.shape[2:]
-    top = _whole(uniform[:, 0], H // 2) + H // 2 - int(H * CUT) // 2
-    left = _whole(uniform[:, 1], W // 2) + W // 2 - int(W * CUT) // 2
-    y = torch.arange(H, device=images.device)[None, :, None] - top[:, None, None]
-    x = torch.arange(W, device=images.device)[None, None, :] - left[:, None, None]
-    cut = (y >= 0) & (y < int(H * CUT)) & (x >= 0) & (x < int(W * CUT))
-    return images.masked_fill(cut[:, None], 0.0)
+def cutout(data: Tensor, uniform: Tensor) -> Tensor:
+    """A block of half of each axis, anywhere, is set to 0, the middle of the range."""
+    sizes, within = data.shape[2:], []
+    for i, size in enumerate(sizes):
+        start = _whole(uniform[:, i], size // 2) + size // 2 - int(size * CUT) // 2
+        place = _along(i, sizes, data) - _beside(start, sizes)
+        within.append((place >= 0) & (place < int(size * CUT)))
+    return data.masked_fill(_all(*within)[:, None], 0.0)
 
 
 def _whole(uniform: Tensor, most: int) -> Tensor:
@@ -54,9 +54,41 @@ def _whole(uniform: Tensor, most: int) -> Tensor:
     return (uniform * (2 * most + 1)).floor().long() - most
 
 
-# By name: how many random numbers each image takes, and what is done with them.
-POLICIES: dict[str, tuple[int, Callable[[Tensor, Tensor], Tensor]]] = {
-    "colour": (3, colour),
-    "translation": (2, translation),
-    "cutout": (2, cutout),
+def _along(axis: int, sizes: torch.Size, like: Tensor) -> Tensor:
+    """The places along one axis, beside the batch and the others, (1, …, S, …, 1)."""
+    shape = [1] * (len(sizes) + 1)
+    shape[axis + 1] = sizes[axis]
+    return torch.arange(sizes[axis], device=like.device).view(shape)
+
+
+def _beside(rows: Tensor, sizes: torch.Size) -> Tensor:
+    """A number of each example, (B,), beside the axes, (B, 1, …)."""
+    return rows.view(-1, *[1] * len(sizes))
+
+
+def _all(first: Tensor, *others: Tensor) -> Tensor:
+    """Where all hold, by broadcasting."""
+    for other in others:
+        first = first & other
+    return first
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One kind of change.
+
+    Attributes:
+        numbers: how many random numbers each example takes, by the number of axes; what has another number of
+            axes cannot be changed so.
+        change: what is done with them.
+    """
+
+    numbers: dict[int, int]
+    change: Callable[[Tensor, Tensor], Tensor]
+
+
+POLICIES = {
+    "colour": Policy({2: 3, 3: 3}, colour),
+    "translation": Policy({1: 1, 2: 2, 3: 3}, translation),
+    "cutout": Policy({1: 1, 2: 2, 3: 3}, cutout),
 }

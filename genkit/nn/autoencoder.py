@@ -1,8 +1,8 @@
-"""Encoders and decoders of images for a VAE.
+"""Encoders and decoders of arrays for a VAE.
 
 Either takes labels, int64 (B,), where it is made for `classes` of them; 0 stands for none.
 
-Legend: B batch, C channels, H height, W width, L latent size, K classes.
+Legend: B batch, C channels, S… sizes of the axes, L latent size, K classes.
 """
 
 from __future__ import annotations
@@ -14,39 +14,50 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genkit.nn.axes import CONVOLUTIONS, Sizes, Stride, stride
 from genkit.nn.memory_format import to_channels_last
-from genkit.nn.resampling import Doubling, Halving
+from genkit.nn.resampling import DOWN, UP
 
 
-class ImageEncoder(nn.Module):
-    """Images (B, C, H, W) to (B, outputs): a trunk, then one hidden layer that sees the label too."""
+class ArrayEncoder(nn.Module):
+    """Arrays (B, C, S…) to (B, outputs): a trunk, then one hidden layer that sees the label too."""
+
+    __call__: Callable[..., Tensor]
 
     def __init__(self, trunk: nn.Module, features: int, hidden: int, outputs: int, classes: int = 0) -> None:
         super().__init__()
-        self.trunk, self.classes = to_channels_last(trunk), classes
+        self.trunk, self.classes = trunk, classes
         self.head = nn.Sequential(
             nn.Linear(features + classes, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
         )
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.head(with_labels(self.trunk(images).flatten(1), labels, self.classes))
+    def forward(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+        vector: Tensor = self.head(with_labels(self.trunk(data).flatten(1), labels, self.classes))
+        return vector
 
 
-class ImageDecoder(nn.Module):
-    """Latents (B, L) to (B, outputs, H, W): one hidden layer that sees the label too, then a trunk."""
+class ArrayDecoder(nn.Module):
+    """Latents (B, L) to (B, outputs, S…): one hidden layer that sees the label too, then a trunk.
+
+    Args:
+        small: channels and sizes of what the trunk takes.
+    """
+
+    __call__: Callable[..., Tensor]
 
     def __init__(
-        self, trunk: nn.Module, small: tuple[int, int, int], hidden: int, latent_size: int, classes: int = 0
+        self, trunk: nn.Module, small: tuple[int, ...], hidden: int, latent_size: int, classes: int = 0
     ) -> None:
         super().__init__()
-        self.trunk, self.classes = to_channels_last(trunk), classes
+        self.trunk, self.classes = trunk, classes
         self.head = nn.Sequential(
             nn.Linear(latent_size + classes, hidden), nn.ReLU(), nn.Linear(hidden, prod(small))
         )
         self.unflatten = nn.Unflatten(1, small)
 
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.trunk(self.unflatten(self.head(with_labels(latent, labels, self.classes))))
+        data: Tensor = self.trunk(self.unflatten(self.head(with_labels(latent, labels, self.classes))))
+        return data
 
 
 def with_labels(x: Tensor, labels: Tensor | None, classes: int) -> Tensor:
@@ -58,81 +69,121 @@ def with_labels(x: Tensor, labels: Tensor | None, classes: int) -> Tensor:
 
 
 class Residual(nn.Module):
-    """x + f(x) at full width: two 3×3 convolutions, each after a SiLU (He et al. 2016, full pre-activation).
+    """x + f(x) at full width: two convolutions with kernels of 3, each after a SiLU (He et al. 2016, full
+    pre-activation).
 
     The last kernel begins at 0, so a deep network begins as the identity.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, axes: int) -> None:
         super().__init__()
-        self.first, self.last = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        convolution = CONVOLUTIONS[axes]
+        self.first, self.last = (convolution(width, width, 3, padding=1) for _ in range(2))
         nn.init.zeros_(self.last.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.last(F.silu(self.first(F.silu(x))))
+        change: Tensor = self.last(F.silu(self.first(F.silu(x))))
+        return x + change
 
 
-Shape = tuple[int, int, int]
-Pair = tuple[ImageEncoder, ImageDecoder]
+Shape = tuple[int, ...]  # channels, then the size of each axis
+Pair = tuple[ArrayEncoder, ArrayDecoder]
+
+
+def two_steps(sizes: Sizes) -> tuple[Stride, Stride]:
+    """What divides the sizes on the way in: each is halved twice; a single axis is divided by 4 twice where
+    that goes, and time, the first of three, is halved as often as that goes.
+
+    Raises:
+        ValueError: an axis that must be halved cannot be.
+    """
+    if len(sizes) == 1 and sizes[0] % 16 == 0:
+        return stride(4), stride(4)
+    time, sides = (sizes[:1], sizes[1:]) if len(sizes) == 3 else ((), sizes)
+    if any(side % 4 for side in sides):
+        raise ValueError(f"halves the sides twice, {'×'.join(map(str, sizes))} cannot be")
+    first, second = ([2 if t % multiple == 0 else 1 for t in time] for multiple in (2, 4))
+    return stride(*first, *(2 for _ in sides)), stride(*second, *(2 for _ in sides))
+
+
+def divided(sizes: Sizes, *steps: Stride) -> Sizes:
+    """Sizes after some steps."""
+    factors = zip(*(step.factors for step in steps), strict=True)
+    return tuple(size // prod(each) for size, each in zip(sizes, factors, strict=True))
 
 
 def mlp_pair(shape: Shape, outputs: int, latent_size: int, hidden: int, width: int, classes: int) -> Pair:
     """One hidden layer each way."""
-    channels, height, side = shape
-    encoder = ImageEncoder(nn.Identity(), prod(shape), hidden, 2 * latent_size, classes)
-    decoder = ImageDecoder(nn.Identity(), (outputs * channels, height, side), hidden, latent_size, classes)
+    channels, *sizes = shape
+    encoder = ArrayEncoder(nn.Identity(), prod(shape), hidden, 2 * latent_size, classes)
+    decoder = ArrayDecoder(nn.Identity(), (outputs * channels, *sizes), hidden, latent_size, classes)
     return encoder, decoder
 
 
 def conv_pair(shape: Shape, outputs: int, latent_size: int, hidden: int, width: int, classes: int) -> Pair:
-    """Two halvings by strided convolutions, then a hidden layer; the decoder is its mirror."""
-    channels, height, side = shape
-    small = (2 * width, height // 4, side // 4)
-    down = nn.Sequential(Halving(channels, width), nn.ReLU(), Halving(width, 2 * width), nn.ReLU())
+    """Two divisions of the sizes by strided convolutions, then a hidden layer; the decoder is its mirror.
+
+    Raises:
+        ValueError: see `two_steps`.
+    """
+    channels, axes, (first, second) = shape[0], len(shape) - 1, two_steps(shape[1:])
+    shrink, grow = DOWN[axes], UP[axes]
+    down = nn.Sequential(
+        shrink(channels, width, *first.down),
+        nn.ReLU(),
+        shrink(width, 2 * width, *second.down),
+        nn.ReLU(),
+    )
     up = nn.Sequential(
         nn.ReLU(),
-        Doubling(2 * width, width),
+        grow(2 * width, width, *second.up),
         nn.ReLU(inplace=True),
-        Doubling(width, outputs * channels),
+        grow(width, outputs * channels, *first.up),
     )
+    small = (2 * width, *divided(shape[1:], first, second))
     return (
-        ImageEncoder(down, prod(small), hidden, 2 * latent_size, classes),
-        ImageDecoder(up, small, hidden, latent_size, classes),
+        ArrayEncoder(to_channels_last(down, axes), prod(small), hidden, 2 * latent_size, classes),
+        ArrayDecoder(to_channels_last(up, axes), small, hidden, latent_size, classes),
     )
 
 
 def residual_pair(
     shape: Shape, outputs: int, latent_size: int, hidden: int, width: int, classes: int
 ) -> Pair:
-    """As `conv_pair` with two residual blocks at each side but the full one."""
-    channels, height, side = shape
-    small = (2 * width, height // 4, side // 4)
+    """As `conv_pair` with two residual blocks at each size but the full one.
+
+    Raises:
+        ValueError: see `two_steps`.
+    """
+    channels, axes, (first, second) = shape[0], len(shape) - 1, two_steps(shape[1:])
+    shrink, grow = DOWN[axes], UP[axes]
     down = nn.Sequential(
-        Halving(channels, width),
-        Residual(width),
-        Residual(width),
-        Halving(width, 2 * width),
-        Residual(2 * width),
-        Residual(2 * width),
+        shrink(channels, width, *first.down),
+        Residual(width, axes),
+        Residual(width, axes),
+        shrink(width, 2 * width, *second.down),
+        Residual(2 * width, axes),
+        Residual(2 * width, axes),
         nn.SiLU(),
     )
     up = nn.Sequential(
-        Residual(2 * width),
-        Residual(2 * width),
+        Residual(2 * width, axes),
+        Residual(2 * width, axes),
         nn.SiLU(),
-        Doubling(2 * width, width),
-        Residual(width),
-        Residual(width),
+        grow(2 * width, width, *second.up),
+        Residual(width, axes),
+        Residual(width, axes),
         nn.SiLU(),
-        Doubling(width, outputs * channels),
+        grow(width, outputs * channels, *first.up),
     )
+    small = (2 * width, *divided(shape[1:], first, second))
     return (
-        ImageEncoder(down, prod(small), hidden, 2 * latent_size, classes),
-        ImageDecoder(up, small, hidden, latent_size, classes),
+        ArrayEncoder(to_channels_last(down, axes), prod(small), hidden, 2 * latent_size, classes),
+        ArrayDecoder(to_channels_last(up, axes), small, hidden, latent_size, classes),
     )
 
 
-# By name: makers of an encoder to mean and log-variance (B, 2 L) and of a decoder to (B, outputs · C, H, W).
+# By name: makers of an encoder to mean and log-variance (B, 2 L) and of a decoder to (B, outputs · C, S…).
 PAIRS: dict[str, Callable[[Shape, int, int, int, int, int], Pair]] = {
     "mlp": mlp_pair,
     "conv": conv_pair,

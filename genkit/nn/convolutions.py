@@ -1,13 +1,15 @@
-"""DCGAN's pair of networks (Radford et al. 2016), with the variations that later papers made.
+"""DCGAN's pair of networks (Radford et al. 2016), with the variations that later papers made; over images,
+over a single axis with the kernels and factors of WaveGAN (Donahue et al. 2019), and over three.
 
 Either takes labels, int64 (B,), where it is made for `classes` of them; 0 stands for none.
 
-Legend: B batch, C channels, S image side (4·2^k), L latent size, W width.
+Legend: B batch, C channels, S… sizes of the axes (base·2^k), L latent size, W width.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -15,57 +17,98 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genkit.nn.normalisation import ConditionalBatchNorm2d, GlobalBatchNorm2d
+from genkit.nn.axes import CONVOLUTIONS, TRANSPOSED, Convolution, Sizes, Stride, Transposed, stride
+from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm
 from genkit.nn.precision import widened
-from genkit.nn.resampling import Doubling, Halving
+from genkit.nn.resampling import DOWN, UP
 
 SLOPE = 0.2  # of LeakyReLU (section 3)
+# By the number of axes: the size of each at the small end, and the factor of a step at most.
+BASES, FACTORS = {1: 16, 2: 4, 3: 4}, {1: 4, 2: 2, 3: 2}
 
 
-def doublings(side: int) -> int:
-    """k for a side of 4·2^k.
+@dataclass(frozen=True)
+class Growth:
+    """How the sizes of data are reached from small ones.
+
+    Attributes:
+        base: the small sizes.
+        steps: what multiplies them, from the small end on.
+    """
+
+    base: Sizes
+    steps: tuple[Stride, ...]
+
+
+def growth(sizes: Sizes) -> Growth:
+    """To these sizes, base·2^k each with k ≥ 1; they need not be equal.
+
+    A step doubles; along a single axis it multiplies by 4 where it can.  An axis that needs fewer steps than
+    another takes part in those next to the data.
 
     Raises:
-        ValueError: the side is none, or k < 1.
+        ValueError: there is such a size as cannot be reached.
     """
-    k = (side // 4).bit_length() - 1
-    if k < 1 or side != 4 << k:
-        raise ValueError(f"a DCGAN makes sides 8, 16, 32, 64, 128, …, not {side}")
-    return k
+    base = BASES[len(sizes)]
+    each = [_factors(size, base, FACTORS[len(sizes)]) for size in sizes]
+    longest = max(map(len, each))
+    filled = [(1,) * (longest - len(factors)) + factors for factors in each]
+    return Growth((base,) * len(sizes), tuple(stride(*factors) for factors in zip(*filled, strict=True)))
+
+
+def _factors(size: int, base: int, largest: int) -> Sizes:
+    """What multiplies a base to a size, step by step."""
+    k = (size // base).bit_length() - 1
+    if k < 1 or size != base << k:
+        taken = ", ".join(str(base << i) for i in range(1, 6))
+        raise ValueError(f"a DCGAN makes sides {taken}, …, not {size}")
+    by_four, by_two = divmod(k, 2) if largest == 4 else (0, k)
+    return (2,) * by_two + (4,) * by_four
 
 
 def dcgan_initialise(network: nn.Module) -> None:
     """Radford et al. 2016, section 4: kernels from N(0, 0.02), gains from N(1, 0.02)."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, Convolution | Transposed):
             nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, nn.BatchNorm2d) and module.affine:
+        elif isinstance(module, GlobalBatchNorm) and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, ConditionalBatchNorm2d):
+        elif isinstance(module, ConditionalBatchNorm):
             nn.init.normal_(module.gain.weight, 1.0, 0.02)
             nn.init.zeros_(module.shift.weight)
 
 
 class Generator(nn.Module):
-    """DCGAN's generator (Radford et al. 2016, figure 1): latents (B, L) to images (B, C, S, S) in [-1, 1].
+    """DCGAN's generator (Radford et al. 2016, figure 1): latents (B, L) to arrays (B, C, S…) in [-1, 1].
 
-    Transposed convolutions double the side from 4 to S and halve the channels down to W.  With classes, a
-    vector of the label stands beside the latent (Mirza and Osindero 2014) and each normalisation has gains
-    and shifts of the label; those alone, the same at every place, cannot say what is where on small images.
+    Transposed convolutions multiply the sizes from the base to S… and halve the channels down to W.  With
+    classes, a vector of the label stands beside the latent (Mirza and Osindero 2014) and each normalisation
+    has gains and shifts of the label; those alone, the same at every place, cannot say what is where on small
+    images.
+
+    Raises:
+        ValueError: sizes that cannot be reached; see `growth`.
     """
 
-    def __init__(self, latent_size: int, channels: int, side: int, width: int, classes: int = 0) -> None:
+    __call__: Callable[..., Tensor]
+
+    def __init__(self, latent_size: int, channels: int, sizes: Sizes, width: int, classes: int = 0) -> None:
         super().__init__()
-        widths = [width << i for i in reversed(range(doublings(side)))]  # W·2^(k-1) … W
+        self.axes, way = len(sizes), growth(sizes)
+        widths = [width << i for i in reversed(range(len(way.steps)))]  # W·2^(k-1) … W
         inputs = 2 * latent_size if classes else latent_size
-        kernels: list[nn.Module] = [nn.ConvTranspose2d(inputs, widths[0], 4, 1, 0, bias=False)]
-        kernels += [Doubling(wide, narrow, bias=False) for wide, narrow in pairwise(widths)]
+        grow = UP[self.axes]
+        kernels: list[nn.Module] = [TRANSPOSED[self.axes](inputs, widths[0], way.base, 1, 0, bias=False)]
+        kernels += [
+            grow(wide, narrow, *step.up, bias=False)
+            for (wide, narrow), step in zip(pairwise(widths), way.steps[:-1], strict=True)
+        ]
         self.kernels = nn.ModuleList(kernels)
         self.norms = nn.ModuleList(
-            ConditionalBatchNorm2d(w, classes) if classes else GlobalBatchNorm2d(w) for w in widths
+            ConditionalBatchNorm(w, classes) if classes else GlobalBatchNorm(w) for w in widths
         )
-        self.to_image = Doubling(widths[-1], channels, bias=False)
+        self.to_image = grow(widths[-1], channels, *way.steps[-1].up, bias=False)
         self.classes = nn.Embedding(classes, latent_size) if classes else None
         dcgan_initialise(self)
         if self.classes is not None:
@@ -75,37 +118,43 @@ class Generator(nn.Module):
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.classes is not None:
             latent = torch.cat((latent, self.classes(labels)), dim=1)
-        x = latent[:, :, None, None]
+        x = latent[(..., *[None] * self.axes)]
         for kernel, norm in zip(self.kernels, self.norms, strict=True):
             x = norm(kernel(x)) if self.classes is None else norm(kernel(x), labels)
             x = F.relu(x, inplace=True)
-        return self.to_image(x).tanh()
+        data: Tensor = self.to_image(x)
+        return data.tanh()
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "batch": GlobalBatchNorm2d,
+    "batch": GlobalBatchNorm,
     "layer": lambda channels: nn.GroupNorm(1, channels),
     "none": lambda channels: nn.Identity(),
 }
 
 
 class Discriminator(nn.Module):
-    """DCGAN's discriminator: images (B, C, S, S) in [-1, 1] to logits (B,), float32 under any autocast.
+    """DCGAN's discriminator: arrays (B, C, S…) in [-1, 1] to logits (B,), float32 under any autocast.
 
-    Strided convolutions halve the side down to 4 and double the channels from W; no normalisation in the
-    first layer, LeakyReLU of slope 0.2.  With classes, the projection of the label on the last features,
-    summed over the image, is added to the logit (Miyato and Koyama 2018, equation 3).
+    Strided convolutions divide the sizes down to the base and double the channels from W; no normalisation in
+    the first layer, LeakyReLU of slope 0.2.  With classes, the projection of the label on the last features,
+    summed over the places, is added to the logit (Miyato and Koyama 2018, equation 3).
 
     Args:
         norm: "batch" as in the paper, "layer" (one group), "none".
         spectral: divide each kernel by its largest singular value (Miyato et al. 2018).
-        extra: 3×3 convolutions after the last halving, the first of which doubles the channels.
+        extra: convolutions with kernels of 3 at the end, the first of which doubles the channels.
+
+    Raises:
+        ValueError: sizes that cannot be reached; see `growth`.
     """
+
+    __call__: Callable[..., Tensor]
 
     def __init__(
         self,
         channels: int,
-        side: int,
+        sizes: Sizes,
         width: int,
         *,
         classes: int = 0,
@@ -114,32 +163,35 @@ class Discriminator(nn.Module):
         extra: int = 0,
     ) -> None:
         super().__init__()
-        widths = [width << i for i in range(doublings(side))]
+        axes, way = len(sizes), growth(sizes)
+        shrink, convolution, steps = DOWN[axes], CONVOLUTIONS[axes], way.steps[::-1]
+        widths = [width << i for i in range(len(steps))]
         # Not in place: autograd copies a view that is written to, and a halving may put one out.
-        layers: list[nn.Module] = [Halving(channels, width, bias=False), nn.LeakyReLU(SLOPE)]
-        for narrow, wide in pairwise(widths):
-            layers += [Halving(narrow, wide, bias=False), NORMS[norm](wide), _leaky()]
+        layers: list[nn.Module] = [shrink(channels, width, *steps[0].down, bias=False), nn.LeakyReLU(SLOPE)]
+        for (narrow, wide), step in zip(pairwise(widths), steps[1:], strict=True):
+            layers += [shrink(narrow, wide, *step.down, bias=False), NORMS[norm](wide), _leaky()]
         narrow, features = widths[-1], widths[-1] * (2 if extra else 1)
         for _ in range(extra):
-            layers += [nn.Conv2d(narrow, features, 3, 1, 1, bias=False), NORMS[norm](features), _leaky()]
+            layers += [convolution(narrow, features, 3, 1, 1, bias=False), NORMS[norm](features), _leaky()]
             narrow = features
         self.layers = nn.Sequential(*layers)
-        self.to_logit = nn.Conv2d(features, 1, 4, 1, 0, bias=False)
+        self.to_logit = convolution(features, 1, way.base, 1, 0, bias=False)
         self.classes = nn.Embedding(classes, features) if classes else None
         dcgan_initialise(self)
         if self.classes is not None:
             nn.init.normal_(self.classes.weight, 0.0, 0.02)
         if spectral:
             for module in list(self.modules()):
-                if isinstance(module, nn.Conv2d | nn.Embedding):
+                if isinstance(module, Convolution | nn.Embedding):
                     spectral_norm(module)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        features = self.layers(images)  # (B, W·2^(k-1), 4, 4), twice as many channels with extra layers
+    def forward(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+        features: Tensor = self.layers(data)  # (B, F, base…)
         logits = widened(self.to_logit(features).flatten())
         if self.classes is not None:
             assert labels is not None
-            logits = logits + (self.classes(labels) * widened(features).sum((2, 3))).sum(1)
+            places = tuple(range(2, features.ndim))
+            logits = logits + (self.classes(labels) * widened(features).sum(places)).sum(1)
         return logits
 
 

@@ -1,9 +1,10 @@
-"""Densities of images given what a network puts out, in nats and summed over each example.
+"""Densities of arrays given what a network puts out, in nats and summed over each example.
 
 What is summed is float32 at least, also where a network puts out bfloat16, whose three digits would leave a
 grid of 0.125 at 25 nats.
 
-Legend: B batch, C channels, H height, W width, V levels.  Data are floats in [0, 1], level v as v / (V - 1).
+Legend: B batch, C channels, S… sizes of the axes, V levels.  Data are floats in
+[0, 1], level v as v / (V - 1).
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from torch import Tensor, nn
 from genkit.nn.precision import widened
 
 
-class PixelLikelihood(nn.Module):
-    """p(x | output): each pixel independent of the others given the network's output.
+class EntryLikelihood(nn.Module):
+    """p(x | output): each entry independent of the others given the network's output.
 
     Attributes:
-        outputs: numbers that the network puts out for each pixel and channel.
+        outputs: numbers that the network puts out for each entry.
         discrete: whether it is a probability of levels (a density or a cross-entropy otherwise).
     """
 
@@ -34,28 +35,28 @@ class PixelLikelihood(nn.Module):
         self.levels = levels
 
     def nll(self, output: Tensor, data: Tensor) -> Tensor:
-        """Negative log-likelihood, nats, (B,); output (B, outputs · C, H, W), data (B, C, H, W)."""
+        """Negative log-likelihood, nats, (B,); output (B, outputs · C, S…), data (B, C, S…)."""
         return self.nats(widened(output), widened(data)).flatten(1).sum(1)
 
     @abstractmethod
     def nats(self, output: Tensor, data: Tensor) -> Tensor:
-        """Negative log-likelihood of each pixel, (B, C, H, W); of float32 or wider, as `nll` takes them."""
+        """Negative log-likelihood of each entry, (B, C, S…); of float32 or wider, as `nll` takes them."""
 
     @abstractmethod
     def mean(self, output: Tensor) -> Tensor:
-        """The mean image, in [0, 1], (B, C, H, W)."""
+        """The mean, in [0, 1], (B, C, S…)."""
 
     @abstractmethod
     def draw(self, output: Tensor, uniform: Tensor) -> Tensor:
-        """An image by inversion, in [0, 1]; uniform in [0, 1), both (B, C, H, W)."""
+        """Data by inversion, in [0, 1]; uniform in [0, 1), both (B, C, S…)."""
 
     def level(self, data: Tensor) -> Tensor:
         """Data in [0, 1] as whole levels, int64."""
         return (data * (self.levels - 1)).round().long()
 
 
-class Bernoulli(PixelLikelihood):
-    """Each pixel on or off; on grey values a cross-entropy, as many papers use it, and no likelihood."""
+class Bernoulli(EntryLikelihood):
+    """Each entry on or off; on levels between a cross-entropy, as many papers use it, and no likelihood."""
 
     def __init__(self, levels: int) -> None:
         super().__init__(levels)
@@ -71,23 +72,23 @@ class Bernoulli(PixelLikelihood):
         return (uniform < output.sigmoid()).float()
 
 
-class Categorical(PixelLikelihood):
-    """A softmax over the levels of each pixel."""
+class Categorical(EntryLikelihood):
+    """A softmax over the levels of each entry."""
 
     def __init__(self, levels: int) -> None:
         super().__init__(levels)
         self.outputs = levels
 
     def _logits(self, output: Tensor) -> Tensor:
-        """(B, V, C, H, W)."""
-        return output.unflatten(1, (self.levels, -1))
+        """(B, V, C, S…)."""
+        return output.view(len(output), self.levels, -1, *output.shape[2:])
 
     def nats(self, output: Tensor, data: Tensor) -> Tensor:
         return F.cross_entropy(self._logits(output), self.level(data), reduction="none")
 
     def mean(self, output: Tensor) -> Tensor:
         values = torch.linspace(0, 1, self.levels, device=output.device)
-        return torch.einsum("bvchw,v->bchw", self._logits(output).softmax(1), values).clamp(0, 1)
+        return torch.einsum("bv...,v->b...", self._logits(output).softmax(1), values).clamp(0, 1)
 
     def draw(self, output: Tensor, uniform: Tensor) -> Tensor:
         cumulative = self._logits(output).softmax(1).cumsum(1)
@@ -95,7 +96,7 @@ class Categorical(PixelLikelihood):
         return level.clamp(max=self.levels - 1).float() / (self.levels - 1)
 
 
-class DiscretisedLogistic(PixelLikelihood):
+class DiscretisedLogistic(EntryLikelihood):
     """A logistic density cut into one bin a level, the outer bins open (Kingma et al. 2016, section 5.1)."""
 
     outputs = 2
@@ -124,8 +125,8 @@ class DiscretisedLogistic(PixelLikelihood):
         return self.level(value.clamp(0, 1)).float() / (self.levels - 1)
 
 
-class Gaussian(PixelLikelihood):
-    """A normal density around each pixel whose one scale is learned (Rybkin et al. 2021, σ-VAE)."""
+class Gaussian(EntryLikelihood):
+    """A normal density around each entry whose one scale is learned (Rybkin et al. 2021, σ-VAE)."""
 
     discrete = False
 
@@ -147,11 +148,11 @@ class Gaussian(PixelLikelihood):
         return self.mean_raw(output).clamp(0, 1)
 
     def draw(self, output: Tensor, uniform: Tensor) -> Tensor:
-        normal = torch.special.ndtri(uniform.double().clamp(1e-7, 1 - 1e-7)).float()
+        normal: Tensor = torch.special.ndtri(uniform.double().clamp(1e-7, 1 - 1e-7)).float()
         return (self.mean_raw(output) + normal * torch.exp(0.5 * self._log_variance())).clamp(0, 1)
 
 
-LIKELIHOODS: dict[str, type[PixelLikelihood]] = {
+LIKELIHOODS: dict[str, type[EntryLikelihood]] = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
     "discretised_logistic": DiscretisedLogistic,

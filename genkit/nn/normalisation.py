@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm  # what those of one, two and three axes share
 
 from genkit.nn.precision import widened
 
@@ -30,10 +31,11 @@ class _Sum(torch.autograd.Function):
         return total
 
 
-class GlobalBatchNorm2d(nn.BatchNorm2d):
-    """`BatchNorm2d` over the batches of all processes together, on any device.
+class GlobalBatchNorm(_BatchNorm):
+    """Batch normalisation over the batches of all processes together, on any device: (B, C, …) of one to
+    three axes.
 
-    In one process it is `BatchNorm2d` itself.  `torch.nn.SyncBatchNorm` does the same on GPUs only.  The
+    In one process it is torch's own.  `torch.nn.SyncBatchNorm` does the same on GPUs only.  The
     processes must hold equally many examples.  Statistics are float32 also where the input is narrower.
 
     Attributes:
@@ -42,13 +44,17 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
 
     of_batch = False
 
+    def _check_input_dim(self, input: Tensor) -> None:
+        if not 3 <= input.ndim <= 5:
+            raise ValueError(f"(B, C, …) of one to three axes is normalised, not {tuple(input.shape)}")
+
     def forward(self, input: Tensor) -> Tensor:
         if self.of_batch:
             return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)
         if not (self.training and dist.is_initialized() and dist.get_world_size() > 1):
             return super().forward(input)
         world, x = dist.get_world_size(), widened(input)
-        own = torch.stack(torch.var_mean(x, (0, 2, 3), correction=0))  # (2, C)
+        own = torch.stack(torch.var_mean(x, (0, *range(2, x.ndim)), correction=0))  # (2, C)
         others = own.new_zeros(dist.get_rank(), *own.shape), own.new_zeros(world, *own.shape)
         # Every process fills a place of its own, and the sum shows each the moments of all.
         variances, means = _Sum.apply(torch.cat((others[0], own[None], others[1]))[:world]).unbind(1)
@@ -61,7 +67,7 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         if self.affine:
             gain = self.weight * gain
         shift = self.bias - mean * gain if self.affine else -mean * gain
-        return (x * gain[:, None, None] + shift[:, None, None]).to(input.dtype)
+        return (x * _over_axes(gain, x) + _over_axes(shift, x)).to(input.dtype)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
@@ -82,7 +88,7 @@ def as_trained(*networks: nn.Module) -> Iterator[None]:
     All else is as in evaluation: no running statistics move, spectral norms stand still, and processes do not
     wait for one another, so each may have other batches.
     """
-    norms = [m for network in networks for m in network.modules() if isinstance(m, GlobalBatchNorm2d)]
+    norms = [m for network in networks for m in network.modules() if isinstance(m, GlobalBatchNorm)]
     before = [norm.of_batch for norm in norms]
     try:
         for norm in norms:
@@ -93,15 +99,21 @@ def as_trained(*networks: nn.Module) -> Iterator[None]:
             norm.of_batch = kept
 
 
-class ConditionalBatchNorm2d(nn.Module):
+class ConditionalBatchNorm(nn.Module):
     """Batch normalisation with a gain and a shift for each class (Dumoulin et al. 2017)."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
-        self.norm = GlobalBatchNorm2d(channels, affine=False)
+        self.norm = GlobalBatchNorm(channels, affine=False)
         self.gain = nn.Embedding(classes, channels)
         self.shift = nn.Embedding(classes, channels)
 
     def forward(self, input: Tensor, labels: Tensor) -> Tensor:
         gain, shift = self.gain(labels), self.shift(labels)  # (B, C)
-        return self.norm(input) * gain[:, :, None, None] + shift[:, :, None, None]
+        normal: Tensor = self.norm(input)
+        return normal * _over_axes(gain, input) + _over_axes(shift, input)
+
+
+def _over_axes(channels: Tensor, x: Tensor) -> Tensor:
+    """Numbers of channels, (…, C), beside (B, C, …) with its axes."""
+    return channels[(..., *[None] * (x.ndim - 2))]

@@ -1,14 +1,15 @@
-"""Convolutions that halve or double the side of an image: kernels of 4×4 at stride 2, one pixel of padding.
+"""Convolutions that divide the sizes of an array, or multiply them, by the number of axes.
 
-They compute what `nn.Conv2d` and `nn.ConvTranspose2d` do, whose parameters they have.  On a CPU, oneDNN's
-kernels are slow for one channel of the image and for many features on few places; there the patches are
-gathered and multiplied by the kernels as one matrix.
+They are torch's own.  But over images on a CPU, oneDNN's kernels are slow for one channel of the image and
+for many features on few places; there halvings and doublings (kernels of 4×4 at stride 2, one pixel of
+padding) gather the patches and multiply them by the kernels as one matrix.
 
 Legend: B batch, C channels of the larger image, H height, W width of the smaller one, F features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,39 +17,41 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from genkit.nn.axes import CONVOLUTIONS, TRANSPOSED, Convolution, Transposed, stride
+
 PLACES = 16  # on so many of the smaller image, and
 KERNELS = 1 << 17  # with so many pairs of channels, the product is 1.3 to 1.5 times as fast
+HALVES = stride(2, 2).down
 
 
-class Halving(nn.Conv2d):
-    """(B, C, 2H, 2W) to (B, F, H, W)."""
+class Downscaling(nn.Conv2d):
+    """`Conv2d`; (B, C, 2H, 2W) to (B, F, H, W) by the faster route."""
 
-    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
-        super().__init__(inputs, outputs, 4, 2, 1, bias=bias)
-
-    def forward(self, images: Tensor) -> Tensor:
-        height, width = images.shape[2] // 2, images.shape[3] // 2
+    def forward(self, input: Tensor) -> Tensor:
+        height, width = input.shape[2] // 2, input.shape[3] // 2
         # One channel forwards is oneDNN's business; the gradient of its image is not.
-        one = self.in_channels == 1 and images.requires_grad
-        if not _as_product(self, images, height * width, one):
-            return super().forward(images)
-        features = F.linear(Patches.apply(images), _matrix(self.weight), self.bias)
-        return features.view(len(images), height, width, -1).permute(0, 3, 1, 2)
+        one = self.in_channels == 1 and input.requires_grad
+        if not _as_product(self, input, height * width, one):
+            return super().forward(input)
+        features = F.linear(_patched(input), _matrix(self.weight), self.bias)
+        return features.view(len(input), height, width, -1).permute(0, 3, 1, 2)
 
 
-class Doubling(nn.ConvTranspose2d):
-    """(B, F, H, W) to (B, C, 2H, 2W)."""
+class Upscaling(nn.ConvTranspose2d):
+    """`ConvTranspose2d`; (B, F, H, W) to (B, C, 2H, 2W) by the faster route."""
 
-    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
-        super().__init__(inputs, outputs, 4, 2, 1, bias=bias)
-
-    def forward(self, features: Tensor, output_size: list[int] | None = None) -> Tensor:
-        size = (len(features), *features.shape[2:])
-        if not _as_product(self, features, size[1] * size[2], self.out_channels == 1):
-            return super().forward(features, output_size)
-        pixels = features.permute(0, 2, 3, 1).reshape(-1, self.in_channels)
-        images = Overlap.apply(pixels @ _matrix(self.weight), size)
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        size = (len(input), input.shape[2], input.shape[3])
+        if not _as_product(self, input, size[1] * size[2], self.out_channels == 1):
+            return super().forward(input, output_size)
+        pixels = input.permute(0, 2, 3, 1).reshape(-1, self.in_channels)
+        images = _overlapped(pixels @ _matrix(self.weight), size)
         return images if self.bias is None else images + self.bias[:, None, None]
+
+
+# By the number of axes; made with a `Stride`: DOWN[2](inputs, outputs, *stride(2, 2).down).
+DOWN: dict[int, Callable[..., Convolution]] = {**CONVOLUTIONS, 2: Downscaling}
+UP: dict[int, Callable[..., Transposed]] = {**TRANSPOSED, 2: Upscaling}
 
 
 def _as_product(kernel: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, places: int, one: bool) -> bool:
@@ -56,7 +59,7 @@ def _as_product(kernel: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, places: int, 
 
     Not where it is compiled: lowering sums of shifted patches into one another takes torch minutes.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or (kernel.kernel_size, kernel.stride, kernel.padding) != HALVES:
         return False
     few = places <= PLACES and kernel.in_channels * kernel.out_channels >= KERNELS
     return x.device.type == "cpu" and (one or few)
@@ -65,6 +68,18 @@ def _as_product(kernel: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, places: int, 
 def _matrix(kernels: Tensor) -> Tensor:
     """Kernels (F, C, 4, 4) as (F, 16 C), in the order of `patches`."""
     return kernels.permute(0, 2, 3, 1).reshape(len(kernels), -1)
+
+
+def _patched(images: Tensor) -> Tensor:
+    """`patches`, with a derivative."""
+    rows: Tensor = Patches.apply(images)
+    return rows
+
+
+def _overlapped(rows: Tensor, size: tuple[int, int, int]) -> Tensor:
+    """`overlap`, with a derivative."""
+    images: Tensor = Overlap.apply(rows, size)
+    return images
 
 
 class Patches(Function):
@@ -77,7 +92,7 @@ class Patches(Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return Overlap.apply(gradient, ctx.size)
+        return _overlapped(gradient, ctx.size)
 
 
 class Overlap(Function):
@@ -89,7 +104,7 @@ class Overlap(Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return Patches.apply(gradient), None
+        return _patched(gradient), None
 
 
 def patches(images: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 
 from genkit import config
-from genkit.nn.normalisation import GlobalBatchNorm2d
+from genkit.nn.normalisation import GlobalBatchNorm
 from genkit.system.launchers import Rank
 from genkit.training import launch
 
@@ -31,7 +31,7 @@ def normalise(folder: Path, rank: int) -> None:
     """The share of this process through batch normalisation, forwards and backwards, wide and narrow."""
     found = {}
     for kind in (torch.float32, torch.bfloat16):
-        norm = GlobalBatchNorm2d(3)
+        norm = GlobalBatchNorm(3)
         x = shared_batch()[4 * rank : 4 * rank + 4].to(kind).requires_grad_(True)
         y = norm(x)
         (y * torch.arange(y.numel()).view_as(y) ** 0.5).sum().backward()

@@ -10,7 +10,7 @@ from genkit.core.phase import StepNoise
 from genkit.core.spec import ArraySpec
 from genkit.families.dcgan import DCGAN
 from genkit.families.vae import VAE
-from genkit.nn.normalisation import GlobalBatchNorm2d
+from genkit.nn.normalisation import GlobalBatchNorm
 from genkit.testing import OPTIM
 from tests.conftest import Batch, fit
 
@@ -128,7 +128,7 @@ def test_a_label_reaches_the_generator_and_the_discriminator():
     features = module.discriminator.layers(data).sum((2, 3))
     table = module.discriminator.classes.weight
     torch.testing.assert_close(difference, features @ (table[1] - table[0]), rtol=1e-3, atol=1e-5)
-    assert not any(isinstance(m, GlobalBatchNorm2d) and m.affine for m in module.generator.modules())
+    assert not any(isinstance(m, GlobalBatchNorm) and m.affine for m in module.generator.modules())
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from genkit.diagnostics.health import Health
 from genkit.diagnostics.known import KnownImages
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
-from genkit.nn.normalisation import as_trained
+from genkit.nn.normalisation import GlobalBatchNorm, as_trained
 from genkit.runs import Run
 from genkit.testing import OPTIM
 from tests.conftest import IMAGES, fit, images
@@ -40,14 +40,14 @@ def gan(**knobs):
 def test_a_discriminator_is_judged_as_it_is_trained(knobs):
     """As torch's own training mode has it on copies, each batch apart; and nothing of the network moves."""
     module = gan(**knobs).eval()
-    for norm in (m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+    for norm in (m for m in module.modules() if isinstance(m, GlobalBatchNorm)):
         norm.running_mean.fill_(3.0)  # averages over other batches than those that it is given
     batch, noise = module.prepare(digits(0, 32)), Noise(0, range(32), purpose="validation")
     before = copy.deepcopy(module.state_dict())
     with torch.no_grad():
         told, health = module.score_batch(batch, noise), module.health(batch, noise)
         twin = copy.deepcopy(module)
-        for norm in (m for m in twin.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        for norm in (m for m in twin.modules() if isinstance(m, GlobalBatchNorm)):
             norm.train()  # the spectral norms, whose vectors move in training, stay
         fakes = twin.generator(twin.prior(noise))
         real, fake = twin.discriminator(batch.data * 2 - 1), twin.discriminator(fakes)

@@ -1,4 +1,6 @@
-"""Densities of pixels against torch.distributions, and each against its own draws."""
+"""Densities of entries, over one axis to three, against torch.distributions, and each against its own draws."""
+
+import itertools
 
 import pytest
 import torch
@@ -7,11 +9,14 @@ from torch import distributions as D
 from genkit.core.noise import Noise
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
 
+SIZES = [(6,), (3, 3), (2, 3, 2)]
 
-def test_bernoulli_is_the_log_probability_of_binary_images():
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_bernoulli_is_the_log_probability_of_binary_data(sizes):
     torch.manual_seed(0)
-    logits, data = torch.randn(5, 1, 4, 4), torch.randint(0, 2, (5, 1, 4, 4)).float()
-    expected = -D.Independent(D.Bernoulli(logits=logits), 3).log_prob(data)
+    logits, data = torch.randn(5, 1, *sizes), torch.randint(0, 2, (5, 1, *sizes)).float()
+    expected = -D.Independent(D.Bernoulli(logits=logits), 1 + len(sizes)).log_prob(data)
     torch.testing.assert_close(LIKELIHOODS["bernoulli"](2).nll(logits, data), expected)
 
 
@@ -24,20 +29,21 @@ def test_gaussian_divergence_and_density():
     torch.testing.assert_close(gaussian_log_density(x, mean, log_variance), normal.log_prob(x))
 
 
-def output_of(likelihood, pixels, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(pixels, likelihood.outputs, 1, 1, generator=generator)
+def output_of(likelihood, entries, axes=2):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(entries, likelihood.outputs, *[1] * axes, generator=generator)
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
 @pytest.mark.parametrize("name", ["bernoulli", "categorical", "discretised_logistic"])
 @pytest.mark.parametrize("levels", [2, 17, 256])
-def test_probabilities_of_all_levels_sum_to_one(name, levels):
+def test_probabilities_of_all_levels_sum_to_one(name, levels, axes):
     if name == "bernoulli" and levels != 2:
         return
     likelihood = LIKELIHOODS[name](levels)
     assert likelihood.discrete
-    output = output_of(likelihood, 3)
-    values = [torch.full((3, 1, 1, 1), v / (levels - 1)) for v in range(levels)]
+    output = output_of(likelihood, 3, axes)
+    values = [torch.full((3, 1, *[1] * axes), v / (levels - 1)) for v in range(levels)]
     total = torch.stack([torch.exp(-likelihood.nll(output, value)) for value in values]).double().sum(0)
     torch.testing.assert_close(total, torch.ones(3, dtype=torch.float64), rtol=1e-4, atol=1e-4)
 
@@ -47,12 +53,13 @@ def test_a_bernoulli_on_grey_values_does_not_call_itself_a_likelihood():
     assert not LIKELIHOODS["gaussian"](256).discrete
 
 
-def test_categorical_agrees_with_torch():
+@pytest.mark.parametrize("sizes", SIZES)
+def test_categorical_agrees_with_torch(sizes):
     likelihood = LIKELIHOODS["categorical"](5)
     torch.manual_seed(0)
-    output, level = torch.randn(4, 5 * 2, 3, 3), torch.randint(0, 5, (4, 2, 3, 3))
-    logits = output.view(4, 5, 2, 3, 3).movedim(1, -1)
-    expected = -D.Independent(D.Categorical(logits=logits), 3).log_prob(level)
+    output, level = torch.randn(4, 5 * 2, *sizes), torch.randint(0, 5, (4, 2, *sizes))
+    logits = output.view(4, 5, 2, *sizes).movedim(1, -1)
+    expected = -D.Independent(D.Categorical(logits=logits), 1 + len(sizes)).log_prob(level)
     torch.testing.assert_close(likelihood.nll(output, level / 4), expected)
     mean = (logits.softmax(-1) * torch.linspace(0, 1, 5)).sum(-1)
     torch.testing.assert_close(likelihood.mean(output), mean)
@@ -73,12 +80,27 @@ def test_discretised_logistic_is_a_difference_of_distribution_functions():
         torch.testing.assert_close(nll[0], -probability.log(), rtol=1e-6, atol=0)
 
 
-def test_gaussian_is_a_normal_density_of_its_own_scale():
+@pytest.mark.parametrize("sizes", SIZES)
+def test_a_discretised_logistic_treats_the_entries_of_an_array_apart(sizes):
+    likelihood = LIKELIHOODS["discretised_logistic"](17)
+    torch.manual_seed(0)
+    output, data = torch.randn(4, 2 * 3, *sizes), torch.randint(0, 17, (4, 3, *sizes)) / 16
+    expected = torch.zeros(4)
+    for channel in range(3):
+        for place in itertools.product(*map(range, sizes)):
+            both = [output[(slice(None), number * 3 + channel, *place)] for number in range(2)]
+            one = data[(slice(None), channel, *place)]
+            expected += likelihood.nll(torch.stack(both, 1)[..., None, None], one[:, None, None, None])
+    torch.testing.assert_close(likelihood.nll(output, data), expected)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_gaussian_is_a_normal_density_of_its_own_scale(sizes):
     likelihood = LIKELIHOODS["gaussian"](256)
     torch.manual_seed(0)
-    output, data = torch.randn(3, 1, 2, 2), torch.rand(3, 1, 2, 2)
+    output, data = torch.randn(3, 1, *sizes), torch.rand(3, 1, *sizes)
     scale = torch.exp(0.5 * likelihood.log_variance.detach())
-    expected = -D.Independent(D.Normal(output + 0.5, scale), 3).log_prob(data)
+    expected = -D.Independent(D.Normal(output + 0.5, scale), 1 + len(sizes)).log_prob(data)
     torch.testing.assert_close(likelihood.nll(output, data).detach(), expected)
 
 

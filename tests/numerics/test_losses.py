@@ -134,10 +134,10 @@ def test_cutout_blanks_a_quarter_of_the_image_at_its_middle():
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_every_augmentation_passes_gradients_and_depends_on_its_numbers(name):
-    count, change = POLICIES[name]
+    policy = POLICIES[name]
     torch.manual_seed(0)
     images = torch.randn(4, 2, 8, 8, requires_grad=True)
-    first, second = (change(images, torch.rand(4, count)) for _ in range(2))
+    first, second = (policy.change(images, torch.rand(4, policy.numbers[2])) for _ in range(2))
     assert not torch.equal(first, second)
     first.square().sum().backward()
     assert images.grad is not None

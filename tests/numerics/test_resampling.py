@@ -8,10 +8,20 @@ import torch.nn.functional as F
 from torch import nn
 
 from genkit.nn import resampling
-from genkit.nn.resampling import Doubling, Halving
+from genkit.nn.axes import stride
+from genkit.nn.resampling import DOWN, UP
 
+HALVES = stride(2, 2)
 # Channels, features and side of the smaller image: one channel, few places, oneDNN's own case, no square.
 SHAPES = [(1, 3, (4, 4)), (3, 5, (2, 3)), (256, 512, (4, 4)), (4, 8, (8, 8))]
+
+
+def halving(channels: int, features: int, *, bias: bool = True) -> nn.Module:
+    return DOWN[2](channels, features, *HALVES.down, bias=bias)
+
+
+def doubling(features: int, channels: int, *, bias: bool = True) -> nn.Module:
+    return UP[2](features, channels, *HALVES.up, bias=bias)
 
 
 @pytest.fixture(params=["chosen", "products", "convolutions"])
@@ -36,8 +46,8 @@ def test_values_and_gradients(channels, features, side, bias, layout, route) -> 
     torch.manual_seed(0)
     small, large = (2, features, *side), (2, channels, 2 * side[0], 2 * side[1])
     for module, shape, convolve in (
-        (Halving(channels, features, bias=bias), large, F.conv2d),
-        (Doubling(features, channels, bias=bias), small, F.conv_transpose2d),
+        (halving(channels, features, bias=bias), large, F.conv2d),
+        (doubling(features, channels, bias=bias), small, F.conv_transpose2d),
     ):
         module = module.double().to(memory_format=layout)
         x = torch.randn(shape, dtype=torch.float64).contiguous(memory_format=layout).requires_grad_()
@@ -51,7 +61,7 @@ def test_values_and_gradients(channels, features, side, bias, layout, route) -> 
 def test_gradients_of_gradients(route) -> None:
     """What a gradient penalty needs, against finite differences."""
     torch.manual_seed(0)
-    for module, shape in ((Halving(1, 2), (2, 1, 4, 4)), (Doubling(2, 1), (2, 2, 2, 2))):
+    for module, shape in ((halving(1, 2), (2, 1, 4, 4)), (doubling(2, 1), (2, 2, 2, 2))):
         module = module.double()
         x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
 
@@ -67,18 +77,18 @@ def test_the_routes_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     used = []
     plain = resampling.patches
     monkeypatch.setattr(resampling, "patches", lambda images: used.append(images.shape) or plain(images))
-    Halving(64, 128)(torch.randn(1, 64, 8, 8))
-    Halving(1, 8)(torch.randn(1, 1, 8, 8))
-    Halving(256, 512)(torch.randn(1, 256, 16, 16))
+    halving(64, 128)(torch.randn(1, 64, 8, 8))
+    halving(1, 8)(torch.randn(1, 1, 8, 8))
+    halving(256, 512)(torch.randn(1, 256, 16, 16))
     assert used == []
-    Halving(256, 512)(torch.randn(1, 256, 8, 8))
-    Halving(1, 8)(torch.randn(1, 1, 8, 8, requires_grad=True))
+    halving(256, 512)(torch.randn(1, 256, 8, 8))
+    halving(1, 8)(torch.randn(1, 1, 8, 8, requires_grad=True))
     assert [shape[1] for shape in used] == [256, 1]
 
 
 @pytest.mark.parametrize(
     ("layer", "shape"),
-    [(Halving(1, 4), (2, 1, 8, 8)), (Doubling(4, 1), (2, 4, 4, 4)), (Halving(512, 256), (2, 512, 8, 8))],
+    [(halving(1, 4), (2, 1, 8, 8)), (doubling(4, 1), (2, 4, 4, 4)), (halving(512, 256), (2, 512, 8, 8))],
     ids=["one channel", "to one channel", "many features"],
 )
 def test_what_is_compiled_is_one_convolution(layer, shape):

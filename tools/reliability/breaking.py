@@ -201,9 +201,9 @@ def deaf_generator() -> None:
 
 @breaks
 def deaf_decoder() -> None:
-    from genkit.nn.autoencoder import ImageDecoder
+    from genkit.nn.autoencoder import ArrayDecoder
 
-    _around(ImageDecoder, "forward", lambda go_on, self, latent, labels=None: go_on(0 * latent, labels))
+    _around(ArrayDecoder, "forward", lambda go_on, self, latent, labels=None: go_on(0 * latent, labels))
 
 
 @breaks

@@ -32,7 +32,7 @@ def packed_images(
     """Pictures in one form.
 
     Args:
-        sizes: the square sizes that the model takes; empty: any.
+        sizes: those that the model takes for a side; empty: any.
     """
     look = look_at(pictures, cache_dir)
     form = form_of(pictures, look, data, sizes)
@@ -139,7 +139,7 @@ def sized(
     """Images of the size that is configured, else of one that the model takes; and what was done."""
     height, width = source.images.shape[2:]
     notices = list(source.notices)
-    if size is None and sizes and (height != width or height not in sizes):
+    if size is None and sizes and not {height, width} <= set(sizes):
         larger = [s for s in sizes if s >= max(height, width)]
         size = min(larger) if larger else max(sizes)
         taken = ", ".join(map(str, sizes))

@@ -64,7 +64,7 @@ def form_of(pictures: Pictures, look: Look, data: Mapping[str, Any], sizes: Sequ
     """The form that all pictures get.
 
     Args:
-        sizes: the square sizes that the model takes; empty: any.
+        sizes: those that the model takes for a side; empty: any.
 
     Raises:
         DataError: none can be read, or their sizes differ and no policy is stated.
@@ -75,7 +75,7 @@ def form_of(pictures: Pictures, look: Look, data: Mapping[str, Any], sizes: Sequ
     (width, height), fit, size = common[0][0], data["fit"], data["size"]
     if fit is not None and fit not in FITS:
         raise ConfigError(f"data.fit={fit}: choose {', '.join(FITS)} or null.")
-    if size is None and sizes and (width != height or width not in sizes or len(common) > 1):
+    if size is None and sizes and (len(common) > 1 or not {width, height} <= set(sizes)):
         larger = [s for s in sizes if s >= max(width, height)]
         size = min(larger) if larger else max(sizes)
     if size is not None and sizes and size not in sizes:

@@ -151,6 +151,15 @@ def test_sizes_that_the_model_takes(tmp_path):
         opened(root, tmp_path / "c", View("arrays", (16, 32)), size=20)
 
 
+def test_pictures_whose_sides_the_model_takes_need_not_be_square(tmp_path):
+    for i in range(12):
+        (tmp_path / "tall").mkdir(exist_ok=True)
+        Image.fromarray(colour(i, 8)).resize((16, 32)).save(tmp_path / "tall" / f"{i}.png")
+    assert opened(tmp_path / "tall", tmp_path / "c", View("arrays", (16, 32))).spec.shape == (3, 32, 16)
+    with pytest.raises(DataError, match=r"16×32 and become 8×8: say how with data\.fit"):
+        opened(tmp_path / "tall", tmp_path / "c", View("arrays", (4, 8)))
+
+
 def test_names_that_are_no_utf_8_loops_and_upper_case(tmp_path):
     root = fill(tmp_path / "p", 30, suffix=".PNG")
     os.link(root / "000.PNG", os.fsencode(root) + b"/\xff.png")

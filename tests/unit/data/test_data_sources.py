@@ -306,7 +306,7 @@ def test_a_dataset_of_another_distribution(tmp_path, monkeypatch):
     [((28, 20), None, (32,), "stretched"), ((28, 28), None, (32,), "padded"),
      ((28, 27), None, (32,), "padded"),
      ((40, 40), None, (16, 32), "reduced"), ((8, 8), None, (16,), "enlarged"), ((8, 8), 16, (), "enlarged"),
-     ((8, 8), 10, (), "padded"), ((8, 8), 4, (), "")],
+     ((8, 8), 10, (), "padded"), ((8, 8), 4, (), ""), ((32, 16), None, (16, 32), "")],
 )  # fmt: skip
 def test_what_brings_images_to_a_size_is_said_as_it_is_done(shape, size, sizes, how, tmp_path):
     from genkit.data.arrays import images

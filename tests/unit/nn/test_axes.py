@@ -1,0 +1,216 @@
+"""Networks over one, two and three axes: shapes, gradients, and bare loops and chains that say the same."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from genkit.nn.augment import EMPTY, POLICIES, cutout, translation
+from genkit.nn.autoencoder import PAIRS
+from genkit.nn.axes import Stride, stride
+from genkit.nn.convolutions import Discriminator, Generator, growth
+from genkit.nn.memory_format import to_channels_last
+from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm
+from genkit.nn.resampling import DOWN, UP
+
+SIZES = [(32,), (64,), (128,), (8, 8), (8, 32), (16, 8), (8, 8, 8), (8, 16, 32)]
+
+
+def ids(value):
+    return "×".join(map(str, value)) if isinstance(value, tuple) else None
+
+
+def every_parameter_has_a_gradient(*networks):
+    for network in networks:
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
+
+
+# ---------------------------------------------------------------------- layers
+
+FACTORS = [(2,), (4,), (2, 2), (1, 2), (2, 1, 2), (2, 2, 2)]
+STRIDES = [*(stride(*factors) for factors in FACTORS), Stride((3, 2), (5, 2))]
+
+
+@pytest.mark.parametrize("step", STRIDES, ids=lambda step: f"{step.factors} {step.kernels}")
+def test_what_divides_sizes_is_a_sum_over_the_kernel_and_what_multiplies_them_is_its_adjoint(step):
+    """Place n of the result sees the kernel's entries around f·n, as a bare loop has it."""
+    torch.manual_seed(0)
+    small = (3, 2, 2)[: len(step.factors)]
+    large = tuple(n * f for n, f in zip(small, step.factors, strict=True))
+    down = DOWN[len(small)](1, 1, *step.down, bias=False).double()
+    x, kernel = torch.randn(large).double(), down.weight.detach()[0, 0]
+    expected = np.zeros(small)
+    for place in itertools.product(*map(range, small)):
+        for entry in itertools.product(*map(range, step.kernels)):
+            pads = [-(-(k - f) // 2) for k, f in zip(step.kernels, step.factors, strict=True)]
+            seen = [n * f + e - p for n, f, e, p in zip(place, step.factors, entry, pads, strict=True)]
+            if all(0 <= s < size for s, size in zip(seen, large, strict=True)):
+                expected[place] += float(kernel[entry]) * float(x[tuple(seen)])
+    found = down(x[None, None])[0, 0].detach()
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)
+
+    up = UP[len(small)](1, 1, *step.up, bias=False).double()
+    up.weight.data.copy_(down.weight.data)
+    y = torch.randn(small).double()
+    grown = up(y[None, None])[0, 0].detach()
+    assert grown.shape == large
+    assert float((grown * x).sum()) == pytest.approx(float((found * y).sum()), rel=1e-10)
+
+
+def test_sizes_are_reached_from_small_ones_and_the_shorter_axis_grows_last():
+    assert growth((32, 32)).base == (4, 4)
+    assert [step.factors for step in growth((32, 32)).steps] == [(2, 2)] * 3
+    assert [step.factors for step in growth((8, 32)).steps] == [(1, 2), (1, 2), (2, 2)]
+    assert [step.factors for step in growth((16, 64, 64)).steps] == [(1, 2, 2)] * 2 + [(2, 2, 2)] * 2
+    sound = growth((16384,))  # WaveGAN's five, from 16 (Donahue et al. 2019, table 2)
+    assert sound.base == (16,)
+    assert sound.steps == (Stride((4,), (25,)),) * 5
+    assert [step.factors for step in growth((128,)).steps] == [(2,), (4,)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [((16,), "32, 64, .* not 16"), ((8, 12), "8, 16, .* not 12"), ((8, 8, 4), "8, 16, .* not 4")],
+)
+def test_other_sizes_are_refused(sizes, said):
+    with pytest.raises(ValueError, match=said):
+        Generator(4, 1, sizes, 2)
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 7), (5, 3, 4, 6), (5, 3, 2, 4, 3)], ids=ids)
+def test_normalisation_is_torchs_own_over_any_axes(shape):
+    torch.manual_seed(0)
+    x = 3 + 2 * torch.randn(shape)
+    own, theirs = GlobalBatchNorm(3), (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)[len(shape) - 3](3)
+    assert torch.equal(own(x), theirs(x))
+    assert torch.equal(own.eval()(x), theirs.eval()(x))
+    assert own.state_dict().keys() == theirs.state_dict().keys()
+    conditional, labels = ConditionalBatchNorm(3, 2), torch.tensor([0, 1, 1, 0, 1])
+    found = conditional(x, labels)
+    for i, label in enumerate(labels):
+        for c in range(3):
+            gain, shift = conditional.gain.weight[label, c], conditional.shift.weight[label, c]
+            normal = (x[i, c] - x[:, c].mean()) / (x[:, c].var(correction=0) + 1e-5).sqrt()
+            torch.testing.assert_close(found[i, c], gain * normal + shift, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="axes"):
+        own(x.flatten())
+
+
+def test_the_memory_format_of_kernels_follows_the_axes_and_changes_no_value():
+    formats = {2: torch.channels_last, 3: torch.channels_last_3d}
+    for sizes in ((64,), (8, 8), (8, 8, 8)):
+        torch.manual_seed(0)
+        network = Discriminator(2, sizes, 3, norm="layer")
+        data = torch.randn(2, 2, *sizes)
+        before = network(data)
+        to_channels_last(network, len(sizes))
+        torch.testing.assert_close(network(data), before)
+        weight = network.layers[0].weight
+        assert weight.is_contiguous(memory_format=formats.get(len(sizes), torch.contiguous_format))
+
+
+# ---------------------------------------------------------------------- DCGAN's pair
+
+
+@pytest.mark.parametrize("knobs", [{}, {"classes": 3}], ids=["plain", "labels"])
+@pytest.mark.parametrize("sizes", SIZES, ids=ids)
+def test_a_pair_makes_and_judges_arrays_and_each_parameter_is_trained(sizes, knobs):
+    torch.manual_seed(0)
+    generator = Generator(4, 2, sizes, 2, **knobs)
+    discriminator = Discriminator(2, sizes, 2, extra=1, **knobs)
+    labels = torch.arange(6) % 3
+    drawn = generator(torch.randn(6, 4), labels)
+    assert drawn.shape == (6, 2, *sizes)
+    assert float(drawn.detach().abs().max()) <= 1
+    logits = discriminator(drawn, labels)
+    assert logits.shape == (6,)
+    logits.square().sum().backward()
+    every_parameter_has_a_gradient(generator, discriminator)
+
+
+def test_a_generator_of_one_axis_is_a_chain_of_transposed_convolutions():
+    torch.manual_seed(0)
+    network, latent = Generator(5, 2, (256,), 3), torch.randn(4, 5)
+    weights = [p.detach() for name, p in network.named_parameters() if name.startswith("kernels")]
+    assert [tuple(w.shape) for w in weights] == [(5, 6, 16), (6, 3, 25)]
+    x = latent[:, :, None]
+    for weight, norm, geometry in zip(weights, network.norms, [(1, 0, 0), (4, 11, 1)], strict=True):
+        x = F.conv_transpose1d(x, weight, None, *geometry)
+        x = F.batch_norm(x, None, None, norm.weight, norm.bias, training=True).relu()
+    x = F.conv_transpose1d(x, network.to_image.weight, None, 4, 11, 1).tanh()
+    assert x.shape == (4, 2, 256)
+    torch.testing.assert_close(network(latent), x)
+
+
+def test_a_discriminator_of_three_axes_is_a_chain_of_convolutions():
+    torch.manual_seed(0)
+    network, data = Discriminator(2, (8, 16, 16), 3, norm="none"), torch.randn(3, 2, 8, 16, 16)
+    first, second, last = (p.detach() for p in network.parameters())
+    x = F.leaky_relu(F.conv3d(data, first, None, 2, 1), 0.2)
+    x = F.leaky_relu(F.conv3d(x, second, None, (1, 2, 2), 1), 0.2)
+    torch.testing.assert_close(network(data), F.conv3d(x, last).flatten())
+
+
+# ---------------------------------------------------------------------- the VAE's pairs
+
+
+@pytest.mark.parametrize("sizes", [(64,), (20,), (8, 12), (8, 8, 12), (6, 8, 8), (5, 8, 8)], ids=ids)
+@pytest.mark.parametrize("name", PAIRS)
+def test_encoders_and_decoders_over_any_axes(name, sizes):
+    torch.manual_seed(0)
+    encoder, decoder = PAIRS[name]((2, *sizes), 3, 4, 10, 5, 2)
+    data, labels = torch.rand(6, 2, *sizes), torch.arange(6) % 2
+    code = encoder(data, labels)
+    assert code.shape == (6, 8)
+    output = decoder(code[:, :4], labels)
+    assert output.shape == (6, 6, *sizes)
+    (output.square().sum() + code.square().sum()).backward()
+    for network in (encoder, decoder):
+        missed = {n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum()}
+        # The last kernel of a residual block begins at 0, and hides what stands before it.
+        assert all(".first." in n for n in missed), missed
+        assert name == "residual" or not missed
+
+
+def test_an_image_that_cannot_be_halved_twice_is_refused_and_a_video_only_for_its_sides():
+    for sizes in ((10, 8), (18,), (8, 8, 10)):
+        with pytest.raises(ValueError, match=f"{'×'.join(map(str, sizes))} cannot be"):
+            PAIRS["conv"]((1, *sizes), 1, 2, 4, 2, 0)
+
+
+# ---------------------------------------------------------------------- augmentation
+
+
+@pytest.mark.parametrize("sizes", [(16,), (8, 16), (8, 6, 16)], ids=ids)
+def test_what_is_moved_or_cut_is_what_a_loop_moves_or_cuts(sizes):
+    torch.manual_seed(0)
+    data, numbers = torch.rand(3, 2, *sizes), torch.rand(3, len(sizes))
+    moved, cut = translation(data, numbers).numpy(), cutout(data, numbers).numpy()
+    for b in range(3):
+        shifts, starts = [], []
+        for size, u in zip(sizes, numbers[b].tolist(), strict=True):
+            reach, half = round(size / 8), size // 2
+            shifts.append(math.floor(u * (2 * reach + 1)) - reach)
+            starts.append(math.floor(u * (2 * half + 1)) - half + half - (size // 2) // 2)
+        for place in itertools.product(*map(range, sizes)):
+            source = tuple(p - s for p, s in zip(place, shifts, strict=True))
+            inside = all(0 <= s < size for s, size in zip(source, sizes, strict=True))
+            expected = data[(b, slice(None), *source)].numpy() if inside else EMPTY[len(sizes)]
+            assert (moved[(b, slice(None), *place)] == expected).all()
+            blank = all(s <= p < s + n // 2 for p, s, n in zip(place, starts, sizes, strict=True))
+            kept = data[(b, slice(None), *place)].numpy()
+            assert (cut[(b, slice(None), *place)] == (0 if blank else kept)).all()
+
+
+def test_colour_is_of_images_and_their_sequences():
+    assert 1 not in POLICIES["colour"].numbers
+    torch.manual_seed(0)
+    video, numbers = torch.rand(2, 3, 2, 4, 4), torch.rand(2, 3)
+    one_long_image = POLICIES["colour"].change(video.flatten(2, 3), numbers)
+    torch.testing.assert_close(POLICIES["colour"].change(video, numbers).flatten(2, 3), one_long_image)
