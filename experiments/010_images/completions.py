@@ -67,7 +67,7 @@ def main(words: list[str]) -> None:
     train, test = opened[0].batch("train"), opened[0].batch("test", limit)
     # Labels stay out of it: what is hidden must not be told.
     test = Batch(test.data, test.rows)
-    observation = mask(given.get("mask", "lower"), *test.data.shape[2:])
+    observation = mask(given.get("mask", "lower"), tuple(test.data.shape[2:]))
     hidden = ~observation.known
     guesses = {
         "mean image": train.data.mean(0).expand_as(test.data),

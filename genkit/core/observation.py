@@ -1,9 +1,11 @@
-"""What is known of an image: one linear measurement of it, with noise of known scale.
+"""What is known of an example: one linear measurement of it, with noise of known scale.
 
-y = A x + σ ε, where A keeps some pixels (completion), averages blocks (upscaling) or does nothing
+y = A x + σ ε, where A keeps some entries (completion), averages blocks (upscaling) or does nothing
 (denoising).  Whoever can draw x given y completes, upscales and denoises alike.
 
-Legend: B batch, C channels, H height, W width.
+Examples are arrays of one axis (time), two (height, width) or three (time, height, width).
+
+Legend: B batch, C channels, S… sizes of the axes.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from types import EllipsisType
 
 import torch
 import torch.nn.functional as F
@@ -34,102 +37,146 @@ class Observation(ABC):
     scale: float = TOLERANCE
 
     @abstractmethod
-    def measure(self, images: Tensor) -> Tensor:
-        """A x, without noise."""
+    def measure(self, data: Tensor) -> Tensor:
+        """A x of (B, C, S…), without noise."""
 
     @abstractmethod
     def picture(self, measured: Tensor) -> Tensor:
-        """What is known as an image (B, C, H, W) in [0, 1]; what is hidden is grey."""
+        """What is known as an array (B, C, S…) in [0, 1]; what is hidden is ½, grey or silence."""
 
-    def observe(self, images: Tensor, noise: Noise) -> Tensor:
-        """What is known of these images; exact measurements have no noise added."""
-        return self.measure(images)
+    def observe(self, data: Tensor, noise: Noise) -> Tensor:
+        """What is known of these examples; exact measurements have no noise added."""
+        return self.measure(data)
 
-    def merge(self, images: Tensor, measured: Tensor) -> Tensor:
-        """Images with what is exactly known put in its place."""
-        return images
+    def merge(self, data: Tensor, measured: Tensor) -> Tensor:
+        """Examples with what is exactly known put in its place."""
+        return data
 
-    def log_likelihood(self, images: Tensor, measured: Tensor) -> Tensor:
+    def log_likelihood(self, data: Tensor, measured: Tensor) -> Tensor:
         """log p(y | x), nats, (B,)."""
-        residual = ((self.measure(images) - measured) / self.scale).flatten(1)
+        residual = ((self.measure(data) - measured) / self.scale).flatten(1)
         return -0.5 * (residual.square() + math.log(2 * math.pi) + 2 * math.log(self.scale)).sum(1)
 
 
 @dataclass(frozen=True)
 class Mask(Observation):
-    """Some pixels are known.
+    """Some places are known.
 
     Attributes:
-        known: bool (H, W).
+        known: bool (S…).
     """
 
     known: Tensor = torch.ones(0, 0, dtype=torch.bool)  # noqa: RUF009 (never written to)
 
-    def measure(self, images: Tensor) -> Tensor:
-        return images * self.known.to(images)
+    def measure(self, data: Tensor) -> Tensor:
+        return data * self.known.to(data)
 
     def picture(self, measured: Tensor) -> Tensor:
         return torch.where(self.known.to(measured.device), measured, torch.full_like(measured, 0.5))
 
-    def merge(self, images: Tensor, measured: Tensor) -> Tensor:
-        return torch.where(self.known.to(images.device), measured, images)
+    def merge(self, data: Tensor, measured: Tensor) -> Tensor:
+        return torch.where(self.known.to(data.device), measured, data)
 
     def prefix(self) -> int | None:
-        """How many pixels in raster order are known, if the hidden ones are all the rest; else None."""
+        """How many places in raster order are known, if the hidden ones are all the rest; else None."""
         flat = self.known.flatten()
         count = int(flat.sum())
         return count if bool(flat[:count].all()) else None
 
 
+POOLS = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}  # by the number of axes
+
+
 @dataclass(frozen=True)
 class AveragePool(Observation):
-    """The mean of each block of factor × factor pixels is known."""
+    """The mean of each block of neighbours is known.
 
-    factor: int = 2
+    Attributes:
+        factor: size of a block along every axis, or along each.
+    """
 
-    def measure(self, images: Tensor) -> Tensor:
-        return F.avg_pool2d(images, self.factor)
+    factor: int | tuple[int, ...] = 2
+
+    def measure(self, data: Tensor) -> Tensor:
+        return POOLS[data.ndim - 2](data, self.factor)
 
     def picture(self, measured: Tensor) -> Tensor:
-        return measured.repeat_interleave(self.factor, 2).repeat_interleave(self.factor, 3)
+        axes = range(2, measured.ndim)
+        factors = [self.factor] * len(axes) if isinstance(self.factor, int) else self.factor
+        for axis, factor in zip(axes, factors, strict=True):
+            measured = measured.repeat_interleave(factor, axis)
+        return measured
 
 
 @dataclass(frozen=True)
 class WhiteNoise(Observation):
-    """Every pixel is known up to Gaussian noise."""
+    """Every entry is known up to Gaussian noise."""
 
-    def measure(self, images: Tensor) -> Tensor:
-        return images
+    def measure(self, data: Tensor) -> Tensor:
+        return data
 
-    def observe(self, images: Tensor, noise: Noise) -> Tensor:
-        return images + self.scale * noise.normal("observation", *images.shape[1:])
+    def observe(self, data: Tensor, noise: Noise) -> Tensor:
+        return data + self.scale * noise.normal("observation", *data.shape[1:])
 
     def picture(self, measured: Tensor) -> Tensor:
         return measured.clamp(0, 1)
 
 
-MASKS = ("lower", "upper", "left", "right", "box", "random")
+# What can be hidden by name: of time, of height and width, of either.
+IN_TIME, ANYWHERE = ("end", "start", "middle"), ("random",)
+IN_PLANES = ("lower", "upper", "left", "right", "box")
+MASKS: dict[int, tuple[str, ...]] = {  # by the number of axes
+    1: (*IN_TIME, *ANYWHERE),
+    2: (*IN_PLANES, *ANYWHERE),
+    3: (*IN_TIME, *IN_PLANES, *ANYWHERE),
+}
 
 
-def mask(hidden: str, height: int, width: int, seed: int = 0) -> Mask:
-    """The mask that hides a part by name: a half, the box in the middle, or every second pixel at random.
+def mask(hidden: str, sizes: tuple[int, ...], seed: int = 0) -> Mask:
+    """The mask that hides a part by name: half of time or its middle, half of the plane or the box in its
+    middle (at all times), or every second place at random.
+
+    Args:
+        sizes: of the axes: time, height and width, or both.
 
     Raises:
-        ConfigError: no such part.
+        ConfigError: there is no such part over so many axes.
     """
-    y, x = torch.arange(height)[:, None].expand(height, width), torch.arange(width).expand(height, width)
-    if hidden == "random":
-        order = Noise(seed, range(1), purpose="mask").uniform("pixels", height * width)[0].argsort()
-        known = torch.zeros(height * width, dtype=torch.bool)
-        known[order[: height * width // 2]] = True
-        return Mask(known=known.view(height, width))
-    away = {
-        "lower": y >= height // 2,
-        "upper": y < height // 2,
-        "left": x < width // 2,
-        "right": x >= width // 2,
-        "box": (y >= height // 4) & (y < height - height // 4) & (x >= width // 4) & (x < width - width // 4),
-    }
-    if hidden not in away:
-        raise ConfigError(f"mask={hidden} hides nothing that is known; choose one of {', '.join(MASKS)}.")
-    return Mask(known=~away[hidden])
+    if hidden not in MASKS[len(sizes)]:
+        listed = ", ".join(MASKS[len(sizes)])
+        raise ConfigError(f"mask={hidden} hides nothing that is known; choose one of {listed}.")
+    if hidden in ANYWHERE:
+        order = Noise(seed, range(1), purpose="mask").uniform("pixels", math.prod(sizes))[0].argsort()
+        known = torch.zeros(len(order), dtype=torch.bool)
+        known[order[: len(order) // 2]] = True
+        return Mask(known=known.view(sizes))
+    away = torch.zeros(sizes, dtype=torch.bool)
+    away[_hidden(hidden, sizes)] = True
+    return Mask(known=~away)
+
+
+def _hidden(name: str, sizes: tuple[int, ...]) -> tuple[slice | EllipsisType, ...]:
+    """The entries that a part is, as an index."""
+    if name in IN_TIME:
+        time = sizes[0]
+        return ({"end": _from(time), "start": _until(time), "middle": _middle(time)}[name], ...)
+    height, width = sizes[-2:]
+    return {
+        "lower": (..., _from(height), slice(None)),
+        "upper": (..., _until(height), slice(None)),
+        "left": (..., _until(width)),
+        "right": (..., _from(width)),
+        "box": (..., _middle(height), _middle(width)),
+    }[name]
+
+
+def _until(size: int) -> slice:
+    return slice(0, size // 2)
+
+
+def _from(size: int) -> slice:
+    return slice(size // 2, size)
+
+
+def _middle(size: int) -> slice:
+    return slice(size // 4, size - size // 4)

@@ -64,7 +64,7 @@ def test_completions_follow_the_exact_conditional_distribution():
     made, n = model(), 4000
     images = torch.zeros(n, 1, 2, 2)
     images[..., 0, 1] = 1  # the known row: 0, 1
-    observation = mask("lower", 2, 2)
+    observation = mask("lower", (2, 2))
     seen = Batch(images, range(n))
     completed = verbs.complete(made, observation, observation.measure(images), seen, seed=3)
     assert torch.equal(completed[:, :, 0], images[:, :, 0])
@@ -75,7 +75,7 @@ def test_completions_follow_the_exact_conditional_distribution():
 
 def test_what_does_not_come_first_in_raster_order_is_refused():
     made, images = model(), torch.zeros(1, 1, 2, 2)
-    for observation in (mask("upper", 2, 2), AveragePool(factor=2)):
+    for observation in (mask("upper", (2, 2)), AveragePool(factor=2)):
         with pytest.raises(ConfigError, match="raster order"):
             verbs.complete(made, observation, observation.measure(images), Batch(images, range(1)))
 

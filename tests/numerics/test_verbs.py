@@ -54,8 +54,8 @@ def rows_of(observation):
 
 
 OBSERVATIONS = {
-    "mask": mask("lower", 4, 4),
-    "box": mask("box", 4, 4),
+    "mask": mask("lower", (4, 4)),
+    "box": mask("box", (4, 4)),
     "pool": AveragePool(factor=2),
     "noise": WhiteNoise(scale=0.2),
 }
@@ -106,7 +106,7 @@ def test_the_log_likelihood_of_an_observation_is_a_normal_density(name):
 
 
 def test_what_is_known_stays_and_the_hidden_is_not_looked_at():
-    model, observation = linear_model(), mask("right", 4, 4)
+    model, observation = linear_model(), mask("right", (4, 4))
     _, images = truth(model)
     spoiled = images.clone()
     spoiled[..., 2:] = 77.0
@@ -126,23 +126,23 @@ def test_noise_of_known_scale_is_added_to_every_pixel():
 
 
 def test_masks_hide_what_their_names_say():
-    lower, box, half = mask("lower", 6, 6), mask("box", 8, 8), mask("random", 8, 8, seed=1)
+    lower, box, half = mask("lower", (6, 6)), mask("box", (8, 8)), mask("random", (8, 8), seed=1)
     assert lower.known[:3].all()
     assert not lower.known[3:].any()
     assert int((~box.known).sum()) == 16
     assert int(half.known.sum()) == 32
     assert lower.prefix() == 18
-    assert mask("upper", 6, 6).prefix() is None
-    assert not torch.equal(half.known, mask("random", 8, 8, seed=2).known)
+    assert mask("upper", (6, 6)).prefix() is None
+    assert not torch.equal(half.known, mask("random", (8, 8), seed=2).known)
     with pytest.raises(ConfigError, match="lower, upper"):
-        mask("lowre", 6, 6)
+        mask("lowre", (6, 6))
 
 
 def test_a_completion_does_not_depend_on_its_neighbours():
     torch.manual_seed(0)
     model = DCGAN(ArraySpec(1, (8, 8)), latent_size=4, width=4).eval()
     images = model.sample(3).data
-    observation = Mask(known=mask("lower", 8, 8).known)
+    observation = Mask(known=mask("lower", (8, 8)).known)
     measured = observation.measure(images)
     whole = verbs.complete(model, observation, measured, Batch(images, range(3)), seed=2)
     part = verbs.complete(model, observation, measured[1:2], Batch(images[1:2], range(1, 2)), seed=2)

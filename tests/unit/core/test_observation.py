@@ -1,0 +1,102 @@
+"""Observations over one, two and three axes, against numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from genkit.core.noise import Noise
+from genkit.core.observation import MASKS, AveragePool, Mask, WhiteNoise, mask
+from genkit.system.errors import ConfigError
+
+SIZES = [(12,), (4, 6), (2, 4, 6)]
+
+
+def examples(sizes):
+    torch.manual_seed(0)
+    return torch.rand(3, 2, *sizes)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_blocks_of_neighbours_have_their_mean(sizes):
+    data = examples(sizes)
+    observation, blocks = AveragePool(factor=2), []
+    for size in sizes:
+        blocks += [size // 2, 2]
+    within = tuple(range(3, 3 + 2 * len(sizes), 2))
+    expected = data.numpy().reshape(3, 2, *blocks).mean(within)
+    measured = observation.measure(data)
+    np.testing.assert_allclose(measured.numpy(), expected, rtol=1e-6)
+    np.testing.assert_array_equal(
+        observation.picture(measured).numpy(), np.kron(measured.numpy(), np.ones((1, 1, *[2] * len(sizes))))
+    )
+
+
+def test_a_block_may_have_another_size_along_each_axis():
+    data = examples((4, 2, 3))
+    observation = AveragePool(factor=(4, 1, 3))
+    measured = observation.measure(data)
+    np.testing.assert_allclose(measured.numpy(), data.numpy().mean((2, 4))[:, :, None, :, None], rtol=1e-6)
+    assert observation.picture(measured).shape == data.shape
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_a_mask_shows_what_is_known_and_grey_elsewhere(sizes):
+    data, known = examples(sizes), np.random.default_rng(0).random(sizes) < 0.5
+    observation = Mask(known=torch.from_numpy(known))
+    measured = observation.measure(data)
+    np.testing.assert_array_equal(measured.numpy(), np.where(known, data.numpy(), 0))
+    np.testing.assert_array_equal(observation.picture(measured).numpy(), np.where(known, data.numpy(), 0.5))
+    other = torch.rand(data.shape)
+    merged = observation.merge(other, measured).numpy()
+    np.testing.assert_array_equal(merged, np.where(known, data.numpy(), other.numpy()))
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_the_likelihood_of_a_noisy_example_is_a_normal_density(sizes):
+    data, observation = examples(sizes), WhiteNoise(scale=0.3)
+    noisy = observation.observe(data, Noise(0, range(3)))
+    expected = torch.distributions.Normal(data, 0.3).log_prob(noisy).flatten(1).sum(1)
+    torch.testing.assert_close(observation.log_likelihood(data, noisy), expected)
+
+
+def hidden(name, sizes):
+    return (~mask(name, sizes).known).int().tolist()
+
+
+def test_of_one_axis_a_half_or_the_middle_of_time_is_hidden():
+    assert hidden("end", (8,)) == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert hidden("start", (8,)) == [1, 1, 1, 1, 0, 0, 0, 0]
+    assert hidden("middle", (8,)) == [0, 0, 1, 1, 1, 1, 0, 0]
+    assert sum(hidden("random", (9,))) == 5
+    assert mask("end", (8,)).prefix() == 4  # a beginning is known, what is drawn in order goes on from it
+    assert mask("start", (8,)).prefix() is None
+
+
+def test_of_two_axes_the_names_are_those_of_images():
+    assert hidden("lower", (2, 2)) == [[0, 0], [1, 1]]
+    assert hidden("upper", (2, 2)) == [[1, 1], [0, 0]]
+    assert hidden("left", (2, 2)) == [[1, 0], [1, 0]]
+    assert hidden("right", (2, 2)) == [[0, 1], [0, 1]]
+    box = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    assert hidden("box", (4, 4)) == box
+
+
+def test_of_three_axes_either_time_or_the_plane_is_cut_at_all_places_of_the_other():
+    half = [[0, 0], [1, 1]]
+    assert hidden("end", (2, 2, 2)) == [[[0, 0], [0, 0]], [[1, 1], [1, 1]]]
+    assert hidden("lower", (3, 2, 2)) == [half] * 3
+    assert hidden("middle", (4, 1, 1)) == [[[0]], [[1]], [[1]], [[0]]]
+    assert mask("end", (2, 3, 3)).prefix() == 9
+
+
+@pytest.mark.parametrize("axes", MASKS)
+def test_every_name_hides_a_part_and_others_are_refused_with_those_that_there_are(axes):
+    sizes = (8,) * axes
+    for name in MASKS[axes]:
+        assert 0 < int(mask(name, sizes, seed=1).known.sum()) < 8**axes
+    with pytest.raises(ConfigError, match=", ".join(MASKS[axes])):
+        mask("all of it", sizes)
+    other = "lower" if axes == 1 else "end"
+    if other not in MASKS[axes]:
+        with pytest.raises(ConfigError, match=f"mask={other} hides nothing"):
+            mask(other, sizes)
