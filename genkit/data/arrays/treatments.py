@@ -1,14 +1,16 @@
-"""What becomes of images on their way into a batch: moved about in training, brought to fewer levels.
+"""What becomes of arrays on their way into a batch: moved about in training, brought to fewer levels.
 
 What is drawn for an example depends on (seed, epoch, index) alone: not on the batch, the process or the
 order, so that a resumed training draws what it would have drawn.
+
+Legend: B examples, C channels, S… sizes of the axes: time; height and width; or all three.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,12 +25,12 @@ def example_generator(seed: int, epoch: int, index: int, purpose: str) -> np.ran
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Small changes that leave an image what it is.
+    """Small changes that leave an example what it is.
 
     Attributes:
-        flip: left and right are exchanged in every second image.
-        shift: pixels at most by which an image is moved either way; what comes in is level 0.
-        crop: pixels that are added on every side by reflection before a part of the old size is cut out.
+        flip: the last axis is turned round in every second example, left and right of an image.
+        shift: places at most by which an example is moved along each axis; what comes in is level 0.
+        crop: places that are added on every side by reflection before a part of the old size is cut out.
     """
 
     flip: bool = False
@@ -42,29 +44,40 @@ class Augmentation:
     def __bool__(self) -> bool:
         return self.flip or self.shift > 0 or self.crop > 0
 
-    def apply(self, images: np.ndarray, places: np.ndarray, epoch: int, seed: int) -> np.ndarray:
-        """Images (B, C, H, W) of the examples at these places, changed."""
-        drawn = np.empty((len(images), 5))
+    def apply(self, arrays: np.ndarray, places: np.ndarray, epoch: int, seed: int) -> np.ndarray:
+        """Levels (B, C, S…) of the examples at these places, changed."""
+        axes = arrays.ndim - 2
+        drawn = np.empty((len(arrays), 1 + 2 * axes))
         for i, place in enumerate(places.tolist()):
-            drawn[i] = example_generator(seed, epoch, place, "augment").random(5)
+            drawn[i] = example_generator(seed, epoch, place, "augment").random(1 + 2 * axes)
+        turns, shifts, crops = drawn[:, 0], drawn[:, 1 : 1 + axes], drawn[:, 1 + axes :]
         if self.flip:
-            turned = drawn[:, 0] < 0.5
-            images = np.where(turned[:, None, None, None], images[..., ::-1], images)
-        for reach, columns, mode in ((self.shift, (1, 2), "constant"), (self.crop, (3, 4), "reflect")):
-            if reach:
-                offsets = (drawn[:, columns] * (2 * reach + 1)).astype(np.int64)  # 0 … 2·reach
-                images = _cut(images, offsets, reach, mode)
-        return images
+            turned = (turns < 0.5).reshape(-1, *[1] * (axes + 1))
+            arrays = np.where(turned, arrays[..., ::-1], arrays)
+        if self.shift:
+            arrays = _cut(arrays, _offsets(shifts, self.shift), self.shift, "constant")
+        if self.crop:
+            arrays = _cut(arrays, _offsets(crops, self.crop), self.crop, "reflect")
+        return arrays
 
 
-def _cut(images: np.ndarray, offsets: np.ndarray, reach: int, mode: Any) -> np.ndarray:
-    """A window of the old size out of every image (B, C, H, W) after padding."""
-    count, _, height, width = images.shape
-    padded = np.pad(images, ((0, 0), (0, 0), (reach, reach), (reach, reach)), mode=mode)
-    rows = (offsets[:, :1] + np.arange(height))[:, :, None]  # (B, H, 1)
-    columns = (offsets[:, 1:] + np.arange(width))[:, None, :]  # (B, 1, W)
-    cut = padded.transpose(0, 2, 3, 1)[np.arange(count)[:, None, None], rows, columns]  # (B, H, W, C)
-    return np.ascontiguousarray(cut.transpose(0, 3, 1, 2))
+def _offsets(uniform: np.ndarray, reach: int) -> np.ndarray:
+    """Uniform numbers in [0, 1) to whole ones in 0 … 2·reach."""
+    return (uniform * (2 * reach + 1)).astype(np.int64)
+
+
+def _cut(
+    arrays: np.ndarray, offsets: np.ndarray, reach: int, mode: Literal["constant", "reflect"]
+) -> np.ndarray:
+    """A window of the old size out of every array (B, C, S…) after padding; offsets (B, axes)."""
+    count, _, *sizes = arrays.shape
+    padded = np.pad(arrays, ((0, 0), (0, 0), *[(reach, reach)] * len(sizes)), mode=mode)
+    places = [np.arange(count).reshape(-1, *[1] * len(sizes))]
+    for axis, size in enumerate(sizes):
+        along = offsets[:, axis, None] + np.arange(size)  # (B, S)
+        places.append(along.reshape(count, *[size if i == axis else 1 for i in range(len(sizes))]))
+    cut = np.moveaxis(padded, 1, -1)[tuple(places)]  # (B, S…, C)
+    return np.ascontiguousarray(np.moveaxis(cut, -1, 1))
 
 
 @dataclass(frozen=True)
@@ -87,18 +100,18 @@ class Levels:
         return self.levels < self.have and self.binarize != "threshold"
 
     def apply(
-        self, images: np.ndarray, places: np.ndarray, epoch: int, seed: int, trains: bool
+        self, arrays: np.ndarray, places: np.ndarray, epoch: int, seed: int, trains: bool
     ) -> np.ndarray:
-        """Levels (B, C, H, W) of the examples at these places of the whole array."""
+        """Levels (B, C, S…) of the examples at these places of the whole array."""
         if self.have == self.levels:
-            return images
+            return arrays
         if not self.draws:  # equal shares of the range
             shares: np.ndarray = (np.arange(256) * self.levels // self.have).astype(np.uint8)
-            found: np.ndarray = shares[images]
+            found: np.ndarray = shares[arrays]
             return found
         key = (seed, epoch) if self.binarize == "dynamic" and trains else (0, 0)
-        drawn = np.empty(images.shape, np.uint8)
+        drawn = np.empty(arrays.shape, np.uint8)
         for i, place in enumerate(places.tolist()):
-            uniform = example_generator(*key, place, "binarize").random(images.shape[1:], np.float32)
-            drawn[i] = uniform * (self.have - 1) < images[i]
+            uniform = example_generator(*key, place, "binarize").random(arrays.shape[1:], np.float32)
+            drawn[i] = uniform * (self.have - 1) < arrays[i]
         return drawn
