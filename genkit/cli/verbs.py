@@ -97,7 +97,7 @@ def complete(words: list[str]) -> int:
     from genkit.core.observation import mask
 
     spec = run.image
-    return _answer(run, mask(run.given["mask"], spec.shape[1:], run.given["seed"]))
+    return _answer(run, mask(run.given["mask"], spec.sizes, run.given["seed"]))
 
 
 def denoise(words: list[str]) -> int:

@@ -73,7 +73,7 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         super().__init__(spec)
         if not isinstance(spec, ArraySpec):
             raise ConfigError("family dcgan makes arrays; use a model with view=tokens for texts.")
-        channels, sizes = spec.shape[0], spec.shape[1:]
+        channels, sizes = spec.channels, spec.sizes
         for name in augment:
             if len(sizes) not in POLICIES[name].numbers:
                 raise ConfigError(f"model.augment={name} is of images, and the data is none; leave it out.")

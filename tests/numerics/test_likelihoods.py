@@ -1,4 +1,4 @@
-"""Densities of entries, over one axis to three, against torch.distributions, and each against its own draws."""
+"""Densities of entries, over one axis to three, against torch.distributions; each against its own draws."""
 
 import itertools
 

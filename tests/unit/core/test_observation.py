@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from genkit.core.media import MEDIA, find
 from genkit.core.noise import Noise
 from genkit.core.observation import MASKS, AveragePool, Mask, WhiteNoise, mask
 from genkit.system.errors import ConfigError
@@ -57,6 +58,14 @@ def test_the_likelihood_of_a_noisy_example_is_a_normal_density(sizes):
     noisy = observation.observe(data, Noise(0, range(3)))
     expected = torch.distributions.Normal(data, 0.3).log_prob(noisy).flatten(1).sum(1)
     torch.testing.assert_close(observation.log_likelihood(data, noisy), expected)
+
+
+@pytest.mark.parametrize("name", MEDIA.names())
+def test_what_a_medium_can_hide_is_what_masks_of_its_axes_hide(name):
+    medium = find(name)
+    assert set(medium.parts) <= set(MASKS.get(len(medium.axes), ("random",)))
+    if medium.rest:
+        assert mask(medium.rest, (4,) * len(medium.axes)).prefix() is not None
 
 
 def hidden(name, sizes):

@@ -9,6 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from genkit.core.spec import ArraySpec
+from genkit.families.dcgan import DCGAN
+from genkit.families.vae import VAE
 from genkit.nn.augment import EMPTY, POLICIES, cutout, translation
 from genkit.nn.autoencoder import PAIRS
 from genkit.nn.axes import Stride, stride
@@ -16,6 +19,8 @@ from genkit.nn.convolutions import Discriminator, Generator, growth
 from genkit.nn.memory_format import to_channels_last
 from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm
 from genkit.nn.resampling import DOWN, UP
+from genkit.system.errors import ConfigError
+from tests.conftest import Batch, fit
 
 SIZES = [(32,), (64,), (128,), (8, 8), (8, 32), (16, 8), (8, 8, 8), (8, 16, 32)]
 
@@ -214,3 +219,44 @@ def test_colour_is_of_images_and_their_sequences():
     video, numbers = torch.rand(2, 3, 2, 4, 4), torch.rand(2, 3)
     one_long_image = POLICIES["colour"].change(video.flatten(2, 3), numbers)
     torch.testing.assert_close(POLICIES["colour"].change(video, numbers).flatten(2, 3), one_long_image)
+
+
+# ---------------------------------------------------------------------- families
+
+GAN = {"latent_size": 4, "width": 2}
+ENCODED = {"latent_size": 3, "width": 2, "hidden": 8}
+FAMILIES = {
+    "dcgan": (DCGAN, GAN),
+    "dcgan-labels": (DCGAN, {**GAN, "conditional": True, "augment": ["translation", "cutout"]}),
+    "dcgan-r1": (DCGAN, {**GAN, "norm": "layer", "r1": 1.0, "spectral_norm": True}),
+    "vae": (VAE, {**ENCODED, "likelihood": "categorical"}),
+    "vae-residual": (VAE, {**ENCODED, "network": "residual", "conditional": True, "importance_samples": 2}),
+    "vae-mlp": (VAE, {**ENCODED, "network": "mlp", "likelihood": "gaussian"}),
+}
+
+
+@pytest.mark.parametrize("sizes", [(64,), (8, 16), (8, 8, 16)], ids=ids)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_families_are_trained_on_arrays_of_any_axes_and_draw_them(name, sizes):
+    torch.manual_seed(0)
+    family, knobs = FAMILIES[name]
+    module = family(ArraySpec(2, sizes, 5, ("a", "b")), **knobs)
+    data = torch.randint(0, 5, (6, 2, *sizes), dtype=torch.uint8)
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    batches = [Batch(data, range(6), torch.arange(6) % 2)] * 2
+    trainer = fit(module, batches, val=batches)
+    assert trainer.global_step == 2
+    assert all(math.isfinite(float(v)) for k, v in trainer.callback_metrics.items() if k.startswith("val/"))
+    for key, parameter in module.named_parameters():
+        hidden = ".first." in key  # behind the last kernel of its residual block, which begins at 0
+        assert hidden or not torch.equal(before[key], parameter), key
+    drawn = module.sample(3).data
+    assert drawn.shape == (3, 2, *sizes)
+    assert 0 <= float(drawn.min()) <= float(drawn.max()) <= 1
+
+
+def test_what_is_of_images_alone_is_refused_of_other_arrays():
+    with pytest.raises(ConfigError, match="augment=colour is of images"):
+        DCGAN(ArraySpec(1, (64,)), augment=["colour"])
+    with pytest.raises(ConfigError, match=r"8, 16, .* not 12: set data\.size"):
+        DCGAN(ArraySpec(1, (8, 12)))
