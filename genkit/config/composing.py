@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from genkit.config.files import OPTIONAL_GROUPS, groups, plain_of
+from genkit.config.declared import declarations
+from genkit.config.files import OPTIONAL_GROUPS, groups, plain_of, set_outside
 from genkit.config.frozen import RESUMED_KEYS
 from genkit.config.hydra import compose_by_hydra
-from genkit.config.rules import check_rules, check_set, check_types
+from genkit.config.refusals import check_known, check_set, settle
 from genkit.config.values import copied, leaves, put, refuse_targets
 from genkit.config.words import (
     FREE_GROUP,
@@ -56,8 +57,9 @@ def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
     FAMILIES.check(cfg["model"].get("family"))
     for group in KEPT:
         _keep(defaults, cfg, group)
-    pretrained.apply(cfg, [*texts, *(word.key for word in values)])
-    return _checked(defaults, cfg, values)
+    given = [*texts, *(word.key for word in values)]
+    pretrained.apply(cfg, given)
+    return _checked(cfg, [*given, *(word.key for word in choices)])
 
 
 def paths(arguments: Sequence[str]) -> dict[str, str]:
@@ -83,14 +85,9 @@ def check_values(frozen: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(made.get(group), dict) and isinstance(section, dict):
             section = {**made[group], **section}
         made[group] = section
-    defaults = _defaults(tuple(choices.items()))
     if "data" in choices:
-        _keep(defaults, made, "data")
-    check_types(defaults, made)
-    check_rules(made)
-    for section in made.values():
-        if isinstance(section, dict):
-            section.pop("rules", None)
+        _keep(_defaults(tuple(choices.items())), made, "data")
+    settle(declarations(made), made)
     return made
 
 
@@ -137,7 +134,8 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
             raise ConfigError(f"{word.line}: nothing is looked up when a run goes on; give the value itself.")
         put(cfg, word.key, word.value)
     _attach(texts, cfg)
-    return {**_checked(defaults, cfg, values), "choices": {**before, **{w.key: w.value for w in choices}}}
+    checked = _checked(cfg, [*texts, *(word.key for word in (*values, *choices))])
+    return {**checked, "choices": {**before, **{w.key: w.value for w in choices}}}
 
 
 def _check_version(frozen: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -233,24 +231,53 @@ def _keep(defaults: Mapping[str, Any], cfg: Mapping[str, Any], group: str) -> No
             )
 
 
-def _checked(defaults: Mapping[str, Any], cfg: dict[str, Any], typed: Sequence[Word]) -> dict[str, Any]:
-    """The configuration without its rules, if it keeps them.
+def _checked(cfg: dict[str, Any], given: Sequence[str]) -> dict[str, Any]:
+    """The configuration, if it is one.
+
+    Args:
+        given: the keys and the groups that a person typed.
 
     Raises:
-        ConfigError: values are not given, a type or a rule is broken, there is a `_target_`, or the budget is
-            not one number.
+        ConfigError: there is a rule or a `_target_`, a value is not given, something is no knob or no value
+            of one, or the budget is not one number.
     """
+    _refuse_rules(cfg)
     refuse_targets(cfg)
     check_set(cfg)
-    given = [f"budget.{unit}" for unit in UNITS if cfg["budget"].get(unit) is not None]
-    said = [word.key for word in typed if word.key.startswith("budget.") and word.value is not None]
-    if len(given) != 1:
-        listed = " and ".join(said or given) or "none of " + ", ".join(f"budget.{unit}" for unit in UNITS)
+    declared = declarations(cfg)
+    check_known(declared, cfg)
+    units = [f"budget.{unit}" for unit in UNITS if cfg["budget"].get(unit) is not None]
+    said = [key for key in units if key in given]
+    if len(units) != 1:
+        listed = " and ".join(said or units) or "none of " + ", ".join(f"budget.{unit}" for unit in UNITS)
         raise ConfigError(f"a budget is one number in one unit, not {listed}; give one of them.")
-    check_types(defaults, cfg)
-    check_rules(cfg)
-    for section in (cfg, *cfg.values()):
-        if isinstance(section, dict):
-            section.pop("rules", None)
+    settle(declared, cfg, [*given, *_given_outside(cfg["choices"], given)])
     cfg["paths"] = {key: os.path.expanduser(path) for key, path in cfg["paths"].items()}
     return cfg
+
+
+def _given_outside(choices: Mapping[str, Any], given: Sequence[str]) -> list[str]:
+    """What files of other distributions set, in groups of which a person has typed nothing else."""
+    found = []
+    for key, file in set_outside(choices).items():
+        group = key.partition(".")[0]
+        chosen_anew = group in given and group != file
+        if not chosen_anew and not any(word.startswith(f"{group}.") for word in given):
+            found.append(key)
+    return found
+
+
+def _refuse_rules(cfg: Mapping[str, Any]) -> None:
+    """Rules are code beside what they are of, and none of a file's.
+
+    Raises:
+        ConfigError: a file has some.
+    """
+    for group, section in cfg.items():
+        if group == "rules" or (isinstance(section, Mapping) and "rules" in section):
+            chosen = cfg["choices"].get(group)
+            where = f"{group}={chosen} has" if chosen else "a file has"
+            raise ConfigError(
+                f"{where} rules:, and a file holds values alone; declare the knobs in Python"
+                " (genkit.core.knobs says how)."
+            )

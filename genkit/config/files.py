@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from genkit.config.values import leaves
 from genkit.system.errors import ConfigError
 from genkit.system.plain import MAX_YAML_BYTES, parse_yaml, read_text
 
@@ -29,7 +31,8 @@ def conf_dir() -> Path:
     )
 
 
-def outside_conf_folders() -> list[Path]:
+@cache
+def outside_conf_folders() -> tuple[Path, ...]:
     """Folders with configurations that other distributions add; nothing of theirs is imported.
 
     An entry point of the group `genkit.conf` names a package that holds a folder `conf`, so
@@ -40,7 +43,7 @@ def outside_conf_folders() -> list[Path]:
         spec = find_spec(point.value.partition(":")[0])
         for place in (spec.submodule_search_locations or []) if spec else []:
             folders.append(Path(place) / "conf")
-    return [folder for folder in folders if folder.is_dir()]
+    return tuple(folder for folder in folders if folder.is_dir())
 
 
 @cache
@@ -53,6 +56,19 @@ def groups() -> dict[str, dict[str, Path]]:
     for root in (conf_dir(), *outside_conf_folders()):
         for file in sorted(root.glob("*/[!_]*.yaml")):
             found.setdefault(file.parent.name, {}).setdefault(file.stem, file)
+    return found
+
+
+def set_outside(choices: Mapping[str, Any]) -> dict[str, str]:
+    """The dotted keys that the chosen files of other distributions set, each with the group of its file."""
+    found: dict[str, str] = {}
+    for group, option in choices.items():
+        file = groups().get(group, {}).get(str(option))
+        if file is None or file.is_relative_to(conf_dir()):
+            continue
+        plain = {key: value for key, value in (plain_of(file) or {}).items() if key != "defaults"}
+        whole = "@package _global_" in _text(file)
+        found |= dict.fromkeys(dict(leaves(plain if whole else {group: plain})), group)
     return found
 
 

@@ -9,9 +9,9 @@ from genkit.system.errors import ConfigError
 
 
 def leaves(cfg: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values; rules and the names of the chosen options are no values."""
+    """Dotted keys and values; the names of the chosen options are no values."""
     for key, value in cfg.items():
-        if key in ("rules", "choices"):
+        if key == "choices":
             continue
         if isinstance(value, Mapping) and value:
             yield from leaves(value, f"{prefix}{key}.")
@@ -29,7 +29,7 @@ def put(cfg: dict[str, Any], key: str, value: Any) -> None:
 
 def shown(value: Any) -> str:
     """A value as a person types it."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return f"[{','.join(map(shown, value))}]"
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()

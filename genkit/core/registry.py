@@ -51,10 +51,13 @@ class Registry:
         Raises:
             ConfigError: it is not; the nearest one is named, or all are.
         """
-        known = self.names()
-        if name not in known:
+        if name not in self.built_in and name not in (known := self.names()):
             raise ConfigError(f"{self.unknown.format(name=name)}{nearest(str(name), known)}")
         return str(name)
+
+    def target(self, name: str) -> str:
+        """Where that of a known name is declared, as `module:attribute`."""
+        return self.built_in.get(name) or self._known()[self.check(name)]
 
     def load(self, name: str) -> Any:
         """Import and return what has that name.
@@ -62,7 +65,7 @@ class Registry:
         Raises:
             ConfigError: nothing has, or it cannot be imported.
         """
-        target = self._known()[self.check(name)]
+        target = self.target(name)
         module, _, attribute = target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)

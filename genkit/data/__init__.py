@@ -1,20 +1,25 @@
-"""Datasets by name, opened as the view that a model asks for.  Nothing here imports torch."""
+"""Datasets by name, opened as the view that a model asks for.  Nothing here imports torch.
+
+What reads data is imported when it is asked to, for the knobs of datasets are asked for before.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genkit.core.spec import View
-from genkit.data.dataset import Dataset
-from genkit.data.sources import DATASETS
-from genkit.data.views import as_view
 from genkit.system.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from genkit.core.spec import View
+    from genkit.data.dataset import Dataset
 
 
 def names() -> list[str]:
     """Every dataset that can be named, built in first."""
+    from genkit.data.sources import DATASETS
+
     return DATASETS.names()
 
 
@@ -30,6 +35,8 @@ def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) 
         DataError: the data is missing, unreadable or too short.
         ConfigError: no such dataset, or it cannot offer this view.
     """
+    from genkit.data.views import as_view
+
     return as_view(data["name"], open_source(data, paths), data, paths, view)
 
 
@@ -75,4 +82,6 @@ def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Any:
         DataError: it is missing.
         ConfigError: no such dataset.
     """
+    from genkit.data.sources import DATASETS
+
     return DATASETS.load(data["name"])(data, paths)

@@ -1,4 +1,4 @@
-"""The families: one file each, reached by name.  Nothing here imports torch."""
+"""The families: one file each, reached by name, and beside it their knobs.  Nothing here imports torch."""
 
 from genkit.core.registry import Registry
 
@@ -12,3 +12,9 @@ FAMILIES = Registry(
         "vae": "genkit.families.vae:VAE",
     },
 )
+# `module:class` of each family's declaration; see `genkit.core.knobs`.
+FAMILY_KNOBS = {
+    "gpt": "genkit.families.gpt_knobs:GPTKnobs",
+    "dcgan": "genkit.families.dcgan_knobs:DCGANKnobs",
+    "vae": "genkit.families.vae_knobs:VAEKnobs",
+}

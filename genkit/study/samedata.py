@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from genkit.data.dataset import Dataset
 
 # What may differ between the data of two arms: how texts become tokens, and what training does to images.
-VIEW_KEYS = ("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device", "rules")
+VIEW_KEYS = ("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device")
 
 
 def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, str]) -> Dataset:

@@ -158,8 +158,13 @@ BROKEN = {
     "no-family": ("view: arrays\n", "family"),
     "view": ("family: vae\nview: sounds\n", "model.view=sounds"),
     "empty": ("# nothing\n", "is empty"),
-    "rule": ("family: vae\nview: arrays\nwidth: 3\nrules: {'width >': give more}\n", "cannot be read"),
-    "rule-name": ("family: vae\nview: arrays\nwidth: 3\nrules: {'wdth > 1': give more}\n", "wdth"),
+    "rules": (
+        "family: vae\nview: arrays\nwidth: 3\nrules: {'width > 1': give more}\n",
+        "model=mine has rules:, and a file holds values alone; declare the knobs in Python",
+    ),
+    "no-knob": ("family: vae\nview: arrays\nwdth: 3\n", "Did you mean model.width?"),
+    "no-view": ("family: vae\n", "model.view is not given: choose tokens or arrays"),
+    "idle": ("family: vae\nview: arrays\nnetwork: mlp\nwidth: 3\n", "model.width=3 does nothing while"),
     "list": ("- vae\n", "mine"),
     "latin": ("family: vae # caf\xe9\n", "mine"),
 }

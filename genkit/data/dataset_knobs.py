@@ -1,0 +1,244 @@
+"""The knobs of every dataset that is built in.  Nothing here imports torch, or what reads the data."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from genkit.core.knobs import Clash, DataKnobs, knob
+
+Filled = Annotated[str, msgspec.Meta(min_length=1)]  # a text that is not empty
+Split = Annotated[
+    Literal["three", "peer"],
+    knob("three parts of which what selects never judges; peer: the parts that published numbers have"),
+]
+Dedupe = Annotated[
+    Literal["off", "exact", "near"], knob("leave out what repeats other examples, before the split")
+]
+OnBad = Annotated[Literal["error", "skip"], knob("what becomes of files that cannot be read")]
+MaxBad = Annotated[float, knob("share of them that may be skipped", ge=0, le=1, only={"on_bad": ("skip",)})]
+Range = Annotated[
+    tuple[float, float],
+    knob(
+        "values of black and white; null: by the values of all",
+        advice="give the values of black and white, such as [0,4095]",
+    ),
+]
+
+
+class TextKnobs(DataKnobs, frozen=True):
+    """What all texts have."""
+
+    tokenizer: Annotated[
+        Literal["chars", "bytes", "bpe", "hf"],
+        knob("bpe is trained on the training part, hf read from tokenizer_path"),
+    ] = "chars"
+    vocab_size: Annotated[
+        int,
+        knob(
+            "of bpe: the 256 bytes, a separator and the merges",
+            ge=257,
+            le=1_000_000,
+            unit="tokens",
+            advice="give at least the 256 bytes and one more",
+            only={"tokenizer": ("bpe",)},
+        ),
+    ] = 1024
+    tokenizer_path: (
+        Annotated[
+            str,
+            knob("a folder with a tokenizer.json, or a name on the hub", only={"tokenizer": ("hf",)}),
+        ]
+        | None
+    ) = None
+    lossy: Annotated[bool, knob("train with a tokeniser that does not give the text back")] = False
+    on_device: Annotated[bool, knob("keep the data on the GPU")] = False
+
+
+class ShakespeareKnobs(TextKnobs, frozen=True):
+    """A text whose parts published numbers have as well."""
+
+    split: Split = "three"
+
+
+class DocumentKnobs(TextKnobs, frozen=True):
+    """What texts in files have."""
+
+    encoding: Annotated[str, knob("of the files")] = "utf-8"
+    separator: (
+        Annotated[
+            Filled,
+            knob(
+                "what is put after each document, and ends a sample; null: nothing",
+                advice="give a text, or null",
+            ),
+        ]
+        | None
+    ) = None
+    clean: Annotated[
+        bool, knob("NFC, one kind of line end and blank, no control or invisible characters")
+    ] = False
+    dedupe: Dedupe = "off"
+    split: Split = "three"
+    on_bad: OnBad = "error"
+    max_bad: MaxBad = 0.1
+    path: Annotated[str, knob("where it is")] | None = None
+
+
+class TextFolderKnobs(DocumentKnobs, frozen=True):
+    """Text files in a folder, a document each."""
+
+    glob: Annotated[str, knob("of names below the folder")] = "*.txt"
+
+
+class HubTextKnobs(DocumentKnobs, frozen=True):
+    """Texts of a Hugging Face dataset, which are decoded already."""
+
+    encoding: Annotated[str, knob("of files", only={"name": ("text_file", "text_folder")})] = "utf-8"
+    subset: Annotated[str, knob("of a dataset that has several")] | None = None
+    column: Annotated[str, knob("of the texts")] = "text"
+
+
+class ImageKnobs(DataKnobs, frozen=True):
+    """What all images have."""
+
+    size: (
+        Annotated[
+            int,
+            knob(
+                "side; null: their own, or the nearest that the model takes",
+                ge=4,
+                le=4_096,
+                unit="pixels",
+                advice="give a side from 4 to 4,096, or null",
+            ),
+        ]
+        | None
+    ) = None
+    levels: Annotated[int, knob("values of a pixel; null: their own", ge=2, le=256, unit="levels")] | None = (
+        None
+    )
+    binarize: Annotated[
+        Literal["threshold", "static", "dynamic"],
+        knob("to two levels; static: drawn once, dynamic: in every epoch", only={"levels": (2, None)}),
+    ] = "threshold"
+    split: Split = "three"
+    validation: Annotated[
+        int,
+        knob(
+            "held out for selection where the source has no part for it; 0: a share",
+            ge=0,
+            unit="examples",
+            advice="give a number of examples",
+        ),
+    ] = 0
+    dedupe: Dedupe = "off"
+    flip: Annotated[bool, knob("in training: left and right exchanged in every second image")] = False
+    shift: Annotated[
+        int, knob("in training: moved by up to so many, level 0 coming in", ge=0, le=4_096, unit="pixels")
+    ] = 0
+    crop: Annotated[
+        int, knob("in training: cut out, with so many reflected on every side", ge=0, le=4_096, unit="pixels")
+    ] = 0
+    on_device: Annotated[bool, knob("keep the data on the GPU")] = False
+
+    def clashes(self) -> Iterator[Clash]:
+        if self.on_device and (self.flip or self.shift or self.crop or self.binarize != "threshold"):
+            yield Clash(
+                ("on_device", "flip", "shift", "crop", "binarize"),
+                "what is drawn for each example is drawn on the processor; leave on_device out",
+            )
+
+
+class GreyKnobs(ImageKnobs, frozen=True):
+    """Images of which it is known that they have more than two levels."""
+
+    binarize: Annotated[
+        Literal["threshold", "static", "dynamic"],
+        knob("to two levels; static: drawn once, dynamic: in every epoch", only={"levels": (2,)}),
+    ] = "threshold"
+
+
+class PublishedKnobs(GreyKnobs, frozen=True):
+    """What published image sets have."""
+
+    download: Annotated[bool, knob("let torchvision fetch what is not in paths.data_dir")] = True
+
+
+class ArrayKnobs(ImageKnobs, frozen=True):
+    """Images in an array file."""
+
+    path: Annotated[str, knob("an .npz or .npy file")] | None = None
+    label: (
+        Annotated[
+            Filled,
+            knob("the array of the classes; null: without", advice="name the array of the classes, or null"),
+        ]
+        | None
+    ) = "labels"
+    range: Range | None = None
+
+
+class PictureKnobs(ImageKnobs, frozen=True):
+    """What pictures in files have."""
+
+    fit: (
+        Annotated[
+            Literal["crop", "pad", "stretch"],
+            knob("to another shape; null: refuse pictures of several sizes"),
+        ]
+        | None
+    ) = None
+    channels: Annotated[Literal[1, 3], knob("null: 1 if all are grey")] | None = None
+    range: Range | None = None
+    background: Annotated[
+        int,
+        knob(
+            "grey behind transparency and around padding", ge=0, le=255, advice="give a level from 0 to 255"
+        ),
+    ] = 255
+    on_bad: OnBad = "error"
+    max_bad: MaxBad = 0.1
+
+
+class CelebaKnobs(PictureKnobs, frozen=True):
+    """Pictures that torchvision fetches."""
+
+    download: Annotated[bool, knob("let torchvision fetch what is not in paths.data_dir")] = True
+
+
+class FolderKnobs(PictureKnobs, frozen=True):
+    """Pictures in a folder."""
+
+    path: Annotated[str, knob("the folder: one for each class, or train/val/test, or none in it")] | None = (
+        None
+    )
+
+
+class HubImageKnobs(FolderKnobs, frozen=True):
+    """Images of a Hugging Face dataset."""
+
+    subset: Annotated[str, knob("of a dataset that has several")] | None = None
+    column: Annotated[str, knob("of the images")] = "image"
+    label: (
+        Annotated[
+            Filled,
+            knob("column of the classes; null: without", advice="name the column of the classes, or null"),
+        ]
+        | None
+    ) = "label"
+
+
+DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
+    "digits": GreyKnobs,
+    **dict.fromkeys(("mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"), PublishedKnobs),
+    "celeba": CelebaKnobs,
+    "image_folder": FolderKnobs,
+    "arrays": ArrayKnobs,
+    "hf_images": HubImageKnobs,
+    **dict.fromkeys(("pydocs", "colors"), TextKnobs),
+    "shakespeare": ShakespeareKnobs,
+    "text_file": DocumentKnobs,
+    "text_folder": TextFolderKnobs,
+    "hf_text": HubTextKnobs,
+}

@@ -1,0 +1,51 @@
+"""The knobs of DCGAN.  Nothing here imports torch."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from genkit.core.knobs import Clash, ModelKnobs, knob
+
+
+class DCGANKnobs(ModelKnobs, frozen=True):
+    """A generator and a discriminator, the game between them, and what steadies it."""
+
+    latent_size: Annotated[int, knob("of the noise", ge=1, le=100_000, unit="latents")] = 100
+    width: Annotated[int, knob("next to the image", ge=1, le=100_000, unit="channels")] = 64
+    loss: Annotated[
+        Literal["non_saturating", "hinge", "least_squares", "wasserstein"], knob("of the game")
+    ] = "non_saturating"
+    gradient_penalty: Annotated[
+        float, knob("weight of (‖∇D‖ - 1)² between real and generated images; WGAN-GP takes 10", ge=0)
+    ] = 0.0
+    r1: Annotated[float, knob("weight of ½ ‖∇D‖² on real images", ge=0)] = 0.0
+    norm: Annotated[Literal["batch", "layer", "none"], knob("of the discriminator")] = "batch"
+    spectral_norm: Annotated[bool, knob("of the discriminator")] = False
+    extra_layers: (
+        Annotated[
+            int,
+            knob(
+                "of the discriminator, 3×3 at its end; null: one if conditional, else none",
+                ge=0,
+                le=100,
+                unit="layers",
+                advice="give a number of layers up to 100, or null",
+            ),
+        ]
+        | None
+    ) = None
+    augment: Annotated[
+        tuple[Literal["colour", "translation", "cutout"], ...],
+        knob("what is done to all images that the discriminator sees (DiffAugment)"),
+    ] = ()
+    discriminator_steps: Annotated[
+        int, knob("batches for each update of the generator", ge=1, le=1_000, unit="steps")
+    ] = 1
+    conditional: Annotated[bool, knob("on the labels of the data")] = False
+    channels_last: Annotated[bool, knob("memory format; faster on CPUs")] = True
+
+    def clashes(self) -> Iterator[Clash]:
+        if self.norm == "batch" and (self.gradient_penalty or self.r1):
+            yield Clash(
+                ("norm", "gradient_penalty", "r1"),
+                "a penalty of single images' gradients needs norm=layer or none",
+            )

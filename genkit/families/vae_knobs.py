@@ -1,0 +1,55 @@
+"""The knobs of VAE.  Nothing here imports torch."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from genkit.core.knobs import GIVEN, Clash, ModelKnobs, knob
+
+
+class VAEKnobs(ModelKnobs, frozen=True):
+    """An encoder, a decoder, what the decoder says of a pixel, and the objective."""
+
+    network: Annotated[Literal["conv", "mlp", "residual"], knob("of the encoder and the decoder")] = "conv"
+    latent_size: Annotated[int, knob("of the code", ge=1, le=100_000, unit="latents")] = 20
+    hidden: Annotated[int, knob("of the hidden layer", ge=1, le=1_000_000, unit="units")] = 400
+    width: Annotated[
+        int,
+        knob(
+            "of the first convolution",
+            ge=1,
+            le=100_000,
+            unit="channels",
+            only={"network": ("conv", "residual")},
+        ),
+    ] = 32
+    likelihood: Annotated[
+        Literal["bernoulli", "categorical", "discretised_logistic", "gaussian"],
+        knob("what the decoder says of a pixel"),
+    ] = "bernoulli"
+    beta: Annotated[float, knob("weight of the KL divergence in the loss", ge=0)] = 1.0
+    beta_warmup: Annotated[
+        int,
+        knob(
+            "over which beta rises from 0",
+            ge=0,
+            unit="steps",
+            advice="give a number of steps",
+            only={"beta": GIVEN},
+        ),
+    ] = 0
+    free_bits: Annotated[
+        float, knob("that each latent may cost for nothing", ge=0, unit="nats", only={"beta": GIVEN})
+    ] = 0.0
+    importance_samples: Annotated[
+        int, knob("k of the training objective; 1: the ELBO", ge=1, le=100_000, unit="samples")
+    ] = 1
+    conditional: Annotated[bool, knob("on the labels of the data")] = False
+
+    def clashes(self) -> Iterator[Clash]:
+        weighed = self.beta != 1 or self.beta_warmup or self.free_bits
+        if self.importance_samples > 1 and weighed:
+            yield Clash(
+                ("importance_samples", "beta", "beta_warmup", "free_bits"),
+                "the importance-weighted objective has no divergence to weigh; leave beta, beta_warmup and"
+                " free_bits",
+            )
