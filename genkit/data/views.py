@@ -12,7 +12,6 @@ from genkit.core.codecs import PixelCodec
 from genkit.core.spec import CONTEXT, ArraySpec, Spec, TokenSpec, View
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.images import (
-    SMALLEST,
     check_levels,
     divided,
     fewer_levels,
@@ -32,10 +31,12 @@ from genkit.data.text.tokenisers import identity, make_codec
 from genkit.data.text.tokenising import Tokens, code_points, narrow, pack_texts
 from genkit.system.errors import ConfigError, DataError
 
+READERS = {"tokens": "model=gpt", "arrays": "model=vae"}  # one of the models that read a view
+
 
 def native_view(source: Images | Pictures | Text | Texts) -> View:
     """The view of a source as it is."""
-    return View("tokens" if isinstance(source, Text | Texts) else "arrays")
+    return View(source.medium.views[0])
 
 
 def as_view(
@@ -51,9 +52,11 @@ def as_view(
         DataError: the data is unreadable or too short.
         ConfigError: it cannot offer this view.
     """
+    medium = source.medium
+    if view.kind not in medium.views:
+        reader = READERS[medium.views[0]]
+        raise ConfigError(f"data={name} is {medium.name}, and the model reads {view.kind}; choose {reader}.")
     if isinstance(source, Text | Texts):
-        if view.kind != "tokens":
-            raise ConfigError(f"data={name} is text, and the model reads {view.kind}; choose model=gpt.")
         tokens = _tokens(source, data) if isinstance(source, Text) else _packed(name, source, data, paths)
         return _windows(name, tokens, view)
     return _examples(name, source, data, paths, view)
@@ -150,14 +153,11 @@ def _examples(
     check_numbers(source.labels, source.classes, len(source.images), f"data={name}")
     parts, protocol = divided(source, data, cache_dir)
     images, notices = sized(name, source, data["size"], sizes, cache_dir)
-    if min(images.images.shape[2:]) < SMALLEST:
-        height, width = images.images.shape[2:]
-        raise DataError(f"data={name}: images of {height}×{width} are too small; each side needs {SMALLEST}.")
     said = (*oddities(source, parts), *untrained_classes(source, parts))
     notices += [f"{name}: {line}" for line in said]
     levels = fewer_levels(name, images, data)
     channels, *sides = images.images.shape[1:]
-    arrays = ArraySpec(channels, tuple(sides), levels.levels, images.classes)
+    arrays = ArraySpec(channels, tuple(sides), levels.levels, images.classes, images.medium, images.rate)
     examples = {
         part: ArrayExamples(
             images.images, images.labels, rows, levels, Augmentation.of(data) if part == "train" else None

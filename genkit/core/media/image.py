@@ -27,6 +27,8 @@ class ImageMedium(Medium):
     one: str = "an image"
     many: str = "images"
     axes: tuple[str, ...] = ("height", "width")
+    channels: tuple[int, ...] = (1, 3)
+    resizes: bool = True
     parts: tuple[str, ...] = ("lower", "upper", "left", "right", "box", "random")
     rest: str = "lower"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities"})

@@ -76,9 +76,11 @@ class Medium(ABC):
         one: an example, with its article: "an image".
         many: examples: "images".
         axes: the names of an array's axes, without that of its channels; () where an example is no array.
+        channels: how many an array can have; () means any number.
         order: the axes in the order in which tokens stand, the slowest first, so that the beginning of a
             sequence is the beginning of an example; () means as they stand.
         views: what a model can read of it as it is: "arrays" (floats), "tokens".
+        resizes: whether an example can be brought to another size, as pictures can.
         suffixes: of the files that it is saved as, the usual one first.  `write` knows them.
         parts: what of an example can be hidden, for a model to complete: names of `genkit.core.observation`.
         rest: that one of the parts without which a beginning is left, in the order of tokens; "": none.
@@ -95,8 +97,10 @@ class Medium(ABC):
     one: str
     many: str
     axes: tuple[str, ...]
+    channels: tuple[int, ...] = ()
     order: tuple[int, ...] = ()
     views: tuple[str, ...] = ("arrays", "tokens")
+    resizes: bool = False
     suffixes: tuple[str, ...] = (".png", ".npz")
     parts: tuple[str, ...] = ("random",)
     rest: str = ""

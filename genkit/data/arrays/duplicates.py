@@ -98,7 +98,8 @@ def _close(images: np.ndarray, pairs: np.ndarray, levels: int) -> np.ndarray:
     for start in range(0, len(pairs), step):
         part = pairs[start : start + step]
         one, other = (as_8_bits(images[part[:, side]], levels).mean(1, np.float32) for side in (0, 1))
-        close[start : start + step] = np.square(one - other).mean((1, 2)) < CLOSE**2
+        places = tuple(range(1, one.ndim))
+        close[start : start + step] = np.square(one - other).mean(places) < CLOSE**2
     return close
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from genkit.core.media.image import IMAGE
+from genkit.core.media.medium import Medium
 from genkit.data.packing import (
     listing_of,
     printable,
@@ -36,6 +38,7 @@ class Pictures(ABC):
         classes: names of the labels.
         missing: names that lead to no picture, and why.
         notices: what is not used, and what names are taken for.
+        medium: what a picture is.
     """
 
     listing: Any
@@ -45,6 +48,7 @@ class Pictures(ABC):
     classes: tuple[str, ...] = ()
     missing: Mapping[str, str] = MappingProxyType({})
     notices: Sequence[str] = ()
+    medium: Medium = IMAGE
 
     def __len__(self) -> int:
         return len(self.names)

@@ -56,10 +56,13 @@ def check_levels(images: Images, what: str) -> None:
     Raises:
         DataError: it gives values of another type, or another shape.
     """
-    shape, dtype = images.images.shape, images.images.dtype
-    if dtype != np.uint8 or len(shape) != 4 or shape[1] not in (1, 3):
+    shape, dtype, medium = images.images.shape, images.images.dtype, images.medium
+    fits = len(shape) == 2 + len(medium.axes) and shape[1] in (medium.channels or (shape[1],))
+    if dtype != np.uint8 or not fits:
+        wanted = f"(N, C, {', '.join(medium.axes)})"
+        which = f", C is {' or '.join(map(str, medium.channels))}" if medium.channels else ""
         raise DataError(
-            f"{what} gives {dtype} of shape {shape}: images are uint8 levels (N, C, H, W), C is 1 or 3."
+            f"{what} gives {dtype} of shape {shape}: {medium.many} are uint8 levels {wanted}{which}."
         )
     if not 2 <= images.levels <= 256:
         raise DataError(f"{what} has {images.levels} levels; there are from 2 to 256.")
@@ -136,9 +139,20 @@ def by_precedence(images: Images) -> np.ndarray:
 def sized(
     name: str, source: Images, size: int | None, sizes: Sequence[int], cache_dir: str
 ) -> tuple[Images, list[str]]:
-    """Images of the size that is configured, else of one that the model takes; and what was done."""
+    """Images of the size that is configured, else of one that the model takes; and what was done.
+
+    Raises:
+        ConfigError: the model does not take it, or such data has the size that it has.
+        DataError: they are too small.
+    """
+    notices, many = list(source.notices), source.medium.many
+    if not source.medium.resizes:
+        if size is not None:
+            raise ConfigError(
+                f"data.size={size}: {many} are taken as large as they are; leave data.size out."
+            )
+        return source, notices
     height, width = source.images.shape[2:]
-    notices = list(source.notices)
     if size is None and sizes and not {height, width} <= set(sizes):
         larger = [s for s in sizes if s >= max(height, width)]
         size = min(larger) if larger else max(sizes)
@@ -150,6 +164,8 @@ def sized(
         notices.append(f"{name} {height}×{width} is {how} to {size}×{size}, as data.size says.")
     if size is not None and sizes and size not in sizes:
         raise ConfigError(f"data.size={size}: the model takes {', '.join(map(str, sizes))}.")
+    if size is None and min(height, width) < SMALLEST:
+        raise DataError(f"data={name}: images of {height}×{width} are too small; each side needs {SMALLEST}.")
     if size is None or (size, size) == (height, width):
         return source, notices
     padded = _is_padded(source.images, size)

@@ -216,17 +216,18 @@ def measure(image: Image.Image) -> tuple[int, int, str]:
 
 
 def hashes(pictures: np.ndarray) -> np.ndarray:
-    """Two numbers of each picture, of its values and of how it looks: (N, C, H, W) to uint64 (N, 2).
+    """Two numbers of each array, of its values and of how it looks: (N, C, *sizes) to uint64 (N, 2).
 
-    The second has a bit for each of 8×8 places: whether it is darker than its right neighbour (dHash).
+    The second has a bit for each of 8×8 places: whether it is darker than its right neighbour (dHash).  An
+    array of one or three axes is looked at as a picture whose rows are its first axis.
     Pictures that look alike differ in few bits.
     """
     numbers = np.empty((len(pictures), 2), np.uint64)
     for i, picture in enumerate(pictures):
         exact = hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=8).digest()
         numbers[i, 0] = int.from_bytes(exact, "little")
-    height, width = pictures.shape[2:]
-    grey = pictures.mean(1, dtype=np.float32)
+    grey = pictures.mean(1, dtype=np.float32).reshape(len(pictures), pictures.shape[2], -1)
+    height, width = grey.shape[1:]
     small = _shares(8, height) @ grey @ _shares(9, width).T  # (N, 8, 9)
     darker = np.round(small[..., 1:], 3) > np.round(small[..., :-1], 3)  # beyond rounding
     numbers[:, 1] = np.packbits(darker.reshape(-1, 64), axis=1).view(np.uint64)[:, 0]

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from genkit.core.media.image import IMAGE
+from genkit.core.media.medium import Medium
+from genkit.core.media.text import TEXT
 from genkit.core.registry import Registry
 from genkit.data.arrays.folders import Pictures
 from genkit.data.packing import digest, open_array, packed
@@ -19,10 +22,10 @@ from genkit.system.errors import DataError, StorageError
 
 @dataclass(frozen=True)
 class Images:
-    """Images of one shape.
+    """Images of one shape, or arrays of another medium.
 
     Attributes:
-        images: uint8 levels (N, C, H, W), in memory or mapped.
+        images: uint8 levels (N, C, *sizes), in memory or mapped.
         labels: int64 (N,), or None.
         levels: how many values an entry can take.
         classes: names of the labels, () without.
@@ -34,6 +37,8 @@ class Images:
         digest: of all contents, where it is known; else it is computed.
         notices: what a user should know.
         unpadded: height and width before a frame was put around every image; None where there is none.
+        medium: what an array is.
+        rate: places a second along the axis of time, where there is one and it is known.
     """
 
     images: np.ndarray
@@ -48,6 +53,8 @@ class Images:
     digest: str | None = None
     notices: tuple[str, ...] = ()
     unpadded: tuple[int, int] | None = None
+    medium: Medium = IMAGE
+    rate: float | None = None
 
     @property
     def usable(self) -> np.ndarray:
@@ -62,6 +69,8 @@ class Images:
 @dataclass(frozen=True)
 class Text:
     """The text of each part, and of the whole, which decides the vocabulary."""
+
+    medium: ClassVar[Medium] = TEXT
 
     parts: Mapping[str, str]
     whole: str

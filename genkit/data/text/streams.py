@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from genkit.core.media.medium import Medium
+from genkit.core.media.text import TEXT
 from genkit.data.packing import listing_of
 from genkit.data.splits import parts_of
 from genkit.system.errors import ConfigError, DataError
@@ -50,8 +52,10 @@ class Texts(ABC):
         missing: names that lead to no file, and why.
         single: whether there is but one document, which is never left out.
         notices: what is not used.
+        medium: what a document is.
     """
 
+    medium: Medium = TEXT
     listing: Any
     size: int
     missing: Mapping[str, str]
