@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from genkit import config, runs
 from genkit.cli.show import table
 from genkit.config.values import leaves
-from genkit.core.identity import own_judge
 from genkit.report.lines import difference
 from genkit.report.numbers import number
 from genkit.report.sources import DAMAGED, Member, read_member
+from genkit.runs.rows import Row
 from genkit.system.errors import CheckpointError, ConfigError
 from genkit.system.terminal import say
 
@@ -73,23 +73,22 @@ def _shown(value: Any) -> str:
 def _numbers(members: Sequence[Member]) -> None:
     """Metrics, last validation terms and costs; what was measured otherwise says so."""
     lines, notes = [], []
-    named = dict.fromkeys((str(r["metric"]), own_judge(r)) for member in members for r in _models(member))
+    named = dict.fromkeys((row.metric, row.place.own) for member in members for row in _models(member))
     for metric, judges in named:
         found = [
-            next((r for r in _models(member) if (r["metric"], own_judge(r)) == (metric, judges)), None)
+            next((row for row in _models(member) if (row.metric, row.place.own) == (metric, judges)), None)
             for member in members
         ]
         first = next(row for row in found if row is not None)
         cells = []
         for member, row in zip(members, found, strict=True):
-            text = "–" if row is None else "none" if row.get("value") is None else number(row["value"])
-            if row is not None and _key(row) != _key(first) and row.get("value") is not None:
+            text = "–" if row is None else "none" if row.value is None else number(row.value)
+            if row is not None and _key(row) != _key(first) and row.value is not None:
                 text += " *"
                 notes.append(f"* {metric} of {member.arm}: {difference(first, row)}")
             cells.append(text)
-        arrow = {"lower": "↓", "higher": "↑"}.get(str(first.get("direction")), "")
         name = f"{metric} ({judges})" if judges else metric
-        lines.append([f"{name} {arrow}".strip(), *cells])
+        lines.append([f"{name} {first.better}".strip(), *cells])
     terms = dict.fromkeys(key for member in members for key in member.record.get("final", {}))
     for term in terms:
         values = [member.record.get("final", {}).get(term) for member in members]
@@ -103,9 +102,9 @@ def _numbers(members: Sequence[Member]) -> None:
         say("\nno run has been evaluated: genkit evaluate run=RUN.")
 
 
-def _models(member: Member) -> list[Mapping[str, Any]]:
-    return [row for row in member.rows if row.get("role", "model") == "model"]
+def _models(member: Member) -> list[Row]:
+    return [row for row in member.rows if row.role == "model"]
 
 
-def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row.get(name) for name in ("fingerprint", "kind", "split", "judged"))
+def _key(row: Row) -> tuple[str, ...]:
+    return row.fingerprint, row.kind, row.place.split, row.place.judged

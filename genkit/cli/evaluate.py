@@ -14,7 +14,8 @@ from genkit.cli.sample import check_checkpoint, check_choices, torch_device
 from genkit.cli.show import table
 from genkit.core.options import Option, resolve_options
 from genkit.metrics.catalogue import check_own, groups
-from genkit.runs.rows import FILE, Panel, Row, comparison, panel
+from genkit.runs.panels import Panel, comparison, panel
+from genkit.runs.rows import FILE, Row
 from genkit.system.errors import CheckpointError, ConfigError, DataError, nearest
 from genkit.system.terminal import say
 
@@ -184,16 +185,16 @@ def _runs(
         how = {**settings, "sampling": sampling[folder], "say": _tell}
         found = measure(folder, asked, paths=paths, out=kept, **how)
         rows += found
-        for names in dict.fromkeys(row["checkpoint"] for row in found):
+        for names in dict.fromkeys(row.place.checkpoint for row in found):
             say(f"{folder.name}, checkpoint {names}\n")
-            _print(panel([row for row in found if row["checkpoint"] == names]))
+            _print(panel([row for row in found if row.place.checkpoint == names]))
             say()
         say(f"rows: {out or folder / FILE}")
     if out is not None:
         write(out.path, rows, append=False)
     if len(folders) > 1:
         say("\nside by side\n")
-        _print(comparison([row for row in rows if "last" in row["checkpoint"].split(",") or asked]))
+        _print(comparison([row for row in rows if "last" in row.place.checkpoints or asked]))
     return 0
 
 

@@ -16,15 +16,6 @@ from typing import Any
 BY_FEATURES = ("fid_infinity", "fid", "kid", "inception_score")  # the longer before its beginning
 INCEPTION = "inception"
 UNNAMED = "features"  # of no known network
-OWN = "real="  # what the split of a number begins with that pictures of the user's own judged
-# Nearness to the training examples has no better direction: a collapsed model and white noise are far away.
-WITHOUT_DIRECTION = ("memorised_share", "memorisation")
-
-
-def own_judge(row: Mapping[str, Any]) -> str:
-    """The pictures of the user's own that judged a number; "" where a part of the run's data did."""
-    split = str(row.get("split") or "")
-    return split if split.startswith(OWN) else ""
 
 
 def named(kind: str, extractor: object) -> str:
@@ -48,27 +39,3 @@ def fingerprint(metric: str, n: int, n_real: int | None, protocol: Mapping[str, 
     """Twelve hexadecimal digits of a metric, its protocol and the numbers of examples."""
     plain = {"metric": metric, "n": n, "n_real": n_real, **protocol}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def migrated(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as this version would name it; one of this version is unchanged.
-
-    Earlier versions called a distance of any features by Inception's name, gave nearness to the training
-    examples a direction, and likelihoods of texts intervals that held in 30 to 60 % of cases: those go.
-    """
-    made, protocol = dict(row), row.get("protocol") or {}
-    metric, extractor = str(row["metric"]), protocol.get("extractor")
-    if metric in BY_FEATURES and extractor is not None and named(metric, extractor) != metric:
-        made["metric"] = named(metric, extractor)
-        if row.get("fingerprint"):
-            counts = row.get("n") or 0, row.get("n_real")
-            made["fingerprint"] = fingerprint(made["metric"], *counts, protocol)
-    if "stretches" in protocol:
-        made["protocol"] = {key: value for key, value in protocol.items() if key != "stretches"}
-        made |= {"low": None, "high": None, "interval": ""}
-        if row.get("fingerprint"):
-            counts = row.get("n") or 0, row.get("n_real")
-            made["fingerprint"] = fingerprint(metric, *counts, made["protocol"])
-    if metric in WITHOUT_DIRECTION and "direction" in row:
-        made["direction"] = "none"
-    return made

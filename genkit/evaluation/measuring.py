@@ -98,7 +98,7 @@ def _evaluate(
     )
     chosen = groups(settings.metrics, subject.dataset.spec.is_text)
     rows = to_rows(_measure(subject, chosen, folder.path, checkpoint), place)
-    return [row for row in rows if wanted(row["metric"], settings.metrics)]
+    return [row for row in rows if wanted(row.metric, settings.metrics)]
 
 
 def _evaluate_by_own(folder: Run, checkpoint: Path, names: str, settings: Settings, real: str) -> list[Row]:
@@ -121,7 +121,7 @@ def _evaluate_by_own(folder: Run, checkpoint: Path, names: str, settings: Settin
     digest = digest_of(features)
     place = replace(_place(subject, folder, checkpoint, names), split=own.name, data=digest, judged=digest)
     rows = to_rows([own.judge(features, samples.generated, samples.extractor, samples.names)], place)
-    return [row for row in rows if wanted(row["metric"], settings.metrics)]
+    return [row for row in rows if wanted(row.metric, settings.metrics)]
 
 
 def _place(subject: Subject, folder: Run, checkpoint: Path, names: str) -> Place:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from genkit.core.identity import OWN
 from genkit.core.spec import ArraySpec
 from genkit.data.packing import printable
 from genkit.evaluation.sets import common_form, features_of, judged_by, listed, looked_at, remarks
 from genkit.evaluation.subject import Found
 from genkit.metrics.extractors import Extractor
 from genkit.metrics.features import Features
+from genkit.runs.rows import OWN
 from genkit.system.errors import DataError
 from genkit.system.terminal import without_controls
 

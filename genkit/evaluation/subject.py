@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from genkit.core.module import GenerativeModule
@@ -138,11 +138,10 @@ def to_rows(found: Sequence[Found], place: Place) -> list[Row]:
     """Rows of all roles, the model's first within a group."""
     rows: list[Row] = []
     for group in found:
-        for role in ("model", "floor", "ceiling"):
-            where = asdict(replace(place, role=role))
-            for measure in getattr(group, role):
+        for role, measures in (("model", group.model), ("floor", group.floor), ("ceiling", group.ceiling)):
+            where = replace(place, role=role)
+            for measure in measures:
                 note = group.notes.get(measure.metric, "") if role == "model" else ""
-                about = {**asdict(measure), "protocol": dict(measure.protocol), "note": note}
-                rows.append({**about, "fingerprint": measure.fingerprint, **where})
-        rows += [{**row, **asdict(place)} for row in group.missing]
+                rows.append(Row(**vars(measure), note=note, fingerprint=measure.fingerprint, place=where))
+        rows += [replace(row, place=place) for row in group.missing]
     return rows

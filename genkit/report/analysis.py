@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from genkit import statistics
-from genkit.core.identity import answers, own_judge
+from genkit.core.identity import answers
 from genkit.metrics.catalogue import group_of
 from genkit.report.compute import Compute, at_equal_compute
 from genkit.report.lines import Line, lines_of
@@ -114,13 +114,13 @@ def _verdict(line: Line, looks: Looks, margin: float | None) -> tuple[Verdict, s
 
 def _selected(members: Sequence[Member]) -> str:
     """Of which arms the numbers are of checkpoints that were selected on the examples that judge them."""
-    rows = [(m.arm, row) for m in members for row in m.rows if row.get("role", "model") == "model"]
-    by = {(arm, str(row["selected"])) for arm, row in rows if row.get("selected")}
+    places = [(m.arm, row.place) for m in members for row in m.rows if row.role == "model"]
+    by = {(arm, place.selected) for arm, place in places if place.selected}
     said = []
     if by:
         arms = ", ".join(f"{arm} (by {term})" for arm, term in sorted(by))
         said.append(f"Selected on the examples that judge them, which flatters: the checkpoints of {arms}.")
-    if learnt := sorted({arm for arm, row in rows if row.get("trained")}):
+    if learnt := sorted({arm for arm, place in places if place.trained}):
         said.append(
             f"Judged by the examples that they were trained on, which tells what they remember:"
             f" {', '.join(learnt)}."
@@ -130,8 +130,8 @@ def _selected(members: Sequence[Member]) -> str:
 
 def _recall(main: Line, lines: Sequence[Line]) -> str:
     """The recall of the arms, which a metric of quality does not tell; "" where it was not measured."""
-    judge = own_judge(main.sample)
-    line = next((li for li in lines if (li.metric, own_judge(li.sample)) == (BESIDE, judge)), None)
+    judge = main.sample.place.own
+    line = next((li for li in lines if (li.metric, li.sample.place.own) == (BESIDE, judge)), None)
     if line is None or line is main or group_of(main.metric) != group_of(BESIDE):
         return ""
     said = [f"{arm} {number(c.summary.mean, 0.1)}" for arm, c in line.cells.items() if c.summary]
@@ -143,8 +143,8 @@ def _primary(lines: Sequence[Line], asked: str | None) -> Line | None:
     for name in wanted:
         same = [line for line in lines if answers(line.metric, name)]
         if same:
-            return max(same, key=lambda line: (not own_judge(line.sample), _filled(line)))
-    of_data_first = sorted(lines, key=lambda line: bool(own_judge(line.sample)))
+            return max(same, key=lambda line: (not line.sample.place.own, _filled(line)))
+    of_data_first = sorted(lines, key=lambda line: bool(line.sample.place.own))
     quality = (line for line in of_data_first if line.direction != "none" and group_of(line.metric) != "cost")
     return None if asked else next(quality, None)  # (what a run costs decides where that is asked for)
 
@@ -160,11 +160,11 @@ def _notes(lines: Sequence[Line]) -> list[str]:
     for line in lines:
         protocol = ", ".join(
             f"{key} {value}"
-            for key, value in line.sample.get("protocol", {}).items()
-            if (key, line.sample.get("kind")) != ("k", "bound")  # each bound has its own
+            for key, value in line.sample.protocol.items()
+            if (key, line.sample.kind) != ("k", "bound")  # each bound has its own
         )
-        n = f"n {line.sample.get('n')}" if line.sample.get("n") else ""
-        of = f"evaluation interval of {line.sample['interval']}" if line.sample.get("interval") else ""
+        n = f"n {line.sample.n}" if line.sample.n else ""
+        of = f"evaluation interval of {line.sample.interval}" if line.sample.interval else ""
         text = "; ".join(part for part in (", ".join(line.kinds), n, protocol, of) if part)
         grouped.setdefault(text, []).append(line.name)
     return [f"{', '.join(dict.fromkeys(metrics))}: {text}" for text, metrics in grouped.items()]

@@ -65,7 +65,7 @@ def at_equal_compute(members: Sequence[Member]) -> list[Compute]:
 def _of_a_step(member: Member, cost: str) -> float | None:
     """What a step of a run cost, by what its checkpoint's training did."""
     for row in member.rows:
-        if row.get("metric") == cost and row.get("role", "model") == "model" and row.get("value"):
-            step = row.get("step")
-            return float(row["value"]) / step if isinstance(step, int) and step > 0 else None
+        if row.metric == cost and row.role == "model" and row.value:
+            step = row.place.step
+            return float(row.value) / step if step is not None and step > 0 else None
     return None

@@ -6,16 +6,16 @@ examples stands in a line of its own, and so do its floor and its ceiling.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from genkit import statistics
-from genkit.core.identity import own_judge
 from genkit.metrics.catalogue import group_of
 from genkit.report.sources import Member
 from genkit.report.supports import range_of
-from genkit.runs.rows import Row, identity
+from genkit.runs import panels
+from genkit.runs.panels import identity
+from genkit.runs.rows import Row
 from genkit.statistics import Summary
 
 Key = tuple[str, ...]
@@ -73,7 +73,7 @@ class Line:
     @property
     def name(self) -> str:
         """The metric, and the pictures of the user's own that judge, where no part of the data does."""
-        judges = own_judge(self.sample)
+        judges = self.sample.place.own
         return f"{self.metric} ({judges})" if judges else self.metric
 
 
@@ -84,21 +84,20 @@ def lines_of(members: Sequence[Member], arms: Sequence[str]) -> list[Line]:
     half_widths: dict[tuple[Key, str], list[float]] = {}
     for member in members:
         for row in member.rows:
-            if row.get("role", "model") != "model":
+            if row.role != "model":
                 continue
-            if row.get("value") is None:
-                note = str(row.get("note") or "not measured").removeprefix("none: ")
-                reasons[str(row["metric"]), own_judge(row), member.arm] = note
-            elif _counts(member, str(row["metric"])):
+            if row.value is None:
+                note = (row.note or "not measured").removeprefix("none: ")
+                reasons[row.metric, row.place.own, member.arm] = note
+            elif _counts(member, row.metric):
                 key = key_of(row)
                 line = lines.setdefault(key, _line(key, row, arms))
                 cell, kind = line.cells[member.arm], _kind(row)
-                cell.values[member.seed] = float(row["value"])
-                cell.bound = cell.bound or row.get("kind") == "bound"
+                cell.values[member.seed] = float(row.value)
+                cell.bound = cell.bound or row.kind == "bound"
                 line.kinds += [kind] if kind not in line.kinds else []
-                if row.get("low") is not None and row.get("high") is not None:
-                    half = (float(row["high"]) - float(row["low"])) / 2
-                    half_widths.setdefault((key, member.arm), []).append(half)
+                if row.half_width is not None:
+                    half_widths.setdefault((key, member.arm), []).append(row.half_width)
     for key, line in lines.items():
         line.floor, line.ceiling = (_reference(line, role, members) for role in ("floor", "ceiling"))
         for arm, cell in line.cells.items():
@@ -109,7 +108,7 @@ def lines_of(members: Sequence[Member], arms: Sequence[str]) -> list[Line]:
                 within = range_of(line.metric, line.unit)
                 cell.summary = statistics.summarise(list(cell.values.values()), within=within)
             else:
-                cell.reason = reasons.get((line.metric, own_judge(line.sample), arm)) or _absence(
+                cell.reason = reasons.get((line.metric, line.sample.place.own, arm)) or _absence(
                     arm, line, lines.values(), own
                 )
             if cell.values or not any(member.finished for member in own if not member.worthless):
@@ -123,40 +122,37 @@ def _counts(member: Member, metric: str) -> bool:
 
 
 def _line(key: Key, row: Row, arms: Sequence[str]) -> Line:
-    unit, direction = str(row.get("unit", "1")), str(row.get("direction", "none"))
-    return Line(str(row["metric"]), key, unit, direction, row, {arm: Cell() for arm in arms})
+    return Line(row.metric, key, row.unit, row.direction, row, {arm: Cell() for arm in arms})
 
 
-def key_of(row: Mapping[str, Any]) -> Key:
+def key_of(row: Row) -> Key:
     """Numbers of different keys do not stand in one line; exact numbers and bounds do, and say so."""
-    kind = "exact" if row.get("kind") == "bound" else row.get("kind")
-    return *_identity(row), *(str(value) for value in (kind, row.get("n"), row.get("n_real")))
+    kind = "exact" if row.kind == "bound" else row.kind
+    return *_identity(row), *(str(value) for value in (kind, row.n, row.n_real))
 
 
-def _identity(row: Mapping[str, Any], without: Sequence[str] = ()) -> Key:
+def _identity(row: Row, without: Sequence[str] = ()) -> Key:
     """What a number shares with its floor and its ceiling, which may rest on other numbers of examples."""
-    protocol = {k: v for k, v in (row.get("protocol") or {}).items() if k not in without}
-    whole = {"kind": "", "unit": "1", "judged": "", **row, "protocol": protocol}
-    return *map(str, identity(whole)), str(row.get("split", ""))
+    protocol = {k: v for k, v in row.protocol.items() if k not in without}
+    return *map(str, identity(replace(row, protocol=protocol))), row.place.split
 
 
-def _kind(row: Mapping[str, Any]) -> str:
-    k = (row.get("protocol") or {}).get("k")
-    return f"bound (k={k})" if row.get("kind") == "bound" and k else str(row.get("kind", ""))
+def _kind(row: Row) -> str:
+    k = row.protocol.get("k")
+    return f"bound (k={k})" if row.kind == "bound" and k else row.kind
 
 
 def _reference(line: Line, role: str, members: Iterable[Member]) -> float | None:
     """The mean floor or ceiling of a line's protocol; of those of its numbers of examples, if there are."""
     wanted = _identity(line.sample, OF_SIZE)
     found = [
-        row
+        (float(row.value), (row.n, row.n_real))
         for member in members
         for row in member.rows
-        if row.get("role") == role and row.get("value") is not None and _identity(row, OF_SIZE) == wanted
+        if row.role == role and row.value is not None and _identity(row, OF_SIZE) == wanted
     ]
-    sizes = [tuple(row.get(name) for name in ("n", "n_real")) for row in (line.sample, *found)]
-    same = [row for row, size in zip(found, sizes[1:], strict=True) if size == sizes[0]]
-    return _mean([float(row["value"]) for row in same or found])
+    same = [value for value, sizes in found if sizes == (line.sample.n, line.sample.n_real)]
+    return _mean(same or [value for value, _ in found])
 
 
 def _absence(arm: str, line: Line, lines: Iterable[Line], own: Sequence[Member]) -> str:
@@ -174,13 +170,10 @@ def _absence(arm: str, line: Line, lines: Iterable[Line], own: Sequence[Member])
     return "not measured"
 
 
-def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def difference(one: Row, other: Row) -> str:
     """In what the protocols of two rows of a metric differ."""
-    names = ("kind", "n", "n_real", "split", "judged")
-    flat = [{**row.get("protocol", {}), **{name: row.get(name) for name in names}} for row in (one, other)]
-    keys = [key for key in {**flat[0], **flat[1]} if flat[0].get(key) != flat[1].get(key)]
-    said = [f"{key} is {str(flat[1].get(key))[:40]}, not {str(flat[0].get(key))[:40]}" for key in keys]
-    return "; ".join(said) or "its protocol has another fingerprint"
+    said = panels.difference(one, other, ("kind", "n", "n_real", "split", "judged"), 40)
+    return said or "its protocol has another fingerprint"
 
 
 def _mean(values: Sequence[float] | None) -> float | None:

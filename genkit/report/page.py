@@ -18,7 +18,6 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from genkit.core.identity import own_judge
 from genkit.report import figures, tables
 from genkit.report.analysis import Analysis, analyse
 from genkit.report.lines import Line, key_of
@@ -225,8 +224,8 @@ def _member(number_: int, member: Member, primary: Line | None, out: Path) -> di
     """One run: its number, its command, its configuration, its place."""
     provenance = member.record.get("provenance") or {}
     git = provenance.get("git") or {}
-    found = [row for row in member.rows if row.get("role", "model") == "model"]
-    own = [row.get("value") for row in found if primary and member.finished and key_of(row) == primary.key]
+    found = [row for row in member.rows if row.role == "model"]
+    own = [row.value for row in found if primary and member.finished and key_of(row) == primary.key]
     return {
         "member": member,
         "number": number_,
@@ -244,13 +243,11 @@ def _member(number_: int, member: Member, primary: Line | None, out: Path) -> di
 
 def _measured(row: Row) -> dict[str, str]:
     """A number of a run in words; of what a row leaves out nothing is said."""
-    about = str(row.get("note") or row.get("interval") or "")
-    checkpoint = str(row.get("checkpoint", ""))
     return {
-        "metric": row["metric"],
-        "text": number(row.get("value")),
-        "about": about,
-        "checkpoint": checkpoint,
+        "metric": row.metric,
+        "text": number(row.value),
+        "about": row.note or row.interval,
+        "checkpoint": row.place.checkpoint,
     }
 
 
@@ -280,8 +277,8 @@ def _real(members: Sequence[Member]) -> dict[str, Any]:
     if member is None or member.real is None:
         return {}
     # The picture is of the run's own data.
-    of_data = next((row for row in member.rows if not own_judge(row)), {})
-    return {"split": str(of_data.get("split", "")), **_shown(member.real, member.path)}
+    split = next((row.place.split for row in member.rows if not row.place.own), "")
+    return {"split": split, **_shown(member.real, member.path)}
 
 
 def _shown(path: Path, run: Path) -> dict[str, str]:

@@ -75,7 +75,7 @@ class Member:
     @property
     def step(self) -> int | None:
         """Of the checkpoint whose numbers are taken; None without numbers."""
-        return next((row["step"] for row in self.rows if isinstance(row.get("step"), int)), None)
+        return next((row.place.step for row in self.rows if row.place.step is not None), None)
 
     @property
     def finished(self) -> bool:
@@ -291,20 +291,15 @@ def _rows(path: Path) -> list[Row]:
         return []
     found = row_files.read(path)
     chosen = next(
-        (name for name in ("best", "last") if any(name in _names(row) for row in found)),
-        found[-1].get("checkpoint", "") if found else "",
+        (name for name in ("best", "last") if any(name in row.place.checkpoints for row in found)),
+        found[-1].place.checkpoint if found else "",
     )
     newest: dict[tuple[str, ...], Row] = {}
     for row in found:
-        if chosen in _names(row) or row.get("checkpoint") == chosen:
-            about = ("fingerprint", "split", "judged")
-            key = (row["metric"], row.get("role", "model"), *(str(row.get(name, "")) for name in about))
-            newest[key] = row
+        place = row.place
+        if chosen in place.checkpoints or place.checkpoint == chosen:
+            newest[row.metric, place.role, row.fingerprint, place.split, place.judged] = row
     return list(newest.values())
-
-
-def _names(row: Row) -> list[str]:
-    return str(row.get("checkpoint", "")).split(",")
 
 
 def _curves(path: Path) -> dict[str, Curve]:

@@ -10,7 +10,13 @@ from genkit.report.analysis import Analysis
 from genkit.report.lines import Cell
 from genkit.report.numbers import number, summary_text
 from genkit.report.sources import Member
+from genkit.runs.rows import to_plain
 from genkit.system.terminal import inert, without_controls
+
+COLUMNS = (
+    *("metric", "role", "value", "low", "high", "unit", "direction", "kind", "n", "n_real", "checkpoint"),
+    *("step", "split", "selected", "trained", "fingerprint", "digest", "note"),
+)
 
 
 def values(members: Sequence[Member]) -> pd.DataFrame:
@@ -19,21 +25,8 @@ def values(members: Sequence[Member]) -> pd.DataFrame:
     for m in members:
         why = m.reason or (f"worthless: {m.worthless}" if m.worthless else "")
         about = {"arm": m.arm, "seed": m.seed, "run": m.path.name, "status": m.status, "reason": why}
-        found = [row for row in m.rows if m.finished] or [{}]
-        for row in found:
-            rows.append(
-                {
-                    **about,
-                    **{
-                        key: row.get(key)
-                        for key in (
-                            *("metric", "role", "value", "low", "high", "unit", "direction", "kind"),
-                            *("n", "n_real", "checkpoint", "step", "split", "selected", "trained"),
-                            *("fingerprint", "digest", "note"),
-                        )
-                    },
-                }
-            )
+        found = [to_plain(row) for row in m.rows if m.finished] or [{}]
+        rows += [{**about, **{key: plain.get(key) for key in COLUMNS}} for plain in found]
     return pd.DataFrame(rows)
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from rich.text import Text
 
 from genkit import config, runs
 from genkit.runs import rows as row_files
+from genkit.runs.rows import OfStudy, Place, Row
 from genkit.runs.studies import TABLE, Planned, read_members
 from genkit.study.folder import Plan, load_plan, member_config, member_trainer, write_outcome
 from genkit.study.searching import parts
@@ -262,7 +264,7 @@ def write_table(plan: Plan) -> Path:
     Raises:
         ConfigError: a member's folder is a run of another study.
     """
-    lines: list[dict[str, Any]] = []
+    lines: list[Row] = []
     for member in plan.members:
         lines += _rows_of(plan, member)
     path = plan.folder / TABLE
@@ -270,16 +272,15 @@ def write_table(plan: Plan) -> Path:
     return path
 
 
-def _rows_of(plan: Plan, member: Planned) -> list[dict[str, Any]]:
+def _rows_of(plan: Plan, member: Planned) -> list[Row]:
     ended = plan.outcome(member)
-    about = {"arm": member.arm, "training_seed": member.seed, "status": ended.get("status", "missing")}
-    if member.trial is not None:
-        about["trial"] = member.trial
+    about = OfStudy(member.arm, member.seed, ended.get("status", "missing"), member.trial)
     file = plan.path(member) / row_files.FILE
-    if about["status"] == "finished" and file.is_file():
-        return [{**about, **row} for row in row_files.read(file)]
+    if about.status == "finished" and file.is_file():
+        return [replace(row, study=about) for row in row_files.read(file)]
+    if about.status == "finished":
+        about = replace(about, status="missing")
     reason = ended.get("reason") or "it has not run, or its folder was deleted"
-    if about["status"] == "finished":
-        about["status"] = "missing"
-    none = row_files.missing("none", "1", f"{about['status']}: {reason}")
-    return [{**about, **none, "run": member.name, "role": "model"}]
+    none = row_files.missing("none", "1", f"{about.status}: {reason}", Place(run=member.name))
+    nowhere = frozenset(row_files.PLACES) - {"run", "role"}
+    return [replace(none, study=about, unsaid=nowhere)]

@@ -15,6 +15,7 @@ from typing import Any
 from genkit import config, runs
 from genkit.core.identity import answers
 from genkit.runs import rows as row_files
+from genkit.runs.rows import Row
 from genkit.runs.studies import SEARCH, Planned, read_found
 from genkit.study.folder import Plan, write_outcome
 from genkit.study.space import Values
@@ -86,18 +87,18 @@ def told(plan: Plan, arm: str, before: int) -> list[dict[str, Any]]:
         cfg = parse_yaml(plan.configs[member.number])
         values = {key: config.value_of(cfg, key) for key in search.space[arm]}
         row = _row(plan, member)
-        value, direction = (row["value"], row["direction"]) if row else (None, "lower")
+        value, direction = (row.value, row.direction) if row else (None, "lower")
         found.append({"run": member.name, "values": values, "value": value, "direction": direction})
     return found
 
 
-def _row(plan: Plan, member: Planned) -> Mapping[str, Any] | None:
+def _row(plan: Plan, member: Planned) -> Row | None:
     """The row of the primary metric that a trial's evaluation left."""
     file = plan.path(member) / row_files.FILE
     if plan.outcome(member).get("status") != "finished" or not file.is_file():
         return None
-    of = [row for row in row_files.read(file) if answers(str(row["metric"]), str(plan.declaration.primary))]
-    return next((r for r in of if r.get("role") == "model" and r.get("value") is not None), None)
+    of = [row for row in row_files.read(file) if answers(row.metric, str(plan.declaration.primary))]
+    return next((row for row in of if row.role == "model" and row.value is not None), None)
 
 
 def ask(arm: str, total: int, space: Mapping[str, Values], trials: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,14 +5,22 @@
 A type or a union stands for its values (true and false are no numbers; a whole number serves as a float),
 `[shape]` for a list, `{"key": shape}` for a mapping with these keys, of which those with a `?` may be missing
 and others are left alone, and `{str: shape}` for a mapping of any keys.  `Optional(shape)` takes null, too.
+
+    typed(plain, Place)
+
+makes a frozen dataclass of them instead, whose annotations say what its values are.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+
+T = TypeVar("T")
 WORDS: dict[Any, str] = {
     **{str: "a text", int: "a whole number", float: "a number", bool: "true or false"},
     **{list: "a list", dict: "a mapping", type(None): "null"},
@@ -67,3 +75,34 @@ def _expect(value: Any, shape: Any, where: str) -> None:
         if isinstance(value, taken) and (kind is bool or not isinstance(value, bool)):
             return
     raise ValueError(f"{where or 'it'} is not {' or '.join(WORDS[kind] for kind in kinds)}")
+
+
+# ---------------------------------------------------------------------- types
+
+NAMES = {
+    **{"str": WORDS[str], "int": WORDS[int], "float": WORDS[float], "bool": WORDS[bool], "null": "null"},
+    **{"array": WORDS[list], "object": WORDS[dict]},
+}
+
+
+def typed(plain: object, kind: type[T]) -> T:
+    """Plain values as a type: a dataclass, or a generic such as `dict[str, int]`; unknown keys are left out.
+
+    Raises:
+        ValueError: they are none; the first place that differs is named.
+    """
+    try:
+        return msgspec.convert(plain, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(_in_words(str(error))) from None
+
+
+def _in_words(said: str) -> str:
+    """msgspec's message in the words of `conform`."""
+    said, _, where = said.partition(" - at `$")
+    where = where.rstrip("`").lstrip(".") or "it"
+    if wrong := re.fullmatch(r"Expected `(.+)`, got `.+`", said):
+        return f"{where} is not {' or '.join(NAMES.get(name, name) for name in wrong[1].split(' | '))}"
+    if lacking := re.fullmatch(r"Object missing required field `(.+)`", said):
+        return f"{where} has no {lacking[1]}"
+    return f"{where}: {said}"

@@ -35,7 +35,7 @@ def pixels(tmp_path_factory):
 
 
 def by_role(found, role="model"):
-    return {kind_of(row["metric"]): row for row in found if row["role"] == role}
+    return {kind_of(row.metric): row for row in found if row.role == role}
 
 
 @pytest.mark.parametrize(("family", "kind"), [("dcgan", "none"), ("vae", "none"), ("pixels", "exact")])
@@ -45,22 +45,22 @@ def test_every_family_of_images_gets_its_panel(family, kind, trained, pixels, ge
     code, said, err = genkit("evaluate", f"run={run}", "n=100", "checkpoint=last", f"out={out}")
     assert code == 0, err
     found = rows.read(out)
-    assert all(set(row) >= FIELDS for row in found)
+    assert all(set(json.loads(line)) >= FIELDS for line in out.read_text().splitlines())
     model = by_role(found)
-    assert model["nll"]["kind"] == kind
-    assert (model["nll"]["value"] is None) == (kind == "none")
-    assert bool(model["nll"].get("note")) == (kind == "none")
+    assert model["nll"].kind == kind
+    assert (model["nll"].value is None) == (kind == "none")
+    assert bool(model["nll"].note) == (kind == "none")
     for metric in ("fid", "kid", "precision", "coverage", "inception_score", "memorisation", "exact_copies"):
-        assert model[metric]["n"] == 100
-        assert model[metric]["metric"] in said
-    assert [model[kind]["metric"] for kind in ("fid", "kid")] == ["fid_digits", "kid_digits"]
+        assert model[metric].n == 100
+        assert model[metric].metric in said
+    assert [model[kind].metric for kind in ("fid", "kid")] == ["fid_digits", "kid_digits"]
     for metric in ("kid", "sliced_wasserstein"):
-        floor, ceiling = (by_role(found, role)[metric]["value"] for role in ("floor", "ceiling"))
-        assert floor < model[metric]["value"]
+        floor, ceiling = (by_role(found, role)[metric].value for role in ("floor", "ceiling"))
+        assert floor < model[metric].value
         assert floor < ceiling
-    assert model["training_flops"]["value"] > 0
-    assert model["training_memory"]["value"] > 1e6
-    assert model["parameters"]["kind"] == "exact"
+    assert model["training_flops"].value > 0
+    assert model["training_memory"].value > 1e6
+    assert model["parameters"].kind == "exact"
     assert "floor" in said
     assert "95 % interval of" in said
 
@@ -70,44 +70,44 @@ def test_a_run_of_texts_gets_the_panel_of_texts(trained, genkit, tmp_path):
     code, _, err = genkit("evaluate", f"run={trained('gpt')}", "n=60", "checkpoint=last", f"out={out}")
     assert code == 0, err
     model, floor, ceiling = (by_role(rows.read(out), role) for role in ("model", "floor", "ceiling"))
-    assert floor["mauve"]["value"] > model["mauve"]["value"]
-    assert floor["novel_2grams"]["value"] < model["novel_2grams"]["value"]
-    assert ceiling["nll"]["value"] < 4.5
-    assert model["bits_per_byte"]["kind"] == "exact"
+    assert floor["mauve"].value > model["mauve"].value
+    assert floor["novel_2grams"].value < model["novel_2grams"].value
+    assert ceiling["nll"].value < 4.5
+    assert model["bits_per_byte"].kind == "exact"
     assert {"distinct_4", "self_bleu", "loops", "vocabulary_overlap", "copied_span"} <= set(model)
 
 
 def test_mauve_by_the_runs_own_network(trained):
     found = evaluate(trained("gpt"), "last", n=60, metrics=("texts",), featuriser="own")
     model, floor, ceiling = (by_role(found, role)["mauve"] for role in ("model", "floor", "ceiling"))
-    assert model["protocol"]["features"] == 16  # model.n_embd
-    assert model["protocol"]["featuriser"].startswith(f"own network {model['digest'][:12]}")
-    assert floor["value"] > model["value"]
-    assert floor["value"] > ceiling["value"]
+    assert model.protocol["features"] == 16  # model.n_embd
+    assert model.protocol["featuriser"].startswith(f"own network {model.place.digest[:12]}")
+    assert floor.value > model.value
+    assert floor.value > ceiling.value
 
 
 def test_rows_are_appended_to_the_run(trained):
     run = trained("gpt")
     for expected in (1, 2):
         evaluate(run, "last", metrics=("likelihood",))
-        found = [row for row in rows.read(run / "evaluation.jsonl") if row["metric"] == "perplexity"]
-        assert sum(row["role"] == "model" for row in found) == expected
-        assert len({row["fingerprint"] for row in found}) == 1
+        found = [row for row in rows.read(run / "evaluation.jsonl") if row.metric == "perplexity"]
+        assert sum(row.role == "model" for row in found) == expected
+        assert len({row.fingerprint for row in found}) == 1
 
 
 def test_the_library_gives_the_same_rows_twice(trained):
     made = [evaluate(trained("vae"), "step-2", n=64, metrics=("images",)) for _ in range(2)]
     assert made[0] == made[1]
-    assert {row["checkpoint"] for row in made[0]} == {"step-2"}
-    assert {row["weights"] for row in made[0]} == {"ema"}
+    assert {row.place.checkpoint for row in made[0]} == {"step-2"}
+    assert {row.place.weights for row in made[0]} == {"ema"}
     assert evaluate(trained("vae"), n=64, metrics=("images",), seed=1) != made[0]
 
 
 def test_single_metrics_can_be_asked_for(trained):
     found = evaluate(trained("vae"), "step-2", n=64, metrics=("kid", "likelihood"))
-    assert {row["metric"] for row in found} == {"kid_digits", "nll", "bits_per_dimension"}
+    assert {row.metric for row in found} == {"kid_digits", "nll", "bits_per_dimension"}
     whole = evaluate(trained("vae"), "step-2", n=64, metrics=("images",))
-    kid = [[row for row in rows_ if row["metric"] == "kid_digits"] for rows_ in (found, whole)]
+    kid = [[row for row in rows_ if row.metric == "kid_digits"] for rows_ in (found, whole)]
     assert kid[0] == kid[1]
     assert len(kid[0]) == 3
 
@@ -124,12 +124,12 @@ def test_too_few_samples_are_said_with_the_least_number(trained, genkit, tmp_pat
     assert code == 0, err
     assert "fid_digits: needs at least" in said
     assert "there are 10" in said
-    assert by_role(rows.read(tmp_path / "x.jsonl"))["fid"]["value"] is None
+    assert by_role(rows.read(tmp_path / "x.jsonl"))["fid"].value is None
 
 
 def test_best_and_last_are_both_measured(trained):
     found = evaluate(trained("gpt"), metrics=("likelihood",))
-    assert ",".join(dict.fromkeys(row["checkpoint"] for row in found)).split(",")[-1] == "last"
+    assert ",".join(dict.fromkeys(row.place.checkpoint for row in found)).split(",")[-1] == "last"
 
 
 def test_pictures_and_pixels_stand_side_by_side(trained, pixels, genkit):
@@ -188,10 +188,10 @@ def test_two_folders_put_controls_in_the_right_order(digits, tmp_path, genkit):
         assert code == 0, err
         found[name] = by_role(rows.read(out))
     for metric in ("kid", "fid", "sliced_wasserstein"):
-        assert found["others"][metric]["value"] < found["collapsed"][metric]["value"]
-        assert found["others"][metric]["value"] < found["noise"][metric]["value"]
-    assert found["others"]["coverage"]["value"] > 0.6 > 0.2 > found["collapsed"]["coverage"]["value"]
-    assert found["others"]["recall"]["value"] > found["collapsed"]["recall"]["value"]
+        assert found["others"][metric].value < found["collapsed"][metric].value
+        assert found["others"][metric].value < found["noise"][metric].value
+    assert found["others"]["coverage"].value > 0.6 > 0.2 > found["collapsed"]["coverage"].value
+    assert found["others"]["recall"].value > found["collapsed"]["recall"].value
 
 
 def test_copies_among_two_folders_are_counted_and_said(digits, tmp_path, genkit):
@@ -202,10 +202,10 @@ def test_copies_among_two_folders_are_counted_and_said(digits, tmp_path, genkit)
     code, said, err = genkit("evaluate", f"real={real}", f"fake={fake}", f"out={out}")
     assert code == 0, err
     found = by_role(rows.read(out))
-    assert (found["exact_copies"]["value"], found["exact_copies"]["n"]) == (200, 300)
-    assert found["duplicates"]["value"] == 20
+    assert (found["exact_copies"].value, found["exact_copies"].n) == (200, 300)
+    assert found["duplicates"].value == 20
     assert "exact_copies: 200 of 300 equal a picture or text of real= exactly" in said
-    assert by_role(rows.read(out), "floor")["exact_copies"]["value"] == 0
+    assert by_role(rows.read(out), "floor")["exact_copies"].value == 0
 
 
 def test_copies_among_two_files_of_texts_are_counted(tmp_path, genkit):
@@ -217,7 +217,7 @@ def test_copies_among_two_files_of_texts_are_counted(tmp_path, genkit):
         "evaluate", f"real={tmp_path / 'a.txt'}", f"fake={tmp_path / 'b.txt'}", f"out={out}"
     )
     assert code == 0, err
-    assert by_role(rows.read(out))["exact_copies"]["value"] == 20
+    assert by_role(rows.read(out))["exact_copies"].value == 20
     assert "exact_copies: 20 of 70 equal" in said
 
 
@@ -227,7 +227,7 @@ def test_the_digest_of_fakes_is_of_their_contents(digits, tmp_path):
     found = {}
     for name, images in made.items():
         (tmp_path / name).mkdir()
-        found[name] = evaluate_files(real, save(tmp_path / name / "fake", images))[0]["digest"]
+        found[name] = evaluate_files(real, save(tmp_path / name / "fake", images))[0].place.digest
     assert found["a"] == found["b"] != found["c"]
 
 
@@ -235,7 +235,7 @@ def test_texts_that_are_too_few_have_rows_by_their_names(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.txt").write_text("\n\n".join(f"{name} {i}" for i in range(30)))
     found = evaluate_files(tmp_path / "a.txt", tmp_path / "b.txt")
-    missing = {row["metric"] for row in found if row["kind"] == "none"}
+    missing = {row.metric for row in found if row.kind == "none"}
     short = {"repeated_4grams", "loops"}  # texts of two words say nothing twice
     assert missing == {
         *(f"distinct_{n}" for n in range(1, 5)),
@@ -245,7 +245,7 @@ def test_texts_that_are_too_few_have_rows_by_their_names(tmp_path):
         *short,
     }
     assert missing <= set(OF_TEXTS)
-    assert {"length_words", "length_characters"} <= {row["metric"] for row in found} - missing
+    assert {"length_words", "length_characters"} <= {row.metric for row in found} - missing
 
 
 def test_samples_are_drawn_as_asked_and_the_rows_say_how(trained, genkit, tmp_path):
@@ -259,11 +259,11 @@ def test_samples_are_drawn_as_asked_and_the_rows_say_how(trained, genkit, tmp_pa
         assert code == 0, err
         assert f"samples drawn with temperature=1.0, pixels={pixels}" in said
         found[pixels] = by_role(rows.read(out))
-        assert {row["options"]["pixels"] for row in found[pixels].values()} == {pixels}
-    assert found["mean"]["kid"]["value"] != found["drawn"]["kid"]["value"]
+        assert {row.place.options["pixels"] for row in found[pixels].values()} == {pixels}
+    assert found["mean"]["kid"].value != found["drawn"]["kid"].value
     drawn = load(run).sample(64, seed=0, batch_size=64, pixels="drawn").images
     real = by_role(evaluate(run, "last", n=64, metrics=("images",), sampling={"pixels": "drawn"}))
-    assert real["kid"]["value"] == found["drawn"]["kid"]["value"]
+    assert real["kid"].value == found["drawn"]["kid"].value
     assert len(np.unique(drawn)) <= 17  # the data's levels, which means are not of
     code, _, err = genkit("evaluate", f"run={run}", "pixels=draw", "n=64")
     assert (code, err.count("\n")) == (2, 1)
@@ -276,7 +276,7 @@ def test_options_go_to_the_runs_whose_family_has_them(trained, genkit, tmp_path)
     own = ["n=64", "metrics=kid", "checkpoint=last", f"out={out}"]
     code, _, err = genkit("evaluate", *runs, *own, "pixels=drawn")
     assert code == 0, err
-    options = {row["run"]: row["options"] for row in rows.read(out)}
+    options = {row.place.run: row.place.options for row in rows.read(out)}
     assert options["vae"]["pixels"] == "drawn"
     assert "pixels" not in options["dcgan"]
     code, _, err = genkit("evaluate", runs[1], *own, "pixels=drawn")
@@ -286,7 +286,7 @@ def test_options_go_to_the_runs_whose_family_has_them(trained, genkit, tmp_path)
 
 def test_features_asked_for_by_name_are_those_that_measure(trained):
     found = evaluate(trained("vae"), "last", n=64, metrics=("fid_random",), extractor="random")
-    assert {row["metric"] for row in found} == {"fid_random"}
+    assert {row.metric for row in found} == {"fid_random"}
     with pytest.raises(ConfigError, match="the features are those of extractor=digits; write metrics=fid"):
         evaluate(trained("vae"), "last", n=64, metrics=("fid_random",))
 
@@ -374,7 +374,7 @@ def test_numbers_of_a_checkpoint_that_was_selected_on_the_same_examples_say_so(g
         place = [f"name={split}", f"paths.runs_dir={tmp_path}", "budget.steps=4", "trainer.val_every=2"]
         assert genkit("train", *of_own, *QUICK, *place, f"data.split={split}")[0] == 0
         rows = evaluate(tmp_path / split, ["best", "step-2"], metrics=("nll",), batch_size=50)
-        by_name = {tuple(row["checkpoint"].split(",")): row["selected"] for row in rows}
+        by_name = {tuple(row.place.checkpoints): row.place.selected for row in rows}
         best = next(selected for names, selected in by_name.items() if "best" in names)
         others = [selected for names, selected in by_name.items() if "best" not in names]
         assert best == ("val/neg_elbo" if said else "")

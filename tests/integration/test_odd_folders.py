@@ -107,5 +107,5 @@ def test_two_folders_have_one_scale(tmp_path):
     said = []
     found = evaluate_files(*deep, say=said.append)
     expected = evaluate_files(*eight, say=lambda line: pytest.fail(line))
-    assert [row["value"] for row in found] == [row["value"] for row in expected]
+    assert [row.value for row in found] == [row.value for row in expected]
     assert ["the float ones hold values from" in line for line in said] == [True]

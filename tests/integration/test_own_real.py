@@ -10,7 +10,7 @@ from genkit import evaluate
 from genkit.core.spec import View
 from genkit.data import open_dataset
 from genkit.evaluation import measuring
-from genkit.runs import rows
+from genkit.runs import panels, rows
 from tests.unit.data.test_data_folders import SETTINGS
 
 N = 60
@@ -41,7 +41,7 @@ def judged(mine, trained):
 
 
 def values(found, role="model"):
-    return {row["metric"]: row["value"] for row in found if row["role"] == role}
+    return {row.metric: row.value for row in found if row.role == role}
 
 
 def test_the_numbers_are_those_of_the_samples_written_out_and_compared(
@@ -59,24 +59,24 @@ def test_the_numbers_are_those_of_the_samples_written_out_and_compared(
         assert set(OF_FOLDER) <= set(found)
         for metric in OF_FOLDER:
             assert found[metric] == pytest.approx(expected[metric], rel=1e-6, abs=1e-9), metric
-    assert {row["judged"] for row in judged} == {row["judged"] for row in rows.read(out)}
+    assert {row.place.judged for row in judged} == {row.place.judged for row in rows.read(out)}
 
 
 def test_rows_name_the_folder_and_the_contents_that_judged(judged, mine, trained, tmp_path):
-    assert {row["split"] for row in judged} == {"real=mine"}
-    assert {row["checkpoint"] for row in judged} == {"last"}
-    assert not any(row["trained"] or row["selected"] for row in judged)
-    own = {row["judged"] for row in evaluate(trained("vae"), "last", n=N, metrics=("kid",))}
+    assert {row.place.split for row in judged} == {"real=mine"}
+    assert {row.place.checkpoint for row in judged} == {"last"}
+    assert not any(row.place.trained or row.place.selected for row in judged)
+    own = {row.place.judged for row in evaluate(trained("vae"), "last", n=N, metrics=("kid",))}
     same, other = tmp_path / "elsewhere", tmp_path / "mine"
     for place in (same, other):
         shutil.copytree(mine, place)
     (same / "000.png").rename(same / "zzz.png")  # neither names nor their order count
     Image.new("L", (8, 8)).save(other / "000.png")
     found = [
-        {row["judged"] for row in evaluate(trained("vae"), "last", n=N, metrics=("kid",), real=str(place))}
+        {row.place.judged for row in evaluate(trained("vae"), "last", n=N, metrics=("kid",), real=str(place))}
         for place in (same, other)
     ]
-    assert found[0] == {row["judged"] for row in judged}
+    assert found[0] == {row.place.judged for row in judged}
     assert len({*own, *found[0], *found[1]}) == 3
 
 
@@ -84,9 +84,9 @@ def test_a_column_takes_no_numbers_that_other_pictures_judged(judged, trained):
     from genkit.system.errors import ConfigError
 
     of_data = evaluate(trained("vae"), "last", n=N, metrics=("precision",))
-    both = [next(r for r in found if r["metric"] == "precision") for found in (judged, of_data)]
+    both = [next(r for r in found if r.metric == "precision") for found in (judged, of_data)]
     with pytest.raises(ConfigError, match="do not belong in one column"):
-        rows.column(both)
+        panels.column(both)
 
 
 def test_a_report_keeps_them_apart_and_its_verdict_is_of_the_data(mine, trained, genkit, tmp_path):

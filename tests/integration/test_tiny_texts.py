@@ -37,7 +37,7 @@ def test_four_sentences_train_and_continue_in_three_ways(tmp_path, capsys):
     assert "validation is what the model was trained on" in capsys.readouterr().out
     given = {"runs_dir": str(tmp_path), "cache_dir": str(tmp_path / "cache")}
     rows = evaluate("four", "last", paths=given, metrics=["distinct_1", "mauve"], n=60)
-    assert all(row["trained"] for row in rows if row["role"] == "model")
+    assert all(row.place.trained for row in rows if row.role == "model")
     assert main(["evaluate", "run=four", "checkpoint=last", "metrics=distinct_1,mauve", "n=60", *paths]) == 0
     table = capsys.readouterr().out
     assert "estimate, trained here" in table

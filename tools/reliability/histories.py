@@ -54,12 +54,12 @@ def _appending(folder: Path, log: Log, draw: random.Random, number: int) -> Call
     from genkit.runs import rows
 
     file, count = folder / "run" / "evaluation.jsonl", iter(range(99))
-    read = lambda: [row["value"] for row in rows.read(file)] if file.exists() else []  # noqa: E731
+    read = lambda: [row.value for row in rows.read(file)] if file.exists() else []  # noqa: E731
 
     def turn() -> None:
         if draw.random() < 0.5:
             value = number * 100 + next(count)
-            made = [{"metric": name, "value": value, "note": "x" * 3000} for name in ("a", "b", "c")]
+            made = [rows.Row(name, value, note="x" * 3000) for name in ("a", "b", "c")]
             log.ask("write", "", value, lambda: rows.write(file, made, append=True))
         else:
             log.ask("read", "", None, read)
@@ -72,9 +72,9 @@ def _appended(folder: Path, seen: list[Event]) -> None:
 
     file = folder / "run" / "evaluation.jsonl"
     found = rows.read(file) if file.exists() else []
-    order = [row["value"] for row in found[::3]]
-    assert [row["value"] for row in found] == [value for value in order for _ in range(3)], "rows are mixed"
-    assert all(len(row["note"]) == 3000 for row in found), "a row is cut"
+    order = [row.value for row in found[::3]]
+    assert [row.value for row in found] == [value for value in order for _ in range(3)], "rows are mixed"
+    assert all(len(row.note) == 3000 for row in found), "a row is cut"
     assert len(set(order)) == len(order), "a row is there twice"
     place = {value: i + 1 for i, value in enumerate(order)}
     asked = {event.told: event for event in seen if event.what == "write"}

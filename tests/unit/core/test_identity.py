@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +23,7 @@ from genkit.metrics.catalogue import OF_IMAGES
 from genkit.metrics.features import Features
 from genkit.metrics.memorisation import memorisation, memorisation_floor
 from genkit.metrics.panel import image_measures
-from genkit.runs import rows
+from genkit.runs import panels, rows
 from genkit.system.errors import ConfigError, Unmeasurable
 
 SPEC = ArraySpec(1, (8, 8), levels=4, classes=("a", "b"))
@@ -69,7 +72,7 @@ def scored(module: GenerativeModule, unpadded: tuple[int, int] | None = None, n:
 
 
 def nll(found: list[rows.Row], role: str = "model") -> rows.Row:
-    return next(row for row in found if row["metric"] == "nll" and row["role"] == role)
+    return next(row for row in found if row.metric == "nll" and row.role == role)
 
 
 def test_an_exact_density_stands_in_no_column_of_probabilities():
@@ -77,11 +80,9 @@ def test_an_exact_density_stands_in_no_column_of_probabilities():
     for of, nats in (("density", 0.0), ("density", 12.0), ("unsaid", -88.7)):
         found = scored(Levelled(SPEC, of, nats))
         with pytest.raises(ConfigError, match=f"of is {of}, not probability"):
-            rows.column([probability, nll(found)])
-        assert all(
-            row["role"] == "model" for row in found
-        )  # equal chances of levels are no density's ceiling
-        assert nll(found)["fingerprint"] != probability["fingerprint"]
+            panels.column([probability, nll(found)])
+        assert all(row.role == "model" for row in found)  # equal chances of levels are no density's ceiling
+        assert nll(found).fingerprint != probability.fingerprint
 
 
 def test_what_calls_itself_a_probability_and_is_more_likely_than_certain_is_refused():
@@ -95,28 +96,28 @@ def test_the_exact_families_and_bounds_stand_in_one_column():
     torch.manual_seed(0)
     vae = nll(scored(VAE(SPEC, network="mlp", likelihood="categorical", hidden=8, latent_size=2)))
     exact = nll(scored(Levelled(SPEC, "probability", -88.7)))
-    assert [row["kind"] for row in rows.column([vae, exact])] == ["bound", "exact"]
-    assert rows.identity(vae) == rows.identity(exact)
+    assert [row.kind for row in panels.column([vae, exact])] == ["bound", "exact"]
+    assert panels.identity(vae) == panels.identity(exact)
 
 
 def test_given_labels_is_another_column_than_given_nothing():
     torch.manual_seed(0)
     small = {"network": "mlp", "likelihood": "categorical", "hidden": 8, "latent_size": 2}
     plain, given = (nll(scored(VAE(SPEC, **small, conditional=flag))) for flag in (False, True))
-    assert (plain["protocol"]["given"], given["protocol"]["given"]) == ("nothing", "labels")
+    assert (plain.protocol["given"], given.protocol["given"]) == ("nothing", "labels")
     with pytest.raises(ConfigError, match="given is labels, not nothing"):
-        rows.column([plain, given])
+        panels.column([plain, given])
 
 
 def test_a_frame_of_known_zeros_is_another_column_and_is_said():
     module = Levelled(SPEC, "probability", -88.7)
     bits = [
-        next(row for row in scored(module, frame) if row["metric"] == "bits_per_dimension")
+        next(row for row in scored(module, frame) if row.metric == "bits_per_dimension")
         for frame in (None, (7, 7))
     ]
-    assert bits[1]["protocol"]["padded_from"] == "7×7"
+    assert bits[1].protocol["padded_from"] == "7×7"
     with pytest.raises(ConfigError, match="padded_from is 7×7, not None"):
-        rows.column(bits)
+        panels.column(bits)
 
 
 def test_data_that_is_padded_says_from_what(tmp_path):
@@ -139,15 +140,15 @@ def test_data_that_is_padded_says_from_what(tmp_path):
 def test_the_ceiling_has_the_identity_of_what_it_is_set_beside():
     found = scored(Levelled(SPEC, "probability", -80.0))
     ceiling = nll(found, "ceiling")
-    assert rows.identity(ceiling) == rows.identity(nll(found))
-    assert ceiling["value"] == pytest.approx(64 * np.log(4))
+    assert panels.identity(ceiling) == panels.identity(nll(found))
+    assert ceiling.value == pytest.approx(64 * np.log(4))
 
 
 def test_too_few_examples_have_a_row_that_says_so():
     found = scored(Levelled(SPEC, "probability", -80.0), n=9)
-    assert [row["metric"] for row in found] == ["nll", "bits_per_dimension"]
-    assert {row["value"] for row in found} == {None}
-    assert found[0]["note"] == "need at least 10 examples; there are 9."
+    assert [row.metric for row in found] == ["nll", "bits_per_dimension"]
+    assert {row.value for row in found} == {None}
+    assert found[0].note == "need at least 10 examples; there are 9."
 
 
 def test_a_model_without_a_likelihood_has_no_bits_either():
@@ -156,7 +157,7 @@ def test_a_model_without_a_likelihood_has_no_bits_either():
             return LikelihoodKind("none", "only samples")
 
     found = scored(Silent(SPEC, "unsaid", 0.0))
-    assert {row["metric"]: row["note"] for row in found} == {
+    assert {row.metric: row.note for row in found} == {
         "nll": "none: only samples",
         "bits_per_dimension": "none: only samples",
     }
@@ -185,6 +186,11 @@ def test_a_distance_of_features_says_whose_in_its_name(extractor):
         assert not answers(f"fid_{extractor}", named("fid", "other"))
 
 
+def write(file, plain):
+    """Lines as some version has written them."""
+    file.write_text("".join(json.dumps(line) + "\n" for line in plain))
+
+
 def test_rows_of_earlier_versions_are_read_under_their_true_names(tmp_path):
     file = tmp_path / "evaluation.jsonl"
     protocol = {"extractor": "digits", "version": 1}
@@ -197,23 +203,23 @@ def test_rows_of_earlier_versions_are_read_under_their_true_names(tmp_path):
         "fingerprint": "0" * 12,
     }
     kinds = ("fid", "fid_infinity", "kid", "inception_score", "memorised_share", "memorisation", "recall")
-    rows.write(file, [{**old, "metric": kind, "protocol": protocol} for kind in kinds], append=False)
+    write(file, [{**old, "metric": kind, "protocol": protocol} for kind in kinds])
     read = rows.read(file)
-    assert [row["metric"] for row in read] == [
+    assert [row.metric for row in read] == [
         *("fid_digits", "fid_infinity_digits", "kid_digits", "inception_score_digits"),
         *kinds[4:],
     ]
-    assert [row["direction"] for row in read] == ["lower"] * 4 + ["none", "none", "lower"]
+    assert [row.direction for row in read] == ["lower"] * 4 + ["none", "none", "lower"]
     new = image_measures(features(60, 0, **protocol), features(60, 1, **protocol), ("fid",))[0]
-    assert read[0]["fingerprint"] == new.fingerprint  # so old and new ones stand in one column
+    assert read[0].fingerprint == new.fingerprint  # so old and new ones stand in one column
     rows.write(file, read, append=False)
     assert rows.read(file) == read
     text = [{**old, "metric": "nll", "low": 0.9, "high": 1.1, "protocol": {"stride": 8, "stretches": 50}}]
-    rows.write(file, text, append=False)  # an interval that held in a third of cases is not read
-    assert [(row["low"], row["protocol"]) for row in rows.read(file)] == [(None, {"stride": 8})]
+    write(file, text)  # an interval that held in a third of cases is not read
+    assert [(row.low, row.protocol) for row in rows.read(file)] == [(None, {"stride": 8})]
     inception = [{**old, "metric": "fid", "protocol": {"extractor": "inception"}}]
-    rows.write(file, inception, append=False)
-    assert rows.read(file) == inception
+    write(file, inception)
+    assert rows.to_plain(rows.read(file)[0]) == inception[0]
 
 
 def test_nearness_to_training_examples_has_no_better_direction():
@@ -264,12 +270,12 @@ def test_what_cannot_be_measured_has_a_row_under_each_of_its_names():
     refused: list[Unmeasurable] = []
     image_measures(features(30, 0, extractor="digits"), features(30, 1, extractor="digits"), refused=refused)
     found = reasons(refused)
-    assert [row["metric"] for row in found] == ["precision", "recall", "density", "coverage"]
-    assert {row["note"] for row in found} == {"need at least 48 real pictures; there are 30."}
-    assert {row["metric"] for row in found} <= set(OF_IMAGES)
+    assert [row.metric for row in found] == ["precision", "recall", "density", "coverage"]
+    assert {row.note for row in found} == {"need at least 48 real pictures; there are 30."}
+    assert {row.metric for row in found} <= set(OF_IMAGES)
 
 
 def test_an_arrow_is_that_of_a_number_not_of_a_gap():
-    gap = {**rows.missing("recall", "1", "too few"), **vars(PLACE), "run": "a"}
-    number = {**gap, "run": "b", "kind": "estimate", "value": 0.5, "direction": "higher", "n": 9}
-    assert rows.comparison([gap, number]).cells[0] == ("recall ↑", "none", "0.5")
+    gap = rows.missing("recall", "1", "too few", replace(PLACE, run="a"))
+    number = rows.Row("recall", 0.5, direction="higher", kind="estimate", n=9, place=replace(PLACE, run="b"))
+    assert panels.comparison([gap, number]).cells[0] == ("recall ↑", "none", "0.5")

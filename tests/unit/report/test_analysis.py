@@ -12,12 +12,18 @@ from genkit.report.page import in_words, report
 from genkit.report.sources import Looks, Member, read_study
 from genkit.report.supports import RANGES, range_of
 from genkit.report.tables import summary
+from genkit.runs.rows import from_plain
 from genkit.statistics import COUNT, POSITIVE, SHARE, summarise
 from tests.unit.report.report_runs import row, write_run, write_study
 
 
 def member(arm, seed, *rows, status="finished", **more):
-    return Member(arm, seed, path=None, status=status, rows=list(rows), **more)  # type: ignore[arg-type]
+    """A member with rows of Inception's features, whose names are the bare ones."""
+    for plain in rows:
+        if "extractor" in plain["protocol"]:
+            plain["protocol"] = {**plain["protocol"], "extractor": "inception"}
+    found = [from_plain(plain) for plain in rows]
+    return Member(arm, seed, path=None, status=status, rows=found, **more)  # type: ignore[arg-type]
 
 
 def arms(values, **more):
@@ -59,7 +65,7 @@ def test_floors_and_ceilings_are_those_of_a_lines_protocol():
         ]
         members += [member(arm, seed, *rows) for seed in range(2)]
     lines = analyse(members).lines
-    ceilings = {line.sample["protocol"]["codec"]: line.ceiling for line in lines if line.metric == "nll"}
+    ceilings = {line.sample.protocol["codec"]: line.ceiling for line in lines if line.metric == "nll"}
     assert ceilings == {"characters": pytest.approx(3.347), "pairs": pytest.approx(5.178)}
     assert next(line.floor for line in lines if line.metric == "kid") == pytest.approx(0.1)
 

@@ -8,6 +8,7 @@ import pytest
 from genkit.report.compute import at_equal_compute
 from genkit.report.figures import compute
 from genkit.report.sources import Member
+from genkit.runs.rows import from_plain
 from genkit.statistics import band, confidence_interval
 from tests.unit.report.report_runs import row
 
@@ -15,7 +16,7 @@ STEPS = [10.0, 20.0, 30.0, 40.0]
 
 
 def member(arm, seed, values, flops, step=40, **more):
-    rows = [row("training_flops", flops, step=step)] if flops else []
+    rows = [from_plain(row("training_flops", flops, step=step))] if flops else []
     curves = {"val/nll": (STEPS, values), f"val/{arm}": (STEPS, values)}
     return Member(arm, seed, None, "finished", rows=rows, curves=curves, **more)  # type: ignore[arg-type]
 

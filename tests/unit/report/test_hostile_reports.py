@@ -88,7 +88,7 @@ def test_rows_that_json_does_not_know_are_none_and_endless_ones_are_refused(tmp_
     file = tmp_path / "rows.jsonl"
     file.write_text('{"metric": "kid", "value": NaN, "low": Infinity}\n')
     row = rows.read(file)[0]
-    assert (row["value"], row["low"]) == (None, None)
+    assert (row.value, row.low) == (None, None)
     file.write_text('{"metric": "kid", "note": "' + "a" * rows.MAX_ROW_BYTES + '"}\n')
     with pytest.raises(ConfigError, match="a line of more than 1,000,000 bytes"):
         rows.read(file)

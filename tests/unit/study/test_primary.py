@@ -22,10 +22,10 @@ def test_the_names_are_those_of_the_panels():
     assert set(NAMES["cost"]) == set(COSTS)
     rows = row_files.read(ROWS)
     known = {name for names in NAMES.values() for name in names}
-    assert {kind_of(row["metric"]) for row in rows} <= known
-    measured = [row for row in rows if row["value"] is not None]
-    directed = {kind_of(row["metric"]) for row in measured if row["direction"] != "none"}
-    assert directed == {kind_of(row["metric"]) for row in measured} - set(UNDIRECTED)
+    assert {kind_of(row.metric) for row in rows} <= known
+    measured = [row for row in rows if row.value is not None]
+    directed = {kind_of(row.metric) for row in measured if row.direction != "none"}
+    assert directed == {kind_of(row.metric) for row in measured} - set(UNDIRECTED)
 
 
 @pytest.mark.parametrize(

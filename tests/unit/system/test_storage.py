@@ -148,7 +148,7 @@ from genkit.runs import rows
 while not Path(sys.argv[1], "go").exists():
     pass
 for number in range(50):
-    rows.write(Path(sys.argv[1], "rows.jsonl"), [{"metric": f"{sys.argv[2]}/{number}"}], append=True)
+    rows.write(Path(sys.argv[1], "rows.jsonl"), [rows.Row(f"{sys.argv[2]}/{number}")], append=True)
 """
 
 
@@ -156,7 +156,7 @@ def test_rows_that_processes_append_at_once_are_all_kept(tmp_path):
     processes = [subprocess.Popen([sys.executable, "-c", APPENDING, tmp_path, str(n)]) for n in range(4)]
     (tmp_path / "go").write_text("")
     assert [process.wait(120) for process in processes] == [0] * 4
-    kept = [row["metric"] for row in rows.read(tmp_path / "rows.jsonl")]
+    kept = [row.metric for row in rows.read(tmp_path / "rows.jsonl")]
     assert sorted(kept) == sorted(f"{n}/{number}" for n in range(4) for number in range(50))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["go", "rows.jsonl"]
 
