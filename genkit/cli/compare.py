@@ -89,9 +89,9 @@ def _numbers(members: Sequence[Member]) -> None:
             cells.append(text)
         name = f"{metric} ({judges})" if judges else metric
         lines.append([f"{name} {first.better}".strip(), *cells])
-    terms = dict.fromkeys(key for member in members for key in member.record.get("final", {}))
+    terms = dict.fromkeys(key for member in members for key in member.record.final)
     for term in terms:
-        values = [member.record.get("final", {}).get(term) for member in members]
+        values = [member.record.final.get(term) for member in members]
         lines.append([term, *(number(value) if value is not None else "–" for value in values)])
     if lines:
         say()

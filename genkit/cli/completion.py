@@ -38,7 +38,7 @@ def shell_completion(words: Sequence[str]) -> int:
         return 0
     program, command, *rest = typed
     if command in COMMANDS and "run=RUN" in COMMANDS[command].usage:
-        names = [f"run={record['name']}" for record in runs.list_runs(config.paths(rest[:-1])["runs_dir"])]
+        names = [f"run={record.name}" for record in runs.list_runs(config.paths(rest[:-1])["runs_dir"])]
         say(" ".join([*names, *(SAMPLE_WORDS if command == "sample" else ())]))
         return 0
     if command not in ("train", "data"):

@@ -16,7 +16,7 @@ from genkit.core.options import Option, resolve_options
 from genkit.metrics.catalogue import check_own, groups
 from genkit.runs.panels import Panel, comparison, panel
 from genkit.runs.rows import FILE, Row
-from genkit.system.errors import CheckpointError, ConfigError, DataError, nearest
+from genkit.system.errors import ConfigError, DataError, nearest
 from genkit.system.terminal import say
 
 WORDS = (
@@ -90,10 +90,7 @@ def _declared(folder: Path) -> list[Option]:
         CheckpointError: the record is damaged.
     """
     config.load_frozen(folder / runs.CONFIG)
-    try:
-        return [Option(**option) for option in runs.read(folder).get("options", [])]
-    except (AttributeError, TypeError) as error:
-        raise CheckpointError(f"{folder / runs.RECORD} is not of this version: {error}.") from None
+    return list(runs.read(folder).options)
 
 
 def _sampling(declared: Sequence[Option], given: Mapping[str, Any], folder: Path) -> dict[str, Any]:

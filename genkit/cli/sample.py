@@ -42,19 +42,16 @@ def sample(words: list[str]) -> int:
     given = read_words(words)
     runs_dir = config.paths(words)["runs_dir"]
     if "run" not in given:
-        known = ", ".join(record["name"] for record in runs.list_runs(runs_dir)[-5:]) or "none yet"
+        known = ", ".join(record.name for record in runs.list_runs(runs_dir)[-5:]) or "none yet"
         typo = next((f" ({key}=?)" for key in given if difflib.get_close_matches(key, ["run"])), "")
         raise ConfigError(f"sample needs run=RUN{typo}; in {runs_dir} there is {known}.")
     folder = runs.find(given.pop("run"), runs_dir)
     config.load_frozen(folder / runs.CONFIG)
     spec = runs.spec(folder)
     record = runs.read(folder)
-    try:
-        declared = [Option(**option) for option in record.get("options", [])]
-    except (AttributeError, TypeError) as error:
-        raise CheckpointError(f"{folder / runs.RECORD} is not of this version: {error}.") from None
+    declared = list(record.options)
     prompts.read(given)
-    settings, options = _sorted(given, declared, str(record.get("family")))
+    settings, options = _sorted(given, declared, record.family)
     check_device("device", settings["device"], "device=auto")
     check_checkpoint(folder, settings["checkpoint"])
     suffix = _suffix(settings["out"], spec)

@@ -12,6 +12,7 @@ from typing import Any
 
 from genkit import config
 from genkit import runs as run_folders
+from genkit.runs import Record
 from genkit.system.errors import ConfigError, nearest
 from genkit.system.terminal import say, without_controls
 
@@ -61,7 +62,7 @@ def runs(words: list[str]) -> int:
     runs_dir = config.paths(words)["runs_dir"]
     if "run" in texts:
         record = run_folders.read(run_folders.find(texts["run"], runs_dir))
-        for key, value in record.items():
+        for key, value in record.to_dict().items():
             say(f"{key:<14} {_short(value)}")
         return 0
     given = dict(config.key_and_value(word) for word in words if not word.startswith("paths."))
@@ -75,12 +76,18 @@ def runs(words: list[str]) -> int:
         return 0
     found = _ordered(_filtered(found, given), given)
     keys = ("name", "status", "model", "data", "step")
-    rows = [[*(str(r.get(key, "–")) for key in keys), _terms(r.get("final", {}))] for r in found]
+    rows = [[*(_of(record, key) for key in keys), _terms(record.final)] for record in found]
     table(("run", *keys[1:], "last validation"), rows)
     return 0
 
 
-def _filtered(found: list[dict[str, Any]], given: Mapping[str, str]) -> list[dict[str, Any]]:
+def _of(record: Record, key: str) -> str:
+    """What a record says of a key, as it is shown and asked for."""
+    value = getattr(record, key)
+    return "–" if value in (None, "") else str(value)
+
+
+def _filtered(found: list[Record], given: Mapping[str, str]) -> list[Record]:
     """The runs that agree with every filter.
 
     Raises:
@@ -89,28 +96,29 @@ def _filtered(found: list[dict[str, Any]], given: Mapping[str, str]) -> list[dic
     for key in FILTERS:
         if key not in given:
             continue
-        known = {str(record.get(key, "–")) for record in found}
+        known = {_of(record, key) for record in found}
         wanted = given[key].split(",")
         for value in wanted:
             if value not in known and len(wanted) == 1:
                 raise ConfigError(f"no run has {key}={value}.{nearest(value, known)}")
-        found = [record for record in found if str(record.get(key, "–")) in wanted]
+        found = [record for record in found if _of(record, key) in wanted]
     return found
 
 
-def _ordered(found: list[dict[str, Any]], given: Mapping[str, str]) -> list[dict[str, Any]]:
+def _ordered(found: list[Record], given: Mapping[str, str]) -> list[Record]:
     """The runs by a key of their records or a validation term; those without it stand last.
 
     Raises:
         ConfigError: no run has the key.
     """
     key, order, last = given.get("sort", "created"), given.get("order", "up"), given.get("last", "")
-    terms = {term for record in found for term in record.get("final", {})}
+    terms = {term for record in found for term in record.final}
     if key not in SORTED and key not in terms:
         raise ConfigError(f"sort={key}: no run has it.{nearest(key, [*SORTED, *terms])}")
 
-    def value(record: dict[str, Any]) -> Any:
-        return record.get(key) if key in SORTED else record.get("final", {}).get(key)
+    def value(record: Record) -> Any:
+        said = getattr(record, key) if key in SORTED else record.final.get(key)
+        return None if said == "" else said
 
     having = [record for record in found if value(record) is not None]
     without = [record for record in found if value(record) is None]
@@ -119,8 +127,8 @@ def _ordered(found: list[dict[str, Any]], given: Mapping[str, str]) -> list[dict
     return both[-int(last) :] if last else both
 
 
-def _terms(final: dict[str, Any]) -> str:
-    numbers = {k: v for k, v in final.items() if isinstance(v, int | float) and k != "step"}
+def _terms(final: Mapping[str, float | None]) -> str:
+    numbers = {name: value for name, value in final.items() if value is not None and name != "step"}
     return "  ".join(f"{k} {v:.4f}" for k, v in numbers.items()) or "–"
 
 

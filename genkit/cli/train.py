@@ -100,7 +100,7 @@ def join(words: Sequence[str]) -> dict[str, Any] | None:
 
     ranks.wait_for_first(runs.Run(folder), here.start)
     work(folder, cfg["paths"], here)
-    return {"run": str(folder), **runs.read(folder)}
+    return {"run": str(folder), **runs.read(folder).to_dict()}
 
 
 def _shared_name(texts: Mapping[str, Any], here: Rank) -> str:
@@ -139,7 +139,7 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
         _check_place(Path(cfg["paths"]["runs_dir"]), runs.check_run_name(cfg["name"]))
     if cfg["init_from"]:
         other = runs.find(cfg["init_from"], cfg["paths"]["runs_dir"])
-        check_family(runs.read(other).get("family"), cfg["model"]["family"], f"init_from={other.name}")
+        check_family(runs.read(other).family, cfg["model"]["family"], f"init_from={other.name}")
     check_device("trainer.accelerator", cfg["trainer"]["accelerator"], "trainer=cpu")
     check_cores(cfg["trainer"])
     for logger in cfg["logger"]["names"]:

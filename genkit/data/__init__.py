@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from genkit.system.errors import ConfigError, DataError
 
@@ -40,17 +40,27 @@ def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) 
     return as_view(data["name"], open_source(data, paths), data, paths, view)
 
 
+class TrainedOn(Protocol):
+    """What a run's record says of its data."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
 def reopen(
     data: Mapping[str, Any],
     paths: Mapping[str, str],
     view: View,
-    record: Mapping[str, Any],
+    record: TrainedOn,
     path: str | None = None,
 ) -> Dataset:
     """The data that a run was trained on.
 
     Args:
-        record: of the run, with its name and the fingerprint of its data.
+        record: of the run.
         path: where it is now, if not where the run found it.
 
     Raises:
@@ -63,14 +73,13 @@ def reopen(
         data = {**data, "path": path}
     elif os.path.isabs(data.get("path") or "") and not os.path.exists(data["path"]):
         raise DataError(
-            f"{data['path']}, which {record.get('name')} was trained on, is missing; say where it is now by"
+            f"{data['path']}, which {record.name} was trained on, is missing; say where it is now by"
             " data.path=."
         )
     dataset = open_dataset(data, paths, view)
-    if dataset.fingerprint != record.get("fingerprint"):
+    if dataset.fingerprint != record.fingerprint:
         raise DataError(
-            f"the data has changed since {record.get('name')} was trained (its fingerprint is another);"
-            " restore it."
+            f"the data has changed since {record.name} was trained (its fingerprint is another); restore it."
         )
     return dataset
 

@@ -48,11 +48,11 @@ def costs(subject: Subject, checkpoint: Path) -> Found:
         "samples_per_second": subject.drawn / subject.seconds,
     }
     absent = []
-    if memory := subject.record.get("peak_memory"):
+    if memory := subject.record.peak_memory:
         found["training_memory"] = float(memory)
     else:
         absent.append(missing("training_memory", "bytes", "none: the run did not record it"))
-    hardware = subject.record.get("provenance", {}).get("hardware", {})
+    hardware = subject.record.provenance.hardware if subject.record.provenance else {}
     about = {
         "trained_on": f"{hardware.get('machine', '?')}, {hardware.get('cores', '?')} cores",
         "drawn_on": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",

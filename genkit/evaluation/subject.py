@@ -14,6 +14,7 @@ from genkit.data.dataset import Dataset, Examples
 from genkit.data.packing import progress
 from genkit.data.real import same
 from genkit.metrics.measure import Measure
+from genkit.runs import Record
 from genkit.runs.rows import Place, Row, missing
 from genkit.system.errors import ConfigError, Unmeasurable
 
@@ -74,7 +75,7 @@ class Subject:
     dataset: Dataset
     settings: Settings
     cfg: Mapping[str, Any]
-    record: Mapping[str, Any]
+    record: Record
     cache_dir: str
     seconds: float = 0.0
     drawn: int = 0

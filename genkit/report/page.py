@@ -23,7 +23,7 @@ from genkit.report.analysis import Analysis, analyse
 from genkit.report.lines import Line, key_of
 from genkit.report.numbers import number, summary_text
 from genkit.report.sources import Member, Told, read
-from genkit.runs import write_atomically
+from genkit.runs import Provenance, write_atomically
 from genkit.runs.rows import Row
 from genkit.statistics import at_most, expected_best, pair_in_words, reach_in_words
 from genkit.system import storage
@@ -222,8 +222,8 @@ def _cost(seconds: Sequence[float | None]) -> str:
 
 def _member(number_: int, member: Member, primary: Line | None, out: Path) -> dict[str, Any]:
     """One run: its number, its command, its configuration, its place."""
-    provenance = member.record.get("provenance") or {}
-    git = provenance.get("git") or {}
+    provenance = member.record.provenance or Provenance()
+    git = provenance.git
     found = [row for row in member.rows if row.role == "model"]
     own = [row.value for row in found if primary and member.finished and key_of(row) == primary.key]
     return {
@@ -232,10 +232,10 @@ def _member(number_: int, member: Member, primary: Line | None, out: Path) -> di
         "name": member.path.name,
         "value": number(own[0] if own else None),
         "rows": [_measured(row) for row in found],
-        "command": shlex.join(map(str, provenance.get("command") or [])),
-        "versions": ", ".join(f"{k} {v}" for k, v in (provenance.get("versions") or {}).items()),
-        "revision": f"{git.get('revision', '')}{' with changes' if git.get('dirty') else ''}",
-        "hardware": ", ".join(f"{k} {v}" for k, v in (provenance.get("hardware") or {}).items()),
+        "command": shlex.join(provenance.command),
+        "versions": ", ".join(f"{name} {version}" for name, version in provenance.versions.items()),
+        "revision": f"{git.revision}{' with changes' if git.dirty else ''}" if git else "",
+        "hardware": ", ".join(f"{name} {value}" for name, value in provenance.hardware.items()),
         "place": quote(os.path.relpath(member.path, out)),
         "findings": member.findings,
     }

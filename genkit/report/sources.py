@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from genkit import runs
+from genkit.runs import Record, studies
 from genkit.runs import rows as row_files
-from genkit.runs import studies
 from genkit.runs.rows import Row
 from genkit.runs.studies import DECLARATION, MEMBERS
 from genkit.system import storage
@@ -60,7 +60,7 @@ class Member:
     path: Path
     status: str
     reason: str = ""
-    record: dict[str, Any] = field(default_factory=dict)
+    record: Record = field(default_factory=Record)
     config: str = ""
     rows: list[Row] = field(default_factory=list)
     curves: dict[str, Curve] = field(default_factory=dict)
@@ -250,8 +250,8 @@ def read_member(path: Path, arm: str, seed: int, ended: dict[str, Any]) -> Membe
     except (OSError, ValueError) as error:
         said = f"{path / runs.CONFIG} cannot be read: {storage.reason(error)}."
         return Member(arm, seed, path, DAMAGED, said)
-    status = status or str(record.get("status", "unknown"))
-    reason = reason or ("" if status == "finished" else str(record.get("reason", "")))
+    status = status or record.status or "unknown"
+    reason = reason or ("" if status == "finished" else record.reason or "")
     member = Member(arm, seed, path, status, reason, record, written, found, _curves(path / "metrics.csv"))
     member.samples = _drawn(path / "samples", member.step)
     measured = path / "evaluation" / f"step-{member.step}"

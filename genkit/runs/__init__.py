@@ -15,7 +15,6 @@ from genkit.runs.layout import (
     MAX_SPEC_BYTES,
     OWN,
     RECORD,
-    SCHEMA,
     SHARED,
     SPEC,
     history,
@@ -25,6 +24,7 @@ from genkit.runs.layout import (
 from genkit.runs.lookup import check_plain, find, list_runs
 from genkit.runs.names import check_run_name, new_name, same_name
 from genkit.runs.origins import provenance, versions
+from genkit.runs.record import READERS, SCHEMA, Best, PastSession, Provenance, Record
 from genkit.runs.run import Run, check_room, is_abandoned, refuse_taken
 
 __all__ = [
@@ -32,10 +32,15 @@ __all__ = [
     "LOCK",
     "MAX_SPEC_BYTES",
     "OWN",
+    "READERS",
     "RECORD",
     "SCHEMA",
     "SHARED",
     "SPEC",
+    "Best",
+    "PastSession",
+    "Provenance",
+    "Record",
     "Run",
     "check_plain",
     "check_room",

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from genkit.core.spec import Spec, spec_from_dict
 from genkit.runs.layout import MAX_SPEC_BYTES, SPEC
+from genkit.runs.record import Record
 from genkit.runs.run import Run
 from genkit.system.errors import CheckpointError
 from genkit.system.plain import parse_json, read_bytes, read_text
 from genkit.system.storage import reason
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> Record:
     """What run.json of a run folder says."""
     return Run(path).record()
 
@@ -34,7 +34,7 @@ def spec(path: Path) -> Spec:
         raise CheckpointError(f"{file} is missing: the run was not trained yet, or restore it.") from None
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CheckpointError(f"{file} is damaged: {reason(error)}. Restore it from a copy.") from None
-    recorded = read(path).get("spec_sha256")
+    recorded = read(path).spec_sha256
     if recorded and hashlib.sha256(text.encode()).hexdigest() != recorded:
         raise CheckpointError(f"{file} is not the one that the run was trained with; restore it from a copy.")
     return made

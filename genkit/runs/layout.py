@@ -1,13 +1,11 @@
-"""What lies where in a run folder, and what its record says."""
+"""What lies where in a run folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from genkit.system import storage
 from genkit.system.plain import read_text
-from genkit.system.schemas import Optional
 
 RECORD, CONFIG, SPEC, LOCK = "run.json", "config.yaml", "spec.json", ".lock"
 SHARED = ".session"  # what the other processes of a training that goes on are told, while it does
@@ -16,27 +14,8 @@ OWN = (
     *(RECORD, CONFIG, SPEC, LOCK, "checkpoints", "samples", "metrics.csv", "findings.json"),
     *("evaluation.jsonl", "evaluation", "tensorboard"),
 )
-SCHEMA = 1  # of the configuration and the record; a run without it is older
 MAX_RECORD_BYTES, MAX_SPEC_BYTES = 8_000_000, 64_000_000
 MAX_HISTORY_BYTES, MAX_HISTORY_LINES = 256_000_000, 1_000_000  # of a metrics.csv
-OPTION_BOUNDS = {**{f"{key}?": float | None for key in ("low", "high", "above")}, "many?": bool}
-TEXTS = ("status", "name", "family", "model", "data", "created", "ended", "fingerprint", "spec_sha256")
-# What run.json says, as far as anything is done with it.
-RECORD_SHAPE = {
-    **{f"{key}?": str for key in TEXTS},
-    **{"reason?": str | None, "start?": str | None, "step?": int, "seconds?": float, "seed?": int},
-    **{"wall_seconds?": float},
-    **{"pid?": int, "parameters?": int, "peak_memory?": float | None, "units?": {str: str}},
-    "best?": Optional({"step": int, "metric": str | None, "value": float | None}),
-    "final?": {str: float | None},
-    "schema?": int,
-    "sessions?": [{"step": int, "overrides": {str: Any}, "versions?": {str: str}, "threads?": int}],
-    "options?": [{"name": str, "kind": str, "help?": str, "choices?": [str], **OPTION_BOUNDS}],
-    "provenance?": {
-        **{"command?": [str], "versions?": {str: str}, "hardware?": {str: Any}},
-        "git?": Optional({"revision?": str, "dirty?": bool}),
-    },
-}
 
 
 def write_atomically(path: Path, text: str) -> None:

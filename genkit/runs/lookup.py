@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from genkit.runs.layout import CONFIG, OWN, is_run
+from genkit.runs.record import Record
 from genkit.runs.run import Run
 from genkit.system.errors import CheckpointError, ConfigError, nearest
 from genkit.system.paths import place
@@ -68,8 +69,8 @@ def _encoded(run: str, runs_dir: str | Path) -> list[Path]:
     return [path for path in _folders(runs_dir) if unicodedata.normalize("NFC", path.name) == wanted]
 
 
-def list_runs(runs_dir: str | Path) -> list[dict[str, Any]]:
-    """The records of all runs below a folder, oldest first; `path` and the folder's `name` are added to each.
+def list_runs(runs_dir: str | Path) -> list[Record]:
+    """The records of all runs below a folder, oldest first, each with the name of its folder.
 
     One that cannot be read has the status "damaged" and says why as its reason.
     """
@@ -78,9 +79,9 @@ def list_runs(runs_dir: str | Path) -> list[dict[str, Any]]:
         try:
             record = Run(path).record()
         except CheckpointError as error:
-            record = {"status": "damaged", "reason": str(error)}
-        records.append({**record, "path": str(path), "name": path.name})
-    return sorted(records, key=lambda record: str(record.get("created", "")))
+            record = Record(status="damaged", reason=str(error))
+        records.append(replace(record, name=path.name))
+    return sorted(records, key=lambda record: record.created)
 
 
 def _folders(runs_dir: str | Path) -> Iterator[Path]:

@@ -6,21 +6,21 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+
+from genkit.runs.record import Git, Provenance
 
 
-def provenance() -> dict[str, Any]:
-    """Versions, hardware, command and git revision, as plain values."""
-    return {
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "python": platform.python_version(),
-        "versions": versions(),
-        "hardware": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
-        "git": _git_revision(),
-    }
+def provenance() -> Provenance:
+    """Versions, hardware, command and git revision."""
+    return Provenance(
+        command=(Path(sys.argv[0]).name, *sys.argv[1:]),
+        python=platform.python_version(),
+        versions=versions(),
+        hardware={"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
+        git=_git_revision(),
+    )
 
 
 def versions() -> dict[str, str]:
@@ -31,16 +31,13 @@ def versions() -> dict[str, str]:
     return {"genkit": __version__, **{name: version(name) for name in packages}}
 
 
-def _git_revision() -> Mapping[str, Any] | None:
+def _git_revision() -> Git | None:
     """Revision of the working folder, and whether it has changes; None outside a checkout."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=5).stdout
 
     try:
-        return {
-            "revision": git("rev-parse", "HEAD").strip(),
-            "dirty": bool(git("status", "--porcelain", "-uno")),
-        }
+        return Git(git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain", "-uno")))
     except (OSError, subprocess.SubprocessError):
         return None

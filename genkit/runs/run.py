@@ -17,13 +17,12 @@ from genkit.runs.layout import (
     LOCK,
     MAX_RECORD_BYTES,
     RECORD,
-    RECORD_SHAPE,
-    SCHEMA,
     SHARED,
     history,
     write_atomically,
 )
 from genkit.runs.names import check_run_name
+from genkit.runs.record import OtherVersion, PastSession, Record, plain, record_of
 from genkit.system.errors import CheckpointError, ConfigError, Locked, StorageError
 from genkit.system.plain import parse_json, read_json, read_text
 from genkit.system.storage import reason
@@ -99,7 +98,7 @@ class Run:
             lock.acquire(timeout=0)
         except Timeout:
             raise Locked(
-                f"{self.name} is being trained by process {self.record().get('pid', '?')};"
+                f"{self.name} is being trained by process {self.record().pid or '?'};"
                 " wait for it, or stop it."
             ) from None
         except OSError as error:
@@ -113,12 +112,12 @@ class Run:
             step: of the last checkpoint.
         """
         record = self.record()
-        if record.get("status") != "running":
+        if record.status != "running":
             return None
         lost = self._last_logged() - step
         again = f"; {lost} or more steps after it are lost and trained again" if lost > 0 else ""
         return (
-            f"{self.path.name} was left by process {record.get('pid', '?')}, which is no more;"
+            f"{self.path.name} was left by process {record.pid or '?'}, which is no more;"
             f" its last checkpoint is of step {step}{again}."
         )
 
@@ -158,30 +157,44 @@ class Run:
         with contextlib.suppress(StorageError):
             shutil.rmtree(self.path, ignore_errors=True)
 
-    def record(self) -> dict[str, Any]:
-        """What run.json says; empty where there is none.
+    def record(self) -> Record:
+        """What run.json says; nothing where there is none.
 
         Raises:
-            CheckpointError: run.json is no JSON, or a value in it is not of its kind.
+            CheckpointError: run.json is no JSON, a value in it is not of its kind, or another version of
+                genkit reads it.
         """
+        return self._record()[0]
+
+    def _record(self) -> tuple[Record, dict[str, Any]]:
+        """The record, and as it is written."""
         try:
-            record = dict(read_json(self.path / RECORD, RECORD_SHAPE, MAX_RECORD_BYTES))
+            said = read_json(self.path / RECORD, {}, MAX_RECORD_BYTES)
+            return record_of(said), said
         except FileNotFoundError:
-            return {}
+            return Record(), {}
+        except OtherVersion as error:
+            raise CheckpointError(f"{self.path / RECORD} {error}.") from None
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"{self.path / RECORD} is damaged: {reason(error)}. Restore it from a copy."
             ) from error
-        if record.get("schema", 0) > SCHEMA:
-            raise CheckpointError(
-                f"{self.path / RECORD} has schema {record['schema']}, this genkit reads up to {SCHEMA}:"
-                " update genkit."
-            )
-        return record
 
     def update(self, **entries: Any) -> None:
-        """Set entries of run.json, which is not touched where it says so already."""
-        before = self.record()
+        """Set entries of run.json, which is not touched where it says so already; others are kept.
+
+        Args:
+            entries: by the names of `Record`.
+        """
+        self._write(self._record()[1], plain(entries))
+
+    def add_session(self, session: PastSession, **entries: Any) -> None:
+        """`update`, and one more session after those that there are, which stay as they are written."""
+        before = self._record()[1]
+        (own,) = plain({"session": session}).values()
+        self._write(before, {**plain(entries), "sessions": [*(before.get("sessions") or []), own]})
+
+    def _write(self, before: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
         record = {**before, **entries}
         if json.dumps(record) == json.dumps(before):
             return

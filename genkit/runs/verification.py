@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 
 from genkit import config, runs
 from genkit.config.values import leaves
-from genkit.core.options import Option
 from genkit.data.packing import changed
 from genkit.runs import manifests
+from genkit.runs.record import Record
 from genkit.system import executables
 from genkit.system.errors import CheckpointError, GenkitError
 from genkit.system.headers import read_header
@@ -67,7 +67,7 @@ def verify(folder: Path, cache_dir: str | None = None) -> Soundness:
         found.wrong += _checkpoint(place / f"step-{step}", folder, cfg)
     found.wrong += [*_pointers(place, found.steps), *_data(place, found.steps, record), *_reports(folder)]
     if cache_dir is not None:
-        found.wrong += changed(record.get("packed", {}), cache_dir)
+        found.wrong += changed(record.packed, cache_dir)
     return found
 
 
@@ -101,10 +101,10 @@ def _code(path: Path, folder: Path) -> str | None:
     return kind
 
 
-def _described(folder: Path, found: Soundness) -> tuple[dict[str, Any], dict[str, Any]]:
+def _described(folder: Path, found: Soundness) -> tuple[dict[str, Any], Record]:
     """The configuration and the record, as far as they can be read; what is wrong with them, and the spec."""
     cfg: dict[str, Any] = {}
-    record: dict[str, Any] = {}
+    record = Record()
     try:
         cfg = config.load_frozen(folder / runs.CONFIG)
         found.wrong += _closed(cfg, folder / runs.CONFIG)
@@ -112,14 +112,11 @@ def _described(folder: Path, found: Soundness) -> tuple[dict[str, Any], dict[str
         found.wrong.append(str(error))
     try:
         record = runs.read(folder)
-        [Option(**option) for option in record.get("options", [])]
-        if not record:
+        if not record.known:
             found.wrong.append(f"{folder / runs.RECORD} is missing; restore it from a copy.")
     except GenkitError as error:
         found.wrong.append(str(error))
-    except (AttributeError, TypeError) as error:
-        found.wrong.append(f"{folder / runs.RECORD} is not of this version: {error}.")
-    if record:  # (without one nobody knows what the spec should be)
+    if record.known:  # (without one nobody knows what the spec should be)
         try:
             spec = runs.spec(folder)
             if cfg:
@@ -193,7 +190,7 @@ def _pointers(place: Path, steps: list[int]) -> Iterator[str]:
         yield f"{place / 'last'} is missing; the newest is step-{steps[-1]}."
 
 
-def _data(place: Path, steps: list[int], record: Mapping[str, Any]) -> Iterator[str]:
+def _data(place: Path, steps: list[int], record: Record) -> Iterator[str]:
     """A record that speaks of other data than every checkpoint."""
     seen = set()
     for step in steps:
@@ -201,8 +198,7 @@ def _data(place: Path, steps: list[int], record: Mapping[str, Any]) -> Iterator[
             seen.add(manifests.read_json(place / f"step-{step}" / manifests.MANIFEST).get("data"))
         except (OSError, AttributeError, TypeError, ValueError):
             return  # it is listed already
-    recorded = record.get("fingerprint")
-    if recorded and seen and recorded not in seen:
+    if record.fingerprint and seen and record.fingerprint not in seen:
         yield f"{place.parent / runs.RECORD} names data that no checkpoint was trained on (its fingerprint)."
 
 

@@ -210,7 +210,7 @@ def run_member(folder: Path, number: int) -> None:
 
     from genkit.training.launch import launch
 
-    if run.record().get("status") != "finished":
+    if run.record().status != "finished":
         launch(cfg, own_process=True)
     from genkit.evaluation import evaluate
 
@@ -224,7 +224,7 @@ def run_member(folder: Path, number: int) -> None:
         checkpoint = checkpoint.split(",")
     if settings.get("metrics") is not None:
         settings["metrics"] = tuple(settings["metrics"])
-    declared = {option["name"] for option in run.record().get("options", [])}
+    declared = {option.name for option in run.record().options}
     given = settings.pop("sampling", {})
     settings["sampling"] = {name: value for name, value in given.items() if name in declared}
     settings.setdefault("device", "cuda" if torch.cuda.is_available() else "cpu")

@@ -85,8 +85,11 @@ NAMES = {
 }
 
 
-def typed(plain: object, kind: type[T]) -> T:
+def typed(plain: object, kind: type[T], name: str = "it") -> T:
     """Plain values as a type: a dataclass, or a generic such as `dict[str, int]`; unknown keys are left out.
+
+    Args:
+        name: of the whole, in messages.
 
     Raises:
         ValueError: they are none; the first place that differs is named.
@@ -94,13 +97,37 @@ def typed(plain: object, kind: type[T]) -> T:
     try:
         return msgspec.convert(plain, kind)
     except msgspec.ValidationError as error:
-        raise ValueError(_in_words(str(error))) from None
+        said, _, where = str(error).partition(" - at `$")
+        where = where.rstrip("`").lstrip(".")
+        raise ValueError(_in_words(said, _numbered(plain, kind, where) or name)) from None
 
 
-def _in_words(said: str) -> str:
+def _numbered(plain: Any, kind: type[Any], where: str) -> str:
+    """`options[3].name` for msgspec's `options[...].name`: with the first item that is wrong by itself."""
+    before, more, after = where.partition("[...]")
+    if not more:
+        return where
+    keys = [key for key in before.split(".") if key]
+    items = plain
+    for key in keys:
+        items = items[key]
+    named = isinstance(items, dict)
+    for place in items if named else range(len(items)):
+        alone: object = {place: items[place]} if named else [items[place]]
+        try:
+            msgspec.convert(_put(plain, keys, alone), kind)
+        except msgspec.ValidationError:
+            return f"{before}{f'.{place}'[:40] if named else f'[{place}]'}{after}"
+    return where
+
+
+def _put(plain: Any, keys: list[str], value: object) -> object:
+    """Nested mappings with another value at a place."""
+    return {**plain, keys[0]: _put(plain[keys[0]], keys[1:], value)} if keys else value
+
+
+def _in_words(said: str, where: str) -> str:
     """msgspec's message in the words of `conform`."""
-    said, _, where = said.partition(" - at `$")
-    where = where.rstrip("`").lstrip(".") or "it"
     if wrong := re.fullmatch(r"Expected `(.+)`, got `.+`", said):
         return f"{where} is not {' or '.join(NAMES.get(name, name) for name in wrong[1].split(' | '))}"
     if lacking := re.fullmatch(r"Object missing required field `(.+)`", said):

@@ -206,7 +206,7 @@ def _check_data(run: Run, cfg: Mapping[str, Any], dataset: Any) -> None:
     Raises:
         DataError: its fingerprint is another.
     """
-    recorded = run.record().get("fingerprint")
+    recorded = run.record().fingerprint
     if recorded and recorded != dataset.fingerprint and not cfg.get("accept_new_data"):
         raise DataError(
             f"the data has changed since {run.name} began (its fingerprint is another):"

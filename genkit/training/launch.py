@@ -12,7 +12,7 @@ from typing import Any
 from pytorch_lightning.callbacks import Callback
 
 from genkit import config, runs
-from genkit.runs import Run, manifests
+from genkit.runs import Record, Run, manifests
 from genkit.system import slurm, terminal
 from genkit.system.errors import CheckpointError, ConfigError, DataError, Diverged, StorageError
 from genkit.system.interrupts import Interrupted, raised
@@ -56,9 +56,10 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None, own_process: 
             runs.refuse_taken(run.path, locked=True)
         before = run.record()
         _speak_of(run, before)
-        own = {"status": "running", "pid": os.getpid(), "start": place.start, "schema": runs.SCHEMA}
+        own = {"status": "running", "pid": os.getpid(), "start": place.start}
+        own |= {"schema": runs.SCHEMA, "reader": runs.READERS[runs.SCHEMA]}
         if resumed:
-            cleared = {"reason": None} if before.get("status") == "diverged" else {}
+            cleared = {"reason": None} if before.status == "diverged" else {}
             session = Session.of(run, cfg, {**own, **cleared})
         else:
             session = Session(run)
@@ -69,16 +70,16 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None, own_process: 
             _train(cfg, run, place, session, callbacks, own_process)
         except BaseException as error:
             with contextlib.suppress(StorageError):  # (the folder may be gone, which is what is said then)
-                if not resumed or sessions.count(run.record()) > sessions.count(before):
+                if not resumed or len(run.record().sessions) > len(before.sessions):
                     _end_badly(run, error, new=not resumed)
             if isinstance(error, Interrupted):
                 slurm.requeue(error.number)
             raise
         finally:
             run.unshare()
-        if run.record().get("status") != "finished":
+        if run.record().status != "finished":
             run.update(status="finished", ended=sessions.now())
-    return {"run": str(run.path), **run.record()}
+    return {"run": str(run.path), **run.record().to_dict()}
 
 
 def _train(
@@ -90,7 +91,7 @@ def _train(
     own_process: bool,
 ) -> None:
     """In this process, or in several."""
-    resumed = sessions.count(run.record()) if cfg.get("resume") else None
+    resumed = len(run.record().sessions) if cfg.get("resume") else None
     if resumed is not None and int(cfg["trainer"]["devices"]) * int(cfg["trainer"]["num_nodes"]) > 1:
         session.share(cfg)
     if place.count < int(cfg["trainer"]["devices"]):
@@ -101,14 +102,12 @@ def _train(
         fit(cfg, run, place, callbacks=callbacks, **more)
 
 
-def _speak_of(run: Run, record: Mapping[str, Any]) -> None:
+def _speak_of(run: Run, record: Record) -> None:
     """What a person should know of the end of the session before."""
     if left := run.left_behind(max(manifests.available(run.checkpoints), default=0)):
         console.print(f"note: {left}")
-    if record.get("status") == "diverged":
-        console.print(
-            f"note: it ended as diverged at step {record.get('step', 0)}: {record.get('reason')}",
-        )
+    if record.status == "diverged":
+        console.print(f"note: it ended as diverged at step {record.step or 0}: {record.reason}")
 
 
 def _end_badly(run: Run, error: BaseException, *, new: bool) -> None:
@@ -135,7 +134,7 @@ def _ended_while_waiting(run: Run, resumed: int | None, number: int) -> None:
     Args:
         resumed: sessions before this one, of a run that goes on; while they are as many, nothing is written.
     """
-    if resumed is None or sessions.count(run.record()) > resumed:
+    if resumed is None or len(run.record().sessions) > resumed:
         run.update(status="interrupted", ended=sessions.now())
     run.unshare()
     slurm.requeue(number)

@@ -45,8 +45,8 @@ def wait_for_first(run: Run, start: str | None) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         record = run.record()
-        if record.get("start") == start:
-            if record.get("status") == "running":
+        if record.start == start:
+            if record.status == "running":
                 return
             break
         # The record of a run that goes on is not touched before it trains.

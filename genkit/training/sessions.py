@@ -15,13 +15,13 @@ from typing import Any
 import torch
 
 from genkit import config, runs
-from genkit.config.frozen import SESSIONS, may_change
+from genkit.config.frozen import may_change
 from genkit.config.values import leaves, shown
 from genkit.core.budget import UNITS, Budget, Size
 from genkit.core.module import GenerativeModule
 from genkit.core.optim import schedule_factor
 from genkit.core.plan import TrainingPlan
-from genkit.runs import Run
+from genkit.runs import PastSession, Run
 from genkit.system.plain import parse_yaml
 
 
@@ -56,12 +56,18 @@ class Session:
             described: what else the record says of the run from now on.
         """
         provenance, record = runs.provenance(), self.run.record()
-        told = {key: provenance[key] for key in ("command", "python", "versions", "git")}
-        overrides = {key: after for key, (_, after) in self.changed.items()}
-        own = {"begun": now(), "step": step, **told, "threads": threads, "overrides": overrides}
-        first = {} if record.get("provenance") else {"provenance": provenance}
-        before = record.get(SESSIONS) or []
-        self.run.update(**described, **first, **self.entries, **{SESSIONS: [*before, own]})
+        own = PastSession(
+            begun=now(),
+            step=step,
+            command=provenance.command,
+            python=provenance.python,
+            versions=provenance.versions,
+            git=provenance.git,
+            threads=threads,
+            overrides={key: after for key, (_, after) in self.changed.items()},
+        )
+        first = {} if record.provenance else {"provenance": provenance}
+        self.run.add_session(own, **described, **first, **self.entries)
 
     def share(self, cfg: Mapping[str, Any]) -> None:
         """Tell the other processes of this start what they train, without a word in the record yet."""
@@ -78,11 +84,6 @@ def joined(run: Run) -> tuple[dict[str, Any], Session]:
     changed = {key: (pair[0], pair[1]) for key, pair in plain["changed"].items()}
     cfg = {**plain["config"], "accept_new_data": plain["accept_new_data"]}
     return cfg, Session(run, changed, plain["entries"])
-
-
-def count(record: Mapping[str, Any]) -> int:
-    """How many sessions a record speaks of."""
-    return len(record.get(SESSIONS) or [])
 
 
 # ---------------------------------------------------------------------- what is said
@@ -115,9 +116,9 @@ def notices(
         listed = ", ".join(f"{key}={shown(new)} (was {shown(old)})" for key, (old, new) in keys.items())
         said.append(f"from here on {listed}.")
         said += _rates(session, cfg, module, step, size)
-    record = session.run.record()
-    last = (record.get(SESSIONS) or [{}])[-1]
-    known, here = last.get("versions") or {}, runs.versions()
+    sessions = session.run.record().sessions
+    last = sessions[-1] if sessions else PastSession(step, {})
+    known, here = last.versions, runs.versions()
     other = [
         f"{name} {known[name]}, now {here[name]}"
         for name in here
@@ -129,10 +130,10 @@ def notices(
             " it would have with those."
         )
     threads = torch.get_num_threads()
-    if last.get("threads", threads) != threads:
+    if last.threads not in (None, threads):
         said.append(
-            f"it was trained on {last['threads']} threads and goes on with {threads}, which add numbers in"
-            f" another order: trainer.threads={last['threads']} keeps the bits."
+            f"it was trained on {last.threads} threads and goes on with {threads}, which add numbers in"
+            f" another order: trainer.threads={last.threads} keeps the bits."
         )
     return said
 

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from genkit import config
+from genkit import config, runs
 from genkit.cli import COMMANDS
 from genkit.runs import checkpoints, manifests, read
 from tests.integration.conftest import words
@@ -198,13 +198,16 @@ def test_a_broken_file_of_another_distribution_is_refused_in_one_line(kind, tmp_
 
 def test_train_says_what_where_and_how_it_ended(tmp_path, genkit):
     code, out, err = genkit("train", *words("vae", tmp_path, "run", "budget.steps=4"))
-    assert (code, err) == (0, f"{read(tmp_path / 'run')['parameters']:,} parameters\n")
+    assert (code, err) == (0, f"{read(tmp_path / 'run').parameters:,} parameters\n")
     assert "training model=vae on data=digits for 4 steps" in out
     assert f"run: {tmp_path / 'run'} (finished at step 4)" in out
     assert "val/neg_elbo" in out
     record = read(tmp_path / "run")
-    assert record["provenance"]["versions"]["torch"]
-    assert {"fingerprint", "protocol", "seed", "created", "ended", "family", "units"} <= set(record)
+    assert record.provenance.versions["torch"]
+    plain = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert {"fingerprint", "protocol", "seed", "created", "ended", "family", "units"} <= set(plain)
+    assert (plain["schema"], plain["reader"]) == (runs.SCHEMA, "0.1.0")
+    assert {**record.to_dict(), "start": None, "reason": None} == {"reason": None, **plain}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]
 
 
@@ -224,7 +227,7 @@ def test_a_sweep_runs_each_and_reports_the_first_failure(tmp_path, genkit):
     assert code == 2
     assert "seed=-1" in err
     assert "2 jobs, 1 of them failed" in out
-    assert [read(path)["seed"] for path in tmp_path.iterdir()] == [0]
+    assert [read(path).seed for path in tmp_path.iterdir()] == [0]
 
 
 # ---------------------------------------------------------------------- sampling

@@ -44,7 +44,7 @@ def test_processes_that_torchrun_starts_train_what_our_own_do(tmp_path):
     assert done.stdout.count("run: ") == 1  # the others are silent
     again = torchrun("train", "resume=theirs", "budget.steps=6", f"paths.runs_dir={tmp_path}")
     assert again.returncode == 0, again.stderr
-    assert read(tmp_path / "theirs")["step"] == 6
+    assert read(tmp_path / "theirs").step == 6
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_what_a_launcher_has_left_does_not_make_a_process_the_second(tmp_path, m
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    assert read(tmp_path / "run")["step"] == 2
+    assert read(tmp_path / "run").step == 2
     assert (tmp_path / "run" / "metrics.csv").read_text().count("\n") > 1  # written by the first alone
 
 
@@ -114,7 +114,7 @@ def test_a_signal_ends_a_wait_for_a_process_that_never_comes(number, tmp_path):
         process.communicate()
     assert process.returncode == 128 + number, err
     assert f"genkit: interrupted by {number.name}" in err
-    assert read(tmp_path / "run")["status"] == "interrupted"
+    assert read(tmp_path / "run").status == "interrupted"
 
 
 def _listens(port: int) -> bool:
@@ -167,7 +167,7 @@ def test_a_job_whose_time_ends_is_queued_again_and_goes_on(tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGUSR1, err
     assert asked.read_text() == "requeue 7\n"
-    step = read(tmp_path / "runs" / "run")["step"]
+    step = read(tmp_path / "runs" / "run").step
 
     process = start("train", *typed, **job, SLURM_RESTART_COUNT="1")
     wait_for_step(tmp_path / "runs" / "run", step + 2, process)

@@ -148,7 +148,7 @@ def test_a_gan_selects_by_kid_as_evaluation_measures_it(trained):
     assert record["best"]["metric"] == "val/kid"
     assert "val/kid" in history[0]
     found = evaluate(run, "best", n=500, split="validation", metrics=("images",))
-    assert by_role(found)["kid"]["value"] == pytest.approx(record["best"]["value"], rel=1e-4)
+    assert by_role(found)["kid"].value == pytest.approx(record["best"]["value"], rel=1e-4)
 
 
 # ---------------------------------------------------------------------- files that genkit need not have made

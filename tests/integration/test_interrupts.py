@@ -43,7 +43,7 @@ def test_a_first_step_that_does_not_end_is_interrupted(tmp_path):
     typed = words("gpt", tmp_path, "run", "budget.steps=2")
     with pytest.raises(Interrupted):
         train(typed, callbacks=[InTheFirstStep()])
-    assert read(tmp_path / "run")["status"] == "interrupted"
+    assert read(tmp_path / "run").status == "interrupted"
     record = train([f"resume={tmp_path / 'run'}", f"paths.runs_dir={tmp_path}"])
     assert (record["status"], record["step"]) == ("finished", 2)
 

@@ -58,7 +58,7 @@ def test_every_command_takes_a_run_of_every_logger(logger, tmp_path, genkit, off
         assert code == 0, (command, said, err)
     code, _, err = genkit("train", "resume=run", "budget.steps=3", f"paths.runs_dir={runs}")
     assert code == 0, err
-    assert read(runs / "run")["step"] == 3
+    assert read(runs / "run").step == 3
     links = [path for path in (runs / "run").rglob("*") if path.is_symlink()]
     assert links == []
     shutil.move(runs / "run", tmp_path / "moved")

@@ -108,8 +108,8 @@ def test_two_processes_equal_one(name, pair, tmp_path):
         # Adam divides by the size of the gradient: where that is rounding, the update is as large as any, and
         # under autocast much is rounding.
         assert float(difference) < (2e-2 if narrow else 2e-4), key
-    final = read(pair / name)["final"]
-    for key, value in read(tmp_path / name)["final"].items():
+    final = read(pair / name).final
+    for key, value in read(tmp_path / name).final.items():
         assert final[key] == pytest.approx(value, rel=5e-2 if narrow else 1e-3), key
     measured = [
         json.loads((place / name / "findings.json").read_text())["history"] for place in (tmp_path, pair)
@@ -127,8 +127,8 @@ def test_two_processes_started_by_us_are_one_run(tmp_path):
 @pytest.mark.slow
 def test_a_budget_of_seconds_ends_both_processes_at_one_step(pair):
     record = read(pair / "gpt-seconds")
-    assert record["seconds"] >= 2
-    assert record["final"]["step"] == record["step"] > 1
+    assert record.seconds >= 2
+    assert record.final["step"] == record.step > 1
 
 
 @pytest.mark.slow

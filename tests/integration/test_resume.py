@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_resume_is_exact(family, step, whole, tmp_path):
     typed = words(family, tmp_path, "run", *STEPS)
     with pytest.raises(Interrupted):
         library.train(typed, callbacks=[StopAt(step)])
-    assert read(tmp_path / "run")["status"] == "interrupted"
+    assert read(tmp_path / "run").status == "interrupted"
     record = train([f"paths.runs_dir={tmp_path}", "resume=run"])
     assert record["status"] == "finished"
     assert record["step"] == 7
@@ -125,7 +126,7 @@ def test_pointers_that_a_kill_left_behind_are_set_right(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole("vae"), run)
     wanted = {name: (run / "checkpoints" / name).read_text() for name in ("last", "best")}
-    best = read(run)["best"]
+    best = read(run).best
     (run / "checkpoints" / "last").write_text("step-3\n")
     (run / "checkpoints" / "best").unlink()
     Run(run).update(status="running", best=None, step=3)
@@ -133,7 +134,7 @@ def test_pointers_that_a_kill_left_behind_are_set_right(whole, tmp_path):
     record = resume(run)
     assert not list(run.glob(".run.json*"))
     assert {name: (run / "checkpoints" / name).read_text() for name in wanted} == wanted
-    assert (record["best"], record["step"], record["status"]) == (best, 7, "finished")
+    assert (record["best"], record["step"], record["status"]) == (asdict(best), 7, "finished")
 
 
 def test_a_finished_run_has_nothing_to_do_and_more_is_more(stopped, capsys):
@@ -266,7 +267,7 @@ def test_a_signal_does_not_undo_early_stopping(tmp_path):
     more += ["callbacks.early_stopping.patience=2", "budget.steps=50", "trainer.val_every=2"]
     with pytest.raises(Interrupted):
         train(words("vae", tmp_path, "run", *more), callbacks=[SignalAtValidation(6)])
-    assert read(tmp_path / "run")["status"] == "interrupted"
+    assert read(tmp_path / "run").status == "interrupted"
     for _ in range(2):  # also where it had ended by itself
         record = resume(tmp_path / "run")
         assert (record["status"], record["step"], record["final"]["step"]) == ("finished", 6, 6)
@@ -286,4 +287,4 @@ def test_divergence_says_so_and_keeps_the_run(tmp_path, genkit):
     assert code == 5
     assert "step" in err
     assert "Lower optim.lr" in err
-    assert read(tmp_path / "run")["status"] == "diverged"
+    assert read(tmp_path / "run").status == "diverged"

@@ -71,8 +71,8 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(number, code, running, tmp
     assert f"interrupted by {number.name}" in err
     assert "genkit train resume=run" in err
     record = read(run)
-    assert record["status"] == "interrupted"
-    assert record["step"] == checkpoints.available(run / "checkpoints")[-1]
+    assert record.status == "interrupted"
+    assert record.step == checkpoints.available(run / "checkpoints")[-1]
     assert len(library.load(run).sample(2)) == 2
 
 

@@ -40,20 +40,20 @@ def test_a_strict_training_ends_at_the_validation_that_finds_the_error(tmp_path,
     assert said.startswith("genkit: strict=true: error: standing_still at step 3: moved/")
     assert "raise its optim.lr" in said
     record = read(tmp_path / "run")
-    assert (record["status"], record["step"]) == ("diverged", 3)
-    assert "standing_still" in record["reason"]
+    assert (record.status, record.step) == ("diverged", 3)
+    assert "standing_still" in record.reason
     assert checkpoints.available(tmp_path / "run" / "checkpoints") == [3]
 
     again = ("train", "resume=run", f"paths.runs_dir={tmp_path}")
     code, _, err = genkit(*again)
     assert "note: it ended as diverged at step 3: Unsound: strict=true: error: standing_still" in err
     assert code == 5  # three steps later it is no better
-    assert read(tmp_path / "run")["step"] == 6
+    assert read(tmp_path / "run").step == 6
 
     # A raised rate is an answer, and the reason of the end before is none of this one's.
     code, _, err = genkit(*again, "optim.lr=1e-3", "budget.steps=9", "strict=false")
     assert code == 0, err
-    assert read(tmp_path / "run")["reason"] is None
+    assert read(tmp_path / "run").reason is None
     assert findings(tmp_path / "run")["standing_still"]["until"] == 9  # the next validation
 
 
@@ -61,12 +61,12 @@ def test_what_ended_worthless_is_not_finished_by_a_resume_with_nothing_left(tmp_
     few = [*STILL[:2], "budget.steps=3", "trainer.val_every=3", "strict=true"]
     with pytest.raises(Unsound, match="standing_still"):
         train(typed("gpt", tmp_path, *few))
-    assert read(tmp_path / "run")["step"] == 3  # the last step, whose checkpoint is kept
+    assert read(tmp_path / "run").step == 3  # the last step, whose checkpoint is kept
     with pytest.raises(Unsound, match="standing_still"):
         train(["resume=run", f"paths.runs_dir={tmp_path}"])
-    assert read(tmp_path / "run")["status"] == "diverged"
+    assert read(tmp_path / "run").status == "diverged"
     train(["resume=run", f"paths.runs_dir={tmp_path}", "strict=false"])
-    assert read(tmp_path / "run")["status"] == "finished"
+    assert read(tmp_path / "run").status == "finished"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_of_several_processes_all_end_by_what_the_first_has_found(tmp_path, genk
     every = [word for word in typed("vae", tmp_path, *two) if word != "trainer=cpu"]
     code, _, err = genkit("train", "trainer=ddp_cpu", *every)
     assert code == 5, err
-    assert read(tmp_path / "run")["status"] == "diverged"
+    assert read(tmp_path / "run").status == "diverged"
     assert checkpoints.available(tmp_path / "run" / "checkpoints") == [3]
     assert "standing_still" in findings(tmp_path / "run")
 

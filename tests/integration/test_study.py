@@ -371,7 +371,7 @@ def test_launchers_run_what_the_plain_one_runs(declare, paths, tmp_path, launche
     elsewhere = {**paths, "runs_dir": str(tmp_path / "plain")}
     assert run(plan, paths, launcher=launcher) == run(open_study(declare(text, seeds="1"), elsewhere), paths)
     assert plan.outcome(plan.members[0])["status"] == "failed"
-    assert {read(plan.folder / member.name)["gpus"] for member in plan.members} <= {"5", "7"}
+    assert {read(plan.folder / member.name).more["gpus"] for member in plan.members} <= {"5", "7"}
 
 
 # ---------------------------------------------------------------------- the command line

@@ -22,7 +22,7 @@ FAMILIES = ("gpt", "dcgan", "vae")
 def test_mixed_precision_trains_and_samples(family, tmp_path, genkit):
     typed = words(family, tmp_path, "run", "budget.steps=3", "trainer.precision=bf16-mixed")
     assert genkit("train", *typed)[0] == 0
-    assert read(tmp_path / "run")["status"] == "finished"
+    assert read(tmp_path / "run").status == "finished"
     weights = checkpoints.load(tmp_path / "run" / "checkpoints" / "step-3").weights
     assert {w.dtype for w in weights.values() if w.is_floating_point()} == {torch.float32}
     out = tmp_path / ("a.txt" if family == "gpt" else "a.png")
@@ -37,7 +37,7 @@ def test_more_threads_than_cores_are_not_used(tmp_path, genkit):
     typed = words("vae", tmp_path, "run", "budget.steps=1", "trainer.threads=999")
     code, _, err = genkit("train", *typed)
     assert code == 0
-    assert read(tmp_path / "run")["sessions"][-1]["threads"] == cores
+    assert read(tmp_path / "run").sessions[-1].threads == cores
     assert f"trainer.threads=999: this machine has {cores} cores" in err
     assert torch.get_num_threads() == before  # as it was, for whoever called
 

@@ -119,10 +119,10 @@ def terminated(family: str) -> Trial:
                 process.kill(signal.SIGTERM)
         answers = _ended(processes)
         assert [answer.code for answer in answers] == [143, 143], answers
-        assert runs.read(folder / "run")["status"] == "interrupted"
+        assert runs.read(folder / "run").status == "interrupted"
         last = max(checkpoints.available(kept))
         checkpoints.verify(kept / f"step-{last}")
-        assert runs.read(folder / "run")["step"] == last
+        assert runs.read(folder / "run").step == last
         assert not strays(folder), strays(folder)
 
     return trial

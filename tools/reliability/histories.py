@@ -100,12 +100,12 @@ def _recording(folder: Path, log: Log, draw: random.Random, number: int) -> Call
         except Locked:
             return
         with lock:
-            version = run.record().get("step", 0) + 1
+            version = (run.record().step or 0) + 1
             log.ask("write", "", version, lambda: run.update(step=version, name="x" * version * 500))
 
     def read() -> list[int]:
         record = Run(folder / "run").record()
-        return [record.get("step", 0), len(record.get("name", ""))]
+        return [record.step or 0, len(record.name)]
 
     return lambda: add() if draw.random() < 0.5 else log.ask("read", "", None, read)
 
@@ -114,13 +114,13 @@ def _recorded(folder: Path, seen: list[Event]) -> None:
     from genkit.runs import Run
 
     record = Run(folder / "run").record()
-    assert len(record.get("name", "")) == 500 * record.get("step", 0)
+    assert len(record.name) == 500 * (record.step or 0)
     writes: dict[int, Event] = {}
     for event in sorted((e for e in seen if e.what == "write"), key=lambda e: e.start):
         # A version is written twice only where the first who tried was killed before anybody saw it.
         assert event.told not in writes or writes[event.told].end is None, f"version {event.told} twice"
         writes[event.told] = event
-    _check_versions(record.get("step", 0), writes, [e for e in seen if e.what == "read"])
+    _check_versions(record.step or 0, writes, [e for e in seen if e.what == "read"])
 
 
 def _check_versions(last: int, writes: dict[int, Event], reads: Iterable[Event]) -> None:

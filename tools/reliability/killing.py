@@ -59,7 +59,7 @@ def killed(family: str, setting: str, seed: int, *, saving: bool) -> Trial:
                 kills += 1
             elif not kills:
                 shutil.rmtree(folder / "run")
-            if kills == wanted or (kills and runs.read(folder / "run").get("status") == "finished"):
+            if kills == wanted or (kills and runs.read(folder / "run").status == "finished"):
                 break
         _killed.append(kills)
         assert kills, "it was never killed before its end"

@@ -37,12 +37,12 @@ def signalled(family: str, phase: str, number: int) -> Trial:
             assert genkit(*typed).code == 0
         else:
             record = runs.read(folder / "run")
-            assert record["status"] == "interrupted", record["status"]
+            assert record.status == "interrupted", record.status
             step = max(checkpoints.available(folder / "run" / "checkpoints"), default=0)
             assert 0 <= step - saved <= 1, (step, saved)
             assert "genkit train resume=run" in answer.err
             resume(folder)
-        assert runs.read(folder / "run")["status"] == "finished"
+        assert runs.read(folder / "run").status == "finished"
         ends_as_whole(folder, family, SETTING)
 
     return trial

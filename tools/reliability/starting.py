@@ -35,7 +35,7 @@ def together(round_: int) -> Trial:
             assert answer.code == 0 or (answer.is_one_line and "run" in answer.err), answer.err
         (winner,) = winners
         record = runs.read(folder / "run")
-        assert (record["status"], record["pid"], record["seed"]) == ("finished", pids[winner], winner)
+        assert (record.status, record.pid, record.seed) == ("finished", pids[winner], winner)
         config = yaml.safe_load((folder / "run" / "config.yaml").read_text())
         assert config["seed"] == winner
         checkpoints.verify(checkpoints.locate(folder / "run" / "checkpoints", "last"))

@@ -62,7 +62,7 @@ def checkpoint(folder: Path, place: str, code: int) -> None:
     assert checkpoints.available(kept) == [1, 2]
     for step in (1, 2):
         checkpoints.verify(kept / f"step-{step}")
-    assert runs.read(folder / "run")["status"] == "failed"
+    assert runs.read(folder / "run").status == "failed"
     resume(folder)
     ends_as_whole(folder, FAMILY, SETTING)
 
@@ -71,7 +71,7 @@ def record(folder: Path, place: str, code: int) -> None:
     """run.json cannot be written: the training ends, what was written before stays readable."""
     size = (finished() / "run.json").stat().st_size
     _check_refusal(_train(folder, "run.json", _byte(place, 4 * size, size), code), code)
-    assert runs.read(folder / "run")["status"] in ("running", "failed")
+    assert runs.read(folder / "run").status in ("running", "failed")
     resume(folder)
     ends_as_whole(folder, FAMILY, SETTING)
 

@@ -67,7 +67,7 @@ def ending(run: Path) -> dict[str, Any]:
     # Whether a checkpoint was written before or after the validation of its step is how it came about.
     clock = ("seconds", "wall_seconds", "validated", "best", "callbacks")
     found["trainer.json"] = [pair for pair in trainer["dict"] if pair[0] not in clock]
-    found["step"], found["final"], found["best"] = state.step, record["final"], record.get("best")
+    found["step"], found["final"], found["best"] = state.step, record.final, record.best
     found["best pointer"] = _text(run / "checkpoints" / "best")
     with open(run / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))

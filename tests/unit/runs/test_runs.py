@@ -11,7 +11,8 @@ import pytest
 from genkit import cli, config, runs
 from genkit.core.codecs import CharCodec
 from genkit.core.spec import ArraySpec, TokenSpec
-from genkit.runs import Run
+from genkit.runs import Record, Run
+from genkit.runs.record import plain
 from genkit.system.errors import CheckpointError, ConfigError, Locked, StorageError
 
 
@@ -104,7 +105,7 @@ def test_a_text_is_on_the_disk_before_it_replaces_the_old_one(tmp_path, monkeypa
 def test_records_are_merged(tmp_path):
     run = made(tmp_path, "a", status="running", pid=1)
     run.update(status="finished", name="字")
-    assert run.record() == {"status": "finished", "pid": 1, "name": "字"}
+    assert run.record() == Record(status="finished", pid=1, name="字")
     assert "字" in (run.path / runs.RECORD).read_text(encoding="utf-8")
 
 
@@ -117,7 +118,7 @@ def test_a_damaged_record_is_refused_by_name(content, tmp_path):
 
 
 def test_no_record_is_an_empty_one(tmp_path):
-    assert Run.create(tmp_path, "a").record() == {}
+    assert not Run.create(tmp_path, "a").record().known
 
 
 # ---------------------------------------------------------------------- the lock
@@ -183,7 +184,7 @@ def test_runs_are_listed_by_creation_not_by_the_clock_of_the_files(tmp_path):
     made(tmp_path, "undated")
     (tmp_path / "no-run").mkdir()
     (tmp_path / "file").write_text("")
-    assert [record["name"] for record in runs.list_runs(tmp_path)] == ["undated", "c", "a", "b"]
+    assert [record.name for record in runs.list_runs(tmp_path)] == ["undated", "c", "a", "b"]
     assert runs.list_runs(tmp_path / "none") == []
 
 
@@ -246,11 +247,13 @@ def test_a_damaged_spec_is_refused(content, tmp_path):
 def test_provenance_is_plain_and_says_versions_and_command(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["/some/where/genkit", "train", "seed=1"])
     monkeypatch.chdir(tmp_path)  # no checkout
-    said = json.loads(json.dumps(runs.provenance()))
+    made = runs.provenance()
+    said = json.loads(json.dumps(plain({"provenance": made})))["provenance"]
     assert said["command"] == ["genkit", "train", "seed=1"]
     assert said["python"] == ".".join(map(str, sys.version_info[:3]))
     assert said["versions"]["numpy"] == __import__("numpy").__version__
     assert said["git"] is None
+    assert list(said) == ["command", "python", "versions", "hardware", "git"]
 
 
 def closed(monkeypatch, folder):
@@ -279,9 +282,9 @@ def test_a_run_that_nobody_may_look_into_is_named_and_hides_no_other(tmp_path, m
     ):
         runs.find("shut", tmp_path)
     assert runs.find("other", tmp_path) == other.path
-    listed = {record["name"]: record for record in runs.list_runs(tmp_path)}
-    assert listed["shut"]["status"] == "damaged"
-    assert "Permission denied" in listed["shut"]["reason"]
+    listed = {record.name: record for record in runs.list_runs(tmp_path)}
+    assert listed["shut"].status == "damaged"
+    assert "Permission denied" in listed["shut"].reason
     with pytest.raises(CheckpointError, match=r"config.yaml cannot be read: Permission denied"):
         config.load_frozen(shut.path / "config.yaml")
 

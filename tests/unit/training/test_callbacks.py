@@ -13,7 +13,7 @@ from torch import nn
 from genkit.core import clock
 from genkit.core.budget import Budget
 from genkit.families.vae import VAE
-from genkit.runs import Run, checkpoints
+from genkit.runs import Best, Run, checkpoints
 from genkit.testing import OPTIM
 from genkit.training import callbacks
 from genkit.training.callbacks import BudgetStop, Progress, SampleWriter
@@ -143,17 +143,17 @@ class Rates(Callback):
 
 def test_a_budget_of_seconds_is_charged_for_steps_alone(slow):
     record, rates, last = slow(8)
-    assert (record["step"], record["seconds"]) == (8, 8.0)
+    assert (record.step, record.seconds) == (8, 8.0)
     validations, checkpoints_written = 4, 3  # after every second step; at steps 3 and 6, and at the end
-    assert record["wall_seconds"] == 8 + validations * 1100 + checkpoints_written * 10_000
+    assert record.wall_seconds == 8 + validations * 1100 + checkpoints_written * 10_000
     assert rates == pytest.approx([OPTIM["lr"] * (1 - i / 8) for i in range(8)])
     assert last.trainer["seconds"] == 8.0
 
 
 def test_charged_and_wall_seconds_of_parts_add_up(slow):
     record, rates, _ = slow(8, before=(5.0, 700.0))
-    assert (record["step"], record["seconds"]) == (3, 8.0)
-    assert record["wall_seconds"] == 700 + 3 + 2 * 1100 + 2 * 10_000  # before and after the last validation
+    assert (record.step, record.seconds) == (3, 8.0)
+    assert record.wall_seconds == 700 + 3 + 2 * 1100 + 2 * 10_000  # before and after the last validation
     assert rates == pytest.approx([OPTIM["lr"] * (1 - i / 8) for i in (5, 6, 7)])
 
 
@@ -190,10 +190,10 @@ def test_the_lowest_term_is_the_best_and_stays(tmp_path):
     recorder = Recorder(run, every=None, keep=1, select="val/neg_elbo", about={"family": "vae"})
     batches = [images(4, seed) for seed in range(10)]
     fit(module, batches, [images(4)], callbacks=[recorder], val_check_interval=2)
-    assert run.record()["best"] == {"step": 4, "metric": "val/neg_elbo", "value": 1.0}
+    assert run.record().best == Best(4, "val/neg_elbo", 1.0)
     assert checkpoints.available(run.checkpoints) == [4, 10]
     assert checkpoints.locate(run.checkpoints, "best").name == "step-4"
-    assert run.record()["final"]["step"] == 10
+    assert run.record().final["step"] == 10
     loaded = checkpoints.load(checkpoints.locate(run.checkpoints, "last"), trainer=True)
     assert loaded.about["family"] == "vae"
     assert len(loaded.trainer["optimizers"]) == 1
@@ -206,7 +206,7 @@ def test_without_a_term_there_is_no_best(tmp_path):
     fit(module, [images(4)] * 8, [images(4)], callbacks=[recorder], val_check_interval=2)
     assert checkpoints.available(run.checkpoints) == [6, 8]
     assert not (run.checkpoints / "best").exists()
-    assert "best" not in run.record()
+    assert run.record().best is None
 
 
 # ---------------------------------------------------------------------- resuming
