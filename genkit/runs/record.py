@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import msgspec
@@ -84,6 +84,7 @@ class Record:
         final: the last validation terms.
         reason: why it did not finish.
         more: what a later version has written beside.
+        said: the keys that are written down, be it as nothing.
     """
 
     status: str = ""
@@ -117,6 +118,7 @@ class Record:
     ended: str = ""
     reason: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    said: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def known(self) -> bool:
@@ -126,11 +128,12 @@ class Record:
     def to_dict(self) -> dict[str, Any]:
         """As run.json says it: plain values, without what it does not say."""
         unknown = Record()
-        said = {name: getattr(self, name) for name in KEYS if getattr(self, name) != getattr(unknown, name)}
+        own = {key: getattr(self, key) for key in KEYS}
+        said = {k: v for k, v in own.items() if k in self.said or v != getattr(unknown, k)}
         return {**plain(said), **self.more}
 
 
-KEYS = tuple(f.name for f in fields(Record) if f.name != "more")
+KEYS = tuple(f.name for f in fields(Record) if f.name not in ("more", "said"))
 
 
 def plain(entries: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +150,7 @@ def record_of(said: Mapping[str, Any]) -> Record:
     check_schema(said)
     own = {key: value for key, value in said.items() if key in KEYS}
     more = {key: value for key, value in said.items() if key not in KEYS}
-    return typed({**own, "more": more}, Record)
+    return replace(typed(own, Record), more=more, said=frozenset(own))
 
 
 class OtherVersion(ValueError):

@@ -80,7 +80,7 @@ def test_resume_is_exact(family, step, whole, tmp_path):
     assert record["status"] == "finished"
     assert record["step"] == 7
     assert weights_of(tmp_path / "run", 7) == weights_of(whole(family), 7)
-    assert record["final"] == read(Path(whole(family)))["final"]
+    assert record["final"] == read(Path(whole(family))).final
     rows = history(tmp_path / "run")
     assert rows == history(whole(family))
     validated = [row["step"] for row in rows if any(v for k, v in row.items() if k.startswith("val/"))]
