@@ -11,6 +11,7 @@ import torch
 
 from genkit.cli import main
 from genkit.cli.show import _terms
+from genkit.core.spec import ArraySpec
 from genkit.report import report
 from genkit.report.figures import LONGEST_NAME, _short
 from genkit.report.numbers import number
@@ -129,7 +130,7 @@ def test_an_average_of_another_model_is_refused(tmp_path, monkeypatch):
     for name in ("load_frozen",):
         monkeypatch.setattr(models.config, name, lambda *_: {"model": {}})
     monkeypatch.setattr(models.runs, "find", lambda *_: tmp_path)
-    monkeypatch.setattr(models.runs, "spec", lambda *_: None)
+    monkeypatch.setattr(models.runs, "spec", lambda *_: ArraySpec(1, (8, 8)))
     for name in ("check_belongs", "check_finite", "restore_module"):
         monkeypatch.setattr(models.checkpoints, name, lambda *_: None)
     monkeypatch.setattr(models.checkpoints, "load_named", lambda *_: (tmp_path / "step-1", saved))
