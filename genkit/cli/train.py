@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genkit import config, runs
 from genkit.cli.flags import FLAGS, ask
@@ -23,6 +23,9 @@ from genkit.system.interrupts import end_with_parent, forwarded
 from genkit.system.launchers import Rank, place, place_of
 from genkit.system.terminal import say
 from genkit.training import ranks
+
+if TYPE_CHECKING:
+    from genkit.data.sources.memory import Given
 
 MULTIRUN = ("-m", "--multirun")
 CHECKED_JOBS = 100  # of a sweep before its first one starts; composing costs a third of a second
@@ -77,8 +80,11 @@ def worker(words: list[str]) -> int:
     return 0
 
 
-def join(words: Sequence[str]) -> dict[str, Any] | None:
+def join(words: Sequence[str], given: Given | None = None) -> dict[str, Any] | None:
     """Train what the first process trains, where somebody else has started this one beside it.
+
+    Args:
+        given: as for `training_config`.
 
     Returns:
         The run's record, with its folder as `run`; None: this process is the first, or trains alone.
@@ -88,10 +94,12 @@ def join(words: Sequence[str]) -> dict[str, Any] | None:
     """
     if not place().rank:
         return None
-    cfg, texts = _composed(words)
+    cfg, texts = _composed(words, given)
     here = place_of(cfg["trainer"])
     if not here.rank:
         return None
+    if given is not None:
+        given.keep(cfg["data"], cfg["paths"])
     name = _shared_name(texts, here)
     folder = Path(cfg["paths"]["runs_dir"]) / name
     if "resume" in texts:
@@ -118,13 +126,16 @@ def _shared_name(texts: Mapping[str, Any], here: Rank) -> str:
 # ---------------------------------------------------------------------- before torch
 
 
-def training_config(words: Sequence[str]) -> dict[str, Any]:
+def training_config(words: Sequence[str], given: Given | None = None) -> dict[str, Any]:
     """The checked configuration of a training, new or resumed, which has a place and readable data.
+
+    Args:
+        given: what is trained on, where the caller has it in hand.
 
     Raises:
         GenkitError: whatever is wrong with it.
     """
-    cfg, texts = _composed(words)
+    cfg, texts = _composed(words, given)
     here = place_of(cfg["trainer"])
     if "resume" in texts:
         folder = runs.find(texts["resume"], cfg["paths"]["runs_dir"])
@@ -147,11 +158,13 @@ def training_config(words: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"logger.names has {logger}, which is not installed: pip install {logger}.")
     from genkit.data import open_dataset
 
+    if given is not None:
+        given.keep(cfg["data"], cfg["paths"])
     open_dataset(cfg["data"], cfg["paths"], config.view(cfg)).check_batch(cfg["batch_size"])
     return cfg
 
 
-def _composed(words: Sequence[str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+def _composed(words: Sequence[str], given: Given | None = None) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """The configuration, and the free text of the words that it comes from.
 
     Of a job of SLURM that was queued again, those of a resumed run.
@@ -165,10 +178,12 @@ def _composed(words: Sequence[str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
         words = [*kept, f"resume={texts['name']}"]
         texts, _ = config.split_free_text(words)
     if "resume" not in texts:
-        return config.compose("train", words), texts
+        return config.compose("train", given.beside(words) if given else words), texts
     folder = runs.find(texts["resume"], config.paths(words)["runs_dir"])
     cfg = config.resume(config.load_frozen(folder / runs.CONFIG), words)
     cfg["name"] = folder.name
+    if given is not None:
+        cfg["data"] = given.taken_up(cfg["data"], folder.name, accept=cfg["accept_new_data"])
     return cfg, texts
 
 

@@ -20,13 +20,15 @@ from genkit.system.storage import reason
 if TYPE_CHECKING:
     from genkit.core.spec import Spec, View
 
-# What stays as it was when a run goes on; a `data.path` may have moved.
+# What stays as it was when a run goes on; a `data.path` may have moved, and data that are accepted as new
+# have another digest.
 RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name", "pretrained")
+MOVED = ("data.path", "data.digest")
 RECORD, SESSIONS = "run.json", "sessions"
 # What a run's configuration has, whatever else its groups hold.
 SHAPE = {
     "model": {"family?": str, "view?": str, "sizes?": Optional([int]), "block_size?": int | None},
-    "data?": {"name?": str, "path?": str | None, "tokenizer_path?": str | None},
+    "data?": {"name?": str, **{f"{key}?": str | None for key in ("path", "digest", "tokenizer_path")}},
     **{f"{group}?": dict for group in ("optim", "trainer", "callbacks", "logger")},
     "budget?": {str: float | None},
     "choices?": {str: str | None},
@@ -56,7 +58,7 @@ def settled(place: Any) -> Any:
 
 def may_change(key: str) -> bool:
     """Whether a session may change a key of the run's configuration."""
-    return key.partition(".")[0] not in (*RESUMED_KEYS, *NOT_FROZEN) or key == "data.path"
+    return key.partition(".")[0] not in (*RESUMED_KEYS, *NOT_FROZEN) or key in MOVED
 
 
 def digest(section: Mapping[str, Any]) -> str:

@@ -71,7 +71,7 @@ def packed(
     if (folder / DESCRIPTION).is_file():
         return folder, _opened(folder)
     partial = folder.with_name(folder.name + ".partial")
-    with _storage_errors(folder.parent):
+    with storage_errors(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):  # another process may be packing the same
             if not (folder / DESCRIPTION).is_file():
@@ -191,7 +191,8 @@ def check_space(folder: Path, needed: int) -> None:
 
 
 @contextmanager
-def _storage_errors(cache: Path) -> Iterator[None]:
+def storage_errors(cache: Path) -> Iterator[None]:
+    """Within the context what a disk refuses is a refusal of ours."""
     try:
         yield
     except OSError as error:

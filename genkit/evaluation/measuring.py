@@ -15,6 +15,7 @@ from genkit import config, runs
 from genkit.core.spec import TokenSpec
 from genkit.data import reopen
 from genkit.data.dataset import Dataset, TokenWindows
+from genkit.data.objects import put_down
 from genkit.data.real import real_pictures, same, unchanged
 from genkit.evaluation.costs import costs
 from genkit.evaluation.image_quality import ImageQuality
@@ -37,6 +38,7 @@ def evaluate(
     run: str | Path,
     checkpoint: str | Sequence[str] | None = None,
     *,
+    data: object = None,
     paths: Mapping[str, str] | None = None,
     out: str | Path | None = None,
     **settings: Any,
@@ -46,6 +48,7 @@ def evaluate(
     Args:
         run: a run folder, or its name below `paths["runs_dir"]`.
         checkpoint: "last", "best", "step-N" or several; None: best and last, where there are both.
+        data: what the run was trained on, where it was given as an object; None: it is found again.
         paths: the group `paths`; None: from the environment.
         out: another file for the rows, which it then holds alone.
         settings: of `Settings`.
@@ -59,6 +62,8 @@ def evaluate(
     paths = paths or config.paths([])
     folder = Run(runs.find(str(run), paths["runs_dir"]))
     chosen = Settings(**settings)
+    if data is not None:
+        put_down(data, config.load_frozen(folder.path / runs.CONFIG)["data"], paths, folder.name)
     rows: list[Row] = []
     for place, names in _places(folder, checkpoint).items():
         rows += _evaluate(folder, place, names, chosen, paths)

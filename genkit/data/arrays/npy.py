@@ -8,12 +8,44 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 BLOCK = 2**24  # bytes of a block
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+class Rows(Protocol):
+    """An array that is read along its first axis, wherever it is."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def blocks(self, limit: int) -> Iterator[np.ndarray]:
+        """Its rows in order, some megabytes at a time.
+
+        Args:
+            limit: bytes of a row, at most.
+
+        Raises:
+            ValueError: rows are larger, or hold nothing.
+        """
+
+
+def rows_at_once(shape: tuple[int, ...], dtype: np.dtype[Any], limit: int) -> int:
+    """How many rows are read at once.
+
+    Raises:
+        ValueError: one is larger than the limit, or holds nothing.
+    """
+    size = math.prod(shape[1:]) * dtype.itemsize  # (Python's numbers do not overflow)
+    if not 0 < size <= limit:
+        raise ValueError(f"rows of {size:,} bytes, where 1 to {limit:,} are taken")
+    return max(1, BLOCK // size)
 
 
 @dataclass(frozen=True)
@@ -37,10 +69,8 @@ class Stored:
         Raises:
             ValueError: it ends before its header says so, or its rows are larger.
         """
-        size = math.prod(self.shape[1:]) * self.dtype.itemsize  # (Python's numbers do not overflow)
-        if not 0 < size <= limit:
-            raise ValueError(f"rows of {size:,} bytes, where 1 to {limit:,} are taken")
-        rows = max(1, BLOCK // size)
+        rows = rows_at_once(self.shape, self.dtype, limit)
+        size = math.prod(self.shape[1:]) * self.dtype.itemsize
         with self._opener() as file:
             _header(file)
             for start in range(0, self.shape[0], rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -150,55 +150,88 @@ def _as_refusals(path: Path) -> Iterator[None]:
 
 
 def _look(path: Path, data: Mapping[str, Any]) -> Survey:
-    """Everything is read once before it is packed: ranges and classes are those of the whole."""
     word = data.get("label", LABELS)
     with _as_refusals(path):
         members = npy.stored(path)
-        found = [(part, key) for part, key in _keys() if f"{key}images" in members]
+        found = {key: part for part, key in _keys() if f"{key}images" in members}
         if not found:
             listed = ", ".join(sorted(map(printable, members))[:8]) or "nothing"
             raise DataError(f"{path} has no array named images or train_images; it has {listed}.")
-        if len(found) > 1 and not found[0][0]:
-            raise DataError(
-                f"{path} has images and {found[1][1]}images; give either, or what has no part is lost."
-            )
-        used = {f"{key}{end}" for _, key in found for end in ("images", word)}
-        images = {key: members[f"{key}images"]() for _, key in found}
+        if len(found) > 1 and "" in found:
+            other = next(key for key in found if key)
+            raise DataError(f"{path} has images and {other}images; give either, or what has no part is lost.")
+        images = {key: members[f"{key}images"]() for key in found}
         labels = _labels(path, members, images, word)
-        extent, kinds = ranges.Extent(), set()
-        for array in images.values():
-            if len(array.shape) not in (3, 4) or array.dtype.kind not in ranges.KINDS:
-                raise ValueError(f"it holds {array.dtype} of shape {array.shape}, no images (N, H, W)")
-            if len(array.shape) == 3 and array.shape[2] == 3:
-                raise ValueError(f"its shape {array.shape} is one picture's; images are (N, H, W, C)")
-            kinds.add(array.dtype)
-            for block in array.blocks(LARGEST):
-                extent = extent.including(block)
-    if not any(array.shape[0] for array in images.values()):
-        raise DataError(f"{path} holds no images.")
-    asked = ranges.given(data)
-    range_ = ranges.decide(extent, np.result_type(*kinds), asked, str(path))
-    classes: tuple[str, ...] = ()
-    said = ranges.remarks(extent, range_, asked)
-    if labels:
-        numbers, classes, more = class_numbers(list(labels.values()), f"{path}: {word}")
-        labels = dict(zip(labels, numbers, strict=True))
-        said += more
+    used, said = {f"{key}{end}" for key in found for end in ("images", word)}, []
     if unused := sorted(set(members) - used):
         listed = ", ".join(map(printable, unused[:5])) + (", …" if len(unused) > 5 else "")
         said.append(f"{len(unused):,} of {len(members):,} arrays are not used: {listed}")
+    given = Arrays("arrays", str(path), images, found, labels, f"{path}: {word}", partial(_as_refusals, path))
+    return given.survey(data, said)
 
-    def blocks() -> Iterator[Chunk]:
-        with _as_refusals(path):
-            for part, key in found:
+
+@dataclass(frozen=True)
+class Arrays:
+    """Images as arrays, (N, H, W), (N, H, W, C) or (N, C, H, W), of any type.
+
+    Attributes:
+        name: of the dataset.
+        what: has them, in words.
+        images: the array of each part, by a name of its own.
+        part: that each of these is.
+        labels: of each; empty where there are none.
+        labelled: where the labels stand, in words.
+        reading: within it they are read: what that raises becomes a refusal.
+    """
+
+    name: str
+    what: str
+    images: Mapping[str, npy.Rows]
+    part: Mapping[str, str]
+    labels: Mapping[str, np.ndarray]
+    labelled: str
+    reading: Callable[[], AbstractContextManager[None]]
+
+    def survey(self, data: Mapping[str, Any], more: Sequence[str] = ()) -> Survey:
+        """Everything is read once before it is packed: ranges and classes are those of the whole.
+
+        Args:
+            more: what is to be said beside what is found here.
+
+        Raises:
+            DataError: they are no images, or no range holds their values.
+        """
+        extent, kinds = ranges.Extent(), set()
+        with self.reading():
+            for array in self.images.values():
+                if len(array.shape) not in (3, 4) or array.dtype.kind not in ranges.KINDS:
+                    raise ValueError(f"it holds {array.dtype} of shape {array.shape}, no images (N, H, W)")
+                if len(array.shape) == 3 and array.shape[2] == 3:
+                    raise ValueError(f"its shape {array.shape} is one picture's; images are (N, H, W, C)")
+                kinds.add(array.dtype)
+                for block in array.blocks(LARGEST):
+                    extent = extent.including(block)
+        if not any(array.shape[0] for array in self.images.values()):
+            raise DataError(f"{self.what} holds no images.")
+        asked = ranges.given(data)
+        range_ = ranges.decide(extent, np.result_type(*kinds), asked, self.what)
+        classes: tuple[str, ...] = ()
+        said, numbers = ranges.remarks(extent, range_, asked), dict[str, np.ndarray]()
+        if self.labels:
+            found, classes, about = class_numbers(list(self.labels.values()), self.labelled)
+            numbers, said = dict(zip(self.labels, found, strict=True)), said + about
+        notices = [f"{self.name}: {line}." for line in (*said, *more)]
+        blocks = partial(self._blocks, range_, numbers)
+        return Survey(blocks, range_.levels, classes, notices, {"range": range_.to_dict()})
+
+    def _blocks(self, range_: ranges.Scale, labels: Mapping[str, np.ndarray]) -> Iterator[Chunk]:
+        with self.reading():
+            for key, array in self.images.items():
                 start = 0
-                for block in images[key].blocks(LARGEST):
+                for block in array.blocks(LARGEST):
                     own = labels[key][start : start + len(block)] if labels else None
                     start += len(block)
-                    yield Chunk(part, range_.apply(_planes(block, path)), own)
-
-    notices = [f"arrays: {line}." for line in said]
-    return Survey(blocks, range_.levels, classes, notices, {"range": range_.to_dict()})
+                    yield Chunk(self.part[key], range_.apply(_planes(block, self.what)), own)
 
 
 def _labels(
@@ -239,12 +272,12 @@ def _keys() -> Iterator[tuple[str, str]]:
         yield from ((part, f"{word}_") for word in words)
 
 
-def _planes(images: np.ndarray, path: Path) -> np.ndarray:
+def _planes(images: np.ndarray, what: str) -> np.ndarray:
     """Any layout as (n, C, H, W)."""
     if images.ndim == 3:
         images = images[:, None]
     elif images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
         images = images.transpose(0, 3, 1, 2)
     if images.shape[1] not in (1, 3):
-        raise DataError(f"{path} holds arrays of shape {images.shape[1:]}; give one or three channels.")
+        raise DataError(f"{what} holds arrays of shape {images.shape[1:]}; give one or three channels.")
     return images
