@@ -25,7 +25,7 @@ from genkit.system.terminal import say
 from genkit.training import ranks
 
 if TYPE_CHECKING:
-    from genkit.data.sources.memory import Given
+    from genkit.data.sources.kept import Given
 
 MULTIRUN = ("-m", "--multirun")
 CHECKED_JOBS = 100  # of a sweep before its first one starts; composing costs a third of a second

@@ -23,7 +23,7 @@ from PIL import Image
 
 from genkit.data.arrays.unnamed import PictureFile, plain_pixels
 from genkit.data.packing import Appended, open_array, storage_errors
-from genkit.data.sources.memory import Given, GivenImages, GivenPictures, GivenTexts
+from genkit.data.sources.kept import Given, GivenImages, GivenPictures, GivenTexts
 from genkit.system.errors import ConfigError, DataError
 
 TAKEN = (

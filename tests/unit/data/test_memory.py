@@ -198,7 +198,7 @@ def test_texts_are_those_of_files(opened, filed, tmp_path, words):
 
 
 def test_a_long_text_is_read_in_pieces_that_say_the_whole(opened, monkeypatch):
-    monkeypatch.setattr("genkit.data.sources.memory.BLOCK", 7)  # which cuts characters of two bytes
+    monkeypatch.setattr("genkit.data.sources.kept.BLOCK", 7)  # which cuts characters of two bytes
     dataset = opened(TEXT, view="tokens")
     ids = np.concatenate([dataset.split(part).tokens for part in ("train", "validation", "test")])
     assert dataset.spec.codec.decode(ids) == TEXT
