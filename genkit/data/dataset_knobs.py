@@ -24,6 +24,10 @@ Range = Annotated[
         advice="give the values of black and white, such as [0,4095]",
     ),
 ]
+Digest = Annotated[str, knob("of what was given; null: it is given")]
+GivenLabel = Annotated[
+    Literal["labels"], knob("those of data=(…, labels); null: without", advice="write labels, or null")
+]
 
 
 class TextKnobs(DataKnobs, frozen=True):
@@ -62,9 +66,8 @@ class ShakespeareKnobs(TextKnobs, frozen=True):
 
 
 class DocumentKnobs(TextKnobs, frozen=True):
-    """What texts in files have."""
+    """What texts of any length have."""
 
-    encoding: Annotated[str, knob("of the files")] = "utf-8"
     separator: (
         Annotated[
             Filled,
@@ -82,16 +85,28 @@ class DocumentKnobs(TextKnobs, frozen=True):
     split: Split = "three"
     on_bad: OnBad = "error"
     max_bad: MaxBad = 0.1
+
+
+class MemoryTextKnobs(DocumentKnobs, frozen=True):
+    """Texts that Python has."""
+
+    digest: Digest | None = None
+
+
+class TextFileKnobs(DocumentKnobs, frozen=True):
+    """What texts in files have."""
+
+    encoding: Annotated[str, knob("of the files")] = "utf-8"
     path: Annotated[str, knob("where it is")] | None = None
 
 
-class TextFolderKnobs(DocumentKnobs, frozen=True):
+class TextFolderKnobs(TextFileKnobs, frozen=True):
     """Text files in a folder, a document each."""
 
     glob: Annotated[str, knob("of names below the folder")] = "*.txt"
 
 
-class HubTextKnobs(DocumentKnobs, frozen=True):
+class HubTextKnobs(TextFileKnobs, frozen=True):
     """Texts of a Hugging Face dataset, which are decoded already."""
 
     encoding: Annotated[str, knob("of files", only={"name": ("text_file", "text_folder")})] = "utf-8"
@@ -165,6 +180,14 @@ class PublishedKnobs(GreyKnobs, frozen=True):
     download: Annotated[bool, knob("let torchvision fetch what is not in paths.data_dir")] = True
 
 
+class MemoryImageKnobs(ImageKnobs, frozen=True):
+    """An array of images that Python has."""
+
+    digest: Digest | None = None
+    label: GivenLabel | None = "labels"
+    range: Range | None = None
+
+
 class ArrayKnobs(ImageKnobs, frozen=True):
     """Images in an array file."""
 
@@ -199,6 +222,13 @@ class PictureKnobs(ImageKnobs, frozen=True):
     ] = 255
     on_bad: OnBad = "error"
     max_bad: MaxBad = 0.1
+
+
+class MemoryPictureKnobs(PictureKnobs, frozen=True):
+    """Pillow's pictures that Python has."""
+
+    digest: Digest | None = None
+    label: GivenLabel | None = "labels"
 
 
 class CelebaKnobs(PictureKnobs, frozen=True):
@@ -236,9 +266,12 @@ DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "image_folder": FolderKnobs,
     "arrays": ArrayKnobs,
     "hf_images": HubImageKnobs,
+    "memory_images": MemoryImageKnobs,
+    "memory_pictures": MemoryPictureKnobs,
+    **dict.fromkeys(("memory_text", "memory_texts"), MemoryTextKnobs),
     **dict.fromkeys(("pydocs", "colors"), TextKnobs),
     "shakespeare": ShakespeareKnobs,
-    "text_file": DocumentKnobs,
+    "text_file": TextFileKnobs,
     "text_folder": TextFolderKnobs,
     "hf_text": HubTextKnobs,
 }
