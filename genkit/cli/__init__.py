@@ -246,18 +246,24 @@ def _dispatch(words: list[str]) -> int:
     if command is None:
         raise ConfigError(f"there is no command {name!r}.{nearest(name, COMMANDS)} See genkit --help.")
     if name in COMMANDS and any(word in HELP_WORDS for word in rest):
-        return print_help(name)
+        return print_help(name, [word for word in rest if word not in HELP_WORDS])
     return command(rest)
 
 
-def print_help(command: str | None) -> int:
-    """What there is to say, of everything or of one command."""
+def print_help(command: str | None, words: Sequence[str] = ()) -> int:
+    """What there is to say, of everything, of one command, or of groups' options that a training may have."""
+    if command == "train" and words:
+        from genkit.config import explain
+
+        say(explain(words))
+        return 0
     if command is None:
         say("genkit: generative models behind one interface, one trainer, one sampling API\n")
         for name, entry in COMMANDS.items():
             say(f"  genkit {f'{name} {entry.usage}':<56} {entry.summary}")
         say(f"\ngenkit train takes\n{STABLE_WORDS}\n\ngenkit sample takes\n{SAMPLE_WORDS}")
-        say("\ngenkit train --help lists the models, the datasets and all other options.")
+        say("\ngenkit train --help lists the models, the datasets and all other options;")
+        say("genkit train --help model=dcgan (or another group=option) lists its knobs.")
         return 0
     entry = COMMANDS[command]
     say(f"genkit {command} {entry.usage}".rstrip() + f"\n  {entry.summary}\n")

@@ -1,15 +1,13 @@
-"""Tab completion: commands and runs by us, the groups, options and keys of `train` and `data` by Hydra.
+"""Tab completion: commands, runs, and the groups, options, keys and values of a training.
 
 eval "$(genkit --shell-completion install=bash)"
 """
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout, suppress
 
 from genkit import config, runs
 from genkit.cli import COMMANDS, SHELL_FLAGS
@@ -36,21 +34,12 @@ def shell_completion(words: Sequence[str]) -> int:
     if len(typed) < 3:
         say(" ".join(COMMANDS))
         return 0
-    program, command, *rest = typed
+    command, *rest = typed[1:]
     if command in COMMANDS and "run=RUN" in COMMANDS[command].usage:
         names = [f"run={record.name}" for record in runs.list_runs(config.paths(rest[:-1])["runs_dir"])]
         say(" ".join([*names, *(SAMPLE_WORDS if command == "sample" else ())]))
         return 0
     if command not in ("train", "data"):
         return 0
-    # Free text and quotes are no words of Hydra's grammar.
-    _, known = config.split_free_text(word for word in rest[:-1] if "=" in word and word[0] not in "'\"-")
-    known = [word for word in known if not word.lstrip("+~").startswith("hydra") and "${" not in word]
-    if rest[-1].startswith("-"):
-        return 0
-    os.environ["COMP_LINE"] = " ".join([program, *known, rest[-1]])
-    output = io.StringIO()
-    with redirect_stdout(output), redirect_stderr(io.StringIO()), suppress(SystemExit):
-        run_hydra([SHELL_FLAGS[0], asked[0]])
-    say(" ".join(word for word in output.getvalue().split() if not re.search(r"=_|rules\.|^hydra", word)))
+    say(" ".join(config.completions(rest[:-1], rest[-1])))
     return 0

@@ -13,6 +13,7 @@ from genkit.config.frozen import (
     with_values,
 )
 from genkit.config.hydra import hydra_session, one_line_errors
+from genkit.config.manual import completions, explain
 from genkit.config.sweeps import jobs, sweep
 from genkit.config.words import as_text, check_places, key_and_value, launching, split_free_text
 
@@ -22,9 +23,11 @@ __all__ = [
     "as_text",
     "check_places",
     "check_reads",
+    "completions",
     "compose",
     "conf_dir",
     "digest",
+    "explain",
     "freeze",
     "groups",
     "hydra_session",
