@@ -270,7 +270,6 @@ def check_capability_claims_hold(case: Case) -> None:
     noise = Noise(0, batch.rows)
     with torch.no_grad():
         if isinstance(module, Likelihood):
-            assert module.likelihood_kind().kind in ("exact", "bound", "estimate", "none")
             assert claimed["Likelihood"] == str(module.likelihood_kind())
             values = module.log_likelihood(batch, noise)
             assert values.shape == (3,)

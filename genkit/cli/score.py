@@ -148,7 +148,7 @@ def _line(scores: Scores) -> str:
     of_text = (
         f"{scores.bits:.4f} bits/{scores.per}" if scores.size else "no bits/byte: the tokeniser is lossy"
     )
-    return "  ".join([*shown, f"{of_text} ({scores.kind})"])
+    return "  ".join([*shown, f"{of_text} ({scores.likelihood.kind})"])
 
 
 def _row(module: GenerativeModule, name: str, scores: Scores, is_text: bool) -> str:

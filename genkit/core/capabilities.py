@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -24,16 +24,45 @@ class LikelihoodKind:
     """What a log-likelihood is worth, and of what.
 
     Attributes:
-        kind: "exact", "bound", "estimate" or "none".
+        kind: "exact", "bound" (a lower one), "estimate", or "none" on this data.
         note: why, in a few words.
         of: "probability" (of the levels or tokens themselves, so that no example has more than 0 nats) or
             "density" (of points in a continuum, whose value depends on the unit of length).  Numbers of the
             two never stand in one column, and neither stands beside what is "unsaid".
+
+    Raises:
+        ValueError: another kind, or of something else.
     """
 
-    kind: str
+    kind: Literal["exact", "bound", "estimate", "none"]
     note: str = ""
-    of: str = "unsaid"
+    of: Literal["probability", "density", "unsaid"] = "unsaid"
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("exact", "bound", "estimate", "none"):
+            raise ValueError(f"a likelihood is exact, a bound, an estimate or none, not {self.kind!r}")
+        if self.of not in ("probability", "density", "unsaid"):
+            raise ValueError(f"a likelihood is of a probability or a density, or unsaid, not {self.of!r}")
+
+    @property
+    def absent(self) -> bool:
+        """Whether there is no likelihood of this data."""
+        return self.kind == "none"
+
+    @property
+    def final(self) -> bool:
+        """Whether more importance samples make nothing tighter, the number being what it is."""
+        return self.kind == "exact"
+
+    @property
+    def tightens(self) -> bool:
+        """Whether more importance samples bring the number nearer to the likelihood."""
+        return self.kind == "bound"
+
+    @property
+    def certain_at_zero(self) -> bool:
+        """Whether no example can have more than 0 nats, so that a uniform model is a ceiling."""
+        return self.of == "probability"
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.note})" if self.note else self.kind

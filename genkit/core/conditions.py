@@ -19,6 +19,11 @@ def require_classes(spec: Spec) -> int:
     Raises:
         ConfigError: none.
     """
+    if spec.array is None:
+        raise ConfigError(
+            f"model.conditional=true: {spec.medium.many} have no labels; leave it out, and give a prompt in"
+            " sampling."
+        )
     if not spec.classes:
         raise ConfigError(
             "model.conditional=true needs labels, and the data has none; leave it out, or see with"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, ClassVar, Generic, final, get_args, get_origin
 
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from typing_extensions import TypeVar  # with a default, which typing has from Python 3.13 on
 
 from genkit.core.batch import Batch
 from genkit.core.capabilities import CAPABILITIES, Conditional, Likelihood
@@ -21,30 +22,50 @@ from genkit.core.noise import Noise
 from genkit.core.options import Option
 from genkit.core.phase import Phase
 from genkit.core.plan import TrainingPlan
-from genkit.core.spec import Spec
+from genkit.core.spec import DataSpec, Spec
 from genkit.system.errors import ConfigError
 
 _SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms", "gradients"})
+S = TypeVar("S", bound=Spec, default=Spec, covariant=True)  # what a family reads
 
 
-class Contract(LightningModule):
+class Contract(LightningModule, Generic[S]):
     """What a family writes, and what it is told.
+
+    A family says what it reads: `class Flow(GenerativeModule[ArraySpec])`; one that says nothing reads both.
 
     Args:
         spec: what the data is.
 
+    Raises:
+        ConfigError: it is not what the family reads.
+
     Attributes:
+        reads: what the class says that it reads.
         options: the sampling options that the family takes; an instance may have others than its class.
         units: the unit of each term of `score_batch`.
         terms: the last training step's loss terms, by name; tensors, read them with `float`.
         gradients: the norm of each phase's gradient in that step, before clipping, as `gradient/<phase>`.
     """
 
+    reads: ClassVar[type[DataSpec]] = DataSpec
     options: tuple[Option, ...] = ()
     units: Mapping[str, str] = {}
+    spec: S
 
-    def __init__(self, spec: Spec) -> None:
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            if isinstance(origin := get_origin(base), type) and issubclass(origin, Contract):
+                cls.reads = next((said for said in get_args(base) if isinstance(said, type)), cls.reads)
+
+    def __init__(self, spec: S) -> None:
         super().__init__()
+        if not isinstance(spec, self.reads):
+            raise ConfigError(
+                f"{type(self).__name__} reads {self.reads.kind}, and this data comes as {spec.kind}; set"
+                f" model.view={self.reads.kind}, or choose another model."
+            )
         self.automatic_optimization = False
         self.spec = spec
         self.plan = TrainingPlan(optim={})
@@ -139,9 +160,10 @@ class Contract(LightningModule):
     @final
     def prepare(self, batch: Batch) -> Batch:
         """A batch as a family expects it: levels to floats in [0, 1], narrow ids to int64."""
-        if self.spec.kind == "arrays":
+        spec: Spec = self.spec
+        if spec.kind == "arrays":
             if not batch.data.is_floating_point():
-                scaled = batch.data.float().div_(self.spec.levels - 1)
+                scaled = batch.data.float().div_(spec.levels - 1)
                 return Batch(scaled, batch.rows, batch.labels, batch.weight)
         elif batch.data.dtype != torch.int64:
             return Batch(batch.data.long(), batch.rows, batch.labels, batch.weight)

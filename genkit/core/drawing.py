@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 from genkit.core.capabilities import Conditional
-from genkit.core.contract import Contract
+from genkit.core.contract import Contract, S
 from genkit.core.noise import Noise
 from genkit.core.options import resolve_options
 from genkit.core.samples import Samples
+from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
 
 BATCH = 64  # samples drawn at once, where nobody says how many
 
 
-class Drawing(Contract):
+class Drawing(Contract[S]):
     """`weights` and `sample`."""
 
     @final
@@ -86,9 +87,7 @@ class Drawing(Contract):
                 if advance is not None:
                     advance(len(part))
         origin = {**self.origin, "weights": "ema" if weights == "ema" and self.average else "raw"}
-        data: Tensor | list[Tensor] = [sample.cpu() for sample in drawn]
-        if self.spec.kind == "arrays":
-            data = torch.stack(data) if data else torch.zeros(0, *self.spec.shape)  # type: ignore[arg-type]
+        data = _stacked([sample.cpu() for sample in drawn], self.spec)
         return Samples(data, self.spec, seed, resolved, origin)
 
     @contextlib.contextmanager
@@ -107,3 +106,10 @@ class Drawing(Contract):
                     self.to(home)
                 for module, mode in modes.items():
                     module.training = mode
+
+
+def _stacked(samples: list[Tensor], spec: Spec) -> Tensor | list[Tensor]:
+    """Arrays as one, (n, *shape); sequences, which may differ in length, as they are."""
+    if spec.kind == "tokens":
+        return samples
+    return torch.stack(samples) if samples else torch.zeros(0, *spec.shape)

@@ -13,11 +13,12 @@ from typing import cast
 
 import pytorch_lightning as pl
 
+from genkit.core.contract import S
 from genkit.core.updates import Updates
 from genkit.core.validation import Validation
 
 
-class GenerativeModule(Updates, Validation):
+class GenerativeModule(Updates[S], Validation[S]):
     """Base of every family: the contract, and what is written once over it.
 
     Args:

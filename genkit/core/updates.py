@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from genkit.core.batch import Batch
 from genkit.core.clock import Clock
-from genkit.core.contract import Contract
+from genkit.core.contract import Contract, S
 from genkit.core.ema import MovingAverage
 from genkit.core.noise import mix
 from genkit.core.optim import build_optimizer, schedule_factor
@@ -24,7 +24,7 @@ from genkit.system.errors import ConfigError, Diverged
 MAX_SCALER_SKIPS = 25  # consecutive; a fresh scaler at 2^16 needs at most 16 halvings to reach 1
 
 
-class Updates(Contract):
+class Updates(Contract[S]):
     """Optimisers, the step, and gradients that are finite and clipped."""
 
     @final

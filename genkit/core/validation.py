@@ -7,11 +7,12 @@ from typing import final
 import torch
 
 from genkit.core.batch import Batch
+from genkit.core.contract import S
 from genkit.core.drawing import Drawing
 from genkit.core.noise import Noise
 
 
-class Validation(Drawing):
+class Validation(Drawing[S]):
     """Sums of a batch, one exchange at the end."""
 
     @final

@@ -33,9 +33,9 @@ def likelihood(subject: Subject) -> Found:
     if not isinstance(module, Likelihood):
         return _none(subject, f"none: {type(module).__name__} has no likelihood, only samples")
     kind = module.likelihood_kind()
-    if kind.kind == "none":
+    if kind.absent:
         return _none(subject, f"none: {kind.note}")
-    k = 1 if kind.kind == "exact" else settings.importance_samples
+    k = 1 if kind.final else settings.importance_samples
     with module.weights(settings.weights):
         scores = score_split(
             module,
@@ -109,14 +109,14 @@ def _documents(spec: TokenSpec, tokens: np.ndarray) -> np.ndarray | None:
 def _of_examples(subject: Subject, scores: Scores, k: int) -> Found:
     image = subject.dataset.spec.image
     assert image is not None
-    about: dict[str, Any] = {"of": scores.of, "given": scores.given, "levels": image.levels}
+    about: dict[str, Any] = {"of": scores.likelihood.of, "given": scores.given, "levels": image.levels}
     if subject.dataset.unpadded is not None:  # bits per dimension are then of known zeros, too
         about["padded_from"] = "×".join(map(str, subject.dataset.unpadded))
     values = np.asarray(scores.values)
-    model = example_measures(values, scores.kind, image.size, k, about)  # type: ignore[arg-type]
+    model = example_measures(values, scores.likelihood.kind, image.size, k, about)  # type: ignore[arg-type]
     # Equal chances of all levels are a probability; a density has no such ceiling.
     uniform = uniform_measures(image.size, image.levels, len(values), about)
-    return Found(model, ceiling=uniform if scores.of == "probability" else [])
+    return Found(model, ceiling=uniform if scores.likelihood.certain_at_zero else [])
 
 
 def _none(subject: Subject, note: str) -> Found:

@@ -15,13 +15,12 @@ import torch
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import Conditional, LatentSpace
-from genkit.core.conditions import choose_labels, label_conditions, require_classes
-from genkit.core.module import GenerativeModule
+from genkit.core.capabilities import LatentSpace
+from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL, Option
 from genkit.core.phase import LossTerms, Phase, StepNoise
-from genkit.core.spec import ArraySpec, Spec
+from genkit.core.spec import ArraySpec
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
 from genkit.nn.convolutions import Discriminator, Generator
@@ -32,7 +31,7 @@ from genkit.system.errors import ConfigError
 TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
 
 
-class DCGAN(GenerativeModule, LatentSpace, Conditional):
+class DCGAN(Labelled[ArraySpec], LatentSpace):
     """Two phases, the discriminator's and the generator's.
 
     Args:
@@ -55,7 +54,7 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
 
     def __init__(
         self,
-        spec: Spec,
+        spec: ArraySpec,
         *,
         latent_size: int = 100,
         width: int = 64,
@@ -70,9 +69,7 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         conditional: bool = False,
         channels_last: bool = True,
     ) -> None:
-        super().__init__(spec)
-        if not isinstance(spec, ArraySpec):
-            raise ConfigError("family dcgan makes arrays; use a model with view=tokens for texts.")
+        super().__init__(spec, conditional=conditional)
         channels, sizes = spec.channels, spec.sizes
         for name in augment:
             if len(sizes) not in POLICIES[name].numbers:
@@ -80,8 +77,6 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
         self.latent_size = latent_size
         self.game, self.gradient_penalty, self.r1 = GAMES[loss], gradient_penalty, r1
         self.augment, self.discriminator_steps = tuple(augment), discriminator_steps
-        self.classes = require_classes(spec) if conditional else 0
-        self.options = self.options if conditional else (TRUNCATION,)
         self.units = {"real": self.game.unit, "fake": self.game.unit}
         try:
             self.generator = Generator(latent_size, channels, sizes, width, self.classes)
@@ -204,14 +199,11 @@ class DCGAN(GenerativeModule, LatentSpace, Conditional):
     def decode(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
         return (self.generator(latent, labels) + 1) / 2
 
-    def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:
-        return label_conditions(options, self.spec.classes) if self.classes else [None]
-
     def draw(self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]) -> Tensor:
         latent = self.prior(noise)
         if bound := options["truncation"]:
             latent = truncated(latent, bound)
-        return self.decode(latent, choose_labels(condition, self.classes, noise) if self.classes else None)
+        return self.decode(latent, self.labels(condition, noise))
 
 
 def truncated(normal: Tensor, bound: float) -> Tensor:

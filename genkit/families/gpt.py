@@ -19,18 +19,16 @@ from torch import Tensor
 from genkit.core.batch import Batch
 from genkit.core.capabilities import (
     Completion,
-    Conditional,
     Likelihood,
     LikelihoodKind,
     TokenLikelihood,
 )
-from genkit.core.conditions import choose_labels, label_conditions, require_classes
-from genkit.core.module import GenerativeModule
+from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
 from genkit.core.observation import Mask, Observation
 from genkit.core.options import LABEL, Option, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
-from genkit.core.spec import ArraySpec, Spec, TokenSpec
+from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.generation.decoding import Drawn, Unfolding, decode
 from genkit.nn.lora import adapt
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
@@ -44,7 +42,7 @@ UNIFORMS = 256  # random numbers of a row drawn at once
 OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
 
-class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion):
+class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
     """GPT-2's decoder, or a modern one by its knobs: see `TransformerConfig`.
 
     Of arrays, as images are, it models the levels in the order of their medium, after a start token that can
@@ -77,27 +75,17 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         LABEL,
     )
     units = {"nll": "nats/token"}
-    spec: TokenSpec
 
     def __init__(
         self,
-        spec: Spec,
+        spec: TokenSpec,
         *,
         block_size: int | None = None,
         lora_rank: int | None = None,
         conditional: bool = False,
         **blocks: Any,
     ) -> None:
-        super().__init__(spec)
-        if spec.kind != "tokens":
-            raise ConfigError("family gpt reads tokens; open the data with the view tokens.")
-        if conditional and spec.array is None:
-            raise ConfigError(
-                f"model.conditional=true: {spec.medium.many} have no labels; give a prompt in sampling."
-            )
-        self.classes = require_classes(spec) if conditional else 0
-        if not conditional:
-            self.options = tuple(option for option in self.options if option is not LABEL)
+        super().__init__(spec, conditional=conditional)
         # The starts of classes stand after the codec's ids, and like its own never come next.
         self.network = Transformer(
             TransformerConfig(
@@ -189,7 +177,7 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
         if self.classes:
             if options["prompt"]:
                 raise ConfigError("a model of labelled images takes label=, no prompt=.")
-            return label_conditions(options, self.spec.classes)
+            return super().conditions(options)
         prompts = []
         for text in as_list(options["prompt"]):
             ids = self.spec.encode(self.spec.codec.known(text) if options["unk"] == "skip" else text)
@@ -229,8 +217,8 @@ class GPT(GenerativeModule, Likelihood, TokenLikelihood, Conditional, Completion
 
     def _begun(self, noise: Noise, condition: Sequence[Any]) -> tuple[Sequence[Tensor], list[Tensor]]:
         """Prompts, and what the network reads first: a start and the prompt."""
-        if self.classes:
-            starts = self._starts(choose_labels(condition, self.classes, noise))
+        if (labels := self.labels(condition, noise)) is not None:
+            starts = self._starts(labels)
             return [torch.empty(0, dtype=torch.int64)] * len(starts), list(starts[:, None])
         # A document begins after a separator; without documents, only an empty prompt needs a beginning.
         opening = torch.as_tensor(self.spec.opening)

@@ -18,19 +18,17 @@ from torch import Tensor
 
 from genkit.core.batch import Batch
 from genkit.core.capabilities import (
-    Conditional,
     Encoder,
     LatentSpace,
     Likelihood,
     LikelihoodKind,
     Reconstruction,
 )
-from genkit.core.conditions import choose_labels, label_conditions, require_classes
-from genkit.core.module import GenerativeModule
+from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL, Option
 from genkit.core.phase import LossTerms, Phase, StepNoise
-from genkit.core.spec import ArraySpec, Spec
+from genkit.core.spec import ArraySpec
 from genkit.nn.autoencoder import PAIRS
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
 from genkit.nn.precision import widened
@@ -48,7 +46,7 @@ ACTIVE = 0.01  # variance of a latent's posterior mean over the data, above whic
 AT_ONCE = 16  # importance samples in memory
 
 
-class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Conditional):
+class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction):
     """Gaussian posterior, standard normal prior, a likelihood of choice.
 
     Args:
@@ -70,7 +68,7 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
 
     def __init__(
         self,
-        spec: Spec,
+        spec: ArraySpec,
         *,
         network: str = "conv",
         latent_size: int = 20,
@@ -83,13 +81,9 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
         importance_samples: int = 1,
         conditional: bool = False,
     ) -> None:
-        super().__init__(spec)
-        if not isinstance(spec, ArraySpec):
-            raise ConfigError("family vae models arrays; use a model with view=tokens for texts.")
+        super().__init__(spec, conditional=conditional)
         self.latent_size, self.importance_samples = latent_size, importance_samples
         self.beta, self.beta_warmup, self.free_bits = beta, beta_warmup, free_bits
-        self.classes = require_classes(spec) if conditional else 0
-        self.options = self.options if conditional else (TEMPERATURE, PIXELS)
         self.likelihood = LIKELIHOODS[likelihood](spec.levels)
         outputs = self.likelihood.outputs
         try:
@@ -166,7 +160,6 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
         }
 
     def likelihood_kind(self) -> LikelihoodKind:
-        assert isinstance(self.spec, ArraySpec)
         if self.likelihood.discrete:
             return LikelihoodKind("bound", "ELBO", of="probability")
         what = type(self.likelihood).__name__
@@ -222,12 +215,11 @@ class VAE(GenerativeModule, Likelihood, LatentSpace, Encoder, Reconstruction, Co
     def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:
         if options["pixels"] not in ("mean", "drawn"):
             raise ConfigError(f"pixels={options['pixels']} is neither mean nor drawn.")
-        return label_conditions(options, self.spec.classes) if self.classes else [None]
+        return super().conditions(options)
 
     def draw(self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]) -> Tensor:
-        assert isinstance(self.spec, ArraySpec)
-        labels = choose_labels(condition, self.classes, noise) if self.classes else None
-        output = self.decoder(self.prior(noise) * options["temperature"], labels)
+        latent = self.prior(noise) * options["temperature"]
+        output = self.decoder(latent, self.labels(condition, noise))
         if options["pixels"] == "drawn":
             return self.likelihood.draw(output, noise.uniform("pixels", *self.spec.shape))
         return self.likelihood.mean(output)

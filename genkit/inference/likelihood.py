@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import Likelihood, TokenLikelihood
+from genkit.core.capabilities import Likelihood, LikelihoodKind, TokenLikelihood
 from genkit.core.codecs import Codec
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
@@ -30,6 +30,7 @@ from genkit.generation.decoding import Unfolding
 from genkit.system.errors import ConfigError
 
 ABOVE_CERTAIN = 1e-2  # nats of rounding that a probability of 1 may have
+OF_TOKENS = LikelihoodKind("exact", "of each token given those before it", of="probability")
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,19 @@ class Scores:
     Attributes:
         values: (N,).
         unit: what each is of: "token" or "example".
-        kind: "exact", or "bound", or "estimate".
+        likelihood: what they are worth, and of what.
         size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an image; 0 where the tokens
             do not say the whole text, which then has no likelihood.
         importance_samples: k of a bound; None where there is none.
-        of: "probability" or "density", or "unsaid" where the family does not say.
         given: what each is conditional on: "labels", or "nothing".
     """
 
     values: np.ndarray
     unit: str
-    kind: str
+    likelihood: LikelihoodKind
     size: int
     per: str
     importance_samples: int | None = None
-    of: str = "probability"
     given: str = "nothing"
 
     @cached_property
@@ -74,8 +73,8 @@ class Scores:
     def to_dict(self) -> dict[str, Any]:
         tightened = {} if self.importance_samples is None else {"importance_samples": self.importance_samples}
         return {
-            "kind": self.kind,
-            "of": self.of,
+            "kind": self.likelihood.kind,
+            "of": self.likelihood.of,
             "given": self.given,
             **tightened,
             "nats": self.nats,
@@ -108,7 +107,7 @@ def score_text(
     whole = spec.codec.decode(opened)
     kept = whole[len(spec.codec.decode(spec.opening)) :] == text or spec.codec.decode(ids) == text
     size = len(text.encode("utf-8", "replace")) if kept else 0
-    return Scores(values, "token", "exact", size, "byte")
+    return Scores(values, "token", OF_TOKENS, size, "byte")
 
 
 def score_split(
@@ -130,7 +129,7 @@ def score_split(
         ConfigError: the model has no likelihood of this data, or an exact one is to be tightened.
     """
     spec = module.spec
-    if importance_samples > 1 and isinstance(module, Likelihood) and module.likelihood_kind().kind == "exact":
+    if importance_samples > 1 and isinstance(module, Likelihood) and module.likelihood_kind().final:
         raise ConfigError(
             f"importance_samples={importance_samples} tighten a bound, and the likelihood of"
             f" {type(module).__name__} is exact; leave them out."
@@ -140,23 +139,23 @@ def score_split(
         others = score_tokens(module, examples.tokens, stride=stride, batch_size=batch_size)
         values = np.concatenate((first, others))
         size = examples.bytes if examples.bytes is not None else _bytes(spec.codec, examples.tokens)
-        return Scores(values, "token", "exact", 0 if examples.lost else size, "byte")
+        return Scores(values, "token", OF_TOKENS, 0 if examples.lost else size, "byte")
     if not isinstance(module, Likelihood):
         raise ConfigError(
             f"{type(module).__name__} has no likelihood; see genkit families for those that do."
         )
     kind = module.likelihood_kind()
-    if kind.kind == "none":
+    if kind.absent:
         raise ConfigError(f"{type(module).__name__} has no likelihood of this data: {kind.note}.")
     values = _examples(module, examples, batch_size, importance_samples)
-    k = importance_samples if kind.kind == "bound" else None
-    if kind.of == "probability" and len(values) and values.max() > ABOVE_CERTAIN:
+    k = importance_samples if kind.tightens else None
+    if kind.certain_at_zero and len(values) and values.max() > ABOVE_CERTAIN:
         raise ConfigError(
             f"{type(module).__name__} says that its likelihood is a probability, and gives an example"
             f" {values.max():.4g} nats, more than certainty: its LikelihoodKind is of a density."
         )
     size, given = spec.numbers * len(examples), conditions(module)
-    return Scores(values, "example", kind.kind, size, "dimension", k, kind.of, given)
+    return Scores(values, "example", kind, size, "dimension", k, given)
 
 
 def conditions(module: GenerativeModule) -> str:

@@ -34,7 +34,7 @@ def check_likelihoods(primary: str, arms: Mapping[str, Mapping[str, Any]], paths
             raise ConfigError(f"primary={primary}: arm {arm} has no likelihood, only samples; {_remedy(arm)}")
         spec = open_dataset(cfg["data"], paths, config.view(dict(cfg))).spec
         module = build_module(cfg["model"], spec)
-        if isinstance(module, Likelihood) and (kind := module.likelihood_kind()).kind == "none":
+        if isinstance(module, Likelihood) and (kind := module.likelihood_kind()).absent:
             raise ConfigError(
                 f"primary={primary}: arm {arm} has no likelihood here: {kind.note}; {_remedy(arm)}"
             )

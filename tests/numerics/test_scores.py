@@ -118,7 +118,7 @@ def test_every_family_with_a_likelihood_scores_a_split():
     vae = VAE(spec, network="mlp", latent_size=2, hidden=8, likelihood="categorical").eval()
     scores = score_split(vae, digits.split("test"))
     assert len(scores.values) == len(digits.split("test"))
-    assert scores.kind == vae.likelihood_kind().kind
+    assert scores.likelihood == vae.likelihood_kind()
     assert scores.bits == pytest.approx(scores.nats / math.log(2) / 64 / len(scores.values))
     with pytest.raises(ConfigError, match="no likelihood"):
         score_split(DCGAN(spec, latent_size=2, width=4), digits.split("test"))
