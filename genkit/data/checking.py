@@ -54,19 +54,22 @@ def _check_files(pictures: Pictures, cache_dir: str) -> Report:
 def _check_images(images: Images, data: Mapping[str, Any], cache_dir: str) -> Report:
     numbers, order = known_hashes(images, cache_dir), by_precedence(images)
     exact = exact_pairs(numbers, order)
-    near = near_pairs(images.images, numbers, order, images.levels)
-    near = near[numbers[near[:, 0], 0] != numbers[near[:, 1], 0]]
+    many = images.medium.many
     parts, protocol = divided(images, data, cache_dir)
     shape = "×".join(map(str, images.images.shape[1:]))
-    report = [("images", f"{len(order):,} of {shape}"), ("split", protocol)]
-    overlaps = {"exact": shared(numbers, parts), "near": across(near, parts)}
-    for what, pairs in (("exact", exact), ("near", near)):
+    report = [(many, f"{len(order):,} of {shape}"), ("split", protocol)]
+    found, overlaps = {"exact": exact}, {"exact": shared(numbers, parts)}
+    if images.medium.pictorial:
+        near = near_pairs(images.images, numbers, order, images.levels)
+        found["near"] = near[numbers[near[:, 0], 0] != numbers[near[:, 1], 0]]
+        overlaps["near"] = across(found["near"], parts)
+    for what, pairs in found.items():
         shown = ", ".join(f"{_name(images, a)} = {_name(images, b)}" for a, b in pairs[:SHOWN].tolist())
         report.append(
             (f"{what} duplicates", f"{len(np.unique(pairs[:, 0])):,}" + (f": {shown}" if shown else ""))
         )
         for (first, second), count in overlaps[what].items():
-            report.append((f"{what} overlap", f"{count:,} images of {second} repeat one of {first}"))
+            report.append((f"{what} overlap", f"{count:,} {many} of {second} repeat one of {first}"))
     if images.labels is not None:
         for part, rows in distinct(parts).items():
             counts = np.bincount(images.labels[rows], minlength=len(images.classes))
@@ -91,11 +94,11 @@ def _check_blank(images: Images, rows: np.ndarray) -> Report:
         blank += part[flat.min(1) == flat.max(1)].tolist()
         low, high = np.minimum(low, values.min(0)), np.maximum(high, values.max(0))
     shown = ", ".join(_name(images, row) for row in blank[:SHOWN])
-    report = [("blank images", f"{len(blank):,}" + (f": {shown}" if shown else ""))]
+    report = [(f"blank {images.medium.many}", f"{len(blank):,}" + (f": {shown}" if shown else ""))]
     if (low == high).all():
-        report.append(("content", "variance 0: all images are the same"))
+        report.append(("content", f"variance 0: all {images.medium.many} are the same"))
     elif (share := float((low == high).mean())) > 0:
-        report.append(("content", f"{share:.0%} of the entries are the same in all images"))
+        report.append(("content", f"{share:.0%} of the entries are the same in all {images.medium.many}"))
     return report
 
 

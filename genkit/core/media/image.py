@@ -28,7 +28,7 @@ class ImageMedium(Medium):
     many: str = "images"
     axes: tuple[str, ...] = ("height", "width")
     channels: tuple[int, ...] = (1, 3)
-    resizes: bool = True
+    pictorial: bool = True
     parts: tuple[str, ...] = ("lower", "upper", "left", "right", "box", "random")
     rest: str = "lower"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities"})

@@ -80,7 +80,7 @@ class Medium(ABC):
         order: the axes in the order in which tokens stand, the slowest first, so that the beginning of a
             sequence is the beginning of an example; () means as they stand.
         views: what a model can read of it as it is: "arrays" (floats), "tokens".
-        resizes: whether an example can be brought to another size, as pictures can.
+        pictorial: whether an example is a picture: it can be brought to another size, compared by its look.
         suffixes: of the files that it is saved as, the usual one first.  `write` knows them.
         parts: what of an example can be hidden, for a model to complete: names of `genkit.core.observation`.
         rest: that one of the parts without which a beginning is left, in the order of tokens; "": none.
@@ -100,7 +100,7 @@ class Medium(ABC):
     channels: tuple[int, ...] = ()
     order: tuple[int, ...] = ()
     views: tuple[str, ...] = ("arrays", "tokens")
-    resizes: bool = False
+    pictorial: bool = False
     suffixes: tuple[str, ...] = (".png", ".npz")
     parts: tuple[str, ...] = ("random",)
     rest: str = ""

@@ -69,9 +69,16 @@ def check_levels(images: Images, what: str) -> None:
 
 
 def divided(images: Images, data: Mapping[str, Any], cache_dir: str) -> tuple[dict[str, np.ndarray], str]:
-    """Rows of each part and the protocol in words; repetitions are left out before, if so configured."""
+    """Rows of each part and the protocol in words; repetitions are left out before, if so configured.
+
+    Raises:
+        ConfigError: near ones of what is no picture.
+    """
     rows, kind, said = images.usable, data["dedupe"], ""
     if kind != "off":
+        if kind == "near" and not images.medium.pictorial:
+            many = images.medium.many
+            raise ConfigError(f"data.dedupe=near: {many} have no look to be compared by; take exact.")
         out = _left_out(images, kind, cache_dir)
         rows = rows[~np.isin(rows, out)]
         said = f"; {len(out):,} that repeat others ({kind}) are left out"
@@ -88,9 +95,9 @@ def oddities(images: Images, parts: Mapping[str, np.ndarray]) -> list[str]:
     if not len(pairs):
         return []
     if len(pairs) == len(rows) - 1:
-        return ["all images are the same (variance 0)."]
+        return [f"all {images.medium.many} are the same (variance 0)."]
     leaked = "".join(f", {n:,} of {b} one of {a}" for (a, b), n in shared(images.hashes, parts).items())
-    return [f"{len(pairs):,} images repeat others{leaked}; data.dedupe=exact leaves them out."]
+    return [f"{len(pairs):,} {images.medium.many} repeat others{leaked}; data.dedupe=exact leaves them out."]
 
 
 def untrained_classes(images: Images, parts: Mapping[str, np.ndarray]) -> list[str]:
@@ -103,7 +110,7 @@ def untrained_classes(images: Images, parts: Mapping[str, np.ndarray]) -> list[s
         return []
     names = [images.classes[label] if images.classes else str(label) for label in without.tolist()]
     listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    return [f"{len(names):,} of {len(every):,} classes have no training images: {listed}."]
+    return [f"{len(names):,} of {len(every):,} classes have no training {images.medium.many}: {listed}."]
 
 
 def _left_out(images: Images, kind: str, cache_dir: str) -> np.ndarray:
@@ -146,7 +153,7 @@ def sized(
         DataError: they are too small.
     """
     notices, many = list(source.notices), source.medium.many
-    if not source.medium.resizes:
+    if not source.medium.pictorial:
         if size is not None:
             raise ConfigError(
                 f"data.size={size}: {many} are taken as large as they are; leave data.size out."
