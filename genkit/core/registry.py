@@ -1,17 +1,17 @@
 """What can be named: built in, or offered by other distributions by entry point.
 
 Nothing is imported until it is named.  The tables of what is built in stand with what they name:
-`genkit.families.FAMILIES`, `genkit.data.sources.DATASETS`, `genkit.metrics.catalogue.EXTRACTORS`.  A
-distribution adds a family and a dataset with
+`genkit.core.media.MEDIA`, `genkit.families.FAMILIES`, `genkit.data.sources.DATASETS`,
+`genkit.metrics.catalogue.EXTRACTORS`.  A distribution adds a family and a dataset with
 
     [project.entry-points."genkit.families"]
     flow = "my_package.flow:Flow"
     [project.entry-points."genkit.datasets"]
     shapes = "my_package.shapes:shapes"
 
-a network in whose features pictures are compared with an entry point in the group `genkit.extractors` (see
-`genkit.metrics.extractors`), and its configurations with an entry point in the group `genkit.conf` (see
-`genkit.config.files`).
+a medium with an entry point in the group `genkit.media` (see `genkit.core.media`), a network in whose
+features pictures are compared with one in the group `genkit.extractors` (see `genkit.metrics.extractors`),
+and its configurations with one in the group `genkit.conf` (see `genkit.config.files`).
 """
 
 from __future__ import annotations
