@@ -22,6 +22,7 @@ from genkit.core.noise import Noise
 from genkit.core.options import Option
 from genkit.core.phase import Phase
 from genkit.core.plan import TrainingPlan
+from genkit.core.rule import Rule
 from genkit.core.spec import DataSpec, Spec
 from genkit.system.errors import ConfigError
 
@@ -44,6 +45,9 @@ class Contract(LightningModule, Generic[S]):
         reads: what the class says that it reads.
         options: the sampling options that the family takes; an instance may have others than its class.
         units: the unit of each term of `score_batch`.
+        rules: what its trainings must keep beyond what any must, over numbers that its phases, `score_batch`
+            and `health` report.
+        remedies: what its own knobs can do about general findings, by their code: "set model.dropout".
         terms: the last training step's loss terms, by name; tensors, read them with `float`.
         gradients: the norm of each phase's gradient in that step, before clipping, as `gradient/<phase>`.
     """
@@ -51,6 +55,8 @@ class Contract(LightningModule, Generic[S]):
     reads: ClassVar[type[DataSpec]] = DataSpec
     options: tuple[Option, ...] = ()
     units: Mapping[str, str] = {}
+    rules: tuple[Rule, ...] = ()
+    remedies: Mapping[str, str] = {}
     spec: S
 
     def __init_subclass__(cls, **settings: Any) -> None:
@@ -123,8 +129,8 @@ class Contract(LightningModule, Generic[S]):
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """Numbers that tell a training that goes wrong, by name, of the present weights on real examples.
 
-        `genkit.diagnostics.findings` has the rules that read them.  Called at each validation, so it should
-        be cheap.
+        `rules` read them, and so do those of `genkit.diagnostics.general`.  Called at each validation, so it
+        should be cheap.
         """
         return {}
 
@@ -139,8 +145,8 @@ class Contract(LightningModule, Generic[S]):
         return False
 
     def schedules(self) -> dict[str, int]:
-        """Steps over which something of the model's own loss rises from 0, by name; the rules of
-        `genkit.diagnostics.findings` look whether the training is that long."""
+        """Steps over which something of the model's own loss rises from 0, by name; it is looked whether the
+        training is that long."""
         return {}
 
     # ------------------------------------------------------------------ what it is

@@ -103,6 +103,11 @@ class Option:
 LABEL = Option("label", "name", None, "class by name, or by number if no name is one; null: any", many=True)
 
 
+def as_list(value: str | Sequence[str]) -> list[str]:
+    """The texts of an option that takes several, given as one or as a list."""
+    return [value] if isinstance(value, str) else list(value)
+
+
 def resolve_options(declared: Iterable[Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
     """Every declared option with its given or default value.
 

@@ -21,8 +21,10 @@ from torch import Tensor
 from genkit.core.batch import Batch
 from genkit.core.module import GenerativeModule, ours
 from genkit.core.phase import Phase
+from genkit.core.rule import Rule
 from genkit.diagnostics import findings, symptoms
 from genkit.diagnostics.findings import Finding
+from genkit.diagnostics.general import rules_for
 from genkit.diagnostics.known import KnownImages, KnownTexts
 from genkit.runs import Run, write_atomically
 from genkit.system.errors import Diverged, Unsound
@@ -203,7 +205,7 @@ class Health(Callback):
 
     def found(self, module: GenerativeModule) -> list[Finding]:
         """The findings so far: what the plan says, and what was measured."""
-        return [*self.planned(module), *findings.judge(self.history)]
+        return [*self.planned(module), *findings.judge(self.history, rules_of(module))]
 
     def planned(self, module: GenerativeModule) -> list[Finding]:
         """What is wrong with the plan, whatever comes of it.
@@ -213,12 +215,12 @@ class Health(Callback):
         total = module.plan.total_steps
         if total is None and self.history and self.history[-1]["progress"] > 0:
             total = round(self.history[-1]["step"] / self.history[-1]["progress"])
-        return [] if total is None else findings.judge([_planned(module, total)])
+        return [] if total is None else findings.judge([_planned(module, total)], rules_of(module))
 
     def _add(self, step: int, module: GenerativeModule, measured: Mapping[str, Any]) -> None:
         progress = module.plan.budget.progress(step, module.plan.total_steps, module.clock.agreed)
         self.history = [row for row in self.history if row["step"] < step]  # a resumed one may repeat it
-        self._said |= {_key(finding) for finding in findings.judge(self.history)}
+        self._said |= {_key(finding) for finding in findings.judge(self.history, rules_of(module))}
         self.history.append({"step": step, "progress": round(progress, 6), **measured})
         self._write(self.found(module))
 
@@ -231,6 +233,11 @@ class Health(Callback):
             if self.console is not None and new:
                 self.console.print(str(finding))
         self._said |= {_key(finding) for finding in found}
+
+
+def rules_of(module: GenerativeModule) -> tuple[Rule, ...]:
+    """What a module's training is judged by: what any must keep, and its family's own."""
+    return rules_for(module.rules, module.remedies)
 
 
 def _key(finding: Finding) -> tuple[str, str, int, int | None]:

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from genkit.core.module import GenerativeModule, ours
-from genkit.diagnostics import findings
+from genkit.core.rule import ERROR
 from genkit.diagnostics.findings import Finding
 from genkit.diagnostics.health import Health, read
 from genkit.runs import Run
@@ -60,7 +60,7 @@ def _refuse(trainer: pl.Trainer, found: Sequence[Finding]) -> None:
 
 def unsound(found: Sequence[Finding]) -> Finding | None:
     """The first finding that makes the result worthless as it stands."""
-    return next((f for f in found if f.severity == findings.ERROR and f.until is None), None)
+    return next((f for f in found if f.severity == ERROR and f.until is None), None)
 
 
 def refuse_unsound(run: Run) -> None:
@@ -70,5 +70,5 @@ def refuse_unsound(run: Run) -> None:
         Unsound: a finding of severity error stands in its file.
     """
     for said in read(run, "findings"):
-        if said.get("severity") == findings.ERROR and said.get("until") is None:
+        if said.get("severity") == ERROR and said.get("until") is None:
             raise Unsound(f"strict=true: {said.get('code')} at step {said.get('step')}. {said.get('advice')}")

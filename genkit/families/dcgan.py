@@ -20,6 +20,7 @@ from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL, Option
 from genkit.core.phase import LossTerms, Phase, StepNoise
+from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import ArraySpec
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
@@ -51,6 +52,10 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     """
 
     options: tuple[Option, ...] = (TRUNCATION, LABEL)
+    remedies = {
+        "collapsed": "set model.r1 or model.loss=hinge",
+        "classes_collapsed": "set model.loss=hinge or model.r1",
+    }
 
     def __init__(
         self,
@@ -182,6 +187,45 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
             fakes = self.generator(self.prior(noise), batch.labels)
             real, fake = (self.discriminator(x, batch.labels) for x in (self._to_network(batch.data), fakes))
         return real, fake
+
+    rules = (
+        Rule(
+            code="discriminator_saturated",
+            severity=ERROR,
+            measure="discriminator/accuracy",
+            above=0.995,
+            advice="The discriminator is always right, so the generator learns nothing from it: lower"
+            " optim.discriminator.lr, or set model.r1, model.spectral_norm or model.augment.",
+            patience=3,
+            after=0.4,
+        ),
+        Rule(
+            code="discriminator_blind",
+            severity=ERROR,
+            measure="discriminator_ranks",
+            below=0.35,
+            advice="The discriminator takes generated examples for real ones rather than the real: raise"
+            " optim.discriminator.lr or model.discriminator_steps, or lower optim.generator.lr.",
+        ),
+        Rule(
+            code="discriminator_constant",
+            severity=ERROR,
+            measure="discriminator_spread",
+            below=1e-3,
+            advice="The discriminator says the same of everything: change the seed, or lower"
+            " optim.discriminator.lr.",
+        ),
+        # A critic whose slope is at most 1 tells pictures of 64×64×3 in [-1, 1] apart by 222 at most, and a
+        # probability is 0 or 1 in float32 long before.
+        Rule(
+            code="discriminator_exploded",
+            severity=ERROR,
+            measure="discriminator_spread",
+            above=1_000,
+            advice="The discriminator's outputs are so far apart that no gradient is left of them: lower"
+            " optim.lr, or set model.r1 or model.spectral_norm.",
+        ),
+    )
 
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """What the discriminator knows: how much its logits differ between examples, and how often a real

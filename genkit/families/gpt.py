@@ -26,10 +26,11 @@ from genkit.core.capabilities import (
 from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
 from genkit.core.observation import Mask, Observation
-from genkit.core.options import LABEL, Option, resolve_options
+from genkit.core.options import LABEL, Option, as_list, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
+from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import ArraySpec, TokenSpec
-from genkit.generation.decoding import Drawn, Unfolding, decode
+from genkit.generation.decoding import Drawn, Unfolding, decode, uniforms
 from genkit.nn.lora import adapt
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
 from genkit.nn.precision import widened
@@ -38,7 +39,6 @@ from genkit.nn.transformer import Transformer, TransformerConfig
 from genkit.system.errors import ConfigError
 
 DRAWN = 200  # tokens of a sample, unless told otherwise
-UNIFORMS = 256  # random numbers of a row drawn at once
 OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
 
@@ -75,6 +75,7 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         LABEL,
     )
     units = {"nll": "nats/token"}
+    remedies = {"memorised": "set model.dropout"}
 
     def __init__(
         self,
@@ -140,6 +141,30 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         nll = self._token_nll(self._labelled(batch), reduction="none").sum(1)
         return {"nll": nll / (batch.data[:, 1:] != OUTSIDE).sum(1).clamp(min=1)}
+
+    rules = (
+        Rule(
+            code="learned_nothing",
+            severity=ERROR,
+            measure="beyond_uniform",
+            below=0.02,
+            advice="The model knows no more than that there are so many tokens (its loss is ln V): lower"
+            " optim.lr, or set optim.warmup.",
+            longer=True,
+            said_by=("data_is_constant", "memorised"),
+        ),
+        Rule(
+            code="learned_frequencies",
+            severity=ERROR,
+            measure="beyond_frequencies",
+            below=0.0,
+            advice="The model knows no more than how frequent each token is: lower optim.lr, or look"
+            " whether the data has an order to be learnt.",
+            after=0.5,
+            longer=True,
+            said_by=("learned_nothing", "data_is_constant", "memorised"),
+        ),
+    )
 
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """What the loss has gained on knowing nothing, ln V, as a share of it, and in nats on knowing how
@@ -281,7 +306,7 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         whole, steps = self.spec.length, options["max_new_tokens"]
         steps = (whole or DRAWN) if steps is None else min(steps, whole or steps)
         return decode(
-            self.network, begun, _uniforms(noise, steps), options, self._banned(options["bad_tokens"])
+            self.network, begun, uniforms(noise, steps), options, self._banned(options["bad_tokens"])
         )
 
     # ------------------------------------------------------------------ completion
@@ -323,14 +348,3 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         rest = torch.stack(list(self._tokens(noise, begun, options)), dim=1)
         whole = torch.cat((levels[:, :known], rest), dim=1) / (array.levels - 1)
         return whole.view(-1, *array.ordered).permute(array.back)
-
-
-def _uniforms(noise: Noise, steps: int) -> Iterator[Tensor]:
-    """What decides each token of every row, (B,) a step; the first of them are the same for any `steps`."""
-    for start in range(0, steps, UNIFORMS):
-        columns = noise.uniform(f"tokens/{start}", UNIFORMS)
-        yield from columns[:, : steps - start].unbind(1)
-
-
-def as_list(value: str | Sequence[str]) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)

@@ -28,6 +28,7 @@ from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL, Option
 from genkit.core.phase import LossTerms, Phase, StepNoise
+from genkit.core.rule import ERROR, WARNING, Rule
 from genkit.core.spec import ArraySpec
 from genkit.nn.autoencoder import PAIRS
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
@@ -65,6 +66,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
 
     options: tuple[Option, ...] = (TEMPERATURE, PIXELS, LABEL)
     units = {"neg_elbo": "nats", "reconstruction": "nats", "kl": "nats"}
+    remedies = {"collapsed": "lower model.beta", "classes_collapsed": "lower model.beta"}
 
     def __init__(
         self,
@@ -146,6 +148,27 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
 
     def schedules(self) -> dict[str, int]:
         return {"model.beta_warmup": self.beta_warmup}
+
+    rules = (
+        Rule(
+            code="posterior_collapse",
+            severity=ERROR,
+            measure="active_units",
+            below=1,
+            advice="No latent says anything about its example: lower model.beta or raise"
+            " model.beta_warmup, or set model.free_bits.",
+            after=0.4,
+        ),
+        Rule(
+            code="few_active_units",
+            severity=WARNING,
+            measure="active_share",
+            below=0.1,
+            advice="Hardly any latent is in use: lower model.latent_size or model.beta, or set"
+            " model.free_bits.",
+            said_by=("posterior_collapse",),
+        ),
+    )
 
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """Latents whose mean moves with the example (Burda et al. 2016, section 5.2) and what each costs."""

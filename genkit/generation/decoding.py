@@ -15,11 +15,20 @@ import torch
 from torch import Tensor
 
 from genkit.core.codecs import Codec
+from genkit.core.noise import Noise
 from genkit.nn.stepping import Stepper
 from genkit.nn.transformer import KVCache, Transformer
 
+UNIFORMS = 256  # random numbers of a row drawn at once
 COLD = 2.0**-60  # a temperature below which a quotient could overflow
 COLDEST = 2.0**-100  # the smallest that is computed with; already here the order alone is left
+
+
+def uniforms(noise: Noise, steps: int) -> Iterator[Tensor]:
+    """What decides each token of every row, (B,) a step; the first of them are the same for any `steps`."""
+    for start in range(0, steps, UNIFORMS):
+        columns = noise.uniform(f"tokens/{start}", UNIFORMS)
+        yield from columns[:, : steps - start].unbind(1)
 
 
 def filter_logits(

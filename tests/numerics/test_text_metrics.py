@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from genkit.diagnostics import symptoms
-from genkit.diagnostics.findings import RULES
+from genkit.diagnostics.general import RULES
 from genkit.metrics import bits as likelihood
 from genkit.metrics import copying, spread, wording
 from genkit.metrics.mauve import compute, mauve, ngram_features
