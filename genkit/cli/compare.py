@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit import config, runs
+from genkit.cli.commands.compare import CompareSettings
 from genkit.cli.show import table
 from genkit.config.values import leaves
 from genkit.report.lines import difference
@@ -19,20 +20,11 @@ from genkit.system.terminal import say
 NOT_COMPARED = ("name",)
 
 
-def compare(words: list[str]) -> int:
-    asked = []
-    for word in words:
-        key, equals, value = word.partition("=")
-        if key == "run" and equals:
-            asked.append(value)
-        elif equals and not key.startswith("paths.") and "/" not in key:
-            raise ConfigError(f"compare takes runs, not {key}=; write genkit compare RUN RUN.")
-        elif not key.startswith("paths."):
-            asked.append(word)
-    if len(asked) < 2:
+def compare(settings: CompareSettings) -> int:
+    if len(settings.runs) < 2:
         raise ConfigError("compare needs two runs or more: genkit compare RUN RUN.")
-    runs_dir = config.paths([word for word in words if word.startswith("paths.")])["runs_dir"]
-    folders = [runs.find(name, runs_dir) for name in asked]
+    runs_dir = settings.paths["runs_dir"]
+    folders = [runs.find(name, runs_dir) for name in settings.runs]
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise ConfigError("compare has one run twice; give each once.")
     names = _names(folders)

@@ -10,36 +10,36 @@ from typing import Any
 import numpy as np
 
 from genkit import config
-from genkit.cli import DATA_WORDS
+from genkit.cli.commands.data import DataSettings
 from genkit.cli.outputs import Output
 from genkit.core.grid import png
-from genkit.core.options import Option
 from genkit.core.spec import TokenSpec, View
 from genkit.data import open_dataset, open_source
 from genkit.data.dataset import Dataset
 from genkit.data.views import native_view
 from genkit.system import storage
-from genkit.system.errors import ConfigError, DataError, nearest
+from genkit.system.errors import ConfigError, DataError
 from genkit.system.terminal import say, without_controls
 
 PARTS = ("train", "validation", "test")
+OF_SHOW = ("n", "part", "out")
 
 
-def data(words: list[str]) -> int:
+def data(settings: DataSettings) -> int:
     """A first word without `=` says what to do; without words the datasets are listed."""
-    if not words:
+    if not settings.given:
         for name, file in config.groups()["data"].items():
             say(f"{name:<14} {config.about(file)}")
-        say(f"\n{DATA_WORDS}")
+        say("\ngenkit data --help says what can be done with one.")
         return 0
-    action = words[0] if "=" not in words[0] else "look"
-    if action not in ACTIONS:
-        raise ConfigError(f"data {action}: no such word.{nearest(action, ACTIONS)} See genkit data.")
-    return ACTIONS[action](words[1:] if words[0] == action else words)
+    for key in OF_SHOW:
+        if key in settings.given and settings.action != "show":
+            raise ConfigError(f"{key}= goes with genkit data show; leave it out.")
+    return ACTIONS[settings.action](settings)
 
 
-def look(words: list[str]) -> int:
-    opened = _opened(words)[1]
+def look(settings: DataSettings) -> int:
+    opened = _opened(settings.words)[1]
     spec = opened.spec.to_dict()
     say(f"{opened.name}: {opened.protocol}")
     if isinstance(opened.spec, TokenSpec):
@@ -55,8 +55,8 @@ def look(words: list[str]) -> int:
     return 0
 
 
-def pack(words: list[str]) -> int:
-    cfg, opened = _opened(words)
+def pack(settings: DataSettings) -> int:
+    cfg, opened = _opened(settings.words)
     counted = ", ".join(f"{part} {opened.counts[part]:,}" for part in PARTS)
     say(f"{opened.name} is packed in {cfg['paths']['cache_dir']}: {counted}")
     for notice in opened.notices:
@@ -64,7 +64,7 @@ def pack(words: list[str]) -> int:
     return 0
 
 
-def check(words: list[str]) -> int:
+def check(settings: DataSettings) -> int:
     """The report; the exit code says whether a training would take the data as it is.
 
     What is packed is read whole: a training compares some of its blocks.
@@ -72,7 +72,7 @@ def check(words: list[str]) -> int:
     from genkit.data.checking import check as report_on
     from genkit.data.packing import examine
 
-    cfg = config.compose("train", words)
+    cfg = config.compose("train", settings.words)
     source = open_source(cfg["data"], cfg["paths"])
     report = report_on(cfg["data"]["name"], source, cfg["data"], cfg["paths"])
     width = max(len(topic) for topic, _ in report)
@@ -87,23 +87,18 @@ def check(words: list[str]) -> int:
     return 0
 
 
-def show(words: list[str]) -> int:
-    n = Option("n", "int", 64, "examples", low=1, high=100_000).check(_taken(words, "n", 64))
-    part = _taken(words, "part", "train")
-    if part not in PARTS:
-        raise ConfigError(f"part={part} is none of {', '.join(PARTS)}.{nearest(part, PARTS)}")
-    out = _taken(words, "out", None)
-    opened = _opened(words)[1]
-    examples = opened.split(part)
-    data, shown, _ = examples.gather(np.sort(examples.some(n)))
-    if opened.spec.is_text:
-        return _show_texts(opened, data, out)
-    target = Path(out or f"{opened.name}-{part}.png").expanduser()
+def show(settings: DataSettings) -> int:
+    opened = _opened(settings.words)[1]
+    examples = opened.split(settings.part)
+    data, shown, _ = examples.gather(np.sort(examples.some(settings.n)))
+    if isinstance(opened.spec, TokenSpec) and opened.spec.is_text:
+        return _show_texts(opened.name, opened.spec, data, settings.out)
+    target = settings.out or Path(f"{opened.name}-{settings.part}.png")
     if target.suffix.lower() != ".png":
-        raise ConfigError(f"out={out}: images are shown as one .png.")
+        raise ConfigError(f"out={target}: images are shown as one .png.")
     place = Output(target)
     storage.write_bytes(target, png(_grid(opened, data)))
-    say(f"{len(data)} examples of {opened.name}, {part}: {place}{_counted(opened, shown)}")
+    say(f"{len(data)} examples of {opened.name}, {settings.part}: {place}{_counted(opened, shown)}")
     return 0
 
 
@@ -116,16 +111,14 @@ def _counted(opened: Dataset, labels: np.ndarray | None) -> str:
     return without_controls(f" ({', '.join(listed[:20])}{', …' if len(listed) > 20 else ''})")
 
 
-def _show_texts(opened: Dataset, windows: np.ndarray, out: str | None) -> int:
-    assert isinstance(opened.spec, TokenSpec)
-    texts = [opened.spec.codec.decode(window[window >= 0]) for window in windows]
-    if out is None:
+def _show_texts(name: str, spec: TokenSpec, windows: np.ndarray, target: Path | None) -> int:
+    texts = [spec.codec.decode(window[window >= 0]) for window in windows]
+    if target is None:
         say(("\n" + "-" * 20 + "\n").join(texts))
         return 0
-    target = Path(out).expanduser()
     place = Output(target)
     storage.write_text(target, "\n".join(texts) + "\n")
-    say(f"{len(texts)} examples of {opened.name}: {place}")
+    say(f"{len(texts)} examples of {name}: {place}")
     return 0
 
 
@@ -142,16 +135,6 @@ def _grid(opened: Dataset, data: np.ndarray) -> Any:
     return grid(np.round(data * (255 / (levels - 1))).astype(np.uint8).transpose(0, 2, 3, 1))
 
 
-def _taken(words: list[str], key: str, default: Any) -> Any:
-    """The value of a word that is no part of a configuration; the word is taken out."""
-    found = [word for word in words if word.startswith(f"{key}=")]
-    if len(found) > 1:
-        raise ConfigError(f"{key}= is given twice; give it once.")
-    for word in found:
-        words.remove(word)
-    return found[0].partition("=")[2] if found else default
-
-
 def _opened(words: Sequence[str]) -> tuple[Mapping[str, Any], Dataset]:
     """The configured data as it is, or as a model that is named wants it."""
     cfg = config.compose("train", words)
@@ -161,4 +144,4 @@ def _opened(words: Sequence[str]) -> tuple[Mapping[str, Any], Dataset]:
     return cfg, open_dataset(cfg["data"], cfg["paths"], view)
 
 
-ACTIONS: dict[str, Callable[[list[str]], int]] = {"look": look, "check": check, "pack": pack, "show": show}
+ACTIONS: dict[str, Callable[[DataSettings], int]] = {"look": look, "check": check, "pack": pack, "show": show}

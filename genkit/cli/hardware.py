@@ -1,4 +1,4 @@
-"""Devices that this machine certainly lacks, told without importing torch, which has the last word."""
+"""Devices: those that this machine certainly lacks, told without importing torch, which has the last word."""
 
 from __future__ import annotations
 
@@ -30,6 +30,28 @@ def check_device(key: str, word: str, instead: str) -> None:
         raise ConfigError(f"{key}={word}: this machine shows no GPU; choose {instead}.")
     if kind == "mps" and (sys.platform, platform.machine()) != ("darwin", "arm64"):
         raise ConfigError(f"{key}=mps: this is no Apple machine with a GPU; choose {instead}.")
+
+
+def torch_device(word: str) -> str:
+    """torch's name of a device, on which float32 is float32 from now on.
+
+    Raises:
+        ConfigError: this machine has no such device.
+    """
+    import torch
+
+    from genkit.system.processor import compute_float32
+
+    compute_float32("highest")
+    name = word.replace("gpu", "cuda")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= torch.cuda.device_count():
+        have = torch.cuda.device_count()
+        raise ConfigError(f"device={word}: this machine has {have} CUDA GPUs; try device=auto.")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("device=mps: this machine has no Apple GPU; try device=auto.")
+    return name
 
 
 def check_cores(trainer: Mapping[str, Any]) -> None:

@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from genkit.core.options import Option
+from genkit.cli.commands.sample import SampleSettings
+from genkit.cli.shared import declared_options
 from genkit.system.errors import ConfigError
 from genkit.system.textfiles import lines_of, read_given, read_input, unix
 
 MAX_BYTES = 100_000_000  # of a file of prompts, or of the input
 
 
-def read(given: dict[str, Any]) -> None:
-    """Replace `prompt_file=FILE` (a prompt a line, empty lines left out) and `prompt=-` (standard input, one
-    prompt, without its last newline) by the prompts themselves.
+def read(settings: SampleSettings) -> str | list[str] | None:
+    """The prompts: of `prompt=`, of `prompt_file=FILE` (one a line, empty lines left out) or, for `prompt=-`,
+    standard input (one, without its last newline); None where nobody gives any.
 
     Raises:
         ConfigError: both are given, or there is no prompt.
         DataError: the file or the input cannot be read, or has no end.
     """
-    if given.get("prompt") == "-":
-        text = read_input("prompt=-", MAX_BYTES, "give a shorter prompt")
-        given["prompt"] = unix(text).removesuffix("\n")
-    file = given.pop("prompt_file", None)
+    given, file = settings.prompt, settings.prompt_file
     if file is None:
-        return
-    if "prompt" in given:
+        typed = [_input() if text == "-" and len(given) == 1 else text for text in given]
+        return typed[0] if len(typed) == 1 else typed or None
+    if given:
         raise ConfigError("prompt= and prompt_file= are both given; give one of them.")
     lines = lines_of(read_given("prompt_file", file, MAX_BYTES, "give fewer prompts at once"))
-    given["prompt"] = [line for line in lines if line]
-    if not given["prompt"]:
+    if not any(lines):
         raise ConfigError(f"prompt_file={file} has no prompt; write one a line.")
+    return [line for line in lines if line]
 
 
-def check_stream(
-    given: Mapping[str, Any], options: Mapping[str, Any], declared: Sequence[Option], is_text: bool
-) -> None:
+def _input() -> str:
+    return unix(read_input("prompt=-", MAX_BYTES, "give a shorter prompt")).removesuffix("\n")
+
+
+def listed(prompt: object) -> list[str]:
+    """Prompts, as an option holds them, as a list."""
+    return (
+        [str(text) for text in prompt]
+        if isinstance(prompt, list)
+        else []
+        if prompt is None
+        else [str(prompt)]
+    )
+
+
+def check_stream(settings: SampleSettings, options: Mapping[str, object], is_text: bool) -> None:
     """Refuse to stream what is not one text.
 
     Args:
@@ -45,10 +56,10 @@ def check_stream(
     Raises:
         ConfigError: several samples or prompts, a file, or a family without prompts.
     """
-    if not is_text or "prompt" not in [option.name for option in declared]:
+    if not is_text or "prompt" not in [option.name for option in declared_options(settings.folder)]:
         raise ConfigError("stream=true: this run draws no texts; leave it out.")
-    if str(given.get("n", 1)) != "1" or isinstance(options.get("prompt"), list):
+    if ("n" in settings.given and settings.n != 1) or isinstance(options.get("prompt"), list):
         raise ConfigError("stream=true prints one sample; set n=1 and give one prompt.")
     for key in ("out", "batch_size"):
-        if given.get(key) is not None:
+        if key in settings.given:
             raise ConfigError(f"stream=true prints and saves nothing; leave {key}= out.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genkit import config, runs
+from genkit import runs
+from genkit.cli.commands.report import ReportSettings
 from genkit.cli.outputs import REPLACES, check_writable
 from genkit.system.errors import CheckpointError, ConfigError, nearest
 from genkit.system.paths import place
@@ -13,25 +14,17 @@ from genkit.system.terminal import say
 OWN = ("report.html", "verdict.txt", "figures", "tables")
 
 
-def report(words: list[str]) -> int:
-    asked = [word for word in words if word.startswith("run=")]
-    rest = [word for word in words if word not in asked]
-    given = dict(config.key_and_value(word) for word in rest if not word.startswith("paths."))
-    for key in given:
-        if key not in ("study", "out"):
-            raise ConfigError(f"report takes no {key}=.{nearest(key, ['study', 'run', 'out'])}")
-    runs_dir = config.paths(words)["runs_dir"]
-    if bool(asked) == ("study" in given):
+def report(settings: ReportSettings) -> int:
+    if bool(settings.runs) == (settings.study is not None):
         raise ConfigError("report needs study=NAME, or run=RUN (as often as there are runs).")
-    if given.get("out") == "":
-        raise ConfigError("out= is empty; give a folder, or leave it out.")
+    runs_dir = settings.paths["runs_dir"]
     source: Path | list[Path]
-    if asked:
-        source = [runs.find(word.partition("=")[2], runs_dir) for word in asked]
-        out = Path(given.get("out", "report")).expanduser()
+    if settings.study is None:
+        source = [runs.find(run, runs_dir) for run in settings.runs]
+        out = settings.out or Path("report")
     else:
-        source = find_study(given["study"], runs_dir)
-        out = Path(given["out"]).expanduser() if "out" in given else source / "report"
+        source = find_study(settings.study, runs_dir)
+        out = settings.out or source / "report"
     if out.suffix or out.is_file():
         raise ConfigError(f"out={out}: a report is a folder; leave the suffix out.")
     was_there = _check_own(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import textwrap
@@ -12,14 +11,15 @@ from typing import Any
 
 from genkit import config
 from genkit import runs as run_folders
+from genkit.cli.commands.families import FamiliesSettings
+from genkit.cli.commands.runs import RunsSettings
 from genkit.runs import Record
 from genkit.system.errors import ConfigError, nearest
 from genkit.system.terminal import say, without_controls
 
 
-def families(words: list[str]) -> int:
+def families(settings: FamiliesSettings) -> int:
     """Each family: its models, what it can do, what one of its steps does, its sampling options."""
-    _only(words, ())
     from genkit.core.capabilities import CAPABILITIES
     from genkit.families import FAMILIES
 
@@ -52,29 +52,21 @@ def _phases(model: dict[str, Any]) -> list[str]:
 
 SORTED = ("name", "status", "model", "data", "step", "created", "seconds")
 NARROWEST = 8  # column of a table that does not fit its terminal
-FILTERS = ("status", "family", "model", "data", "seed")
 
 
-def runs(words: list[str]) -> int:
+def runs(settings: RunsSettings) -> int:
     """Without `run=` the runs, by filters and in an order; with it what one says of itself."""
-    _only(words, ("run", *FILTERS, "sort", "order", "last", "paths."))
-    texts, _ = config.split_free_text(words)
-    runs_dir = config.paths(words)["runs_dir"]
-    if "run" in texts:
-        record = run_folders.read(run_folders.find(texts["run"], runs_dir))
+    runs_dir = settings.paths["runs_dir"]
+    if settings.run is not None:
+        record = run_folders.read(run_folders.find(settings.run, runs_dir))
         for key, value in record.to_dict().items():
             say(f"{key:<14} {_short(value)}")
         return 0
-    given = dict(config.key_and_value(word) for word in words if not word.startswith("paths."))
-    if (order := given.get("order", "up")) not in ("up", "down"):
-        raise ConfigError(f"order={order}: write order=up or order=down.")
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", last := given.get("last", "1")):
-        raise ConfigError(f"last={last}: give a number of runs, from 1 to 999999999.")
     found = run_folders.list_runs(runs_dir)
     if not found:
         say(f"no runs in {runs_dir} yet: genkit train makes one.")
         return 0
-    found = _ordered(_filtered(found, given), given)
+    found = _ordered(_filtered(found, settings), settings)
     keys = ("name", "status", "model", "data", "step")
     rows = [[*(_of(record, key) for key in keys), _terms(record.final)] for record in found]
     table(("run", *keys[1:], "last validation"), rows)
@@ -87,31 +79,35 @@ def _of(record: Record, key: str) -> str:
     return "–" if value in (None, "") else str(value)
 
 
-def _filtered(found: list[Record], given: Mapping[str, str]) -> list[Record]:
+def _filtered(found: list[Record], settings: RunsSettings) -> list[Record]:
     """The runs that agree with every filter.
 
     Raises:
-        ConfigError: none has one of the values asked for; those that exist are named.
+        ConfigError: none has the one value asked for; those that exist are named.
     """
-    for key in FILTERS:
-        if key not in given:
-            continue
+    filters = {
+        "status": settings.status,
+        "family": settings.family,
+        "model": settings.model,
+        "data": settings.data,
+        "seed": settings.seed,
+    }
+    for key, wanted in filters.items():
         known = {_of(record, key) for record in found}
-        wanted = given[key].split(",")
         for value in wanted:
             if value not in known and len(wanted) == 1:
                 raise ConfigError(f"no run has {key}={value}.{nearest(value, known)}")
-        found = [record for record in found if _of(record, key) in wanted]
+        found = [record for record in found if not wanted or _of(record, key) in wanted]
     return found
 
 
-def _ordered(found: list[Record], given: Mapping[str, str]) -> list[Record]:
+def _ordered(found: list[Record], settings: RunsSettings) -> list[Record]:
     """The runs by a key of their records or a validation term; those without it stand last.
 
     Raises:
         ConfigError: no run has the key.
     """
-    key, order, last = given.get("sort", "created"), given.get("order", "up"), given.get("last", "")
+    key = settings.sort
     terms = {term for record in found for term in record.final}
     if key not in SORTED and key not in terms:
         raise ConfigError(f"sort={key}: no run has it.{nearest(key, [*SORTED, *terms])}")
@@ -122,9 +118,8 @@ def _ordered(found: list[Record], given: Mapping[str, str]) -> list[Record]:
 
     having = [record for record in found if value(record) is not None]
     without = [record for record in found if value(record) is None]
-    having.sort(key=value, reverse=order == "down")
-    both = [*having, *without]
-    return both[-int(last) :] if last else both
+    having.sort(key=value, reverse=settings.order == "down")
+    return [*having, *without][-(settings.last or 0) :]
 
 
 def _terms(final: Mapping[str, float | None]) -> str:
@@ -138,13 +133,6 @@ def _short(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(v["name"] if isinstance(v, dict) and "name" in v else _short(v) for v in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _only(words: Sequence[str], allowed: Sequence[str]) -> None:
-    for word in words:
-        key = word.partition("=")[0]
-        if not any(key == name or (name.endswith(".") and key.startswith(name)) for name in allowed):
-            raise ConfigError(f"{word}: no such word here.{nearest(key, allowed)} See genkit --help.")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.abc
 import importlib.machinery
-import logging
 import sys
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    Loader = object  # (the module of the real one imports much, for what only asks)
 
 PACKAGE = "torchmetrics"
 CLASSES = {"Metric": "torchmetrics.metric", "MetricCollection": "torchmetrics.collections"}
@@ -25,14 +28,17 @@ def postpone_metrics() -> None:
     """Open torchmetrics, should anybody import it, without importing its metrics."""
     if PACKAGE not in sys.modules and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    # Matplotlib comes with it, and warns of a home that it cannot write to, which nothing of ours needs.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
+        if name == "matplotlib":
+            # It comes along, and warns of a home that it cannot write to, which nothing of ours needs.
+            import logging
+
+            logging.getLogger(name).setLevel("ERROR")
         if name != PACKAGE:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
@@ -41,10 +47,10 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-class _Postponing(importlib.abc.Loader):
+class _Postponing(Loader):
     """Runs a package's __init__ when more is asked of it than `CLASSES` and modules that are imported."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Loader) -> None:
         self._loader = loader
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
@@ -55,6 +61,8 @@ class _Postponing(importlib.abc.Loader):
             if name.startswith("__"):
                 raise AttributeError(name)
             if name == "_logger":
+                import logging
+
                 return logging.getLogger(PACKAGE)
             if name in CLASSES:
                 with contextlib.suppress(ImportError):  # another version may need its __init__ first
@@ -66,4 +74,4 @@ class _Postponing(importlib.abc.Loader):
             self._loader.exec_module(module)
             return getattr(module, name)
 
-        module.__getattr__ = ask  # type: ignore[method-assign]
+        vars(module)["__getattr__"] = ask

@@ -11,49 +11,41 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from genkit import config
+from genkit.cli.commands.member import MemberSettings
+from genkit.cli.commands.study import StudySettings
+from genkit.cli.hardware import check_device
 from genkit.cli.outputs import check_writable
+from genkit.cli.parser import read_words
 from genkit.study import Plan, open_study, read_declaration, run_missing
 from genkit.study.backends import check_launcher
-from genkit.study.declaring import Declaration, find
-from genkit.study.running import write_table
+from genkit.study.declaring import CHANGED, Declaration, find
+from genkit.study.running import MEMBER, write_table
 from genkit.study.space import in_words as range_in_words
 from genkit.system.errors import ConfigError, Locked
 from genkit.system.plain import MAX_JSON_BYTES, read_text
 from genkit.system.terminal import say
 
-FLAGS = ("dry", "yes", "retry")
 
-
-def study(words: list[str]) -> int:
-    launcher = config.launching(words)
-    paths = config.paths(words)
-    given = {}
-    for word in words:
-        if word in launcher or word.startswith("paths."):
-            continue
-        key, value = config.key_and_value(word)
-        if key in given:
-            raise ConfigError(f"{key}= is given twice; give it once.")
-        if key in FLAGS and value not in ("true", "false"):
-            raise ConfigError(f"{key}={value}: write {key}=true or {key}=false.")
-        given[key] = value
-    dry, yes, retry = (given.pop(flag, "false") == "true" for flag in FLAGS)
-    if "study" not in given:
-        known = ", ".join(config.groups().get("study", {})) or "none"
-        raise ConfigError(f"study needs study=NAME or study=FILE.yaml. Known: {known}.")
-    name = given.pop("study")
-    find(name)
+def study(settings: StudySettings) -> int:
+    launcher = config.launching(settings.launcher)
+    find(settings.study)
     check_launcher(launcher)
-    declaration = read_declaration(name, given)
-    plan = open_study(declaration, paths, yes=yes)
-    say(in_words(plan, retry), flush=True)
-    if dry:
+    check_device("device", settings.device, "device=auto")
+    plan = open_study(read_declaration(settings.study, _changes(settings)), settings.paths, yes=settings.yes)
+    say(in_words(plan, settings.retry), flush=True)
+    if settings.dry:
         return 0
     check_writable(plan.folder)
-    return _run(plan, paths, launcher, retry)
+    return _run(plan, settings, launcher)
 
 
-def _run(plan: Plan, paths: Mapping[str, str], launcher: Sequence[str], retry: bool) -> int:
+def _changes(settings: StudySettings) -> dict[str, str]:
+    """What the words say in the place of the study's file."""
+    changed = {key: getattr(settings, key) for key in CHANGED if key in settings.given}
+    return {**changed, **read_words([*settings.budget, *settings.evaluate])}
+
+
+def _run(plan: Plan, settings: StudySettings, launcher: Sequence[str]) -> int:
     plan.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(plan.folder / ".lock")
     try:
@@ -64,7 +56,7 @@ def _run(plan: Plan, paths: Mapping[str, str], launcher: Sequence[str], retry: b
         if plan.new:
             plan.write()
         try:
-            run_missing(plan, paths, launcher, retry=retry)
+            run_missing(plan, settings.paths, launcher, retry=settings.retry, **_program(settings))
         except KeyboardInterrupt as error:
             error.add_note("What ran is saved; the same command goes on.")
             raise
@@ -75,6 +67,11 @@ def _run(plan: Plan, paths: Mapping[str, str], launcher: Sequence[str], retry: b
     say(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
     say(f"table: {table}\nreport: {page}")
     return ended([plan.outcome(member) for member in plan.members])
+
+
+def _program(settings: StudySettings) -> dict[str, Sequence[str]]:
+    """What runs a member, where it is told the device."""
+    return {"program": (*MEMBER, f"device={settings.device}")} if "device" in settings.given else {}
 
 
 def ended(outcomes: Sequence[Mapping[str, Any]]) -> int:
@@ -151,11 +148,13 @@ def _time(plan: Plan, missing: Sequence[object]) -> str:
     return "time: not known before a run of each arm has finished"
 
 
-def member(words: list[str]) -> int:
+def member(settings: MemberSettings) -> int:
     """One member of a study, in a process of its own."""
+    words = settings.words
     if len(words) != 2 or not Path(words[0]).is_dir() or not re.fullmatch("[0-9]{1,9}", words[1]):
         raise ConfigError("member takes a study folder and a number; genkit study starts it.")
     from genkit.study import run_member
 
-    run_member(Path(words[0]), int(words[1]))
+    device = None if settings.device == "auto" else settings.device.replace("gpu", "cuda")
+    run_member(Path(words[0]), int(words[1]), device)
     return 0

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit import config, runs
+from genkit.cli.commands.train import TrainSettings
+from genkit.cli.commands.worker import WorkerSettings
 from genkit.cli.flags import FLAGS, ask
 from genkit.cli.hardware import check_cores, check_device
 from genkit.cli.outputs import check_writable
@@ -31,7 +33,9 @@ MULTIRUN = ("-m", "--multirun")
 CHECKED_JOBS = 100  # of a sweep before its first one starts; composing costs a third of a second
 
 
-def train(words: list[str]) -> int:
+def train(settings: TrainSettings) -> int:
+    words = list(settings.words)
+    config.check_places(words)
     flags = [word.partition("=")[0] for word in words]
     if any(flag in MULTIRUN for flag in flags):
         return sweep([word for word in words if word not in MULTIRUN])
@@ -68,7 +72,8 @@ def train(words: list[str]) -> int:
     return 0
 
 
-def worker(words: list[str]) -> int:
+def worker(settings: WorkerSettings) -> int:
+    words = settings.words
     numbers = [int(word) for word in words[1:] if word.isdecimal()]
     if len(words) != 4 or len(numbers) != 3 or not Path(words[0]).is_dir():
         raise ConfigError("worker takes a run folder and three numbers; genkit train starts it.")

@@ -15,7 +15,8 @@ from genkit.config.frozen import (
 from genkit.config.hydra import hydra_session, one_line_errors
 from genkit.config.manual import completions, explain
 from genkit.config.sweeps import jobs, sweep
-from genkit.config.words import as_text, check_places, key_and_value, launching, split_free_text
+from genkit.config.words import as_text, check_places, launching, split_free_text
+from genkit.core.options import key_and_value
 
 __all__ = [
     "NOT_FROZEN",

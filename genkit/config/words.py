@@ -10,32 +10,21 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from genkit.core.options import given_twice, key_and_value
 from genkit.system.errors import ConfigError, nearest
 from genkit.system.paths import place
 
-# Taken as typed, before Hydra's grammar sees them: it rejects commas, Chinese and `=`, and resolves `${…}`.
-FREE_TEXT = (
-    *("prompt", "prompt_file", "stop", "bad_tokens", "text", "file", "out", "run", "resume", "init_from"),
-    *("pretrained", "name", "data.path", "real", "fake", "image"),
-)
+# Of a configuration, what is taken as typed, before Hydra's grammar sees it: that rejects commas, Chinese and
+# `=`, and resolves `${…}`.
+FREE_TEXT = ("name", "resume", "init_from", "pretrained", "data.path")
 FREE_GROUP = "paths."
-# Of all words, those that are paths, or names that become paths.
 PATHS = (
-    *(
-        "run",
-        "resume",
-        "init_from",
-        "pretrained",
-        "study",
-        "real",
-        "fake",
-        "file",
-        "prompt_file",
-        "out",
-        "image",
-    ),
-    *("data.path", "data.tokenizer_path"),
-)
+    "resume",
+    "init_from",
+    "pretrained",
+    "data.path",
+    "data.tokenizer_path",
+)  # or names that become paths
 # Of Hydra's own words, what says how several runs are launched.  Others could name code: a callback, say.
 LAUNCHING = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.")
 # What Hydra's grammar may call: functions that list the values of a sweep, and in a sweep what orders them.
@@ -43,7 +32,6 @@ LISTING, ORDERING = ("choice", "range", "interval", "glob"), ("sort", "shuffle",
 REFERENCE = re.compile(r"\$\{[\w.]+\}")  # to another key
 ENVIRONMENT = re.compile(r"\$\{oc\.env:\w+(,[^${}]*)?\}")
 MAX_DEPTH = 8  # of lists in lists, as typed
-REPEATABLE = ("prompt", "stop", "bad_tokens", "text")
 
 
 @dataclass(frozen=True)
@@ -55,13 +43,13 @@ class Word:
     line: str
 
 
-def split_free_text(arguments: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
-    """Free-text values by key (a list where a key is repeated), and the words that are left.
+def split_free_text(arguments: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Free-text values by key, and the words that are left.
 
     Raises:
-        ConfigError: a key that takes one text is given twice, or a text holds a NUL byte.
+        ConfigError: a key is given twice, or a text holds a NUL byte.
     """
-    texts: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     words = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
@@ -69,12 +57,10 @@ def split_free_text(arguments: Iterable[str]) -> tuple[dict[str, Any], list[str]
             words.append(argument)
         elif "\0" in value:
             raise ConfigError(f"{key}= holds a NUL byte at {value.index(chr(0))}; leave it out.")
-        elif key not in texts:
-            texts[key] = value
-        elif key in REPEATABLE:
-            texts[key] = [*texts[key], value] if isinstance(texts[key], list) else [texts[key], value]
+        elif key in texts:
+            raise ConfigError(given_twice(key, texts[key], value))
         else:
-            raise ConfigError(f"{key}= is given twice; give it once.")
+            texts[key] = value
     return texts, words
 
 
@@ -97,13 +83,15 @@ def parse(words: Sequence[str]) -> list[Word]:
         ConfigError: a word that is no `key=value`, cannot be read, holds several values or a `_target_`.
     """
     parsed: list[Word] = []
+    typed: list[Any] = []
     for word in words:
         override = _read(word)
         key = override.key_or_group
         if override.is_sweep_override():
             raise ConfigError(f"{word} has several values: add -m to run one after another, or quote it.")
-        if key in [other.key for other in parsed]:
-            raise ConfigError(f"{key}= is given twice; give it once.")
+        if before := next((other for other in typed if other.key_or_group == key), None):
+            raise ConfigError(given_twice(key, *(o.input_line.partition("=")[2] for o in (before, override))))
+        typed.append(override)
         parsed.append(Word(key, override.value(), override.input_line.lstrip("+")))
     return parsed
 
@@ -143,25 +131,6 @@ def launching(words: Iterable[str]) -> list[str]:
         if "/" in key and not re.fullmatch(r"\w+", value, re.ASCII):
             raise ConfigError(f"{word}: {key}= takes the name of one that is installed, such as {key}=basic.")
     return own
-
-
-def key_and_value(word: str) -> tuple[str, str]:
-    """The two parts of a word.
-
-    Raises:
-        ConfigError: it is no `key=value`.
-    """
-    key, equals, value = word.partition("=")
-    if word.startswith("-"):
-        written = word.lstrip("-") if equals else f"{word.lstrip('-')}=VALUE"
-        raise ConfigError(f"{word}: words take no dashes; write {written}.")
-    if not key.strip("+"):
-        raise ConfigError(f"{word!r} names no key; write KEY=VALUE.")
-    if key.startswith("~"):
-        raise ConfigError(f"{word}: nothing can be left out; write {key[1:]}=null.")
-    if not equals:
-        raise ConfigError(f"{word!r} is no key=value; write {word}=VALUE, or quote a value with blanks.")
-    return key, value
 
 
 def _read(word: str, functions: Sequence[str] = LISTING) -> Any:

@@ -1,26 +1,37 @@
-"""The options of sampling: what a family declares, checked before anything heavy is imported.
+"""Options: what a family declares of its sampling, and a command of its words, checked before anything heavy
+is imported.
 
 An option is plain data.  A run writes down those of its family, so the command line can refuse a bad value
-without importing torch.
+without importing torch.  The words of a command are options too (`genkit.cli.command`).
 """
 
 from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from genkit.system.errors import ConfigError, nearest
 
+# Kinds of text that have a form, and how it is told.
+FORMS = {
+    "checkpoint": (r"last|best|step-\d+", "last, best or step-N"),
+    "device": (r"auto|cpu|mps|(gpu|cuda)(:\d+)?", "auto, cpu, gpu or mps"),
+}
+PLACES = ("run", "file", "folder", "path", "output")  # kinds of text that lead somewhere
+
 
 @dataclass(frozen=True)
 class Option:
-    """One option of `sample()`.
+    """One option of `sample()`, or one word of a command.
 
     Attributes:
-        kind: "int", "float", "text" (a string) or "name" (a string, or a whole number that serves as one).
+        kind: "int", "float", "bool", "text" (a string), "name" (a string, or a whole number that serves as
+            one), a text of a form ("checkpoint", "device"), or one that leads somewhere: "run", "file",
+            "folder", "path" (either of them), "output" (what is written).
         default: its value when it is not given; None stands for "off".
         low, high: the inclusive range of numbers.
         above: an exclusive lower bound instead of `low`.
@@ -53,20 +64,42 @@ class Option:
             if not value:
                 raise ConfigError(f"{self.name} is an empty list; leave it out, or give at least one value.")
             return [self.check(item) for item in value]
+        if self.kind in ("int", "float"):
+            return self._number(value)
+        if self.kind == "bool":
+            return self._truth(value)
         if self.kind == "name" and isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        if self.kind in ("text", "name"):
-            if not isinstance(value, str):
-                raise ConfigError(f"{self.name}={value!r} is not a text.")
-            if self.choices and value not in self.choices:
-                hint = nearest(value, self.choices)
-                hint = hint if hint.startswith(" Did") else ""
-                raise ConfigError(f"{self.name}={value} is none of {', '.join(self.choices)}.{hint}")
+        return self._text(value)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it takes any text, also one that says `null`."""
+        return self.kind in ("text", *PLACES) and not self.choices
+
+    def allowed(self) -> str:
+        """The texts that are taken, for a person; "" where any is."""
+        return FORMS[self.kind][1] if self.kind in FORMS else ", ".join(self.choices)
+
+    def _text(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ConfigError(f"{self.name}={value!r} is not a text.")
+        form = FORMS[self.kind][0] if self.kind in FORMS else "|".join(map(re.escape, self.choices))
+        if form and not re.fullmatch(form, value):
+            hint = nearest(value, self.choices or re.findall(r"[\w-]{3,}", self.allowed()))
+            hint = hint if hint.startswith(" Did") else ""
+            raise ConfigError(f"{self.name}={value} is none of {self.allowed()}.{hint}")
+        return value
+
+    def _truth(self, value: Any) -> bool:
+        if isinstance(value, bool):
             return value
-        return self._number(value)
+        if value not in ("true", "false"):
+            raise ConfigError(f"{self.name}={value} is none of true or false; write {self.name}=true.")
+        return bool(value == "true")
 
     def _number(self, value: Any) -> int | float:
-        expected = f"{self.name} takes {'an integer' if self.kind == 'int' else 'a number'}{self._range()}"
+        expected = f"{self.name} takes {'an integer' if self.kind == 'int' else 'a number'}{self.range()}"
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -82,7 +115,8 @@ class Option:
             raise ConfigError(f"{expected}, not {value}{f' (nearest: {self.name}={near})' if near else ''}.")
         return int(number) if self.kind == "int" else number
 
-    def _range(self) -> str:
+    def range(self) -> str:
+        """` from 1 to 10`: the numbers that are taken, after a blank; "" where all are."""
         if self.low is None and self.above is None:
             return ""
         low = f"above {self.above:.15g}" if self.above is not None else f"from {self.low:.15g}"
@@ -125,3 +159,27 @@ def resolve_options(declared: Iterable[Option], given: Mapping[str, Any], owner:
         name: option.check(given[name]) if name in given else option.default
         for name, option in by_name.items()
     }
+
+
+def key_and_value(word: str) -> tuple[str, str]:
+    """The two parts of a word.
+
+    Raises:
+        ConfigError: it is no `key=value`.
+    """
+    key, equals, value = word.partition("=")
+    if word.startswith("-"):
+        written = word.lstrip("-") if equals else f"{word.lstrip('-')}=VALUE"
+        raise ConfigError(f"{word}: words take no dashes; write {written}.")
+    if not key.strip("+"):
+        raise ConfigError(f"{word!r} names no key; write KEY=VALUE.")
+    if key.startswith("~"):
+        raise ConfigError(f"{word}: nothing can be left out; write {key[1:]}=null.")
+    if not equals:
+        raise ConfigError(f"{word!r} is no key=value; write {word}=VALUE, or quote a value with blanks.")
+    return key, value
+
+
+def given_twice(key: str, first: str, second: str) -> str:
+    """What is said of a word that takes one value and is given several."""
+    return f"{key}= is given twice, {key}={first} and {key}={second}; give it once."

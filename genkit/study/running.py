@@ -195,8 +195,11 @@ def _ended(code: int, log: Path) -> tuple[str, str]:
 # ---------------------------------------------------------------------- inside a member's process
 
 
-def run_member(folder: Path, number: int) -> None:
+def run_member(folder: Path, number: int, device: str | None = None) -> None:
     """Train and evaluate one member in this process.
+
+    Args:
+        device: torch's name of where it is evaluated; None: a GPU where there is one.
 
     Raises:
         GenkitError: whatever went wrong.
@@ -227,7 +230,7 @@ def run_member(folder: Path, number: int) -> None:
     declared = {option.name for option in run.record().options}
     given = settings.pop("sampling", {})
     settings["sampling"] = {name: value for name, value in given.items() if name in declared}
-    settings.setdefault("device", "cuda" if torch.cuda.is_available() else "cpu")
+    settings["device"] = device or ("cuda" if torch.cuda.is_available() else "cpu")
     (run.path / row_files.FILE).unlink(missing_ok=True)  # of an evaluation that was cut short
     evaluate(run.path, checkpoint, paths=cfg["paths"], **settings)
 

@@ -212,7 +212,7 @@ SAMPLES = {
     "unk-word": ("gpt", ["unk=drop"], 2, "unk=drop is none of refuse, skip"),
     "vocabulary": ("gpt", ["prompt=红Q§"], 2, "'Q' '§'", "vocabulary of"),
     "second-prompt": ("gpt", ["prompt=红", "prompt=Q"], 2, "'Q'"),
-    "weights": ("gpt", ["weights=foo"], 2, "weights=foo is none of ema or raw"),
+    "weights": ("gpt", ["weights=foo"], 2, "weights=foo is none of ema, raw"),
     "checkpoint-word": ("gpt", ["checkpoint=lst"], 2, "Did you mean last?"),
     "checkpoint-absent": ("gpt", ["checkpoint=step-3"], 3, "step-3", "step-4, step-2"),
     "device": ("gpt", ["device=gpu"], 2, "device=gpu", "device=auto"),

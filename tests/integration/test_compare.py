@@ -53,7 +53,7 @@ def test_runs_that_are_the_same(folder, genkit, tmp_path):
         (["v0"], "compare needs two runs"),
         (["v0", "v0"], "one run twice"),
         (["v0", "v9"], "Known: g0, v0, v1"),
-        (["v0", "v1", "metric=fid"], "compare takes runs, not metric="),
+        (["v0", "v1", "metric=fid"], "compare takes no metric="),
     ],
 )
 def test_compare_refuses(folder, genkit, words, said):
@@ -83,7 +83,7 @@ def test_runs_are_filtered_and_sorted(folder, genkit):
     ("word", "said"),
     [
         ("sort=val/nl", "Did you mean val/nll"),
-        ("order=sideways", "order=up or order=down"),
+        ("order=sideways", "none of up, down"),
         ("last=0", "last"),
         ("statu=finished", "Did you mean status"),
         ("status=done", "no run has status=done"),

@@ -394,7 +394,7 @@ def test_dry_says_what_would_run_and_writes_nothing(genkit, declare, tmp_path):
     [
         ([], "study needs study=NAME"),
         (["study=nothing"], "there is no study 'nothing'"),
-        (["study=quickstart", "dry=yes"], "write dry=true or dry=false"),
+        (["study=quickstart", "dry=yes"], "dry=yes is none of true or false; write dry=true"),
         (["study=quickstart", "hydra/launcher=slurm"], "there is no hydra/launcher=slurm"),
         (["study=quickstart", "seeds=2", "seeds=3"], "seeds= is given twice"),
     ],

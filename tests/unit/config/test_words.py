@@ -12,7 +12,6 @@ from omegaconf import OmegaConf
 
 from genkit.config.words import (
     FREE_TEXT,
-    REPEATABLE,
     as_text,
     key_and_value,
     launching,
@@ -79,20 +78,21 @@ def test_the_advice_to_quote_is_itself_a_word_that_can_be_read(text):
     assert OverridesParser.create().parse_override(word).key_or_group == "model.norm"
 
 
-def test_repeated_texts_are_a_list_in_order():
-    texts, _ = split_free_text(["prompt=a", "prompt=b", "prompt="])
-    assert texts == {"prompt": ["a", "b", ""]}
+@pytest.mark.parametrize("key", [*FREE_TEXT, "paths.data_dir"])
+def test_a_text_given_twice_is_refused(key):
+    with pytest.raises(ConfigError, match=f"{key}= is given twice, {key}=a and {key}=b; give it once"):
+        split_free_text([f"{key}=a", f"{key}=b"])
 
 
-@pytest.mark.parametrize("key", [key for key in FREE_TEXT if key not in REPEATABLE])
-def test_a_single_text_given_twice_is_refused(key):
-    with pytest.raises(ConfigError, match=f"{key}= is given twice"):
-        split_free_text([f"{key}=a", f"{key}=a"])
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_another_word_given_twice_is_refused_naming_both(plus):
+    with pytest.raises(ConfigError, match=r"optim.lr= is given twice, optim.lr=1e-3 and optim.lr=0.1; give"):
+        parse(["seed=1", "optim.lr=1e-3", f"{plus}optim.lr=0.1"])
 
 
 def test_a_nul_byte_is_refused():
-    with pytest.raises(ConfigError, match="out= holds a NUL byte at 1"):
-        split_free_text(["out=a\0b"])
+    with pytest.raises(ConfigError, match="name= holds a NUL byte at 1"):
+        split_free_text(["name=a\0b"])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from genkit.cli.sample import torch_device
+from genkit.cli.hardware import torch_device
 from genkit.evaluation import image_quality
 from genkit.metrics.extractors import extractor
 from genkit.system.processor import compute_float32

@@ -6,6 +6,8 @@ import os
 import pytest
 
 from genkit.cli import prompts
+from genkit.cli.commands.sample import SampleSettings
+from genkit.cli.commands.score import ScoreSettings
 from genkit.cli.score import _texts
 from genkit.evaluation.sets import read_texts
 from genkit.system.errors import DataError
@@ -17,13 +19,11 @@ MARKED = ["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 
 
 def of_prompts(file):
-    given = {"prompt_file": str(file)}
-    prompts.read(given)
-    return given["prompt"]
+    return prompts.read(SampleSettings(run="r", prompt_file=str(file)))
 
 
 def scored(file):
-    return _texts({"text": None, "file": str(file), "split": None})
+    return _texts(ScoreSettings(run="r", file=str(file)))
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
@@ -64,9 +64,7 @@ def test_what_is_no_text_file_is_refused_by_name(word, tmp_path):
 
 def of_input(monkeypatch, stream):
     monkeypatch.setattr("sys.stdin", stream)
-    given = {"prompt": "-"}
-    prompts.read(given)
-    return given["prompt"]
+    return prompts.read(SampleSettings(run="r", prompt=("-",)))
 
 
 def test_standard_input_is_a_text_like_any_other(monkeypatch):

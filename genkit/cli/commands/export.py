@@ -1,0 +1,22 @@
+"""`genkit export`, declared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from genkit.cli.command import Command, required, word
+from genkit.cli.shared import OfModel
+
+
+class ExportSettings(OfModel):
+    out: Path = required("a new folder", kind="output", shown="FOLDER")
+    format: Literal["hf"] = word("hf", "hf: a folder that transformers loads")
+
+
+COMMAND = Command(
+    "hand a run to other libraries",
+    ExportSettings,
+    "genkit.cli.export:export",
+    usage="run=RUN format=hf out=FOLDER",
+)

@@ -1,0 +1,18 @@
+"""`genkit reconstruct`, declared."""
+
+from __future__ import annotations
+
+from genkit.cli.command import Command
+from genkit.cli.images import FromData
+
+
+class ReconstructSettings(FromData):
+    pass
+
+
+COMMAND = Command(
+    "images through a model and back",
+    ReconstructSettings,
+    "genkit.cli.verbs:reconstruct",
+    usage="run=RUN [image=FILE]",
+)

@@ -1,0 +1,18 @@
+"""`genkit upscale`, declared."""
+
+from __future__ import annotations
+
+from genkit.cli.command import Command, word
+from genkit.cli.images import Observed
+
+
+class UpscaleSettings(Observed):
+    factor: int = word(2, "side of the blocks whose means are known", low=2, high=64)
+
+
+COMMAND = Command(
+    "images of which means are known",
+    UpscaleSettings,
+    "genkit.cli.verbs:upscale",
+    usage="run=RUN [image=FILE] [factor=2]",
+)
