@@ -137,7 +137,7 @@ def test_a_gpt_reads_objects_as_tokens(tmp_path, given):
     run = genkit.train(words, data=data)["run"]
     drawn = genkit.load(run).sample(2, seed=0)
     assert len(drawn) == 2
-    names = {row["metric"] for row in genkit.evaluate(run, data=data, n=20, metrics=("likelihood",))}
+    names = {row.metric for row in genkit.evaluate(run, data=data, n=20, metrics=("likelihood",))}
     assert ("bits_per_byte" if given == "texts" else "bits_per_dimension") in names
 
 
