@@ -95,6 +95,10 @@ class ArraySpec(DataSpec):
     medium: Medium = IMAGE
     rate: float | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.sizes, tuple):
+            raise TypeError(f"sizes are those of all axes together, as in (28, 28), not {self.sizes!r}")
+
     @property
     def shape(self) -> tuple[int, ...]:
         """(C, *sizes)."""

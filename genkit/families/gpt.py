@@ -316,9 +316,9 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         if self.spec.array is None:
             return f"it models {medium.many}; give sample a prompt."
         if self._beginning(observation, self.spec.array) is None:
-            answers = f": of the parts of {medium.one} it completes mask={medium.rest}" if medium.rest else ""
+            answer = f": of the verbs it answers complete with mask={medium.rest}" if medium.rest else ""
             return (
-                f"it draws {medium.many} in raster order, so what is known must be their beginning{answers}."
+                f"it draws {medium.many} in raster order, so what is known must be their beginning{answer}."
             )
         return None
 

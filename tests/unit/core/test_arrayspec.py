@@ -84,6 +84,8 @@ def test_sizes():
     with pytest.raises(ValueError, match="films of 3×2×4×6 have no height and width"):
         _ = film.height
     assert (SPECS[3].height, SPECS[3].width) == (8, 8)
+    with pytest.raises(TypeError, match=r"together, as in \(28, 28\), not 8"):
+        ArraySpec(1, 8, 8)
     assert [spec.said() for spec in SPECS[:2]] == ["waves of 1×16", "spectrograms of 2×3×5"]
 
 
