@@ -13,7 +13,7 @@ import msgspec
 
 from genkit.config.settings import GROUPS
 from genkit.core.knobs import DataKnobs, Knobs, ModelKnobs, knobs_of
-from genkit.data.dataset_knobs import DATASET_KNOBS, ImageKnobs, TextKnobs
+from genkit.data.dataset_knobs import DATASET_KNOBS, ExampleKnobs, ImageKnobs, TextKnobs
 from genkit.families import FAMILIES, FAMILY_KNOBS
 from genkit.system.errors import ConfigError, nearest
 
@@ -56,7 +56,8 @@ def data_knobs(section: Mapping[str, Any]) -> type[Knobs]:
         return DATASET_KNOBS[name]
     if (point := _point(f"data.{name}")) is not None:
         return _outside(point, DataKnobs)
-    base = ImageKnobs if "levels" in section else TextKnobs if "tokenizer" in section else DataKnobs
+    bases: dict[str, type[DataKnobs]] = {"size": ImageKnobs, "levels": ExampleKnobs, "tokenizer": TextKnobs}
+    base = next((base for key, base in bases.items() if key in section), DataKnobs)
     return _with_values(name, section, base)
 
 

@@ -17,16 +17,23 @@ and its configurations with one in the group `genkit.conf` (see `genkit.config.f
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import Any
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar, cast
 
 from genkit.system.errors import ConfigError, nearest
 
+T = TypeVar("T")
+
+
+def sound(found: object) -> str:
+    """Of a kind of which anything will do."""
+    return ""
+
 
 @dataclass(frozen=True)
-class Registry:
+class Registry(Generic[T]):
     """The things of one kind, by name.
 
     Attributes:
@@ -34,50 +41,82 @@ class Registry:
         group: of the entry points, below `genkit.`.
         unknown: what is said of a name that nobody knows, with `{name}` in it.
         built_in: `module:attribute` by name.
+        fault: what is wrong with one that another distribution offers, to follow its name; "": nothing.
     """
 
     kind: str
     group: str
     unknown: str
     built_in: Mapping[str, str]
+    fault: Callable[[object], str] = sound
 
     def names(self) -> list[str]:
         """Every name, built in first."""
-        return list(self._known())
+        return [*self.built_in, *sorted(self._offers())]
 
-    def check(self, name: Any) -> str:
+    def check(self, name: object) -> str:
         """`name`, if it is known.
 
         Raises:
             ConfigError: it is not; the nearest one is named, or all are.
         """
-        if name not in self.built_in and name not in (known := self.names()):
-            raise ConfigError(f"{self.unknown.format(name=name)}{nearest(str(name), known)}")
+        if name not in self.built_in and name not in self.names():
+            raise self._unknown(name)
         return str(name)
 
     def target(self, name: str) -> str:
-        """Where that of a known name is declared, as `module:attribute`."""
-        return self.built_in.get(name) or self._known()[self.check(name)]
+        """Where that of a known name is declared, as `module:attribute`.
 
-    def load(self, name: str) -> Any:
+        Raises:
+            ConfigError: nobody offers it, or two distributions do.
+        """
+        if name in self.built_in:
+            return self.built_in[name]
+        offers = self._offers().get(name)
+        if offers is None:
+            raise self._unknown(name)
+        if len({point.value for point in offers}) > 1:
+            owners = " and ".join(sorted(map(_owner, offers)))
+            raise ConfigError(f"{self.kind} {name!r} is offered by {owners}: uninstall one of them.")
+        return offers[0].value
+
+    def load(self, name: str) -> T:
         """Import and return what has that name.
 
         Raises:
-            ConfigError: nothing has, or it cannot be imported.
+            ConfigError: nothing has, it cannot be imported, or is not what it is offered as; the distribution
+                that offers it is named.
         """
         target = self.target(name)
         module, _, attribute = target.partition(":")
+        # Of ours, what is not installed; of others', whatever a module does when it is imported.
+        failures = (ImportError, AttributeError) if name in self.built_in else (Exception,)
         try:
-            return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(
-                f"{self.kind} {name!r} is declared as {target}, but that cannot be imported: {error}"
-            ) from error
+            found: object = getattr(importlib.import_module(module), attribute)
+        except failures as error:
+            said = f"{type(error).__name__}: {error}"
+            raise self.refusal(name, f"is declared as {target}, but that cannot be imported: {said}") from error
+        if name not in self.built_in and (wrong := self.fault(found)):
+            raise self.refusal(name, f"is declared as {target}, but that {wrong}")
+        return cast(T, found)
 
-    def _known(self) -> dict[str, str]:
-        """What is built in, then what other distributions offer under other names."""
-        outside = {point.name: point.value for point in entry_points(group=f"genkit.{self.group}")}
-        return {
-            **self.built_in,
-            **{name: outside[name] for name in sorted(set(outside) - set(self.built_in))},
-        }
+    def refusal(self, name: str, reason: str) -> ConfigError:
+        """What is said of one that will not do, with the distribution that offers it."""
+        points = self._offers().get(name, ())
+        return ConfigError(f"{self.kind} {name!r}{f' of {_owner(points[0])}' if points else ''} {reason}.")
+
+    def _unknown(self, name: object) -> ConfigError:
+        return ConfigError(f"{self.unknown.format(name=name)}{nearest(str(name), self.names())}")
+
+    def _offers(self) -> dict[str, tuple[EntryPoint, ...]]:
+        """What other distributions offer under names that are not built in."""
+        found: dict[str, tuple[EntryPoint, ...]] = {}
+        for point in entry_points(group=f"genkit.{self.group}"):
+            if point.name not in self.built_in:
+                found[point.name] = (*found.get(point.name, ()), point)
+        return found
+
+
+def _owner(point: EntryPoint) -> str:
+    """The distribution that an entry point is of, or where it leads if nobody knows."""
+    return point.dist.name if point.dist else point.value.partition(":")[0]

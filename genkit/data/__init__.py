@@ -89,8 +89,14 @@ def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Any:
 
     Raises:
         DataError: it is missing.
-        ConfigError: no such dataset.
+        ConfigError: no such dataset, or another distribution's returns no data.
     """
-    from genkit.data.sources import DATASETS
+    from genkit.data.arrays.folders import Pictures
+    from genkit.data.sources import DATASETS, Images, Text
+    from genkit.data.text.streams import Texts
 
-    return DATASETS.load(data["name"])(data, paths)
+    read = DATASETS.load(data["name"])(data, paths)
+    if not isinstance(read, Images | Text | Pictures | Texts):
+        kinds = "Images, Text, Pictures or Texts"
+        raise DATASETS.refusal(data["name"], f"returns a {type(read).__name__}; what is read is {kinds}")
+    return read

@@ -16,6 +16,7 @@ from genkit.data.packing import printable
 from genkit.data.sources import Images, Text
 from genkit.data.text.streams import BLANKS, CONTROLS, Texts
 from genkit.data.text.tokenising import Scan, read, scan_texts, streams_of
+from genkit.data.views import settled
 
 SHOWN = 5  # examples of each kind
 LINE = 20  # characters of a line that is worth comparing
@@ -26,7 +27,7 @@ def check(
     name: str, source: Images | Pictures | Text | Texts, data: Mapping[str, Any], paths: Mapping[str, str]
 ) -> Report:
     """(topic, finding) in the order of reading."""
-    lenient = {**data, "on_bad": "skip", "max_bad": 1.0, "dedupe": "off"}
+    lenient = {**settled(source, data), "on_bad": "skip", "max_bad": 1.0, "dedupe": "off"}
     if isinstance(source, Texts):
         return _check_texts(source, {**lenient, "separator": None})
     if isinstance(source, Text):
@@ -34,7 +35,7 @@ def check(
     report: Report = []
     if isinstance(source, Pictures):
         report += _check_files(source, paths["cache_dir"])
-        square = {**lenient, "fit": data["fit"] or "stretch"}  # a policy is needed to compare them
+        square = {**lenient, "fit": lenient["fit"] or "stretch"}  # a policy is needed to compare them
         source = packed_images(name, source, square, paths["cache_dir"], ())
         bad = [line for line in source.notices if "cannot be read" in line]
         report += [("unreadable", line) for line in bad] or [("unreadable", "none")]

@@ -29,6 +29,8 @@ GivenLabel = Annotated[
     Literal["labels"], knob("those of data=(…, labels); null: without", advice="write labels, or null")
 ]
 
+DRAWN = "what is drawn for each example is drawn on the processor; leave on_device out"
+
 
 class TextKnobs(DataKnobs, frozen=True):
     """What all texts have."""
@@ -114,23 +116,10 @@ class HubTextKnobs(TextFileKnobs, frozen=True):
     column: Annotated[str, knob("of the texts")] = "text"
 
 
-class ImageKnobs(DataKnobs, frozen=True):
-    """What all images have."""
+class ExampleKnobs(DataKnobs, frozen=True):
+    """What all sets of arrays have, of any medium."""
 
-    size: (
-        Annotated[
-            int,
-            knob(
-                "side; null: their own, or the nearest that the model takes",
-                ge=4,
-                le=4_096,
-                unit="pixels",
-                advice="give a side from 4 to 4,096, or null",
-            ),
-        ]
-        | None
-    ) = None
-    levels: Annotated[int, knob("values of a pixel; null: their own", ge=2, le=256, unit="levels")] | None = (
+    levels: Annotated[int, knob("values of an entry; null: their own", ge=2, le=256, unit="levels")] | None = (
         None
     )
     binarize: Annotated[
@@ -148,6 +137,29 @@ class ImageKnobs(DataKnobs, frozen=True):
         ),
     ] = 0
     dedupe: Dedupe = "off"
+    on_device: Annotated[bool, knob("keep the data on the GPU")] = False
+
+    def clashes(self) -> Iterator[Clash]:
+        if self.on_device and self.binarize != "threshold":
+            yield Clash(("on_device", "binarize"), DRAWN)
+
+
+class ImageKnobs(ExampleKnobs, frozen=True):
+    """What all images have."""
+
+    size: (
+        Annotated[
+            int,
+            knob(
+                "side; null: their own, or the nearest that the model takes",
+                ge=4,
+                le=4_096,
+                unit="pixels",
+                advice="give a side from 4 to 4,096, or null",
+            ),
+        ]
+        | None
+    ) = None
     flip: Annotated[bool, knob("in training: left and right exchanged in every second image")] = False
     shift: Annotated[
         int, knob("in training: moved by up to so many, level 0 coming in", ge=0, le=4_096, unit="pixels")
@@ -155,14 +167,10 @@ class ImageKnobs(DataKnobs, frozen=True):
     crop: Annotated[
         int, knob("in training: cut out, with so many reflected on every side", ge=0, le=4_096, unit="pixels")
     ] = 0
-    on_device: Annotated[bool, knob("keep the data on the GPU")] = False
 
     def clashes(self) -> Iterator[Clash]:
         if self.on_device and (self.flip or self.shift or self.crop or self.binarize != "threshold"):
-            yield Clash(
-                ("on_device", "flip", "shift", "crop", "binarize"),
-                "what is drawn for each example is drawn on the processor; leave on_device out",
-            )
+            yield Clash(("on_device", "flip", "shift", "crop", "binarize"), DRAWN)
 
 
 class GreyKnobs(ImageKnobs, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from genkit.core.codecs import PixelCodec
+from genkit.core.knobs import knobs_of
 from genkit.core.spec import CONTEXT, ArraySpec, Spec, TokenSpec, View
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.images import (
@@ -22,6 +23,7 @@ from genkit.data.arrays.images import (
 )
 from genkit.data.arrays.treatments import Augmentation
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, PixelWindows, TokenWindows, fingerprint
+from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
 from genkit.data.sources import Images, Text
@@ -39,6 +41,13 @@ def native_view(source: Images | Pictures | Text | Texts) -> View:
     return View(source.medium.views[0])
 
 
+def settled(source: Images | Pictures | Text | Texts, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The group `data` with what its dataset declares no knob of; another distribution's may have few."""
+    kinds = {Images: ImageKnobs, Pictures: PictureKnobs, Text: TextKnobs, Texts: DocumentKnobs}
+    every = next(knobs for kind, knobs in kinds.items() if isinstance(source, kind))
+    return {**{name: knob.default for name, knob in knobs_of(every).items() if name != "name"}, **data}
+
+
 def as_view(
     name: str,
     source: Images | Pictures | Text | Texts,
@@ -52,7 +61,7 @@ def as_view(
         DataError: the data is unreadable or too short.
         ConfigError: it cannot offer this view.
     """
-    medium = source.medium
+    medium, data = source.medium, settled(source, data)
     if view.kind not in medium.views:
         reader = READERS[medium.views[0]]
         raise ConfigError(f"data={name} is {medium.name}, and the model reads {view.kind}; choose {reader}.")

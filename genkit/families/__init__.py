@@ -1,8 +1,25 @@
 """The families: one file each, reached by name, and beside it their knobs.  Nothing here imports torch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from genkit.core.registry import Registry
 
-FAMILIES = Registry(
+if TYPE_CHECKING:
+    from genkit.core.module import GenerativeModule
+
+
+def _fault(found: object) -> str:
+    """What is wrong with a family of another distribution."""
+    from genkit.core.module import GenerativeModule
+
+    if isinstance(found, type) and issubclass(found, GenerativeModule):
+        return ""
+    return "is no class of genkit.core.module.GenerativeModule"
+
+
+FAMILIES: Registry[type[GenerativeModule[Any]]] = Registry(
     "family",
     "families",
     "unknown family {name!r}.",
@@ -11,6 +28,7 @@ FAMILIES = Registry(
         "dcgan": "genkit.families.dcgan:DCGAN",
         "vae": "genkit.families.vae:VAE",
     },
+    _fault,
 )
 # `module:class` of each family's declaration; see `genkit.core.knobs`.
 FAMILY_KNOBS = {

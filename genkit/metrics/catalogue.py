@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from genkit.core.identity import BY_FEATURES, answers, kind_of, named
 from genkit.core.registry import Registry
 from genkit.system.errors import ConfigError, nearest
 
-EXTRACTORS = Registry(
+EXTRACTORS: Registry[Callable[..., object]] = Registry(
     "extractor",
     "extractors",
     "extractor={name} is no feature extractor.",

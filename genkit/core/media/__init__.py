@@ -13,13 +13,21 @@ from __future__ import annotations
 
 from genkit.core.media.medium import Medium
 from genkit.core.registry import Registry
-from genkit.system.errors import ConfigError
 
-MEDIA = Registry(
+
+def _fault(found: object) -> str:
+    """What is wrong with a medium of another distribution."""
+    if not isinstance(found, Medium):
+        return f"is of type {type(found).__name__}, not a genkit.core.media.medium Medium"
+    return found.fault()
+
+
+MEDIA: Registry[Medium] = Registry(
     "medium",
     "media",
     "medium={name} is none that is known here; install what offers it.",
     {"text": "genkit.core.media.text:TEXT", "image": "genkit.core.media.image:IMAGE"},
+    _fault,
 )
 
 
@@ -30,6 +38,6 @@ def find(name: str) -> Medium:
         ConfigError: nobody offers it, or what is offered is no medium.
     """
     found = MEDIA.load(name)
-    if not isinstance(found, Medium):
-        raise ConfigError(f"medium {name!r} is a {type(found).__name__}, not a genkit.core.media Medium.")
+    if found.name != name:
+        raise MEDIA.refusal(name, f"calls itself {found.name}: use one name")
     return found

@@ -7,6 +7,7 @@ and everything else follows.  Nothing here imports torch.
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -110,6 +111,20 @@ class Medium(ABC):
     drawn: int = 1_000
     kept: int = 64
     nll: str = "nats/example"
+
+    def fault(self) -> str:
+        """What is wrong with what it says, to follow its name; "": nothing."""
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            return f"calls itself {self.name!r}: small letters, digits and _ alone"
+        if not (self.one and self.many):
+            return "says not what an example, and what many are called"
+        if not self.views or not set(self.views) <= {"arrays", "tokens"}:
+            return f"has views {self.views}, of which a model reads arrays and tokens"
+        if "arrays" in self.views and not 1 <= len(self.axes) <= 3:
+            return f"has {len(self.axes)} axes; an array has from 1 to 3"
+        if not self.suffixes or not all(re.fullmatch(r"\.[a-z0-9]+", suffix) for suffix in self.suffixes):
+            return f"has suffixes {self.suffixes}; one is written .png"
+        return ""
 
     # ------------------------------------------------------------------ shown
 

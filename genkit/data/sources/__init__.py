@@ -160,8 +160,13 @@ def three_parts(whole: str, separator: str | None = None) -> Text:
     return Text(parts, whole, "train 90 % / validation 5 % / test 5 % of the text, in order", separator)
 
 
+def _fault(found: object) -> str:
+    """What is wrong with a dataset of another distribution."""
+    return "" if callable(found) else f"is of type {type(found).__name__}, no function of data and paths"
+
+
 # `module:function` of each; a module is imported when one of its datasets is named.
-DATASETS = Registry(
+DATASETS: Registry[Source] = Registry(
     "dataset",
     "datasets",
     "data.name={name} is no dataset.",
@@ -187,4 +192,5 @@ DATASETS = Registry(
         "text_folder": "genkit.data.text.streams:text_folder",
         "hf_text": "genkit.data.sources.hub:hf_text",
     },
+    _fault,
 )

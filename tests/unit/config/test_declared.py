@@ -8,7 +8,7 @@ import pytest
 
 from genkit.config import declared
 from genkit.core.knobs import DataKnobs, ModelKnobs, knobs_of
-from genkit.data.dataset_knobs import DATASET_KNOBS, ImageKnobs
+from genkit.data.dataset_knobs import DATASET_KNOBS, ExampleKnobs, ImageKnobs
 from genkit.data.sources import DATASETS
 from genkit.families import FAMILIES, FAMILY_KNOBS
 from genkit.system.errors import ConfigError
@@ -127,7 +127,9 @@ def test_every_knob_says_its_help_and_has_a_default_in_its_range():
 def test_a_dataset_without_a_declaration_has_the_knobs_of_its_file():
     section = {"name": "shapes", "levels": None, "sides": 4, "round": False, "what": None}
     knobs = declared.data_knobs(section)
-    assert issubclass(knobs, ImageKnobs)
+    assert issubclass(knobs, ExampleKnobs)
+    assert not issubclass(knobs, ImageKnobs)
+    assert issubclass(declared.data_knobs({**section, "size": None}), ImageKnobs)
     found = knobs_of(knobs)
     assert [found[key].kind for key in ("sides", "round", "what")] == [
         "an integer",

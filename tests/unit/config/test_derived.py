@@ -1,11 +1,13 @@
 """Knobs of a family that declares none: by its signature, read from a class or from its source."""
 
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint
 from typing import Any, Literal
 
 import pytest
 
 from genkit.config import declared, derived
+from genkit.core import registry
 from genkit.core.knobs import ModelKnobs, knobs_of
 
 SOURCE = """
@@ -107,11 +109,8 @@ def test_a_class_at_hand_needs_no_source():
 
 
 def test_a_family_of_another_distribution_without_a_declaration(module, monkeypatch):
-    monkeypatch.setattr(
-        declared.FAMILIES.__class__,
-        "_known",
-        lambda self: {"flow": f"{module}:Flow", "open": f"{module}:Open"},
-    )
+    offered = [EntryPoint(name.lower(), f"{module}:{name}", "genkit.families") for name in ("Flow", "Open")]
+    monkeypatch.setattr(registry, "entry_points", lambda group: offered)
     assert "width" in knobs_of(declared.model_knobs({"family": "flow", "extra": 3}))
     assert "extra" not in knobs_of(declared.model_knobs({"family": "flow", "extra": 3}))
     assert "extra" in knobs_of(declared.model_knobs({"family": "open", "extra": 3}))
