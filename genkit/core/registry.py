@@ -95,7 +95,9 @@ class Registry(Generic[T]):
             found: object = getattr(importlib.import_module(module), attribute)
         except failures as error:
             said = f"{type(error).__name__}: {error}"
-            raise self.refusal(name, f"is declared as {target}, but that cannot be imported: {said}") from error
+            raise self.refusal(
+                name, f"is declared as {target}, but that cannot be imported: {said}"
+            ) from error
         if name not in self.built_in and (wrong := self.fault(found)):
             raise self.refusal(name, f"is declared as {target}, but that {wrong}")
         return cast(T, found)

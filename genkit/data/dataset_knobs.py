@@ -119,9 +119,9 @@ class HubTextKnobs(TextFileKnobs, frozen=True):
 class ExampleKnobs(DataKnobs, frozen=True):
     """What all sets of arrays have, of any medium."""
 
-    levels: Annotated[int, knob("values of an entry; null: their own", ge=2, le=256, unit="levels")] | None = (
-        None
-    )
+    levels: (
+        Annotated[int, knob("values of an entry; null: their own", ge=2, le=256, unit="levels")] | None
+    ) = None
     binarize: Annotated[
         Literal["threshold", "static", "dynamic"],
         knob("to two levels; static: drawn once, dynamic: in every epoch", only={"levels": (2, None)}),

@@ -120,7 +120,7 @@ def test_a_medium_that_nobody_has_is_named_in_one_line():
 
 def test_what_is_offered_as_a_medium_and_is_none():
     plain = {"kind": "arrays", "shape": [1, 8], "levels": 4}
-    with pytest.raises(ConfigError, match="'broken' of .* that is of type list, not a"):
+    with pytest.raises(ConfigError, match=r"'broken' of .* that is of type list, not a"):
         spec_from_dict({**plain, "medium": "broken"})
     with pytest.raises(ConfigError, match=r"'gone' of .* is declared as .*no_such"):
         spec_from_dict({**plain, "medium": "gone"})
