@@ -12,12 +12,10 @@ import numpy as np
 from genkit import config
 from genkit.cli.commands.data import DataSettings
 from genkit.cli.outputs import Output
-from genkit.core.grid import png
-from genkit.core.spec import TokenSpec, View
+from genkit.core.spec import View
 from genkit.data import open_dataset, open_source
 from genkit.data.dataset import Dataset
 from genkit.data.views import native_view
-from genkit.system import storage
 from genkit.system.errors import ConfigError, DataError
 from genkit.system.terminal import say, without_controls
 
@@ -42,7 +40,7 @@ def look(settings: DataSettings) -> int:
     opened = _opened(settings.words)[1]
     spec = opened.spec.to_dict()
     say(f"{opened.name}: {opened.protocol}")
-    if isinstance(opened.spec, TokenSpec):
+    if opened.spec.kind == "tokens":
         codec = opened.spec.codec
         spec["codec"] = f"{codec.name}, vocabulary {codec.vocab_size:,}, sha256 {codec.sha256()[:16]}…"
     for key, value in spec.items():
@@ -89,16 +87,18 @@ def check(settings: DataSettings) -> int:
 
 def show(settings: DataSettings) -> int:
     opened = _opened(settings.words)[1]
-    examples = opened.split(settings.part)
-    data, shown, _ = examples.gather(np.sort(examples.some(settings.n)))
-    if isinstance(opened.spec, TokenSpec) and opened.spec.is_text:
-        return _show_texts(opened.name, opened.spec, data, settings.out)
-    target = settings.out or Path(f"{opened.name}-{settings.part}.png")
-    if target.suffix.lower() != ".png":
-        raise ConfigError(f"out={target}: images are shown as one .png.")
+    examples, medium = opened.split(settings.part), opened.spec.medium
+    rows, labels, _ = examples.gather(np.sort(examples.some(settings.n)))
+    shown = opened.spec.shown(rows)
+    said = medium.terminal(shown)
+    if said is not None and settings.out is None:
+        say(said)
+        return 0
+    target = settings.out or Path(f"{opened.name}-{settings.part}{medium.suffixes[0]}")
+    medium.check_suffix(target)
     place = Output(target)
-    storage.write_bytes(target, png(_grid(opened, data)))
-    say(f"{len(data)} examples of {opened.name}, {settings.part}: {place}{_counted(opened, shown)}")
+    medium.save(shown, target)
+    say(f"{len(shown)} examples of {opened.name}, {settings.part}: {place}{_counted(opened, labels)}")
     return 0
 
 
@@ -109,30 +109,6 @@ def _counted(opened: Dataset, labels: np.ndarray | None) -> str:
     counts = np.bincount(labels, minlength=len(opened.spec.classes))
     listed = [f"{name} {n}" for name, n in zip(opened.spec.classes, counts, strict=True) if n]
     return without_controls(f" ({', '.join(listed[:20])}{', …' if len(listed) > 20 else ''})")
-
-
-def _show_texts(name: str, spec: TokenSpec, windows: np.ndarray, target: Path | None) -> int:
-    texts = [spec.codec.decode(window[window >= 0]) for window in windows]
-    if target is None:
-        say(("\n" + "-" * 20 + "\n").join(texts))
-        return 0
-    place = Output(target)
-    storage.write_text(target, "\n".join(texts) + "\n")
-    say(f"{len(texts)} examples of {name}: {place}")
-    return 0
-
-
-def _grid(opened: Dataset, data: np.ndarray) -> Any:
-    """All images in one picture."""
-    from genkit.core.grid import grid
-
-    spec: Any = opened.spec
-    if isinstance(spec, TokenSpec):
-        codec: Any = spec.codec
-        data, levels = np.stack([codec.to_image(window[1:]) for window in data]), codec.levels
-    else:
-        levels = spec.levels
-    return grid(np.round(data * (255 / (levels - 1))).astype(np.uint8).transpose(0, 2, 3, 1))
 
 
 def _opened(words: Sequence[str]) -> tuple[Mapping[str, Any], Dataset]:

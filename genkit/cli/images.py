@@ -56,3 +56,10 @@ class Observed(FromData):
     """A command that answers what is known of an image."""
 
     draws: int = word(3, "answers for each example", low=1, high=100)
+
+
+def parts() -> list[str]:
+    """What can be hidden of an example, in any medium."""
+    from genkit.core.media import MEDIA, find
+
+    return [*dict.fromkeys(part for name in reversed(MEDIA.names()) for part in find(name).parts)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,14 +46,16 @@ class Opened:
             raise ConfigError(f"out={path}: {command} writes a .png.")
         self.out = Output(path)
         spec = runs.spec(self.folder)
-        if spec.image is None:
-            raise ConfigError(f"{command} works on images, and {self.folder.name} models texts.")
-        self.image: ArraySpec = spec.image
-        self._prepare()
-        self.module: GenerativeModule = settings.load()
+        if spec.array is None:
+            raise ConfigError(
+                f"{command} works on images and other arrays, and {self.folder.name} models {spec.said()}."
+            )
+        self.array: ArraySpec = spec.array
 
-    def _prepare(self) -> None:
-        """What is looked at before the model is loaded."""
+    @cached_property
+    def module(self) -> GenerativeModule:
+        """The model, loaded when it is first asked for: whatever can be refused before it is."""
+        return self.settings.load()
 
     def labels(self, n: int, label: str | None) -> Tensor | None:
         """A label for each of n rows, as asked or drawn; None for a model without labels.
@@ -79,7 +82,7 @@ class Opened:
         from genkit.system import storage
 
         storage.make_folder(self.out.path.parent)
-        shown = Samples(images, self.image, self.settings.seed).grid(columns=columns)
+        shown = Samples(images, self.array, self.settings.seed).grid(columns=columns)
         storage.write_bytes(self.out.path, png(shown))
         say(self.out)
 
@@ -93,31 +96,32 @@ class Opened:
 class OpenedWithData(Opened):
     """A run together with what its model is given: examples of its data, or a picture of the user's own."""
 
-    picture: GivenPicture | None = None
-
     def __init__(self, settings: FromData, command: str) -> None:
         settings.check_words()
         self.asked = settings
         super().__init__(settings, command, "" if settings.image is None else "-image")
+        self.picture = None if settings.image is None else self._read(settings.image)
 
-    def _prepare(self) -> None:
+    def _read(self, image: str) -> GivenPicture:
         """The picture of `image=`, of which what is lost is said.
 
         Raises:
             DataError: it cannot be read, or fitted.
-            ConfigError: the result would be written over it.
+            ConfigError: the result would be written over it, or the run's data are no pictures.
         """
-        if self.asked.image is None:
-            return
         from genkit.data.arrays.given import GivenPicture
 
-        path = Path(self.asked.image).expanduser()
+        if len(self.array.sizes) != 2:
+            many = self.array.medium.many
+            raise ConfigError(f"image= is a picture, and {self.folder.name} models {many}; leave it out.")
+        path = Path(image).expanduser()
         if self.out.path.exists() and path.exists() and self.out.path.samefile(path):
             raise ConfigError(f"out={self.out.path} is the picture of image= itself; give another place.")
         data = config.load_frozen(self.folder / runs.CONFIG)["data"]
-        self.picture = GivenPicture.read(path, self.image, data, self.asked.fit, self._frame)
-        for line in self.picture.notices:
+        found = GivenPicture.read(path, self.array, data, self.asked.fit, self._frame)
+        for line in found.notices:
             say(f"note: {line}", file=sys.stderr)
+        return found
 
     def _dataset(self) -> Dataset:
         """The run's own data.
@@ -161,11 +165,11 @@ class OpenedWithData(Opened):
         from genkit.core.batch import Batch
 
         if LABEL in self.module.options and self.asked.label is None:
-            classes = ", ".join(self.image.classes[:20]) + (", …" if len(self.image.classes) > 20 else "")
+            classes = ", ".join(self.array.classes[:20]) + (", …" if len(self.array.classes) > 20 else "")
             raise ConfigError(
                 f"{self.folder.name} was trained with labels: say which the picture has by label=: {classes}."
             )
-        data = torch.from_numpy(picture.levels).float() / (self.image.levels - 1)
+        data = torch.from_numpy(picture.levels).float() / (self.array.levels - 1)
         labels = self.labels(1, self.asked.label)
         return Batch(data.to(self.module.device), range(1), labels)
 

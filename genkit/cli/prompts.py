@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from genkit.cli.commands.sample import SampleSettings
 from genkit.cli.shared import declared_options
+from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
 from genkit.system.textfiles import lines_of, read_given, read_input, unix
 
@@ -47,16 +48,14 @@ def listed(prompt: object) -> list[str]:
     )
 
 
-def check_stream(settings: SampleSettings, options: Mapping[str, object], is_text: bool) -> None:
+def check_stream(settings: SampleSettings, options: Mapping[str, object], spec: Spec) -> None:
     """Refuse to stream what is not one text.
-
-    Args:
-        is_text: whether the run draws texts; one that reads pixels as tokens has prompts, too.
 
     Raises:
         ConfigError: several samples or prompts, a file, or a family without prompts.
     """
-    if not is_text or "prompt" not in [option.name for option in declared_options(settings.folder)]:
+    has_prompts = "prompt" in [option.name for option in declared_options(settings.folder)]
+    if spec.array is not None or not has_prompts:  # (who reads pixels as tokens has prompts, too)
         raise ConfigError("stream=true: this run draws no texts; leave it out.")
     if ("n" in settings.given and settings.n != 1) or isinstance(options.get("prompt"), list):
         raise ConfigError("stream=true prints one sample; set n=1 and give one prompt.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from genkit import runs
@@ -15,8 +14,7 @@ from genkit.cli.outputs import Output
 from genkit.cli.parser import read_options
 from genkit.cli.shared import declared_options
 from genkit.core.options import Option, resolve_options
-from genkit.core.spec import Spec, TokenSpec
-from genkit.system.errors import ConfigError, nearest
+from genkit.system.errors import ConfigError, closest
 from genkit.system.terminal import say
 
 
@@ -24,13 +22,14 @@ def sample(settings: SampleSettings) -> int:
     spec = runs.spec(settings.folder)
     options = _options(settings, declared_options(settings.folder))
     settings.check_model()
-    name = f"sample-seed{settings.seed}-n{settings.n}{_suffix(settings.out, spec)}"
+    name = f"sample-seed{settings.seed}-n{settings.n}{spec.medium.suffixes[0]}"
     out = Output(settings.out or settings.folder / "samples" / name)
-    if isinstance(spec, TokenSpec):
+    spec.medium.check_suffix(out.path)
+    if spec.kind == "tokens":
         for text in prompts.listed(options.get("prompt")):
             spec.codec.encode(spec.codec.known(text) if options.get("unk") == "skip" else text)
     if settings.stream:
-        prompts.check_stream(settings, options, spec.is_text)
+        prompts.check_stream(settings, options, spec)
         return _stream(settings, options)
     return _draw(settings, options, out)
 
@@ -49,26 +48,13 @@ def _options(settings: SampleSettings, declared: Sequence[Option]) -> dict[str, 
     theirs = [option.name for option in declared]
     for key in given:
         if key not in theirs:
-            hint = nearest(key, [*own, *theirs])
-            hint = hint if hint.startswith(" Did") else ""
+            hint = closest(key, [*own, *theirs])
             raise ConfigError(
                 f"{family} takes no {key}= in sampling.{hint} Its options: {', '.join(theirs) or 'none'};"
                 f" of any family: {', '.join(own)}."
             )
     checked = resolve_options(declared, given, family)
     return {key: checked[key] for key in given}
-
-
-def _suffix(out: Path | None, spec: Spec) -> str:
-    """The suffix of the default file.
-
-    Raises:
-        ConfigError: `out` has one that does not fit.
-    """
-    fitting = (".txt", ".jsonl", ".npz") if spec.is_text else (".png", ".npz")
-    if out is not None and out.suffix and out.suffix.lower() not in fitting:
-        raise ConfigError(f"out={out}: samples here are {', '.join(fitting)} or, without a suffix, a folder.")
-    return fitting[0]
 
 
 def _draw(settings: SampleSettings, options: Mapping[str, Any], out: Output) -> int:
@@ -86,13 +72,13 @@ def _draw(settings: SampleSettings, options: Mapping[str, Any], out: Output) -> 
             advance=advance,
             **options,
         )
-    is_text = samples.spec.is_text
-    if is_text and len(samples):
-        say(samples)
+    said = samples.spec.medium.terminal(samples.shown)
+    if said and len(samples):
+        say(said)
     if len(samples):
         samples.save(out.path)
     where = f": {out}" if len(samples) else ", nothing is written"
-    say(f"{len(samples)} samples{where}", file=sys.stderr if is_text else sys.stdout)
+    say(f"{len(samples)} samples{where}", file=sys.stdout if said is None else sys.stderr)
     return 0
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from genkit import config, runs
 from genkit.cli.commands.score import ScoreSettings
 from genkit.cli.outputs import Output
-from genkit.core.spec import TokenSpec
 from genkit.system import storage
 from genkit.system.errors import ConfigError
 from genkit.system.terminal import say
@@ -32,7 +31,7 @@ def score(settings: ScoreSettings) -> int:
         out = Output(settings.out)
     spec = runs.spec(settings.folder)
     for text in texts:
-        if not isinstance(spec, TokenSpec) or not spec.is_text:
+        if spec.kind != "tokens" or spec.array is not None:
             raise ConfigError(f"{settings.folder.name} reads no texts; give split=validation.")
         spec.encode(text)
     if settings.data_path is not None and texts:
@@ -112,8 +111,7 @@ def _line(scores: Scores) -> str:
 def _row(module: GenerativeModule, name: str, scores: Scores, is_text: bool) -> str:
     """A line of JSON."""
     row: dict[str, object] = {"text" if is_text else "split": name, **scores.to_dict()}
-    if is_text:
-        assert isinstance(module.spec, TokenSpec)
+    if is_text and module.spec.kind == "tokens":
         row["pieces"] = [module.spec.codec.decode([token]) for token in module.spec.encode(name)]
         row["log_probabilities"] = scores.values.tolist()
     return json.dumps(row, ensure_ascii=False) + "\n"

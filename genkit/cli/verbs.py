@@ -14,7 +14,7 @@ from genkit.cli.commands.reconstruct import ReconstructSettings
 from genkit.cli.commands.upscale import UpscaleSettings
 from genkit.cli.images import Observed
 from genkit.cli.opened import Opened, OpenedWithData
-from genkit.system.errors import ConfigError
+from genkit.system.errors import ConfigError, closest
 from genkit.system.terminal import say
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def interpolate(settings: InterpolateSettings) -> int:
         )
     run.save(images.flatten(0, 1), columns=settings.steps)
     if labels is not None:
-        classes = [run.image.classes[label] for label in labels.tolist()]
+        classes = [run.array.classes[label] for label in labels.tolist()]
         how = "as label= says" if settings.label is not None else "drawn at random, label= chooses"
         say(f"rows: each from one latent to another of its class ({how}): {', '.join(classes)}")
     return 0
@@ -61,9 +61,13 @@ def reconstruct(settings: ReconstructSettings) -> int:
 def complete(settings: CompleteSettings) -> int:
     """Examples with a part hidden."""
     run = OpenedWithData(settings, "complete")
+    medium = run.array.medium
+    parts, part = medium.parts, settings.mask or medium.rest or medium.parts[0]
+    if part not in parts:
+        raise ConfigError(f"mask={part} is none of {', '.join(parts)}.{closest(part, parts)}")
     from genkit.core.observation import mask
 
-    return _answer(run, settings, mask(settings.mask, run.image.sizes, settings.seed))
+    return _answer(run, settings, mask(part, run.array.sizes, settings.seed))
 
 
 def denoise(settings: DenoiseSettings) -> int:
@@ -77,11 +81,11 @@ def denoise(settings: DenoiseSettings) -> int:
 def upscale(settings: UpscaleSettings) -> int:
     """Examples of which the means of blocks are known."""
     run = OpenedWithData(settings, "upscale")
+    factor, sizes = settings.factor, run.array.sizes
+    if any(size % factor for size in sizes):
+        raise ConfigError(f"factor={factor} does not divide the sides {'×'.join(map(str, sizes))}.")
     from genkit.core.observation import AveragePool
 
-    factor, spec = settings.factor, run.image
-    if spec.height % factor or spec.width % factor:
-        raise ConfigError(f"factor={factor} does not divide the sides {spec.height}×{spec.width}.")
     return _answer(run, settings, AveragePool(factor=factor))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from genkit.system.errors import ConfigError, nearest
+from genkit.system.errors import ConfigError, closest
 
 # Kinds of text that have a form, and how it is told.
 FORMS = {
@@ -86,8 +86,7 @@ class Option:
             raise ConfigError(f"{self.name}={value!r} is not a text.")
         form = FORMS[self.kind][0] if self.kind in FORMS else "|".join(map(re.escape, self.choices))
         if form and not re.fullmatch(form, value):
-            hint = nearest(value, self.choices or re.findall(r"[\w-]{3,}", self.allowed()))
-            hint = hint if hint.startswith(" Did") else ""
+            hint = closest(value, self.choices or re.findall(r"[\w-]{3,}", self.allowed()))
             raise ConfigError(f"{self.name}={value} is none of {self.allowed()}.{hint}")
         return value
 
@@ -152,8 +151,7 @@ def resolve_options(declared: Iterable[Option], given: Mapping[str, Any], owner:
     for name in given:
         if name not in by_name:
             have = ", ".join(by_name) or "none"
-            close = nearest(name, by_name) if by_name else ""
-            hint = close if close.startswith(" Did") else ""
+            hint = closest(name, by_name)
             raise ConfigError(f"{owner} has no sampling option {name!r}.{hint} Its options: {have}.")
     return {
         name: option.check(given[name]) if name in given else option.default

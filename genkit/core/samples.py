@@ -15,7 +15,6 @@ from torch import Tensor
 from genkit.core.grid import png
 from genkit.core.media.medium import Board, Shown
 from genkit.core.spec import Spec
-from genkit.system import storage
 from genkit.system.errors import ConfigError
 
 
@@ -133,14 +132,8 @@ class Samples:
             ConfigError: a suffix that does not fit these samples, or a folder that holds something already.
             StorageError: it cannot be written; what was there stays.
         """
-        path, medium = Path(out), self.spec.medium
-        suffix = medium.check_suffix(out)
-        storage.make_folder(path.parent)
-        if suffix:
-            medium.write(self.shown, path)
-        else:
-            with storage.made(path) as place:
-                medium.write_each(self.shown, place)
+        path = Path(out)
+        self.spec.medium.save(self.shown, path)
         return path
 
     def provenance(self) -> dict[str, Any]:

@@ -84,8 +84,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     The text starts with a blank so that it can follow a sentence.
     """
     known = sorted(set(known))
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f" Did you mean {close[0]}?"
+    if hint := closest(word, known):
+        return hint
     shown = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
     return f" Known: {shown}." if known else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """`" Did you mean x?"` for the closest known word; "" where none is close."""
+    found = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    return f" Did you mean {found[0]}?" if found else ""

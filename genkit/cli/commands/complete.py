@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from genkit.cli.command import Command, word
 from genkit.cli.images import Observed
 
 
 class CompleteSettings(Observed):
-    mask: Literal["lower", "upper", "left", "right", "box", "random"] = word("lower", "what is hidden")
+    mask: str | None = word(
+        None,
+        "what is hidden (default: what an example ends with)",
+        kind="name",
+        shown="lower",
+        values="genkit.cli.images:parts",
+    )
 
 
 COMMAND = Command(

@@ -14,9 +14,9 @@ class DataSettings(CommandSettings):
     part: Literal["train", "validation", "test"] = word("train", "show: which part of the data")
     out: Path | None = word(
         None,
-        "show: a grid of images (default: NAME-PART.png), or texts",
+        "show: a file, or a folder with a file each (default: NAME-PART.png, or the terminal for texts)",
         kind="output",
-        shown="FILE.png | FILE.txt",
+        shown="FILE | FOLDER",
     )
     words: tuple[str, ...] = word(
         (), "any other word of genkit train, as a training would read it", below=("",)

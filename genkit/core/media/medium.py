@@ -173,6 +173,21 @@ class Medium(ABC):
             raise ConfigError(f"out={out}: {self.many} are saved as {fits}.")
         return suffix
 
+    def save(self, shown: Shown, path: Path) -> None:
+        """Examples in one file, by one of `suffixes`, or without a suffix in a new folder with a file each.
+
+        Raises:
+            ConfigError: a suffix that does not fit, or a folder that holds something already.
+            StorageError: it cannot be written; what was there stays.
+        """
+        suffix = self.check_suffix(path)
+        storage.make_folder(path.parent)
+        if suffix:
+            self.write(shown, path)
+        else:
+            with storage.made(path) as place:
+                self.write_each(shown, place)
+
     def write(self, shown: Shown, path: Path) -> None:
         """All examples in one file, by one of `suffixes`; a file of that name is replaced in one step.
 
