@@ -6,16 +6,27 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from genkit.core import media
 from genkit.core.media.image import IMAGE
 from genkit.core.media.medium import Medium, Shown
+from genkit.system.schemas import typed
 
 NOWHERE: Mapping[str, object] = {}  # what is known of examples that came from nowhere
 MOST_LEVELS, MOST_AXES, LONGEST_NAME = 256, 3, 100
+
+
+@dataclass(frozen=True)
+class ArrayForm:
+    """What is written of an array spec, but for its classes."""
+
+    shape: tuple[int, ...]
+    levels: int
+    medium: str = IMAGE.name
+    rate: float | None = None
 
 
 class DataSpec(ABC):
@@ -174,25 +185,24 @@ class ArraySpec(DataSpec):
         }
 
     @classmethod
-    def from_form(cls, plain: Mapping[str, Any], classes: tuple[str, ...] = ()) -> ArraySpec:
+    def from_form(cls, plain: object, classes: tuple[str, ...] = ()) -> ArraySpec:
         """Rebuild one from `form()`.
 
         Raises:
             ValueError: there are no such arrays.
             ConfigError: nobody here knows the medium.
         """
-        named, rate = plain.get("medium", IMAGE.name), plain.get("rate")
-        if not isinstance(named, str) or len(named) > LONGEST_NAME:
-            raise ValueError(f"no medium has the name {str(named)[:LONGEST_NAME]}")
-        medium = media.find(named)
-        channels, *sizes = (int(n) for n in plain["shape"])
-        levels = int(plain["levels"])
-        form = "×".join(str(n)[:20] for n in (channels, *sizes[:MOST_AXES]))
+        form = typed(plain, ArrayForm)
+        if len(form.medium) > LONGEST_NAME:
+            raise ValueError(f"no medium has the name {form.medium[:LONGEST_NAME]}…")
+        medium = media.find(form.medium)
+        (channels, *sizes), levels, rate = form.shape, form.levels, form.rate
+        shape = "×".join(str(n)[:20] for n in (channels, *sizes[:MOST_AXES]))
         if not 1 <= len(sizes) <= MOST_AXES or len(sizes) != len(medium.axes):
             axes = f"{len(medium.axes)} axes ({', '.join(medium.axes)})" if medium.axes else "no axes"
             raise ValueError(f"{medium.one} has {axes}, and the shape of a channel here has {len(sizes)}")
         if not 2 <= levels <= MOST_LEVELS or min(channels, *sizes) < 1:
-            raise ValueError(f"no {medium.many} of {form} with {str(levels)[:20]} levels")
-        if rate is not None and not 0 < float(rate) < math.inf:
-            raise ValueError(f"no rate is {str(rate)[:20]}")
-        return cls(channels, tuple(sizes), levels, classes, medium, None if rate is None else float(rate))
+            raise ValueError(f"no {medium.many} of {shape} with {str(levels)[:20]} levels")
+        if rate is not None and not 0 < rate < math.inf:
+            raise ValueError(f"no rate is {rate}")
+        return cls(channels, tuple(sizes), levels, classes, medium, rate)

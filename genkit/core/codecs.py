@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from genkit.core.media.text import TEXT
 from genkit.core.seams import Segment, begins
 from genkit.core.subwords import Subwords
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.schemas import typed
 
 
 class Codec(ABC):
@@ -324,7 +325,7 @@ class PixelCodec(Codec):
         return {"name": self.name, **self.array.form()}
 
 
-def codec_from_dict(plain: dict[str, Any]) -> Codec:
+def codec_from_dict(plain: Mapping[str, object]) -> Codec:
     """Rebuild a codec by its registered name.
 
     Raises:
@@ -332,11 +333,11 @@ def codec_from_dict(plain: dict[str, Any]) -> Codec:
     """
     name = plain.get("name")
     if name == CharCodec.name:
-        return CharCodec([chr(int(point)) for point in plain["characters"]])
+        return CharCodec([chr(point) for point in typed(plain.get("characters"), list[int], "characters")])
     if name == ByteCodec.name:
         return ByteCodec()
     if name == SubwordCodec.name:
-        return SubwordCodec(str(plain["tokenizer"]))
+        return SubwordCodec(typed(plain.get("tokenizer"), str, "tokenizer"))
     if name == PixelCodec.name:
         return PixelCodec(ArraySpec.from_form(plain))
     known = ", ".join(codec.name for codec in (CharCodec, ByteCodec, SubwordCodec, PixelCodec))

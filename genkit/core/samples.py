@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -35,8 +35,8 @@ class Samples:
     data: Tensor | list[Tensor]
     spec: Spec
     seed: int
-    options: Mapping[str, Any] = field(default_factory=dict)
-    origin: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
+    origin: Mapping[str, object] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -136,7 +136,7 @@ class Samples:
         self.spec.medium.save(self.shown, path)
         return path
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, object]:
         """Seed, options and origin as plain values."""
         return {"n": len(self), "seed": self.seed, "options": dict(self.options), "origin": dict(self.origin)}
 

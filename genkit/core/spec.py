@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from genkit.core.arrayspec import NOWHERE, ArraySpec, DataSpec
 from genkit.core.codecs import Codec, codec_from_dict
 from genkit.core.media.medium import Medium, Shown
+from genkit.system.schemas import typed
 
 __all__ = ["CONTEXT", "ArraySpec", "DataSpec", "Spec", "TokenSpec", "View", "spec_from_dict"]
 
@@ -113,25 +114,31 @@ class TokenSpec(DataSpec):
         }
 
 
+@dataclass(frozen=True)
+class TokenForm:
+    """What is written of a token spec."""
+
+    codec: dict[str, object]
+    separator: str | None = None
+    classes: tuple[str, ...] = ()
+    window: int | None = None
+
+
 Spec = ArraySpec | TokenSpec
 
 
-def spec_from_dict(plain: Mapping[str, Any]) -> Spec:
+def spec_from_dict(plain: Mapping[str, object]) -> Spec:
     """Rebuild a spec from `to_dict()`.
 
     Raises:
         ValueError: the dictionary is not a spec.
         ConfigError: nobody here knows its medium.
     """
-    classes = tuple(str(name) for name in plain.get("classes", ()))
-    if plain.get("kind") == "arrays":
-        return ArraySpec.from_form(plain, classes)
-    if plain.get("kind") == "tokens":
-        separator, window = plain.get("separator"), plain.get("window")
-        return TokenSpec(
-            codec_from_dict(plain["codec"]),
-            None if separator is None else str(separator),
-            classes,
-            None if window is None else min(max(1, int(window)), CONTEXT),
-        )
-    raise ValueError(f"not a data spec: kind={plain.get('kind')!r}")
+    kind = plain.get("kind")
+    if kind == "arrays":
+        return ArraySpec.from_form(plain, typed(plain.get("classes", ()), tuple[str, ...], "classes"))
+    if kind == "tokens":
+        form = typed(plain, TokenForm)
+        window = None if form.window is None else min(max(1, form.window), CONTEXT)
+        return TokenSpec(codec_from_dict(form.codec), form.separator, form.classes, window)
+    raise ValueError(f"not a data spec: kind={str(kind)[:40]!r}")
