@@ -141,6 +141,7 @@ OF_RESULTS = (
         after=0.4,
         longer=True,
         unless=IN_USE,
+        said_by=("repetition_loops",),
     ),
     Rule(
         code="little_diversity",
@@ -149,7 +150,7 @@ OF_RESULTS = (
         below=0.6,
         advice="The samples vary less than the data: enlarge the model.",
         longer=True,
-        said_by=("collapsed",),
+        said_by=("collapsed", "repetition_loops"),
     ),
     Rule(
         code="classes_collapsed",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import Conditional, LatentSpace
+from genkit.core.capabilities import Conditional
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.phase import Phase
-from genkit.core.samples import Samples
 from genkit.core.spec import Spec
 from genkit.diagnostics.known import LENGTH, TEXTS, KnownImages, KnownTexts, pieces
 
@@ -26,7 +26,7 @@ FEWEST = 16  # examples below which a distance says nothing
 LEVEL = 32  # steps whose median is the level of a loss
 STILL = 0.05  # of its level: a loss is taken to scatter by so much at least
 PROBES = 4096  # weights of a network that are looked at, to see whether it moves
-PIXELS, MOST_PIXELS = 2**15, 2**12  # drawn one after the other at a validation; of an image that is drawn so
+DRAWN, WHOLE = 2**15, 2**12  # tokens drawn at a validation; of an array at most, if it is drawn as a whole
 LOOP = 8  # tokens in a row that repeat within a text
 ALL = 0.9  # of the pieces of real texts that come again: as good as all
 OUTSIDE = -1  # in a window of a text, beyond its end
@@ -118,8 +118,10 @@ def measure(
         measured["distinct_examples"] = share
     if isinstance(training, KnownTexts):
         measured |= _of_texts(module, training)
-    elif module.spec.array is not None and len(few := batch[: _drawable(module.spec)]) >= FEWEST:
-        measured |= _of_arrays(module, few, training)
+    elif module.spec.array is not None:
+        count, steps = _drawable(module)
+        if len(few := batch[:count]) >= FEWEST:
+            measured |= _of_arrays(module, few, steps, training)
     return measured
 
 
@@ -140,49 +142,76 @@ def distinct(examples: Tensor, *, running: bool) -> float | None:
     return found / len(examples) if found > 1 else 0.0
 
 
-def _drawable(spec: Spec) -> int | None:
-    """How many arrays are drawn at a validation; None: as many as there are real ones.
+def _drawable(module: GenerativeModule) -> tuple[int | None, int | None]:
+    """How many arrays are drawn at a validation, and how many tokens of each; None: as many as there are.
 
-    One that is drawn level by level takes as many steps of its network, so of large ones there are few.
+    One that is drawn token by token takes as many steps of its network: `DRAWN` tokens at most, or `FEWEST`
+    arrays of `WHOLE` tokens.  Of a longer one the beginning is drawn, where the family can be asked for it.
     """
-    if spec.kind == "arrays":
-        return None
-    length = int(spec.length or 0)
-    return max(FEWEST, PIXELS // length) if 0 < length <= MOST_PIXELS else 0
+    if module.spec.kind == "arrays":
+        return None, None
+    length = int(module.spec.length or 0)
+    if length <= WHOLE:
+        return (max(FEWEST, DRAWN // length), length) if length else (0, 0)
+    return (FEWEST, DRAWN // FEWEST) if _takes(module, "max_new_tokens") else (0, 0)
+
+
+def _takes(module: GenerativeModule, option: str) -> bool:
+    """Whether it can be asked for something in sampling."""
+    return option in [declared.name for declared in module.options]
 
 
 def _of_arrays(
-    module: GenerativeModule, batch: Batch, training: KnownImages | None
+    module: GenerativeModule, batch: Batch, steps: int | None, training: KnownImages | None
 ) -> dict[str, float | list[float]]:
+    """How samples compare with as many real examples; of the first tokens of each where not all are drawn."""
     noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
-    draw, real = drawing(module, noise), module.as_arrays(batch).data
+    draw, whole = drawing(module, noise, steps), _whole(module.spec, steps)
+    real = module.as_arrays(batch).data if whole else _scaled(module.spec, batch.data[:, 1:], steps)
     drawn = draw(batch.labels)
     measured: dict[str, float | list[float]] = {"diversity": diversity(drawn, real)}
-    if batch.labels is not None and "label" in [option.name for option in module.options]:
+    if batch.labels is not None and _takes(module, "label"):
         measured |= of_labels(draw, drawn, real, batch.labels)
-    if training is not None:
+    if training is not None and whole:
         measured["copied"] = copied_images(drawn, real, training)
     return measured
 
 
-def drawing(module: GenerativeModule, noise: Noise) -> Callable[[Tensor | None], Tensor]:
+def _whole(spec: Spec, steps: int | None) -> bool:
+    """Whether arrays are drawn to their ends."""
+    return spec.kind == "arrays" or steps is None or steps == spec.length
+
+
+def _scaled(spec: Spec, tokens: Tensor, steps: int | None) -> Tensor:
+    """The first of the tokens that an array is, (B, T), as numbers in [0, 1]."""
+    assert spec.array is not None
+    return tokens[:, :steps].float() / (spec.array.levels - 1)
+
+
+def drawing(
+    module: GenerativeModule, noise: Noise, steps: int | None = None
+) -> Callable[[Tensor | None], Tensor]:
     """What draws arrays in [0, 1], (B, C, *sizes), for labels (B,), always from the same noise.
 
-    Where there are latents, it decodes them: a VAE's means then, whatever it draws of pixels.
+    Args:
+        steps: tokens that are drawn of each, where it has more: then they are those, (B, steps).
     """
-    if isinstance(module, LatentSpace) and module.spec.kind == "arrays":
-        latent, space = module.prior(noise), module
-        return lambda labels: space.decode(latent, labels)
     options = {option.name: option.default for option in module.options}
+    if steps is not None and _takes(module, "max_new_tokens"):
+        options["max_new_tokens"] = steps
 
     def draw(labels: Tensor | None) -> Tensor:
         if labels is not None and "label" in options:
             condition: Sequence[Any] = labels.tolist()
         else:
             condition = module.conditions(options) if isinstance(module, Conditional) else [None]
-            condition = [condition[0]] * len(noise.rows)
-        samples = Samples(module.draw(noise, condition, options), module.spec, module.plan.seed)
-        return torch.from_numpy(samples.arrays).to(noise.device).float() / 255
+            condition = [condition[0]] * len(noise)
+        drawn = torch.stack(list(module.draw(noise, condition, options)))
+        if module.spec.kind == "arrays":
+            return drawn
+        if not _whole(module.spec, steps):
+            return _scaled(module.spec, drawn, steps)
+        return module.as_arrays(Batch(torch.cat((drawn[:, :1], drawn), 1), noise.rows)).data  # behind a start
 
     return draw
 
@@ -230,24 +259,42 @@ def copied_images(drawn: Tensor, real: Tensor, training: KnownImages) -> float:
 
 
 def _of_texts(module: GenerativeModule, training: KnownTexts) -> dict[str, float | list[float]]:
-    """Of a few texts drawn: `looping`, beside real ones as long, and `copied`, the share that stands in
-    the training data beyond what unseen texts do."""
-    known_options = {option.name for option in module.options}
-    if "max_new_tokens" not in known_options or not training.unseen:
+    """Of a few texts drawn, beside real ones as long: `diversity`, `looping`, and `copied`, the share that
+    stands in the training data beyond what unseen texts do."""
+    if not training.unseen:
         return {}
-    asked: dict[str, Any] = {"max_new_tokens": LENGTH}
-    if "stop" in known_options:
-        asked["stop"] = ""  # on beyond the end of a document: a model may know nothing but ends
+    # On beyond the end of a document: a model may know nothing but ends.
+    wanted: dict[str, Any] = {"max_new_tokens": LENGTH, "stop": ""}
+    asked = {name: value for name, value in wanted.items() if _takes(module, name)}
     # While validating, the module holds the weights that `sample()` would draw from.
     samples = module.sample(TEXTS, seed=module.plan.seed, weights="raw", **asked)
-    texts = [np.asarray(text) for text in samples.data]
+    texts = [np.asarray(text)[:LENGTH] for text in samples.data]
     measured: dict[str, float | list[float]] = {}
+    if (share := diversity_of_texts(texts, training.unseen)) is not None:
+        measured["diversity"] = share
     if (share := looping(texts, training.unseen)) is not None:
         measured["looping"] = share
     if len(training.among):
         known = training.share(training.unseen)
         measured |= {"copied": max(0.0, training.share(texts) - known), "known_examples": known}
     return measured
+
+
+def diversity_of_texts(texts: Sequence[np.ndarray], real: Sequence[np.ndarray]) -> float | None:
+    """As `diversity`, of texts: two are as far apart as pieces of the one are none of the other.
+
+    None where real ones hardly differ, or are too few or too short to tell.
+    """
+    ours, usual = unlike(texts), unlike(real)
+    return None if ours is None or usual is None or usual <= 1 - ALL else ours / usual
+
+
+def unlike(texts: Sequence[np.ndarray]) -> float | None:
+    """The share of the pieces of a text that another has not, the mean over all pairs; None without pairs."""
+    found = [np.unique(pieces(text, LOOP)) for text in texts]
+    pairs = [(a, b) for a, b in combinations(found, 2) if len(a) and len(b)]
+    shares = [1 - len(np.intersect1d(a, b)) / min(len(a), len(b)) for a, b in pairs]
+    return math.fsum(shares) / len(shares) if shares else None
 
 
 def looping(texts: Sequence[np.ndarray], real: Sequence[np.ndarray]) -> float | None:

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 
 from genkit.core.batch import Batch
 from genkit.core.noise import Noise
+from genkit.core.rule import Rule
 from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset import ArrayExamples
 from genkit.diagnostics import health, symptoms
@@ -123,6 +124,31 @@ def test_a_collapsed_posterior(tmp_path):
     found = findings_of(tmp_path, vae(beta=1000.0), plan={"optim": {**OPTIM, "lr": 1e-2}})
     assert {"posterior_collapse", "collapsed"} <= errors(found)
     assert max(found["history"][-1]["kl_per_latent"]) < 0.01
+
+
+class Watched(VAE):
+    """A family of somebody's own, with a number that only it has."""
+
+    rules = (
+        *VAE.rules,
+        Rule(code="too_wide", severity="error", measure="spread", above=1.0, advice="fold it.", after=0.0),
+    )
+    spread = 2.0
+
+    def health(self, batch, noise):
+        return {**super().health(batch, noise), "spread": self.spread}
+
+
+@pytest.mark.parametrize(("spread", "told"), [(2.0, True), (0.5, False)])
+def test_a_familys_own_rule_is_asked_beside_the_general_ones(tmp_path, spread, told):
+    module = Watched(IMAGES, network="mlp", latent_size=8, hidden=16)
+    module.spread = spread
+    found = findings_of(tmp_path, module, plan={"optim": {**OPTIM, "lr": 1e-30}}, steps=30)
+    assert ("too_wide" in errors(found)) is told
+    assert "standing_still" in errors(found)
+    if told:
+        (said,) = [f for f in found["findings"] if f["code"] == "too_wide"]
+        assert (said["measure"], said["value"], said["advice"]) == ("spread", 2.0, "fold it.")
 
 
 # ---------------------------------------------------------------------- sound trainings
