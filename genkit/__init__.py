@@ -17,31 +17,30 @@ __all__ = ["Samples", "errors", "evaluate", "load", "train"]
 
 if TYPE_CHECKING:
     from genkit.core.samples import Samples
-    from genkit.evaluation import evaluate
-    from genkit.inference.models import load
+    from genkit.library.runs_in_use import evaluate, load
     from genkit.library.train import train
     from genkit.system import errors
 
 
+# Where each name is: a module, and the name in it; "" for the module itself.
+_PLACES = {
+    "Samples": ("genkit.core.samples", "Samples"),
+    "errors": ("genkit.system.errors", ""),
+    "evaluate": ("genkit.library.runs_in_use", "evaluate"),
+    "load": ("genkit.library.runs_in_use", "load"),
+    "train": ("genkit.library.train", "train"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "train":
-        from genkit.library.train import train
+    if name not in _PLACES:
+        raise AttributeError(f"module 'genkit' has no attribute {name!r}")
+    from importlib import import_module
 
-        return train
-    if name == "load":
-        from genkit.inference.models import load
+    module, attribute = _PLACES[name]
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
 
-        return load
-    if name == "evaluate":
-        from genkit.evaluation import evaluate
 
-        return evaluate
-    if name == "Samples":
-        from genkit.core.samples import Samples
-
-        return Samples
-    if name == "errors":
-        from genkit.system import errors
-
-        return errors
-    raise AttributeError(f"module 'genkit' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -151,7 +151,7 @@ def training_config(words: Sequence[str], given: Given | None = None) -> dict[st
         if here.count > 1:
             _shared_name(texts, here)
         if cfg["name"] is None:
-            cfg["name"] = runs.new_name(cfg["choices"]["model"], cfg["data"]["name"])
+            cfg["name"] = runs.new_name(config.model_name(cfg), cfg["data"]["name"])
         _check_place(Path(cfg["paths"]["runs_dir"]), runs.check_run_name(cfg["name"]))
     if cfg["init_from"]:
         other = runs.find(cfg["init_from"], cfg["paths"]["runs_dir"])

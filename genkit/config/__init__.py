@@ -1,12 +1,15 @@
 """Configuration: composed by Hydra, checked strictly, frozen as plain values.  Nothing here imports torch."""
 
+from genkit.config.classes import model_name
 from genkit.config.composing import compose, paths, resume
 from genkit.config.files import about, conf_dir, groups, register_outside_conf
 from genkit.config.frozen import (
     NOT_FROZEN,
+    check_given,
     check_reads,
     digest,
     freeze,
+    is_given,
     load_frozen,
     value_of,
     view,
@@ -22,6 +25,7 @@ __all__ = [
     "NOT_FROZEN",
     "about",
     "as_text",
+    "check_given",
     "check_places",
     "check_reads",
     "completions",
@@ -32,10 +36,12 @@ __all__ = [
     "freeze",
     "groups",
     "hydra_session",
+    "is_given",
     "jobs",
     "key_and_value",
     "launching",
     "load_frozen",
+    "model_name",
     "one_line_errors",
     "paths",
     "register_outside_conf",

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from genkit.config.classes import FAMILY, section_of, with_words
 from genkit.config.declared import declarations
 from genkit.config.files import OPTIONAL_GROUPS, groups, plain_of, set_outside
-from genkit.config.frozen import RESUMED_KEYS
+from genkit.config.frozen import RESUMED_KEYS, check_given, is_given
 from genkit.config.hydra import compose_by_hydra
 from genkit.config.refusals import check_known, check_set, settle
 from genkit.config.values import copied, leaves, put, refuse_targets
@@ -50,9 +51,13 @@ def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
     typed = parse(words)
     choices, values = sorted_words(typed)
     defaults = compose_by_hydra(command, choices)
+    held = [word for word in values if word.key.startswith("model.")] if is_given(defaults) else []
+    if is_given(defaults):
+        defaults["model"] = section_of(next((word.value for word in held if word.key == FAMILY), None))
     _check_keys([word.key for word in values], defaults)
-    more = [*values, *_other_units(values)]
+    more = [word for word in (*values, *_other_units(values)) if word not in held]
     cfg = compose_by_hydra(command, [*choices, *more]) if more else copied(defaults)
+    cfg["model"] = with_words(defaults["model"], held) if is_given(defaults) else cfg["model"]
     _attach(texts, cfg)
     FAMILIES.check(cfg["model"].get("family"))
     for group in KEPT:
@@ -76,6 +81,8 @@ def check_values(frozen: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: one has not.
     """
+    if is_given(frozen) and FAMILIES.own(frozen["model"].get("family")) is None:
+        return dict(frozen)
     known = groups()
     choices = {str(k): str(v) for k, v in (frozen.get("choices") or {}).items() if v is not None}
     if not choices or any(option not in known.get(group, {}) for group, option in choices.items()):
@@ -106,8 +113,10 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
 
     Raises:
         ConfigError: as `compose`, or a change of what decides the run's numbers.
-        CheckpointError: the run's configuration has keys that this version has not.
+        CheckpointError: the run's configuration has keys that this version has not, or its family is a class
+            that has to be given.
     """
+    check_given(frozen)
     check_places(arguments)
     texts, words = split_free_text(arguments)
     choices, values = sorted_words(parse(words))
@@ -121,6 +130,8 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
     before = {k: v for k, v in frozen.get("choices", {}).items() if str(v) in groups().get(k, {})}
     known = [Word(k, v, f"{k}={v}") for k, v in before.items() if k not in [word.key for word in choices]]
     defaults = compose_by_hydra("train", [*known, *choices])
+    if is_given(defaults):
+        defaults["model"] = section_of(frozen["model"].get("family"))
     kept = {k: v for k, v in copied(frozen).items() if k not in [word.key for word in choices]}
     _check_version(kept, defaults)
     defaults = {
@@ -224,6 +235,8 @@ def _attach(texts: Mapping[str, Any], cfg: dict[str, Any]) -> None:
 
 def _keep(defaults: Mapping[str, Any], cfg: Mapping[str, Any], group: str) -> None:
     """What a model is, and what reads the data, stands in their files; only the knobs are turned."""
+    if group == "model" and is_given(defaults):
+        return
     for key in KEPT[group]:
         if group in cfg and cfg[group].get(key) != defaults[group].get(key):
             raise ConfigError(

@@ -38,6 +38,8 @@ def model_knobs(section: Mapping[str, Any]) -> type[Knobs]:
     family = str(section.get("family"))
     if family in FAMILY_KNOBS:
         return loaded(FAMILY_KNOBS[family], ModelKnobs)
+    if (own := FAMILIES.own(family)) is not None:
+        return knobs_from(own)
     if (point := _point(family)) is not None:
         return _outside(point, ModelKnobs)
     from genkit.config.derived import declaration, signature_of  # (which few need)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # What stays as it was when a run goes on; a `data.path` may have moved, and data that are accepted as new
 # have another digest.
 RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name", "pretrained")
+OPTION = "python"  # of the group `model`, for families that have no file
 MOVED = ("data.path", "data.digest")
 RECORD, SESSIONS = "run.json", "sessions"
 # What a run's configuration has, whatever else its groups hold.
@@ -46,6 +47,25 @@ def freeze(cfg: Mapping[str, Any]) -> str:
     for key in [key for key in data if key == "path" or key.endswith("_path")]:
         data[key] = settled(data[key])
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
+
+
+def is_given(cfg: Mapping[str, Any]) -> bool:
+    """Whether the family of the model is a class that was given in Python."""
+    return (cfg.get("choices") or {}).get("model") == OPTION
+
+
+def check_given(cfg: Mapping[str, Any]) -> None:
+    """See that such a class is given again.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    name = str(cfg["model"].get("family"))[:60]
+    if is_given(cfg) and FAMILIES.own(name) is None:
+        raise CheckpointError(
+            f"the run's family {name} is a class that was given in Python: give it again, as family={name} of"
+            " genkit.load, genkit.evaluate or genkit.train."
+        )
 
 
 def settled(place: Any) -> Any:
@@ -93,7 +113,7 @@ def load_frozen(path: Path) -> dict[str, Any]:
         conform(cfg, SHAPE)
         refuse_targets(cfg)
         _refuse_more_than_values(cfg)
-        if "family" in cfg["model"]:
+        if "family" in cfg["model"] and not is_given(cfg):  # (to read what stands here needs no class)
             FAMILIES.check(cfg["model"]["family"])
         # Where things lie on this machine, and what was asked for once, is no run's to say.
         kept = {key: value for key, value in cfg.items() if key not in NOT_FROZEN}

@@ -17,14 +17,20 @@ and its configurations with one in the group `genkit.conf` (see `genkit.config.f
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Generic, TypeVar, cast
 
 from genkit.system.errors import ConfigError, nearest
 
 T = TypeVar("T")
+NOTHING: Mapping[tuple[str, str], object] = MappingProxyType({})
+# What a caller has in hand, by the registry's group and the name that it has for a while.
+_OWN: ContextVar[Mapping[tuple[str, str], object]] = ContextVar("own", default=NOTHING)
 
 
 def sound(found: object) -> str:
@@ -60,9 +66,28 @@ class Registry(Generic[T]):
         Raises:
             ConfigError: it is not; the nearest one is named, or all are.
         """
-        if name not in self.built_in and name not in self.names():
+        if name not in self.built_in and self.own(name) is None and name not in self.names():
             raise self._unknown(name)
         return str(name)
+
+    @contextmanager
+    def holding(self, name: str, thing: T) -> Iterator[None]:
+        """Within the context a name stands for something that the caller has in hand.
+
+        Raises:
+            ConfigError: it stands for something else already.
+        """
+        if name in self.names():
+            raise ConfigError(f"there is a {self.kind} {name!r} already; give it another name.")
+        reset = _OWN.set({**_OWN.get(), (self.group, name): thing})
+        try:
+            yield
+        finally:
+            _OWN.reset(reset)
+
+    def own(self, name: object) -> T | None:
+        """What the caller has in hand by that name; None: nothing."""
+        return cast("T | None", _OWN.get().get((self.group, str(name))))
 
     def target(self, name: str) -> str:
         """Where that of a known name is declared, as `module:attribute`.
@@ -87,6 +112,8 @@ class Registry(Generic[T]):
             ConfigError: nothing has, it cannot be imported, or is not what it is offered as; the distribution
                 that offers it is named.
         """
+        if (own := self.own(name)) is not None:
+            return own
         target = self.target(name)
         module, _, attribute = target.partition(":")
         # Of ours, what is not installed; of others', whatever a module does when it is imported.

@@ -101,6 +101,7 @@ def load(
         runs_dir = "." if os.sep in str(run) else config.paths([])["runs_dir"]
     folder = Run(runs.find(str(run), runs_dir))
     cfg = config.load_frozen(folder.path / runs.CONFIG)
+    config.check_given(cfg)
     spec = runs.spec(folder.path)
     config.check_reads(cfg, spec, folder.path / runs.CONFIG)
     place, saved = checkpoints.load_named(folder.checkpoints, checkpoint)

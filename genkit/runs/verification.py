@@ -134,14 +134,17 @@ def _closed(cfg: Mapping[str, Any], file: Path) -> Iterator[str]:
         if group in known and option not in known[group]:
             yield f"{file}: {group}={option} is not installed here."
             return
-    words = [f"{k}={v}" for k, v in choices.items() if k in known and k not in config.NOT_FROZEN]
+    left = (*config.NOT_FROZEN, *(["model"] if config.is_given(cfg) else []))  # a class alone knows its knobs
+    words = [f"{k}={v}" for k, v in choices.items() if k in known and k not in left]
     try:
         defaults = config.compose("train", words)
     except GenkitError as error:
         yield f"{file}: its choices do not go together: {error}"
         return
     keys = dict(leaves(defaults))
-    unknown = [key for key in dict(leaves(cfg)) if key not in keys and key.split(".")[0] != "paths"]
+    unknown = [
+        key for key in dict(leaves(cfg)) if key not in keys and key.split(".")[0] not in ("paths", *left)
+    ]
     for key in unknown[:LISTED]:
         yield f"{file} has a key {key[:60]}, which no configuration of this version has."
 

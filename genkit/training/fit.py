@@ -221,7 +221,7 @@ def _described(run: Run, cfg: Mapping[str, Any], module: GenerativeModule, datas
     return {
         "name": run.name,
         "family": cfg["model"]["family"],
-        "model": cfg.get("choices", {}).get("model") or cfg["model"]["family"],
+        "model": config.model_name(cfg),
         "data": dataset.name,
         "seed": cfg["seed"],
         "parameters": sum(p.numel() for p in module.parameters()),

@@ -1,0 +1,81 @@
+"""`genkit.load` and `genkit.evaluate`: a run's model, and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genkit.library.own_family import holding
+
+if TYPE_CHECKING:
+    from genkit.core.module import GenerativeModule
+    from genkit.runs.rows import Row
+
+
+def load(
+    run: str | Path,
+    checkpoint: str = "last",
+    *,
+    family: type[GenerativeModule] | None = None,
+    runs_dir: str | Path | None = None,
+    allow_nonfinite: bool = False,
+) -> GenerativeModule:
+    """The model of a run, in evaluation mode on the CPU.
+
+    Args:
+        run: a run folder, or its name below `runs_dir`.
+        checkpoint: "last", "best" or "step-N".
+        family: the class of a run that was trained by `genkit.train([…], family=CLASS)`.
+        runs_dir: None: where the command line looks, GENKIT_RUNS_DIR or `runs`.
+        allow_nonfinite: whether weights may be NaN or infinite.
+
+    Raises:
+        ConfigError: no such run.
+        CheckpointError: the run holds no such checkpoint, or one that is damaged; its family is a class that
+            has to be given.
+    """
+    from genkit.inference.models import load as loaded
+
+    with nullcontext() if family is None else holding(family):
+        return loaded(run, checkpoint, runs_dir=runs_dir, allow_nonfinite=allow_nonfinite)
+
+
+def evaluate(
+    run: str | Path,
+    checkpoint: str | Sequence[str] | None = None,
+    *,
+    data: object = None,
+    family: type[GenerativeModule] | None = None,
+    paths: Mapping[str, str] | None = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> list[Row]:
+    """Measure a run and append the rows to its `evaluation.jsonl`.
+
+    Args:
+        run: a run folder, or its name below `paths["runs_dir"]`.
+        checkpoint: "last", "best", "step-N" or several; None: best and last, where there are both.
+        data: what the run was trained on, where it was given as an object; None: it is found again.
+        family: as for `genkit.load`.
+        paths: the group `paths`; None: from the environment.
+        out: another file for the rows, which it then holds alone.
+        settings: of `genkit.evaluation.subject.Settings`: `n` samples, `split`, `metrics`, `extractor`,
+            `seed`, `weights`, `device`, `batch_size`, `importance_samples`, `stride`, `featuriser`, `real`,
+            `sampling`.
+
+    Returns:
+        A row for each number, with its interval, its unit, its protocol and where it was measured.
+
+    Raises:
+        ConfigError: no such run, or a metric that this model and its data do not allow.
+        CheckpointError: no such checkpoint, or one that is damaged.
+        DataError: the data is another by now, or too little for any metric of a group; pictures of the
+            user's own cannot be read, or are of another size.
+    """
+    from genkit.evaluation import evaluate as measured
+    from genkit.system.process import restored
+
+    with restored(), nullcontext() if family is None else holding(family):
+        return measured(run, checkpoint, data=data, paths=paths, out=out, **settings)

@@ -1,0 +1,183 @@
+"""A family of one's own is a class: no entry point, no file, and what a run keeps of it is its name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import genkit
+from genkit.cli import main
+from genkit.config import load_frozen
+from genkit.core.capabilities import Likelihood, LikelihoodKind
+from genkit.core.module import GenerativeModule
+from genkit.core.phase import LossTerms, Phase
+from genkit.core.spec import ArraySpec
+from genkit.system.errors import CheckpointError, ConfigError
+from tests.integration.conftest import QUICK, weights_of
+
+X = np.random.default_rng(0).random((60, 8, 8), dtype=np.float32)
+
+
+class Dots(GenerativeModule[ArraySpec], Likelihood):
+    """Each pixel by itself: a number of levels by a categorical distribution."""
+
+    units = {"nll": "nats"}
+
+    def __init__(self, spec: ArraySpec, width: int = 4, kind: str = "plain", slope: float = 1.0):
+        super().__init__(spec)
+        self.width, self.kind, self.slope = width, kind, slope
+        self.logits = nn.Linear(width, spec.size * spec.levels)
+        self.register_buffer("code", torch.ones(1, width))
+
+    def phases(self):
+        return (Phase("likelihood", (self.logits,), self._loss, ema=True),)
+
+    def _log_probabilities(self):
+        return self.logits(self.code).view(*self.spec.shape, self.spec.levels).log_softmax(-1)
+
+    def _loss(self, batch, noise):
+        nll = self.score_batch(batch, noise)["nll"].mean()
+        return LossTerms(nll, {"nll": nll})
+
+    def score_batch(self, batch, noise):
+        return {"nll": -self.log_likelihood(batch, noise)}
+
+    def likelihood_kind(self):
+        return LikelihoodKind("exact", of="probability")
+
+    def log_likelihood(self, batch, noise, *, importance_samples=1):
+        levels = (batch.data * (self.spec.levels - 1)).round().long()
+        table = self._log_probabilities().expand(len(levels), *self.spec.shape, -1)
+        return table.gather(-1, levels[..., None]).flatten(1).sum(1)
+
+    def draw(self, noise, condition, options):
+        totals = self._log_probabilities().exp().cumsum(-1)
+        drawn = noise.uniform("pixels", *self.spec.shape)[..., None] > totals
+        return drawn.sum(-1).clamp(max=self.spec.levels - 1) / (self.spec.levels - 1)
+
+
+class Whole(Dots):
+    """What it reads is said by its base; a knob without a default has to be given."""
+
+    def __init__(self, spec, width: int):
+        super().__init__(spec, width)
+
+
+def words(tmp_path, name, *more):
+    return [*QUICK, f"paths.runs_dir={tmp_path / 'runs'}", f"name={name}", "budget.steps=2", *more]
+
+
+def test_a_class_is_trained_loaded_evaluated_and_goes_on(tmp_path, capsys):
+    record = genkit.train(words(tmp_path, "a", "model.width=6"), data=X, family=Dots)
+    run, places = record["run"], f"paths.runs_dir={tmp_path / 'runs'}"
+    assert (record["family"], record["model"], record["status"]) == ("Dots", "Dots", "finished")
+    model = load_frozen(tmp_path / "runs" / "a" / "config.yaml")["model"]
+    assert model == {
+        **{"family": "Dots", "view": "arrays", "sizes": [], "select": None},
+        **{"width": 6, "kind": "plain", "slope": 1.0},
+    }
+    module = genkit.load(run, family=Dots)
+    assert (type(module), module.width, module.slope) == (Dots, 6, 1.0)
+    assert module.sample(3, seed=0).data.shape == (3, 1, 8, 8)
+    rows = genkit.evaluate(run, family=Dots, n=20, metrics=("likelihood",))
+    assert {row.kind for row in rows if row.metric == "nll"} >= {"exact"}
+    assert genkit.train(["resume=a", "budget.steps=4", places], data=X, family=Dots)["step"] == 4
+    genkit.train(
+        [*words(tmp_path, "whole", "model.width=6")[:-2], "model.width=6", "budget.steps=4"],
+        data=X,
+        family=Dots,
+    )
+    assert weights_of(run, 4) == weights_of(tmp_path / "runs" / "whole", 4)
+    # Without the class it is told what to give; to look at the run none is needed.
+    for use in (lambda: genkit.load(run), lambda: genkit.train(["resume=a", places], data=X)):
+        with pytest.raises(
+            CheckpointError, match=r"family Dots is a class .*: give it again, as family=Dots of"
+        ):
+            use()
+    capsys.readouterr()
+    assert main(["verify", "run=a", places]) == 0
+    assert main(["runs", places]) == 0
+    assert "Dots" in capsys.readouterr().out
+    assert main(["sample", "run=a", "n=2", places]) == 3
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_knob_without_a_default_has_to_be_given(tmp_path):
+    with pytest.raises(ConfigError, match=r"not given yet \(\?\?\?\): model\.width=…"):
+        genkit.train(words(tmp_path, "a"), data=X, family=Whole)
+    record = genkit.train(words(tmp_path, "a", "model.width=3"), data=X, family=Whole)
+    assert genkit.load(record["run"], family=Whole).width == 3
+
+
+class Nothing(GenerativeModule):
+    pass
+
+
+class Takes(Dots):
+    def __init__(self, spec, sizes: int = 3):
+        super().__init__(spec)
+
+
+class gpt(Dots):  # which is a family's name already
+    pass
+
+
+class Anything(Dots, GenerativeModule):
+    reads = GenerativeModule.reads
+
+
+REFUSED = {
+    "a misspelt knob": (Dots, ["model.widht=3"], r"there is no key model\.widht\. Did you mean model\.width"),
+    "another type": (Dots, ["model.width=wide"], r"model\.width=wide is not an integer"),
+    "another model": (Dots, ["model=vae"], r"model=vae: the family is given as a class; leave the word out"),
+    "a look-up": (Dots, ["model.kind=${seed}"], r"nothing is looked up for a class of Python's"),
+    "an instance": (
+        3,
+        [],
+        r"family=int is no family: give a class that derives from genkit\.GenerativeModule",
+    ),
+    "a network": (nn.Linear, [], r"family=Linear is no family"),
+    "one unfinished": (Nothing, [], r"family=Nothing lacks draw, phases, score_batch"),
+    "a name of the house": (Takes, [], r"its knob sizes has a name of the house"),
+    "a name that is taken": (gpt, [], r"there is a family 'gpt' already; give it another name"),
+    "one that reads anything": (Anything, [], r"not given yet \(\?\?\?\): model\.view=…"),
+    "several processes": (
+        Dots,
+        ["trainer=ddp_cpu", "batch_size=8"],
+        r"family=Dots is a class of this process, which others cannot see: set trainer\.devices=1",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_no_family_is_refused_in_a_line(tmp_path, kind):
+    family, more, said = REFUSED[kind]
+    typed = [
+        word
+        for word in words(tmp_path, "a")
+        if word.partition("=")[0] not in [m.partition("=")[0] for m in more]
+    ]
+    with pytest.raises(ConfigError, match=said) as refused:
+        genkit.train([*typed, *more], data=X, family=family)
+    assert "\n" not in str(refused.value)
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_a_family_that_reads_anything_is_told_what(tmp_path):
+    record = genkit.train(words(tmp_path, "a", "model.view=arrays"), data=X, family=Anything)
+    assert genkit.load(record["run"], family=Anything).spec.shape == (1, 8, 8)
+
+
+def test_the_command_line_says_where_such_families_come_from(capsys):
+    assert main(["train", "model=python"]) == 2
+    assert "is a family that genkit.train([…], family=CLASS) is given in Python" in capsys.readouterr().err
+
+
+def test_a_class_is_a_family_for_as_long_as_it_is_used(tmp_path):
+    from genkit.families import FAMILIES
+
+    genkit.train(words(tmp_path, "a"), data=X, family=Dots)
+    assert "Dots" not in FAMILIES.names()
+    assert FAMILIES.own("Dots") is None
