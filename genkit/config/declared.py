@@ -35,6 +35,8 @@ def model_knobs(section: Mapping[str, Any]) -> type[Knobs]:
 
     A family without a declaration has those that its `__init__` takes.
     """
+    if section.get("family", "") is None:  # (a class in hand, of which nobody has spoken yet)
+        return ModelKnobs
     family = str(section.get("family"))
     if family in FAMILY_KNOBS:
         return loaded(FAMILY_KNOBS[family], ModelKnobs)

@@ -17,7 +17,7 @@ from genkit.core.spec import ArraySpec
 from genkit.system.errors import CheckpointError, ConfigError
 from tests.integration.conftest import QUICK, weights_of
 
-X = np.random.default_rng(0).random((60, 8, 8), dtype=np.float32)
+X = np.random.default_rng(0).random((260, 8, 8), dtype=np.float32)
 
 
 class Dots(GenerativeModule[ArraySpec], Likelihood):

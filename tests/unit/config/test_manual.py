@@ -14,6 +14,7 @@ OPTIONS = [
     for group, options in config.groups().items()
     if group != "study"
     for option in options
+    if option != "python"  # whose knobs are those of a class that is not here
 ]
 
 
@@ -89,3 +90,9 @@ def test_help_of_options_imports_no_torch():
 )
 def test_what_a_word_can_become(typed, last, found):
     assert config.completions(typed, last) == found
+
+
+def test_the_page_of_a_class_has_what_the_house_knows():
+    lines = config.explain(["model=python"]).splitlines()
+    assert "genkit.train([…], family=CLASS)" in lines[0]
+    assert [line.split()[0] for line in lines[1:] if line.strip()] == ["model.select=null"]
