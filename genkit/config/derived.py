@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, cast
 import msgspec
 
 from genkit.core.knobs import Knobs
+from genkit.system.plain import read_bytes
 
 SIMPLE: Mapping[str, object] = {"int": int, "float": float, "str": str, "bool": bool, "None": None}
 LISTS = ("list", "tuple", "Sequence")
@@ -110,8 +111,8 @@ def _source(module: str) -> ast.Module | None:
         for root in roots:
             path = root.joinpath(*rest)
             places += [path.with_suffix(".py"), path / "__init__.py"]
-        file = next(place for place in places if place.is_file() and place.stat().st_size < MOST_BYTES)
-        return ast.parse(file.read_bytes())
+        file = next(place for place in places if place.is_file())
+        return ast.parse(read_bytes(file, MOST_BYTES, follow=True))
     except (StopIteration, ImportError, OSError, ValueError, SyntaxError, RecursionError):
         return None
 

@@ -11,15 +11,18 @@ import os
 import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from genkit.cli.command import Command, named
 from genkit.system.errors import ConfigError, nearest
+from genkit.system.plain import read_bytes
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "genkit.commands"
+MOST_BYTES = 1_000_000  # of the entry points of a distribution
 BUILT_IN = (
     "train",
     "sample",
@@ -105,8 +108,7 @@ def _offering() -> Iterator[str]:
             continue
         for folder in entries:
             try:
-                with open(f"{folder}/entry_points.txt", "rb") as file:
-                    if GROUP.encode() in file.read():
-                        yield folder
-            except OSError:
+                if GROUP.encode() in read_bytes(Path(folder) / "entry_points.txt", MOST_BYTES, follow=True):
+                    yield folder
+            except (OSError, ValueError):
                 continue
