@@ -13,9 +13,9 @@ class Batch:
     """B examples.
 
     Attributes:
-        data: arrays as floats in [0, 1], (B, C, H, W); tokens as int64, (B, T + 1): inputs and the next token
-            of each.  A data module may hand over integers (levels, narrow ids); `GenerativeModule` converts
-            them on the device.
+        data: arrays as floats in [0, 1], (B, C, *sizes); tokens as int64, (B, T + 1): inputs and the next
+            token of each.  A data module may hand over integers (levels, narrow ids); `GenerativeModule`
+            converts them on the device.
         rows: places of the examples: in training in the global batch, elsewhere in the split.
         labels: int64 (B,), or None where the data has none.
         weight: how many scored elements each example has, float (B,); None means one each.  Windows of text

@@ -9,13 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
 from genkit.core.batch import Batch
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
+from genkit.core.options import Options
 from genkit.system.errors import ConfigError
 
 
@@ -119,7 +120,7 @@ class LatentSpace(ABC):
 
     @abstractmethod
     def decode(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents (B, latent_size) to data space, floats in [0, 1], (B, C, H, W).
+        """Latents (B, latent_size) to data space, floats in [0, 1], (B, C, *sizes).
 
         Args:
             labels: int64 (B,), of a model that is conditional on them.
@@ -131,7 +132,7 @@ class Encoder(ABC):
 
     @abstractmethod
     def encode(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Data (B, C, H, W) in [0, 1] to the mean of its latent distribution, (B, latent_size)."""
+        """Data (B, C, *sizes) in [0, 1] to the mean of its latent distribution, (B, latent_size)."""
 
 
 class Reconstruction(ABC):
@@ -139,11 +140,11 @@ class Reconstruction(ABC):
 
     @abstractmethod
     def reconstruct(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Data (B, C, H, W) in [0, 1] to its reconstruction, same shape and range."""
+        """Data (B, C, *sizes) in [0, 1] to its reconstruction, same shape and range."""
 
 
 class Completion(ABC):
-    """Draws images that agree with an observation, from the model's own distribution.
+    """Draws examples that agree with an observation, from the model's own distribution.
 
     (A family with a latent space needs no method for it: `genkit.inference.verbs` finds latents that explain
     what is known.)
@@ -157,14 +158,20 @@ class Completion(ABC):
     def complete(
         self, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
     ) -> Tensor:
-        """One image (B, C, H, W) in [0, 1] for each row, drawn from p(image | measured)."""
+        """One example (B, C, *sizes) in [0, 1] for each row, drawn from p(example | measured)."""
 
 
 class Conditional(ABC):
-    """Draws given something: a prompt, a label."""
+    """Draws given something: a prompt, a label.
+
+    Attributes:
+        by: the options of sampling that say what is given; an instance without them is not conditional.
+    """
+
+    by: ClassVar[tuple[str, ...]] = ("prompt", "label")
 
     @abstractmethod
-    def conditions(self, options: dict[str, Any]) -> Sequence[Any]:
+    def conditions(self, options: Options) -> Sequence[Any]:
         """The conditions that these sampling options ask for; each gets n samples.
 
         Raises:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from genkit.core.noise import Noise
+from genkit.core.options import Options
 from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError, nearest
 
@@ -32,7 +32,7 @@ def require_classes(spec: Spec) -> int:
     return len(spec.classes)
 
 
-def label_conditions(options: Mapping[str, Any], classes: Sequence[str]) -> list[int | None]:
+def label_conditions(options: Options, classes: Sequence[str]) -> list[int | None]:
     """The classes that the option `label` asks for; `[None]` where it is not given.
 
     Raises:

@@ -19,7 +19,7 @@ from genkit.core.clock import Clock
 from genkit.core.ema import MovingAverage
 from genkit.core.finiteness import LateCheck
 from genkit.core.noise import Noise
-from genkit.core.options import Option
+from genkit.core.options import Option, Options
 from genkit.core.phase import Phase
 from genkit.core.plan import TrainingPlan
 from genkit.core.rule import Rule
@@ -110,9 +110,7 @@ class Contract(LightningModule, Generic[S]):
         """Validation terms of each example, {name: (B,)}; their units stand in `units`."""
 
     @abstractmethod
-    def draw(
-        self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]
-    ) -> Tensor | list[Tensor]:
+    def draw(self, noise: Noise, condition: Sequence[Any], options: Options) -> Tensor | list[Tensor]:
         """As many samples as there are noise rows, in data space, random through `noise` alone.
 
         Args:
@@ -158,7 +156,7 @@ class Contract(LightningModule, Generic[S]):
         if isinstance(self, Likelihood):
             held["Likelihood"] = str(self.likelihood_kind())
         if isinstance(self, Conditional):
-            held["Conditional"] = ", ".join(o.name for o in self.options if o.name in ("prompt", "label"))
+            held["Conditional"] = ", ".join(o.name for o in self.options if o.name in self.by)
             if not held["Conditional"]:
                 del held["Conditional"]
         return held

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -12,7 +12,7 @@ from genkit.core.conditions import choose_labels, label_conditions, require_clas
 from genkit.core.contract import S
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
-from genkit.core.options import LABEL
+from genkit.core.options import LABEL, Options
 
 
 class Labelled(GenerativeModule[S], Conditional):
@@ -34,7 +34,7 @@ class Labelled(GenerativeModule[S], Conditional):
         if not conditional:
             self.options = tuple(option for option in self.options if option is not LABEL)
 
-    def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:
+    def conditions(self, options: Options) -> Sequence[Any]:
         """The classes that are asked for; None: any."""
         return label_conditions(options, self.spec.classes) if self.classes else [None]
 

@@ -24,6 +24,9 @@ FORMS = {
 PLACES = ("run", "file", "folder", "path", "output")  # kinds of text that lead somewhere
 
 
+Options = Mapping[str, Any]  # every option that a family declares, with its value
+
+
 @dataclass(frozen=True)
 class Option:
     """One option of `sample()`, or one word of a command.
@@ -141,7 +144,7 @@ def as_list(value: str | Sequence[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def resolve_options(declared: Iterable[Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
+def resolve_options(declared: Iterable[Option], given: Options, owner: str) -> Options:
     """Every declared option with its given or default value.
 
     Raises:

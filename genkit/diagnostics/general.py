@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from genkit.core.rule import ERROR, WARNING, Rule
 
 # The thresholds are reasoned from what the numbers mean, and looked at on trainings of seeds 100 to 299.
-BEFORE: dict[str, Any] = {"patience": 1, "after": 0.0, "since": 0}  # judged from the first measurement on
+# What needs no second look is judged from the first measurement on: patience=1, after=0, since=0.
 # A latent costs what it says, so one in use is one that the decoder reads; a young decoder's means are alike,
 # for they are blurred: 0.24, 0.41, 0.48 of the data's diversity at 180, 240, 300 steps of MNIST's recipe.
 IN_USE = ("active_share", 0.1)
@@ -25,7 +24,9 @@ OF_TRAINING = (
         measure="not_finite",
         above=0,
         advice="Lower optim.lr, set optim.clip, or go on from the checkpoint before.",
-        **BEFORE,
+        patience=1,
+        after=0.0,
+        since=0,
     ),
     Rule(
         code="loss_spike",
@@ -34,7 +35,9 @@ OF_TRAINING = (
         above=10,
         advice="A step's loss stood far above those before it: set optim.clip or optim.warmup, or lower"
         " optim.lr.",
-        **BEFORE,
+        patience=1,
+        after=0.0,
+        since=0,
     ),
     Rule(
         code="loss_rose",
@@ -75,7 +78,9 @@ OF_TRAINING = (
         above=1,
         advice="The run ends before this part of the loss has its full weight, so another loss was trained:"
         " shorten the schedule, or raise the budget.",
-        **BEFORE,
+        patience=1,
+        after=0.0,
+        since=0,
     ),
     Rule(
         code="warmup_too_long",
@@ -83,7 +88,9 @@ OF_TRAINING = (
         measure="rising/learning rate",
         above=1,
         advice="The run ends before the learning rate is there: shorten optim.warmup, or raise the budget.",
-        **BEFORE,
+        patience=1,
+        after=0.0,
+        since=0,
     ),
     # ------------------------------------------------------------------ the data
     Rule(
@@ -93,7 +100,9 @@ OF_TRAINING = (
         below=0.05,
         advice="Hardly any two examples differ, so there is nothing to learn: look at the data (genkit data"
         " check).",
-        **BEFORE,
+        patience=1,
+        after=0.0,
+        since=0,
     ),
     Rule(
         code="data_is_repeated",
@@ -103,7 +112,9 @@ OF_TRAINING = (
         advice="The validation texts stand in the training data, so no score says anything: look at the data"
         " (genkit data check), or split it anew.",
         said_by=("data_is_constant",),
-        **BEFORE,
+        patience=1,
+        after=0.0,
+        since=0,
     ),
 )
 # A gap is of means over many steps, and copies are a majority: neither is there by chance for a moment, so

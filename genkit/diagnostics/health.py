@@ -7,7 +7,7 @@ with them and without.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from genkit.core.batch import Batch
 from genkit.core.module import GenerativeModule, ours
 from genkit.core.phase import Phase
-from genkit.core.rule import Rule
+from genkit.core.rule import Measurement, Rule, number
 from genkit.diagnostics import findings, symptoms
 from genkit.diagnostics.findings import Finding
 from genkit.diagnostics.general import rules_for
@@ -67,7 +67,7 @@ class Health(Callback):
         self._count = 0  # of the losses that are in use
         self._probes: dict[str, Tensor] = {}
         self._seen: list[Batch] = []
-        self._measured: dict[str, Any] = {}
+        self._measured: dict[str, float | list[float]] = {}
 
     # ------------------------------------------------------------------ what a checkpoint holds
 
@@ -182,7 +182,7 @@ class Health(Callback):
         if (
             self.unseen
             and validated is not None
-            and (gap := symptoms.gap(self._measured[name], float(validated))) is not None
+            and (gap := symptoms.gap(number(self._measured, name), float(validated))) is not None
         ):
             found["gap"] = gap
         return found
@@ -217,7 +217,7 @@ class Health(Callback):
             total = round(self.history[-1]["step"] / self.history[-1]["progress"])
         return [] if total is None else findings.judge([_planned(module, total)], rules_of(module))
 
-    def _add(self, step: int, module: GenerativeModule, measured: Mapping[str, Any]) -> None:
+    def _add(self, step: int, module: GenerativeModule, measured: Measurement) -> None:
         progress = module.plan.budget.progress(step, module.plan.total_steps, module.clock.agreed)
         self.history = [row for row in self.history if row["step"] < step]  # a resumed one may repeat it
         self._said |= {_key(finding) for finding in findings.judge(self.history, rules_of(module))}
@@ -249,7 +249,7 @@ def _begun(finding: Finding) -> tuple[str, str, int, int | None]:
     return _key(replace(finding, until=None))
 
 
-def _planned(module: GenerativeModule, total: int) -> dict[str, Any]:
+def _planned(module: GenerativeModule, total: int) -> Measurement:
     """The measurement of a plan: schedules as shares of the run that they begin."""
     rises = {"learning rate": max(s["warmup"] for s in map(module.plan.settings, _names(module)))}
     rises |= module.schedules()

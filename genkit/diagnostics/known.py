@@ -36,7 +36,7 @@ class KnownImages:
         self._at_once = max(1, AT_ONCE // each)
 
     def nearest(self, images: Tensor) -> Tensor:
-        """Distance of images in [0, 1], (B, C, H, W), to the nearest one that is known, (B,)."""
+        """Distance of images in [0, 1], (B, C, *sizes), to the nearest one that is known, (B,)."""
         wanted = images.flatten(1).float()
         nearest = torch.full((len(wanted),), torch.inf, device=wanted.device)
         for start in range(0, len(self.rows), self._at_once):

@@ -8,7 +8,7 @@ Legend: B batch, C channels, S… sizes of the axes, L latent size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from genkit.core.batch import Batch
 from genkit.core.capabilities import LatentSpace
 from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
-from genkit.core.options import LABEL, Option
+from genkit.core.options import LABEL, Option, Options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import ArraySpec
@@ -243,7 +243,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     def decode(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
         return (self.generator(latent, labels) + 1) / 2
 
-    def draw(self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]) -> Tensor:
+    def draw(self, noise: Noise, condition: Sequence[Any], options: Options) -> Tensor:
         latent = self.prior(noise)
         if bound := options["truncation"]:
             latent = truncated(latent, bound)

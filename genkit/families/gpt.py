@@ -9,7 +9,7 @@ Legend: B batch, T tokens, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from genkit.core.capabilities import (
 from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
 from genkit.core.observation import Mask, Observation
-from genkit.core.options import LABEL, Option, as_list, resolve_options
+from genkit.core.options import LABEL, Option, Options, as_list, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import ArraySpec, TokenSpec
@@ -197,7 +197,7 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
 
     # ------------------------------------------------------------------ samples
 
-    def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:
+    def conditions(self, options: Options) -> Sequence[Any]:
         """The prompts as ids, int64 (T,) each; of a conditional model, the labels."""
         if self.classes:
             if options["prompt"]:
@@ -230,7 +230,7 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
             raise ConfigError("bad_tokens leaves no token to draw; leave one out.")
         return torch.tensor(sorted(ids)) if ids else None
 
-    def draw(self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]) -> list[Tensor]:
+    def draw(self, noise: Noise, condition: Sequence[Any], options: Options) -> list[Tensor]:
         """Continuations with their prompts, each ended before its first stop text."""
         prompts, begun = self._begun(noise, condition)
         drawn = self._drawn(len(begun), options)
@@ -279,7 +279,7 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         self,
         seed: int,
         condition: Sequence[Tensor],
-        options: Mapping[str, Any],
+        options: Options,
         device: torch.device | str | None,
         weights: str,
     ) -> Iterator[str]:
@@ -297,11 +297,11 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         if piece := text.add(drawn.settle(True)) + text.rest():
             yield piece
 
-    def _drawn(self, rows: int, options: Mapping[str, Any]) -> Drawn:
+    def _drawn(self, rows: int, options: Options) -> Drawn:
         stops = [self.spec.separator or ""] if options["stop"] is None else as_list(options["stop"])
         return Drawn(rows, self.spec.codec, [stop for stop in stops if stop])
 
-    def _tokens(self, noise: Noise, begun: Sequence[Tensor], options: Mapping[str, Any]) -> Iterator[Tensor]:
+    def _tokens(self, noise: Noise, begun: Sequence[Tensor], options: Options) -> Iterator[Tensor]:
         """The next token of every row, (B,), step by step."""
         whole, steps = self.spec.length, options["max_new_tokens"]
         steps = (whole or DRAWN) if steps is None else min(steps, whole or steps)

@@ -10,7 +10,7 @@ Legend: B batch, C channels, S… sizes of the axes, L latent size, k importance
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from genkit.core.capabilities import (
 )
 from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
-from genkit.core.options import LABEL, Option
+from genkit.core.options import LABEL, Option, Options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, WARNING, Rule
 from genkit.core.spec import ArraySpec
@@ -235,12 +235,12 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
     def reconstruct(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.decode(self.encode(data, labels), labels)
 
-    def conditions(self, options: Mapping[str, Any]) -> Sequence[Any]:
+    def conditions(self, options: Options) -> Sequence[Any]:
         if options["pixels"] not in ("mean", "drawn"):
             raise ConfigError(f"pixels={options['pixels']} is neither mean nor drawn.")
         return super().conditions(options)
 
-    def draw(self, noise: Noise, condition: Sequence[Any], options: Mapping[str, Any]) -> Tensor:
+    def draw(self, noise: Noise, condition: Sequence[Any], options: Options) -> Tensor:
         latent = self.prior(noise) * options["temperature"]
         output = self.decoder(latent, self.labels(condition, noise))
         if options["pixels"] == "drawn":

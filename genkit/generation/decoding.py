@@ -8,14 +8,14 @@ sample does not depend on its neighbours.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from genkit.core.codecs import Codec
 from genkit.core.noise import Noise
+from genkit.core.options import Options
 from genkit.nn.stepping import Stepper
 from genkit.nn.transformer import KVCache, Transformer
 
@@ -32,7 +32,7 @@ def uniforms(noise: Noise, steps: int) -> Iterator[Tensor]:
 
 
 def filter_logits(
-    logits: Tensor, options: Mapping[str, Any], seen: Tensor | None = None
+    logits: Tensor, options: Options, seen: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None]:
     """Logits (B, V) after repetition penalty, temperature, top-k, top-p and min-p, in this order.
 
@@ -69,7 +69,7 @@ def filter_logits(
     return logits, kept
 
 
-def choose(logits: Tensor, uniform: Tensor, options: Mapping[str, Any], seen: Tensor | None = None) -> Tensor:
+def choose(logits: Tensor, uniform: Tensor, options: Options, seen: Tensor | None = None) -> Tensor:
     """One token a row: the likeliest at temperature 0, else by inversion of the distribution function.
 
     Args:
@@ -96,7 +96,7 @@ def decode(
     network: Transformer,
     prompts: Sequence[Tensor],
     uniforms: Iterable[Tensor],
-    options: Mapping[str, Any],
+    options: Options,
     banned: Tensor | None = None,
 ) -> Iterator[Tensor]:
     """Yield the next token of every row, int64 (B,), once for each of the uniforms.

@@ -4,7 +4,7 @@ complete.
 A model that lacks what a verb needs is refused with what it declares.  Nothing here moves the global random
 generators, and every result depends on (seed, row) and the weights alone.
 
-Legend: B batch, C channels, H height, W width, L latent size.
+Legend: B batch, C channels, S… sizes of the axes, L latent size.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def interpolate(
     labels: Tensor | None = None,
     ends: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """n rows of images on the way from one latent to another, (n, steps, C, H, W).
+    """n rows of images on the way from one latent to another, (n, steps, C, S…).
 
     Args:
         path: "linear", or "spherical" (White 2016), which keeps to lengths that the prior makes likely.
@@ -87,7 +87,7 @@ def spherical(first: Tensor, last: Tensor, share: float) -> Tensor:
 
 @torch.no_grad()
 def reconstruct(module: GenerativeModule, batch: Batch) -> Tensor:
-    """Images through the model and back, (B, C, H, W).
+    """Examples through the model and back, (B, C, S…).
 
     Raises:
         ConfigError: the module cannot.
@@ -102,7 +102,7 @@ def reconstruct(module: GenerativeModule, batch: Batch) -> Tensor:
 def complete(
     module: GenerativeModule, observation: Observation, measured: Tensor, batch: Batch, *, seed: int = 0
 ) -> Tensor:
-    """One image for each row that agrees with what is known of it, (B, C, H, W).
+    """One example for each row that agrees with what is known of it, (B, C, S…).
 
     A model that can draw from its own conditional distribution does so; of one with a latent space, a latent
     is drawn that explains what is known (`genkit.inference.posterior`).  Either way another seed gives

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from genkit.core.capabilities import LikelihoodKind
+from genkit.core.capabilities import Conditional, LikelihoodKind
 from genkit.core.labelled import Labelled
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
@@ -110,6 +110,21 @@ def test_an_instance_without_labels_has_no_option_for_them():
     assert float(module.sample(1).data.min()) == 1
     with pytest.raises(ConfigError, match="no sampling option 'label'"):
         module.sample(1, label="cat")
+
+
+class Captioned(Constant, Conditional):
+    """Conditional on something that no family here is."""
+
+    by = ("caption",)
+    options = (Option("caption", "text", "", "what to show"), Option("width", "int", 1, "of nothing"))
+
+    def conditions(self, options):
+        return [options["caption"]]
+
+
+def test_a_family_says_by_which_options_it_is_conditional():
+    assert Captioned(IMAGES).capabilities() == {"Conditional": "caption"}
+    assert Constant(IMAGES).capabilities() == {}
 
 
 def test_labels_that_the_data_lacks_are_refused():

@@ -8,9 +8,10 @@ from torch import nn
 from genkit.core.capabilities import Likelihood, LikelihoodKind
 from genkit.core.module import GenerativeModule
 from genkit.core.phase import LossTerms, Phase
+from genkit.core.spec import ArraySpec
 
 
-class Diagonal(GenerativeModule, Likelihood):
+class Diagonal(GenerativeModule[ArraySpec], Likelihood):
     units = {"nll": "nats"}
 
     def __init__(self, spec, *, min_scale=0.01):
