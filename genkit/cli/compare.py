@@ -47,7 +47,7 @@ def _names(folders: Sequence[Path]) -> list[str]:
 
 
 def _configurations(folders: Sequence[Path], names: Sequence[str]) -> None:
-    flat = [dict(leaves(config.load_frozen(folder / runs.CONFIG))) for folder in folders]
+    flat = [dict(leaves(config.load_frozen(folder / runs.CONFIG).plain)) for folder in folders]
     keys = dict.fromkeys(key for values in flat for key in values if key not in NOT_COMPARED)
     lines = [[key, *(_shown(values.get(key, "–")) for values in flat)] for key in keys]
     differing = [line for line in lines if len(set(line[1:])) > 1]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from genkit import config
 from genkit.cli.commands.data import DataSettings
 from genkit.cli.outputs import Output
+from genkit.config import Config
 from genkit.core.spec import View
 from genkit.data import open_dataset, open_source
 from genkit.data.dataset import Dataset
@@ -56,7 +56,7 @@ def look(settings: DataSettings) -> int:
 def pack(settings: DataSettings) -> int:
     cfg, opened = _opened(settings.words)
     counted = ", ".join(f"{part} {opened.counts[part]:,}" for part in PARTS)
-    say(f"{opened.name} is packed in {cfg['paths']['cache_dir']}: {counted}")
+    say(f"{opened.name} is packed in {cfg.paths.cache_dir}: {counted}")
     for notice in opened.notices:
         say(f"note: {notice}")
     return 0
@@ -71,13 +71,14 @@ def check(settings: DataSettings) -> int:
     from genkit.data.packing import examine
 
     cfg = config.compose("train", settings.words)
-    source = open_source(cfg["data"], cfg["paths"])
-    report = report_on(cfg["data"]["name"], source, cfg["data"], cfg["paths"])
+    data, paths = cfg.plain["data"], cfg.paths.by_name
+    source = open_source(data, paths)
+    report = report_on(cfg.data.name, source, data, paths)
     width = max(len(topic) for topic, _ in report)
     for topic, finding in report:
         say(f"{topic:<{width}}  {finding}")
     try:
-        dataset = open_dataset(cfg["data"], cfg["paths"], View(native_view(source).kind, block_size=1))
+        dataset = open_dataset(data, paths, View(native_view(source).kind, block_size=1))
     except DataError as error:
         raise DataError(f"a training would refuse this data: {error}") from None
     for wrong in filter(None, map(examine, dataset.packs)):
@@ -111,13 +112,13 @@ def _counted(opened: Dataset, labels: np.ndarray | None) -> str:
     return without_controls(f" ({', '.join(listed[:20])}{', …' if len(listed) > 20 else ''})")
 
 
-def _opened(words: Sequence[str]) -> tuple[Mapping[str, Any], Dataset]:
+def _opened(words: Sequence[str]) -> tuple[Config, Dataset]:
     """The configured data as it is, or as a model that is named wants it."""
     cfg = config.compose("train", words)
     view = config.view(cfg)
     if not any(word.startswith("model=") for word in words):
-        view = native_view(open_source(cfg["data"], cfg["paths"]))
-    return cfg, open_dataset(cfg["data"], cfg["paths"], view)
+        view = native_view(open_source(cfg.plain["data"], cfg.paths.by_name))
+    return cfg, open_dataset(cfg.plain["data"], cfg.paths.by_name, view)
 
 
 ACTIONS: dict[str, Callable[[DataSettings], int]] = {"look": look, "check": check, "pack": pack, "show": show}

@@ -57,8 +57,8 @@ def ask(words: Sequence[str]) -> int:
     flags, rest = read_flags(words)
     if flags.get("--cfg") != "job" or "--info" in flags or "--hydra-help" in flags:
         return _ask_hydra(flags, rest)
-    cfg = config.compose("train", rest)
-    del cfg["choices"]
+    plain = config.compose("train", rest).plain
+    cfg = {key: value for key, value in plain.items() if key != "choices"}
     say(yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True), end="")
     return 0
 

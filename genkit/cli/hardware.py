@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from genkit.config.settings import TrainerKnobs
 from genkit.system.errors import ConfigError
 
 # NVIDIA's driver, the same under WSL and on Jetson boards, AMD's.
@@ -54,7 +53,7 @@ def torch_device(word: str) -> str:
     return name
 
 
-def check_cores(trainer: Mapping[str, Any]) -> None:
+def check_cores(trainer: TrainerKnobs) -> None:
     """Refuse more processes on a CPU than it has cores; two, to try them out, are always allowed.
 
     Args:
@@ -63,11 +62,11 @@ def check_cores(trainer: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: there are more; how many may be asked for is said.
     """
-    on_cpu = trainer["accelerator"] == "cpu" or (trainer["accelerator"] == "auto" and not _may_have_gpu())
+    on_cpu = trainer.accelerator == "cpu" or (trainer.accelerator == "auto" and not _may_have_gpu())
     most = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    if on_cpu and int(trainer["devices"]) > most:
+    if on_cpu and trainer.devices > most:
         raise ConfigError(
-            f"trainer.devices={trainer['devices']}: that many processes would share the cores of this"
+            f"trainer.devices={trainer.devices}: that many processes would share the cores of this"
             f" machine; give at most {most}."
         )
 

@@ -117,7 +117,7 @@ class OpenedWithData(Opened):
         path = Path(image).expanduser()
         if self.out.path.exists() and path.exists() and self.out.path.samefile(path):
             raise ConfigError(f"out={self.out.path} is the picture of image= itself; give another place.")
-        data = config.load_frozen(self.folder / runs.CONFIG)["data"]
+        data = config.load_frozen(self.folder / runs.CONFIG).plain["data"]
         found = GivenPicture.read(path, self.array, data, self.asked.fit, self._frame)
         for line in found.notices:
             say(f"note: {line}", file=sys.stderr)
@@ -132,11 +132,11 @@ class OpenedWithData(Opened):
         from genkit.data import reopen
 
         cfg, record = config.load_frozen(self.folder / runs.CONFIG), runs.read(self.folder)
-        return reopen(cfg["data"], self.asked.paths, config.view(cfg), record, self.asked.data_path)
+        return reopen(cfg.plain["data"], self.asked.paths, config.view(cfg), record, self.asked.data_path)
 
     def _frame(self) -> tuple[int, int] | None:
         """Height and width of the data's images before a frame was put around them."""
-        data = config.load_frozen(self.folder / runs.CONFIG)["data"]
+        data = config.load_frozen(self.folder / runs.CONFIG).plain["data"]
         return None if "fit" in data else self._dataset().unpadded  # pictures in files never get one
 
     def batch(self) -> Batch:

@@ -13,6 +13,7 @@ from genkit import config
 from genkit import runs as run_folders
 from genkit.cli.commands.families import FamiliesSettings
 from genkit.cli.commands.runs import RunsSettings
+from genkit.core.knobs import ModelKnobs
 from genkit.runs import Record
 from genkit.system.errors import ConfigError, nearest
 from genkit.system.terminal import say, without_controls
@@ -23,10 +24,10 @@ def families(settings: FamiliesSettings) -> int:
     from genkit.core.capabilities import CAPABILITIES
     from genkit.families import FAMILIES
 
-    models: dict[str, dict[str, Any]] = {}
+    models: dict[str, dict[str, ModelKnobs]] = {}
     for model in config.groups()["model"]:
-        knobs = config.compose("train", [f"model={model}"])["model"]
-        models.setdefault(knobs["family"], {})[model] = knobs
+        knobs = config.compose("train", [f"model={model}"]).model
+        models.setdefault(knobs.family, {})[model] = knobs
     rows = []
     for name in FAMILIES.names():
         family = FAMILIES.load(name)
@@ -39,14 +40,14 @@ def families(settings: FamiliesSettings) -> int:
     return 0
 
 
-def _phases(model: dict[str, Any]) -> list[str]:
+def _phases(model: ModelKnobs) -> list[str]:
     """Names of what one training step does; a model is built to ask it."""
     from genkit.core.codecs import ByteCodec
     from genkit.core.spec import ArraySpec, TokenSpec
     from genkit.inference.models import build_module
 
-    side = min(model.get("sizes") or [32])
-    spec = ArraySpec(1, (side, side)) if model["view"] == "arrays" else TokenSpec(ByteCodec())
+    side = min(model.sizes or (32,))
+    spec = ArraySpec(1, (side, side)) if model.view == "arrays" else TokenSpec(ByteCodec())
     return [phase.name for phase in build_module(model, spec).phases()]
 
 

@@ -17,6 +17,7 @@ from genkit.cli.commands.worker import WorkerSettings
 from genkit.cli.flags import FLAGS, ask
 from genkit.cli.hardware import check_cores, check_device
 from genkit.cli.outputs import check_writable
+from genkit.config import Config
 from genkit.runs.manifests import check_family
 from genkit.system import slurm
 from genkit.system.errors import ConfigError, GenkitError
@@ -44,12 +45,12 @@ def train(settings: TrainSettings) -> int:
     if join(words) is not None:
         return 0
     cfg = training_config(words)
-    unit, amount = next((unit, amount) for unit, amount in cfg["budget"].items() if amount is not None)
-    chosen = cfg["choices"]
-    verb = "going on with" if cfg["resume"] else "training"
+    unit, amount = cfg.budget.unit, cfg.budget.amount
+    chosen = cfg.choices
+    verb = "going on with" if cfg.resume else "training"
     said = (
         f"{verb} model={chosen.get('model')} on data={chosen.get('data')} for {amount:g} {unit}"
-        f" (seed {cfg['seed']}, batches of {cfg['batch_size']}) as {cfg['name']}"
+        f" (seed {cfg.seed}, batches of {cfg.batch_size}) as {cfg.name}"
     )
     say(said, flush=True)
     if not words:
@@ -61,7 +62,7 @@ def train(settings: TrainSettings) -> int:
         record = launch(cfg, own_process=True)
     except BaseException as error:
         if not isinstance(error, Exception):  # a signal; the run is saved by now
-            error.add_note(f"Go on with: genkit train resume={cfg['name']}")
+            error.add_note(f"Go on with: genkit train resume={cfg.name}")
         raise
     final = {name: value for name, value in record.get("final", {}).items() if name != "step"}
     units = record.get("units", {})
@@ -100,19 +101,19 @@ def join(words: Sequence[str], given: Given | None = None) -> dict[str, Any] | N
     if not place().rank:
         return None
     cfg, texts = _composed(words, given)
-    here = place_of(cfg["trainer"])
+    here = place_of(cfg.trainer.devices, cfg.trainer.num_nodes)
     if not here.rank:
         return None
     if given is not None:
-        given.keep(cfg["data"], cfg["paths"])
+        given.keep(cfg.plain["data"], cfg.paths.by_name)
     name = _shared_name(texts, here)
-    folder = Path(cfg["paths"]["runs_dir"]) / name
+    folder = Path(cfg.paths.runs_dir) / name
     if "resume" in texts:
-        folder = runs.find(name, cfg["paths"]["runs_dir"])
+        folder = runs.find(name, cfg.paths.runs_dir)
     from genkit.training.launch import worker as work
 
     ranks.wait_for_first(runs.Run(folder), here.start)
-    work(folder, cfg["paths"], here)
+    work(folder, cfg.paths.by_name, here)
     return {"run": str(folder), **runs.read(folder).to_dict()}
 
 
@@ -131,7 +132,7 @@ def _shared_name(texts: Mapping[str, Any], here: Rank) -> str:
 # ---------------------------------------------------------------------- before torch
 
 
-def training_config(words: Sequence[str], given: Given | None = None) -> dict[str, Any]:
+def training_config(words: Sequence[str], given: Given | None = None) -> Config:
     """The checked configuration of a training, new or resumed, which has a place and readable data.
 
     Args:
@@ -141,35 +142,36 @@ def training_config(words: Sequence[str], given: Given | None = None) -> dict[st
         GenkitError: whatever is wrong with it.
     """
     cfg, texts = _composed(words, given)
-    here = place_of(cfg["trainer"])
+    here = place_of(cfg.trainer.devices, cfg.trainer.num_nodes)
     if "resume" in texts:
-        folder = runs.find(texts["resume"], cfg["paths"]["runs_dir"])
+        folder = runs.find(texts["resume"], cfg.paths.runs_dir)
         check_writable(folder)
         with runs.Run(folder).lock():
             pass
     else:
         if here.count > 1:
             _shared_name(texts, here)
-        if cfg["name"] is None:
-            cfg["name"] = runs.new_name(config.model_name(cfg), cfg["data"]["name"])
-        _check_place(Path(cfg["paths"]["runs_dir"]), runs.check_run_name(cfg["name"]))
-    if cfg["init_from"]:
-        other = runs.find(cfg["init_from"], cfg["paths"]["runs_dir"])
-        check_family(runs.read(other).family, cfg["model"]["family"], f"init_from={other.name}")
-    check_device("trainer.accelerator", cfg["trainer"]["accelerator"], "trainer=cpu")
-    check_cores(cfg["trainer"])
-    for logger in cfg["logger"]["names"]:
+        if cfg.name is None:
+            name = runs.new_name(config.model_name(cfg), cfg.data.name)
+            cfg = config.replace(cfg, {"name": name})
+        _check_place(Path(cfg.paths.runs_dir), runs.check_run_name(str(cfg.name)))
+    if cfg.init_from:
+        other = runs.find(cfg.init_from, cfg.paths.runs_dir)
+        check_family(runs.read(other).family, cfg.model.family, f"init_from={other.name}")
+    check_device("trainer.accelerator", cfg.trainer.accelerator, "trainer=cpu")
+    check_cores(cfg.trainer)
+    for logger in cfg.logger.names:
         if logger != "csv" and find_spec(logger) is None:
             raise ConfigError(f"logger.names has {logger}, which is not installed: pip install {logger}.")
     from genkit.data import open_dataset
 
     if given is not None:
-        given.keep(cfg["data"], cfg["paths"])
-    open_dataset(cfg["data"], cfg["paths"], config.view(cfg)).check_batch(cfg["batch_size"])
+        given.keep(cfg.plain["data"], cfg.paths.by_name)
+    open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg)).check_batch(cfg.batch_size)
     return cfg
 
 
-def _composed(words: Sequence[str], given: Given | None = None) -> tuple[dict[str, Any], Mapping[str, Any]]:
+def _composed(words: Sequence[str], given: Given | None = None) -> tuple[Config, Mapping[str, Any]]:
     """The configuration, and the free text of the words that it comes from.
 
     Of a job of SLURM that was queued again, those of a resumed run.
@@ -186,10 +188,10 @@ def _composed(words: Sequence[str], given: Given | None = None) -> tuple[dict[st
         return config.compose("train", given.beside(words) if given else words), texts
     folder = runs.find(texts["resume"], config.paths(words)["runs_dir"])
     cfg = config.resume(config.load_frozen(folder / runs.CONFIG), words)
-    cfg["name"] = folder.name
+    changed: dict[str, object] = {"name": folder.name}
     if given is not None:
-        cfg["data"] = given.taken_up(cfg["data"], folder.name, accept=cfg["accept_new_data"])
-    return cfg, texts
+        changed["data"] = given.taken_up(cfg.plain["data"], folder.name, accept=cfg.accept_new_data)
+    return config.replace(cfg, changed), texts
 
 
 def _has_run(texts: Mapping[str, Any], words: Sequence[str]) -> bool:

@@ -1,7 +1,7 @@
 """Configuration: composed by Hydra, checked strictly, frozen as plain values.  Nothing here imports torch."""
 
 from genkit.config.classes import model_name
-from genkit.config.composing import compose, paths, resume
+from genkit.config.composing import compose, paths, replace, resume, typed
 from genkit.config.files import about, conf_dir, groups, register_outside_conf
 from genkit.config.frozen import (
     NOT_FROZEN,
@@ -11,18 +11,18 @@ from genkit.config.frozen import (
     freeze,
     is_given,
     load_frozen,
-    value_of,
     view,
-    with_values,
 )
 from genkit.config.hydra import hydra_session, one_line_errors
 from genkit.config.manual import completions, explain
+from genkit.config.settings import Config
 from genkit.config.sweeps import jobs, sweep
 from genkit.config.words import as_text, check_places, launching, split_free_text
 from genkit.core.options import key_and_value
 
 __all__ = [
     "NOT_FROZEN",
+    "Config",
     "about",
     "as_text",
     "check_given",
@@ -45,10 +45,10 @@ __all__ = [
     "one_line_errors",
     "paths",
     "register_outside_conf",
+    "replace",
     "resume",
     "split_free_text",
     "sweep",
-    "value_of",
+    "typed",
     "view",
-    "with_values",
 ]

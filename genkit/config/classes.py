@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from genkit.config.declared import knobs_from
 from genkit.config.frozen import OPTION
 from genkit.config.refusals import UNSET
+from genkit.config.settings import Config
 from genkit.config.values import copied, put
 from genkit.config.words import Word, texts_of
 from genkit.core.knobs import knobs_of
@@ -65,7 +66,7 @@ def with_words(model: dict[str, Any], words: Sequence[Word]) -> dict[str, Any]:
     return dict(made["model"])
 
 
-def model_name(cfg: Mapping[str, Any]) -> str:
+def model_name(cfg: Config) -> str:
     """What a configuration's model is called: as its file, or as its family where it has none."""
-    chosen = (cfg.get("choices") or {}).get("model")
-    return str(cfg["model"]["family"] if chosen in (None, OPTION) else chosen)
+    chosen = cfg.choices.get("model")
+    return cfg.model.family if chosen in (None, OPTION) else str(chosen)

@@ -13,6 +13,7 @@ from genkit.config.files import OPTIONAL_GROUPS, groups, plain_of, set_outside
 from genkit.config.frozen import RESUMED_KEYS, check_given, is_given
 from genkit.config.hydra import compose_by_hydra
 from genkit.config.refusals import check_known, check_set, settle
+from genkit.config.settings import Config
 from genkit.config.values import copied, leaves, put, refuse_targets
 from genkit.config.words import (
     FREE_GROUP,
@@ -36,8 +37,8 @@ KEPT = {"model": ("family", "view", "sizes"), "data": ("name",)}  # comes with t
 # ---------------------------------------------------------------------- composing
 
 
-def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """The checked configuration of a command, as plain values; `choices` names the options of the groups.
+def compose(command: str, arguments: Sequence[str]) -> Config:
+    """The checked configuration of a command; `choices` names the options of the groups.
 
     Args:
         command: a file of the configuration folder without its suffix ("train").
@@ -69,33 +70,49 @@ def compose(command: str, arguments: Sequence[str]) -> dict[str, Any]:
 
 def paths(arguments: Sequence[str]) -> dict[str, str]:
     """Where runs, data and caches are: `paths.*` as typed, else from the environment, else the defaults."""
-    return compose("train", [word for word in arguments if word.startswith(FREE_GROUP)])["paths"]
+    return compose("train", [word for word in arguments if word.startswith(FREE_GROUP)]).paths.by_name
 
 
-def check_values(frozen: Mapping[str, Any]) -> dict[str, Any]:
-    """See that a run's configuration has values of the types and in the ranges of what it was chosen from.
+def typed(frozen: dict[str, Any]) -> Config:
+    """A run's configuration, if its values have the types and keep the ranges of what it was chosen from.
 
-    Returns:
-        The configuration, with defaults for keys that it lacks; as it is where an option is not installed.
+    Keys that it lacks have the defaults of its options.  What describes the model stays as it is written: a
+    checkpoint has its digest.
 
     Raises:
-        ConfigError: one has not.
+        ConfigError: a value is none of its knob, or there is no such knob of the model.
     """
-    if is_given(frozen) and FAMILIES.own(frozen["model"].get("family")) is None:
-        return dict(frozen)
     known = groups()
     choices = {str(k): str(v) for k, v in (frozen.get("choices") or {}).items() if v is not None}
-    if not choices or any(option not in known.get(group, {}) for group, option in choices.items()):
-        return dict(frozen)
-    made = copied(_defaults(tuple(choices.items())))
-    for group, section in copied(frozen).items():
-        if isinstance(made.get(group), dict) and isinstance(section, dict):
-            section = {**made[group], **section}
-        made[group] = section
-    if "data" in choices:
-        _keep(_defaults(tuple(choices.items())), made, "data")
-    settle(declarations(made), made)
-    return made
+    made = copied(frozen)
+    if choices and all(option in known.get(group, {}) for group, option in choices.items()):
+        defaults = _defaults(tuple(choices.items()))
+        for group, section in defaults.items():
+            if group == "paths":  # of this machine, which no run says
+                continue
+            if isinstance(section, dict) and isinstance(made.get(group, {}), dict):
+                made[group] = {**copied(section), **made.get(group, {})}
+            else:
+                made.setdefault(group, section)
+        if "data" in choices:
+            _keep(defaults, made, "data")
+    declared = declarations(made)
+    check_known({"model": declared["model"]}, {"model": frozen["model"], "choices": {}})
+    plain = {**frozen, "data": made["data"]} if "data" in frozen else frozen
+    return settle(declared, made, plain=plain)
+
+
+def replace(cfg: Config, values: Mapping[str, Any]) -> Config:
+    """A configuration with other values of dotted keys, or of whole groups.
+
+    Raises:
+        ConfigError: a value is none of its knob.
+    """
+    plain = copied(cfg.plain)
+    for key, value in values.items():
+        put(plain, key, copied(value))
+    made = copied(plain)
+    return settle(declarations(made), made, plain=plain)
 
 
 @cache
@@ -104,11 +121,11 @@ def _defaults(choices: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     return compose_by_hydra("train", [Word(group, option, f"{group}={option}") for group, option in choices])
 
 
-def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
+def resume(run: Config, arguments: Sequence[str]) -> Config:
     """The configuration of a run that goes on: its own, with what a person changes now.
 
     Args:
-        frozen: what the run's config.yaml holds.
+        run: what the run's config.yaml holds.
         arguments: as typed, `resume=` included.
 
     Raises:
@@ -116,6 +133,7 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
         CheckpointError: the run's configuration has keys that this version has not, or its family is a class
             that has to be given.
     """
+    frozen = run.plain
     check_given(frozen)
     check_places(arguments)
     texts, words = split_free_text(arguments)
@@ -145,8 +163,8 @@ def resume(frozen: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any
             raise ConfigError(f"{word.line}: nothing is looked up when a run goes on; give the value itself.")
         put(cfg, word.key, word.value)
     _attach(texts, cfg)
-    checked = _checked(cfg, [*texts, *(word.key for word in (*values, *choices))])
-    return {**checked, "choices": {**before, **{w.key: w.value for w in choices}}}
+    cfg["choices"] = {**before, **{word.key: word.value for word in choices}}
+    return _checked(cfg, [*texts, *(word.key for word in (*values, *choices))])
 
 
 def _check_version(frozen: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -244,7 +262,7 @@ def _keep(defaults: Mapping[str, Any], cfg: Mapping[str, Any], group: str) -> No
             )
 
 
-def _checked(cfg: dict[str, Any], given: Sequence[str]) -> dict[str, Any]:
+def _checked(cfg: dict[str, Any], given: Sequence[str]) -> Config:
     """The configuration, if it is one.
 
     Args:
@@ -264,9 +282,8 @@ def _checked(cfg: dict[str, Any], given: Sequence[str]) -> dict[str, Any]:
     if len(units) != 1:
         listed = " and ".join(said or units) or "none of " + ", ".join(f"budget.{unit}" for unit in UNITS)
         raise ConfigError(f"a budget is one number in one unit, not {listed}; give one of them.")
-    settle(declared, cfg, [*given, *_given_outside(cfg["choices"], given)])
-    cfg["paths"] = {key: os.path.expanduser(path) for key, path in cfg["paths"].items()}
-    return cfg
+    cfg["paths"] = {key: os.path.expanduser(str(path)) for key, path in cfg["paths"].items()}
+    return settle(declared, cfg, [*given, *_given_outside(cfg["choices"], given)])
 
 
 def _given_outside(choices: Mapping[str, Any], given: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from genkit.config.frozen import is_given
 from genkit.config.settings import GROUPS
 from genkit.core.knobs import DataKnobs, Knobs, ModelKnobs, knobs_of
 from genkit.data.dataset_knobs import DATASET_KNOBS, ExampleKnobs, ImageKnobs, TextKnobs
@@ -27,7 +28,10 @@ def declarations(cfg: Mapping[str, Any]) -> dict[str, type[Knobs]]:
     Raises:
         ConfigError: a declaration of another distribution is none.
     """
-    return {**GROUPS, "model": model_knobs(cfg["model"]), "data": data_knobs(cfg.get("data", {}))}
+    model = cfg["model"]
+    absent = is_given(cfg) and FAMILIES.own(model.get("family")) is None  # a class that nobody has in hand
+    known = _with_values("Absent", model, ModelKnobs) if absent else model_knobs(model)
+    return {**GROUPS, "model": known, "data": data_knobs(cfg.get("data", {}))}
 
 
 def model_knobs(section: Mapping[str, Any]) -> type[Knobs]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genkit.config.values import copied, leaves, put, refuse_targets
+from genkit.config.values import copied, leaves, refuse_targets
 from genkit.config.words import FREE_TEXT, texts_of
 from genkit.families import FAMILIES
 from genkit.system.errors import CheckpointError, ConfigError
@@ -18,6 +18,7 @@ from genkit.system.schemas import Optional, conform
 from genkit.system.storage import reason
 
 if TYPE_CHECKING:
+    from genkit.config.settings import Config
     from genkit.core.spec import Spec, View
 
 # What stays as it was when a run goes on; a `data.path` may have moved, and data that are accepted as new
@@ -38,11 +39,11 @@ SHAPE = {
 NOT_FROZEN = ("paths", "experiment", "debug", "resume", "init_from", "accept_new_data")
 
 
-def freeze(cfg: Mapping[str, Any]) -> str:
+def freeze(cfg: Config) -> str:
     """What a run's config.yaml holds: plain values, without the paths and the environment of this machine."""
     import yaml
 
-    kept = {key: value for key, value in copied(cfg).items() if key not in NOT_FROZEN}
+    kept = {key: value for key, value in copied(cfg.plain).items() if key not in NOT_FROZEN}
     data = kept.get("data", {})
     for key in [key for key in data if key == "path" or key.endswith("_path")]:
         data[key] = settled(data[key])
@@ -82,11 +83,11 @@ def may_change(key: str) -> bool:
 
 
 def digest(section: Mapping[str, Any]) -> str:
-    """SHA-256 of the values of a group, in whatever order."""
-    return hashlib.sha256(json.dumps(copied(section), sort_keys=True).encode()).hexdigest()
+    """SHA-256 of the values of a group, in whatever order; a checkpoint carries that of its model."""
+    return hashlib.sha256(json.dumps(section, sort_keys=True).encode()).hexdigest()
 
 
-def load_frozen(path: Path) -> dict[str, Any]:
+def load_frozen(path: Path) -> Config:
     """Read a run's config.yaml: what `freeze` writes, and nothing that could be more than a value.
 
     What later sessions of the run have changed stands in run.json beside it, and is put into its place.
@@ -95,7 +96,7 @@ def load_frozen(path: Path) -> dict[str, Any]:
         CheckpointError: it is missing, a link, too large, no YAML mapping of plain values, or holds a
             `_target_`, an interpolation, an address or a rule; or the sessions are damaged.
     """
-    from genkit.config.composing import check_values  # (which knows this module)
+    from genkit.config.composing import typed  # (which knows this module)
 
     try:
         if path.is_symlink() or not path.is_file():
@@ -116,14 +117,11 @@ def load_frozen(path: Path) -> dict[str, Any]:
         if "family" in cfg["model"] and not is_given(cfg):  # (to read what stands here needs no class)
             FAMILIES.check(cfg["model"]["family"])
         # Where things lie on this machine, and what was asked for once, is no run's to say.
-        kept = {key: value for key, value in cfg.items() if key not in NOT_FROZEN}
-        whole = check_values(kept)
+        return typed({key: value for key, value in cfg.items() if key not in NOT_FROZEN})
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from None
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}; restore it from a copy.") from None
-    # (What describes the model stays as it is: a checkpoint has its digest.)
-    return {**kept, "data": whole["data"]} if "data" in kept else kept
 
 
 def _apply_sessions(cfg: dict[str, Any], record: Path) -> None:
@@ -175,22 +173,7 @@ def _refuse_more_than_values(cfg: Mapping[str, Any]) -> None:
                 )
 
 
-def with_values(cfg: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with other values of dotted keys."""
-    made = copied(cfg)
-    for key, value in values.items():
-        put(made, key, value)
-    return made
-
-
-def value_of(cfg: Mapping[str, Any], key: str) -> Any:
-    """The value of a dotted key."""
-    for name in key.split("."):
-        cfg = cfg[name]
-    return cfg
-
-
-def check_reads(cfg: Mapping[str, Any], spec: Spec, where: Path) -> None:
+def check_reads(cfg: Config, spec: Spec, where: Path) -> None:
     """See that a model of tokens has tokens, and one of arrays arrays.
 
     Args:
@@ -199,22 +182,15 @@ def check_reads(cfg: Mapping[str, Any], spec: Spec, where: Path) -> None:
     Raises:
         CheckpointError: the configuration speaks of the other.
     """
-    asked = cfg["model"].get("view")
-    if asked not in (None, spec.kind):
+    if cfg.model.view != spec.kind:
         raise CheckpointError(
-            f"{where}: model.view={asked}, and the run's data are {spec.kind}; restore it from a copy."
+            f"{where}: model.view={cfg.model.view}, and the run's data are {spec.kind};"
+            " restore it from a copy."
         )
 
 
-def view(cfg: Mapping[str, Any]) -> View:
-    """What the configured model asks of its data.
-
-    Raises:
-        ConfigError: the model does not say.
-    """
+def view(cfg: Config) -> View:
+    """What the configured model asks of its data."""
     from genkit.core.spec import View
 
-    model = cfg["model"]
-    if model.get("view") not in ("tokens", "arrays"):
-        raise ConfigError(f"model.view={model.get('view')}: a model reads tokens or arrays.")
-    return View(model["view"], tuple(model.get("sizes") or ()), int(model.get("block_size") or 0))
+    return View(cfg.model.view, cfg.model.sizes, getattr(cfg.model, "block_size", None) or 0)

@@ -102,7 +102,7 @@ def check_known(declared: Mapping[str, type[Knobs]], cfg: Mapping[str, Any]) -> 
             group = key.partition(".")[0]
             chosen = cfg["choices"].get(group)
             raise ConfigError(
-                f"{f'{group}={chosen}' if chosen else 'a file'} sets {key}, which is no knob of"
+                f"{f'{group}={chosen}: ' if chosen else ''}{key} is no knob of"
                 f" {_owner(group, cfg)}.{nearest(key, known)}"
             )
 
@@ -116,12 +116,18 @@ def _owner(group: str, cfg: Mapping[str, Any]) -> str:
     return f"{kind} {cfg[group].get(key)}"
 
 
-def settle(declared: Mapping[str, type[Knobs]], cfg: dict[str, Any], given: Collection[str] = ()) -> Config:
+def settle(
+    declared: Mapping[str, type[Knobs]],
+    cfg: dict[str, Any],
+    given: Collection[str] = (),
+    plain: dict[str, Any] | None = None,
+) -> Config:
     """Check a configuration and give every value its declared type.
 
     Args:
         cfg: whole numbers of it become floats, and numbers words, where that is what is declared.
         given: dotted keys that a person set; those that do nothing are refused.
+        plain: what the typed one says that it is made of; None: `cfg`.
 
     Raises:
         ConfigError: a value of another type, out of its range, that contradicts another, or does nothing.
@@ -143,7 +149,7 @@ def settle(declared: Mapping[str, type[Knobs]], cfg: dict[str, Any], given: Coll
         knobs = {key: knob for section in found for key, knob, _ in section.named()}
         hints = (_nearest(declared, cfg, key, knobs[key], values[key]) for key in clash.keys if key in values)
         raise ConfigError(f"{said}: {clash.advice}{next(filter(None, hints), '')}.")
-    made = _built(found, cfg)
+    made = _built(found, cfg, plain)
     _refuse_idle(found, made, values, given)
     return made
 
@@ -199,7 +205,7 @@ def _as_float(value: Any) -> Any:
     return [float(item) for item in value] if isinstance(value, list) else float(value)
 
 
-def _clashes(declared: Mapping[str, type[Knobs]], cfg: Mapping[str, Any]) -> Iterator[Clash]:
+def _clashes(declared: Mapping[str, type[Knobs]], cfg: dict[str, Any]) -> Iterator[Clash]:
     """What does not go together, by dotted keys: first within groups."""
     found = sections(declared, cfg)
     for section in found:
@@ -208,13 +214,15 @@ def _clashes(declared: Mapping[str, type[Knobs]], cfg: Mapping[str, Any]) -> Ite
     yield from _built(found, cfg).clashes()
 
 
-def _built(found: Sequence[Section], cfg: Mapping[str, Any]) -> Config:
+def _built(found: Sequence[Section], cfg: dict[str, Any], plain: dict[str, Any] | None = None) -> Config:
     groups: dict[str, Any] = {s.group: s.built(cfg) for s in found if not s.part}
-    return Config(**msgspec.structs.asdict(groups.pop("")), **groups)
+    run = msgspec.structs.asdict(groups.pop(""))
+    choices = {str(group): option for group, option in (cfg.get("choices") or {}).items()}
+    return Config(**run, **groups, plain=cfg if plain is None else plain, choices=choices)
 
 
 def _nearest(
-    declared: Mapping[str, type[Knobs]], cfg: Mapping[str, Any], key: str, knob: Knob, value: object
+    declared: Mapping[str, type[Knobs]], cfg: dict[str, Any], key: str, knob: Knob, value: object
 ) -> str:
     """The nearest value of a knob that will do, in words; "" if there is none."""
     for candidate in knob.near(value):

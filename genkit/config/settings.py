@@ -1,10 +1,11 @@
 """All that a training is set by: the trainer, the budget, paths, what stands in no group, every group."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from genkit.config.callback_knobs import CallbackKnobs, LoggerKnobs
 from genkit.config.optim_knobs import OptimKnobs
+from genkit.core.budget import UNITS
 from genkit.core.knobs import GIVEN, Clash, DataKnobs, Idle, Knobs, ModelKnobs, knob
 
 
@@ -104,6 +105,16 @@ class BudgetKnobs(Knobs, frozen=True):
         | None
     ) = None
 
+    @property
+    def unit(self) -> str:
+        """The one unit that has a number."""
+        return next(unit for unit in UNITS if getattr(self, unit) is not None)
+
+    @property
+    def amount(self) -> float:
+        """Of the unit."""
+        return float(getattr(self, self.unit))
+
 
 class PathKnobs(Knobs, frozen=True):
     """Where things are."""
@@ -111,6 +122,10 @@ class PathKnobs(Knobs, frozen=True):
     data_dir: Annotated[str, knob("of datasets (GENKIT_DATA_DIR)")] = "data"
     runs_dir: Annotated[str, knob("of runs (GENKIT_RUNS_DIR)")] = "runs"
     cache_dir: Annotated[str, knob("of packed data (GENKIT_CACHE_DIR)")] = "~/.cache/genkit"
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in self.__struct_fields__}
 
 
 class RunKnobs(Knobs, frozen=True):
@@ -158,7 +173,12 @@ GROUPS: Mapping[str, type[Knobs]] = {
 
 
 class Config(RunKnobs, frozen=True, kw_only=True):
-    """All knobs of a training, by group."""
+    """A whole configuration: every knob by its group, typed; another one is made by `genkit.config.replace`.
+
+    Attributes:
+        plain: the values as a run's config.yaml holds them, nothing added; they are not to be changed.
+        choices: the option that each group was chosen by.
+    """
 
     model: ModelKnobs
     data: DataKnobs
@@ -168,6 +188,8 @@ class Config(RunKnobs, frozen=True, kw_only=True):
     logger: LoggerKnobs
     budget: BudgetKnobs
     paths: PathKnobs
+    plain: dict[str, Any]
+    choices: dict[str, str | None]
 
     def clashes(self) -> Iterator[Clash]:
         trainer = self.trainer

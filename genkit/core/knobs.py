@@ -75,7 +75,7 @@ class ModelKnobs(Knobs, frozen=True, kw_only=True):
 class DataKnobs(Knobs, frozen=True, kw_only=True):
     """What every dataset has."""
 
-    name: str
+    name: str = ""
 
 
 def knob(

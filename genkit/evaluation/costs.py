@@ -36,9 +36,9 @@ def costs(subject: Subject, checkpoint: Path) -> Found:
         for _ in subject.samples(DRAWN):
             pass
     saved = checkpoints.load(checkpoint, trainer=True)
-    batch_size = int(subject.cfg["batch_size"])
-    fresh = build_module(subject.cfg["model"], subject.dataset.spec)
-    a_step = flops_per_step(fresh, subject.dataset.split("train"), batch_size, subject.cfg["optim"])
+    batch_size = subject.cfg.batch_size
+    fresh = build_module(subject.cfg.model, subject.dataset.spec)
+    a_step = flops_per_step(fresh, subject.dataset.split("train"), batch_size, subject.cfg.plain["optim"])
     found = {
         "parameters": sum(p.numel() for p in subject.module.parameters()),
         "training_steps": saved.step,

@@ -63,7 +63,7 @@ def evaluate(
     folder = Run(runs.find(str(run), paths["runs_dir"]))
     chosen = Settings(**settings)
     if data is not None:
-        put_down(data, config.load_frozen(folder.path / runs.CONFIG)["data"], paths, folder.name)
+        put_down(data, config.load_frozen(folder.path / runs.CONFIG).plain["data"], paths, folder.name)
     rows: list[Row] = []
     for place, names in _places(folder, checkpoint).items():
         rows += _evaluate(folder, place, names, chosen, paths)
@@ -151,7 +151,7 @@ def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[s
     module = models.load(folder.path, checkpoint.name).to(settings.device)
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     record = folder.record()
-    dataset = reopen(cfg["data"], paths, config.view(cfg), record, settings.data_path)
+    dataset = reopen(cfg.plain["data"], paths, config.view(cfg), record, settings.data_path)
     dataset.split(settings.split)
     return Subject(module, dataset, settings, cfg, record, paths["cache_dir"])
 
@@ -161,8 +161,8 @@ def _selected(subject: Subject, names: Sequence[str]) -> str:
     validation = subject.dataset.splits.get("validation")
     if validation is None or not same(validation, subject.examples):
         return ""
-    stopping = subject.cfg["callbacks"]["early_stopping"]["metric"]
-    by = subject.cfg["model"].get("select") if "best" in names else stopping
+    stopping = subject.cfg.callbacks.early_stopping.metric
+    by = subject.cfg.model.select if "best" in names else stopping
     return str(by or "")
 
 

@@ -49,7 +49,7 @@ def likelihood(subject: Subject) -> Found:
         found = _of_tokens(subject, scores) if tokens else _of_examples(subject, scores, k)
     except Unmeasurable as error:
         return Found(missing=reasons([error]))
-    validated = str(subject.cfg.get("trainer", {}).get("precision", "32-true"))
+    validated = subject.cfg.trainer.precision
     if not validated.startswith("32"):
         computed = str(next(module.parameters()).dtype).removeprefix("torch.")
         found.notes["nll"] = (

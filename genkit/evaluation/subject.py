@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from genkit.config import Config
 from genkit.core.module import GenerativeModule
 from genkit.core.options import resolve_options
 from genkit.core.samples import Samples
@@ -74,7 +75,7 @@ class Subject:
     module: GenerativeModule
     dataset: Dataset
     settings: Settings
-    cfg: Mapping[str, Any]
+    cfg: Config
     record: Record
     cache_dir: str
     seconds: float = 0.0

@@ -9,6 +9,7 @@ from genkit.core.knobs import Clash, ModelKnobs, knob
 class DCGANKnobs(ModelKnobs, frozen=True):
     """A generator and a discriminator, the game between them, and what steadies it."""
 
+    view: Literal["tokens", "arrays"] = "arrays"
     latent_size: Annotated[int, knob("of the noise", ge=1, le=100_000, unit="latents")] = 100
     width: Annotated[int, knob("next to the image", ge=1, le=100_000, unit="channels")] = 64
     loss: Annotated[

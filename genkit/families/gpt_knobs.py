@@ -9,6 +9,7 @@ from genkit.core.knobs import Clash, ModelKnobs, knob
 class GPTKnobs(ModelKnobs, frozen=True):
     """As `genkit.nn.transformer.TransformerConfig` takes them, and what GPT adds."""
 
+    view: Literal["tokens", "arrays"] = "tokens"
     block_size: (
         Annotated[int, knob("of context; null: 64, or a whole image", ge=1, le=1_000_000, unit="tokens")]
         | None

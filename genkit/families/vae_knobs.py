@@ -9,6 +9,7 @@ from genkit.core.knobs import GIVEN, Clash, ModelKnobs, knob
 class VAEKnobs(ModelKnobs, frozen=True):
     """An encoder, a decoder, what the decoder says of a pixel, and the objective."""
 
+    view: Literal["tokens", "arrays"] = "arrays"
     network: Annotated[Literal["conv", "mlp", "residual"], knob("of the encoder and the decoder")] = "conv"
     latent_size: Annotated[int, knob("of the code", ge=1, le=100_000, unit="latents")] = 20
     hidden: Annotated[int, knob("of the hidden layer", ge=1, le=1_000_000, unit="units")] = 400

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from genkit import config, runs
 from genkit.core import bounds
 from genkit.core.ema import MovingAverage
+from genkit.core.knobs import ModelKnobs
 from genkit.core.module import GenerativeModule
 from genkit.core.spec import Spec
 from genkit.families import FAMILIES
 from genkit.runs import Run, checkpoints, manifests
 from genkit.system.errors import CheckpointError, ConfigError
 
-# Keys of a model's configuration that speak to the house; all others are the family's own knobs.
-HOUSE_KEYS = ("family", "view", "sizes", "select")
 # What a network may take while it is built: its own numbers several times over, of 2 or 4 bytes each.
 FIRST_NUMBERS, NUMBERS_PER_BYTE = 1_000_000, 4
 
 
-def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> GenerativeModule:
+def build_module(model: ModelKnobs, spec: Spec, *, seed: int = 0) -> GenerativeModule:
     """The untrained model that a configuration describes.
 
     Args:
-        model: the group `model`: a family's name, keys of the house, and the family's knobs.
+        model: the group `model`: a family's name, what it says to the house, and the family's knobs.
         seed: of the initial weights; the global generator is as before afterwards.
 
     Raises:
         ConfigError: no such family, or knobs that do not fit it or the data.
     """
-    family = FAMILIES.load(model["family"])
-    knobs = {key: value for key, value in model.items() if key not in HOUSE_KEYS}
+    family = FAMILIES.load(model.family)
+    own = [name for name in model.__struct_fields__ if name not in ModelKnobs.__struct_fields__]
+    knobs = {name: getattr(model, name) for name in own}
     try:
         inspect.signature(family).bind(spec, **knobs)
     except TypeError as error:  # of a knob that it lacks; one from within the family is a fault of the family
@@ -47,7 +45,7 @@ def build_module(model: Mapping[str, Any], spec: Spec, *, seed: int = 0) -> Gene
         return made
 
 
-def check_size(model: Mapping[str, Any], spec: Spec, folder: Run) -> None:
+def check_size(model: ModelKnobs, spec: Spec, folder: Run) -> None:
     """See that a configuration describes a model about as large as a run's weights, before it takes memory.
 
     Raises:
@@ -101,14 +99,14 @@ def load(
         runs_dir = "." if os.sep in str(run) else config.paths([])["runs_dir"]
     folder = Run(runs.find(str(run), runs_dir))
     cfg = config.load_frozen(folder.path / runs.CONFIG)
-    config.check_given(cfg)
+    config.check_given(cfg.plain)
     spec = runs.spec(folder.path)
     config.check_reads(cfg, spec, folder.path / runs.CONFIG)
     place, saved = checkpoints.load_named(folder.checkpoints, checkpoint)
-    checkpoints.check_family(saved, cfg["model"].get("family", ""), place)
-    checkpoints.check_belongs(saved, config.digest(cfg["model"]), runs.spec_digest(folder.path))
-    check_size(cfg["model"], spec, folder)
-    module = build_module(cfg["model"], spec)
+    checkpoints.check_family(saved, cfg.model.family, place)
+    checkpoints.check_belongs(saved, config.digest(cfg.plain["model"]), runs.spec_digest(folder.path))
+    check_size(cfg.model, spec, folder)
+    module = build_module(cfg.model, spec)
     if not allow_nonfinite:
         checkpoints.check_finite(saved, place)
     checkpoints.restore_module(module, saved.weights, place)

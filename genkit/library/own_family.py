@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from genkit.config.classes import FAMILY, OPTION
+from genkit.config.settings import TrainerKnobs
 from genkit.families import FAMILIES
 from genkit.system.errors import ConfigError
 from genkit.system.launchers import place_of
@@ -74,7 +75,7 @@ def checked(family: object) -> type[GenerativeModule]:
     return family
 
 
-def check_alone(trainer: Mapping[str, object], family: type) -> None:
+def check_alone(trainer: TrainerKnobs, family: type) -> None:
     """See that the processes of a training can see the class, which those that we would start cannot.
 
     Args:
@@ -83,7 +84,7 @@ def check_alone(trainer: Mapping[str, object], family: type) -> None:
     Raises:
         ConfigError: they cannot.
     """
-    if place_of(trainer).count < int(str(trainer["devices"])):
+    if place_of(trainer.devices, trainer.num_nodes).count < trainer.devices:
         raise ConfigError(
             f"family={family.__name__} is a class of this process, which others cannot see: set"
             " trainer.devices=1, or start the processes by torchrun, each with the class."

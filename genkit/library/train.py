@@ -53,7 +53,7 @@ def train(
             return joined
         cfg = training_config(words, given)
         if family is not None:
-            check_alone(cfg["trainer"], family)
+            check_alone(cfg.trainer, family)
         from genkit.training.launch import launch
 
         return launch(cfg, callbacks=list(callbacks or ()))

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from genkit import config, runs
+from genkit.config import Config
 from genkit.config.values import leaves
 from genkit.data.packing import changed
 from genkit.runs import manifests
@@ -101,9 +101,9 @@ def _code(path: Path, folder: Path) -> str | None:
     return kind
 
 
-def _described(folder: Path, found: Soundness) -> tuple[dict[str, Any], Record]:
+def _described(folder: Path, found: Soundness) -> tuple[Config | None, Record]:
     """The configuration and the record, as far as they can be read; what is wrong with them, and the spec."""
-    cfg: dict[str, Any] = {}
+    cfg: Config | None = None
     record = Record()
     try:
         cfg = config.load_frozen(folder / runs.CONFIG)
@@ -126,35 +126,40 @@ def _described(folder: Path, found: Soundness) -> tuple[dict[str, Any], Record]:
     return cfg, record
 
 
-def _closed(cfg: Mapping[str, Any], file: Path) -> Iterator[str]:
+def _closed(cfg: Config, file: Path) -> Iterator[str]:
     """Keys that no configuration of these choices has."""
-    choices = {str(k): str(v) for k, v in (cfg.get("choices") or {}).items() if v is not None}
+    choices = {group: option for group, option in cfg.choices.items() if option is not None}
     known = config.groups()
     for group, option in choices.items():
         if group in known and option not in known[group]:
             yield f"{file}: {group}={option} is not installed here."
             return
-    left = (*config.NOT_FROZEN, *(["model"] if config.is_given(cfg) else []))  # a class alone knows its knobs
+    left = (
+        *config.NOT_FROZEN,
+        *(["model"] if config.is_given(cfg.plain) else []),
+    )  # a class alone knows its knobs
     words = [f"{k}={v}" for k, v in choices.items() if k in known and k not in left]
     try:
         defaults = config.compose("train", words)
     except GenkitError as error:
         yield f"{file}: its choices do not go together: {error}"
         return
-    keys = dict(leaves(defaults))
+    keys = dict(leaves(defaults.plain))
     unknown = [
-        key for key in dict(leaves(cfg)) if key not in keys and key.split(".")[0] not in ("paths", *left)
+        key
+        for key in dict(leaves(cfg.plain))
+        if key not in keys and key.split(".")[0] not in ("paths", *left)
     ]
     for key in unknown[:LISTED]:
         yield f"{file} has a key {key[:60]}, which no configuration of this version has."
 
 
-def _checkpoint(place: Path, folder: Path, cfg: Mapping[str, Any]) -> Iterator[str]:
+def _checkpoint(place: Path, folder: Path, cfg: Config | None) -> Iterator[str]:
     """One step: every byte against the manifest, then what the files are and what they belong to."""
     try:
         manifest = manifests.verify(place)
         manifests.check_belongs(
-            manifest, config.digest(cfg.get("model", {})) if cfg else None, runs.spec_digest(folder)
+            manifest, config.digest(cfg.plain["model"]) if cfg else None, runs.spec_digest(folder)
         )
     except CheckpointError as error:
         yield str(error)

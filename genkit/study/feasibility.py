@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from genkit import config
+from genkit.config import Config
 from genkit.metrics.catalogue import group_of
 from genkit.system.errors import ConfigError
 
 OF_TOKENS = ("nll", "perplexity")  # of texts these belong to the tokeniser; bits per byte do not
 
 
-def check_likelihoods(primary: str, arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, str]) -> None:
+def check_likelihoods(primary: str, arms: Mapping[str, Config], paths: Mapping[str, str]) -> None:
     """See that a primary metric of likelihood is one that every arm has, and has in common.
 
     Args:
@@ -30,10 +31,10 @@ def check_likelihoods(primary: str, arms: Mapping[str, Mapping[str, Any]], paths
 
     first: tuple[str, dict[str, Any]] | None = None
     for arm, cfg in arms.items():
-        if not issubclass(FAMILIES.load(cfg["model"]["family"]), Likelihood):
+        if not issubclass(FAMILIES.load(cfg.model.family), Likelihood):
             raise ConfigError(f"primary={primary}: arm {arm} has no likelihood, only samples; {_remedy(arm)}")
-        spec = open_dataset(cfg["data"], paths, config.view(dict(cfg))).spec
-        module = build_module(cfg["model"], spec)
+        spec = open_dataset(cfg.plain["data"], paths, config.view(cfg)).spec
+        module = build_module(cfg.model, spec)
         if isinstance(module, Likelihood) and (kind := module.likelihood_kind()).absent:
             raise ConfigError(
                 f"primary={primary}: arm {arm} has no likelihood here: {kind.note}; {_remedy(arm)}"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from genkit import config
+from genkit.config import Config
 from genkit.system.errors import ConfigError
 
 
-def steps_within(cfg: Mapping[str, Any], flops: float) -> int:
+def steps_within(cfg: Config, flops: float) -> int:
     """Whole training steps that cost at most so many operations, all phases and optimisers together.
 
     Raises:
@@ -19,9 +17,9 @@ def steps_within(cfg: Mapping[str, Any], flops: float) -> int:
     from genkit.evaluation.costs import flops_per_step
     from genkit.inference.models import build_module
 
-    dataset = open_dataset(cfg["data"], cfg["paths"], config.view(dict(cfg)))
-    module = build_module(cfg["model"], dataset.spec)
-    a_step = flops_per_step(module, dataset.split("train"), cfg["batch_size"], cfg["optim"])
+    dataset = open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg))
+    module = build_module(cfg.model, dataset.spec)
+    a_step = flops_per_step(module, dataset.split("train"), cfg.batch_size, cfg.plain["optim"])
     if a_step > flops:
         raise ConfigError(f"a step takes {a_step:.3g} FLOP, the budget is {flops:.3g}; give at least a step.")
     return int(flops // a_step)

@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from genkit import config, runs
+from genkit.config import Config
 from genkit.runs.studies import (
     ARMS,
     CONFIGS,
@@ -108,8 +109,8 @@ class Plan:
         Raises:
             StorageError: it cannot be written.
         """
-        base = parse_yaml(self.arms[member.arm])
-        cfg = {**config.with_values(base, values), "seed": member.seed, "name": member.name}
+        base = config.typed(parse_yaml(self.arms[member.arm]))
+        cfg = config.replace(base, {**values, "seed": member.seed, "name": member.name})
         self.configs[member.number] = config.freeze(cfg)
         runs.write_atomically(_config_file(self.folder, member.number), self.configs[member.number])
 
@@ -145,7 +146,7 @@ def load_plan(folder: Path) -> Plan:
     return Plan(folder, declared, members, configs, arms, looks=looks)
 
 
-def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> dict[str, Any]:
+def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> Config:
     """The whole configuration of a member's training; it goes on where there is a run of it.
 
     Raises:
@@ -155,7 +156,7 @@ def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> dict[s
     cfg, file = config.load_frozen(_config_file(folder, number)), _config_file(folder, number)
     try:
         member = next((m for m in read_members(folder) if m.number == number), None)
-        if member is None or (cfg.get("name"), cfg.get("seed")) != (member.name, member.seed):
+        if member is None or (cfg.name, cfg.seed) != (member.name, member.seed):
             raise ValueError("its name= and seed= are not what the study lists")
         path = inside(folder, member.name)
     except (OSError, ValueError) as error:
@@ -169,19 +170,19 @@ def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> dict[s
         check_belongs(path, cfg)
         resume = str(path.absolute())
     own = {"paths": {**paths, "runs_dir": str(folder)}, "experiment": None, "debug": None}
-    return {**cfg, **own, "resume": resume, "init_from": None, "accept_new_data": False}
+    return config.replace(cfg, {**own, "resume": resume, "init_from": None, "accept_new_data": False})
 
 
 def member_trainer(folder: Path, number: int) -> Mapping[str, Any]:
     """The devices that a member's configuration asks for; one CPU where it is damaged."""
     try:
-        trainer = config.load_frozen(_config_file(folder, number))["trainer"]
-        return {"accelerator": str(trainer["accelerator"]), "devices": int(trainer["devices"])}
-    except (GenkitError, KeyError, TypeError, ValueError):  # the member itself says what is wrong
+        trainer = config.load_frozen(_config_file(folder, number)).trainer
+        return {"accelerator": trainer.accelerator, "devices": trainer.devices}
+    except GenkitError:  # the member itself says what is wrong
         return {"accelerator": "cpu", "devices": 1}
 
 
-def check_belongs(path: Path, cfg: Mapping[str, Any]) -> None:
+def check_belongs(path: Path, cfg: Config) -> None:
     """See that a run folder is a member's own.
 
     Raises:
@@ -191,7 +192,7 @@ def check_belongs(path: Path, cfg: Mapping[str, Any]) -> None:
         found = config.load_frozen(path / runs.CONFIG)
     except CheckpointError as error:
         raise ConfigError(f"{path}: {error} Delete the folder to train this member again.") from None
-    if found != parse_yaml(config.freeze(cfg)):
+    if found.plain != parse_yaml(config.freeze(cfg)):
         raise ConfigError(f"{path} is a run of another study; move it away, or choose another name=.")
 
 

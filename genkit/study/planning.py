@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit import config, runs
+from genkit.config import Config
 from genkit.core.budget import check_unit
 from genkit.core.options import resolve_options
 from genkit.families import FAMILIES
@@ -150,27 +151,28 @@ def _compose(
         for arm in arms:
             for word in declaration.search.corners(arm):
                 _compose_arm(declaration, arm, paths, word)
-        return {}, {arm: config.freeze({**cfg, "seed": 0, "name": arm}) for arm, cfg in arms.items()}
-    return {
-        member.number: config.freeze({**arms[member.arm], "seed": member.seed, "name": member.name})
-        for member in members
-    }, {}
+        return {}, {arm: _frozen(cfg, 0, arm) for arm, cfg in arms.items()}
+    return {member.number: _frozen(arms[member.arm], member.seed, member.name) for member in members}, {}
 
 
-def _check_sampling(sampling: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]]) -> None:
+def _frozen(cfg: Config, seed: int, name: str) -> str:
+    return config.freeze(config.replace(cfg, {"seed": seed, "name": name}))
+
+
+def _check_sampling(sampling: Mapping[str, Any], arms: Mapping[str, Config]) -> None:
     """See that each option of sampling is one of some arm's family, with a value that it takes.
 
     Raises:
         ConfigError: it is not.
     """
-    families = [FAMILIES.load(cfg["model"]["family"]) for cfg in arms.values()]
+    families = [FAMILIES.load(cfg.model.family) for cfg in arms.values()]
     declared = {option.name: option for one in families for option in one.options}
     resolve_options(declared.values(), sampling, "every family of the study")
 
 
 def _compose_arm(
     declaration: Declaration, arm: str, paths: Mapping[str, str], trial: str | None = None
-) -> dict[str, Any]:
+) -> Config:
     """One arm's configuration, by its own words and a word that a trial puts in their place."""
     unit, amount = declaration.budget
     own = declaration.arms[arm]

@@ -207,7 +207,7 @@ def run_member(folder: Path, number: int, device: str | None = None) -> None:
     end_with_parent()
     paths = config.paths([])  # of the environment, which the study has set
     cfg = member_config(folder, number, paths)
-    run = runs.Run(inside(folder, cfg["name"]))
+    run = runs.Run(inside(folder, str(cfg.name)))
     _wait_for_lock(run)
     import torch
 
@@ -232,7 +232,7 @@ def run_member(folder: Path, number: int, device: str | None = None) -> None:
     settings["sampling"] = {name: value for name, value in given.items() if name in declared}
     settings["device"] = device or ("cuda" if torch.cuda.is_available() else "cpu")
     (run.path / row_files.FILE).unlink(missing_ok=True)  # of an evaluation that was cut short
-    evaluate(run.path, checkpoint, paths=cfg["paths"], **settings)
+    evaluate(run.path, checkpoint, paths=cfg.paths.by_name, **settings)
 
 
 def _wait_for_lock(run: runs.Run, seconds: float = 60.0) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from genkit import config
+from genkit.config import Config
 from genkit.system.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 VIEW_KEYS = ("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device")
 
 
-def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, str]) -> Dataset:
+def check_same_data(arms: Mapping[str, Config], paths: Mapping[str, str]) -> Dataset:
     """See that all arms learn from, and are judged by, the same examples.
 
     Images must have one fingerprint.  Texts, which each arm may cut into tokens of its own, must come from
@@ -32,10 +33,10 @@ def check_same_data(arms: Mapping[str, Mapping[str, Any]], paths: Mapping[str, s
 
     first: tuple[str, dict[str, Any], Dataset] | None = None
     for arm, cfg in arms.items():
-        data = {k: v for k, v in cfg["data"].items() if not k.startswith(VIEW_KEYS)}
-        dataset = open_dataset(cfg["data"], paths, config.view(dict(cfg)))
+        data = {k: v for k, v in cfg.plain["data"].items() if not k.startswith(VIEW_KEYS)}
+        dataset = open_dataset(cfg.plain["data"], paths, config.view(cfg))
         try:
-            dataset.check_batch(cfg["batch_size"])
+            dataset.check_batch(cfg.batch_size)
         except ConfigError as error:
             raise ConfigError(f"arm {arm}: {error}") from None
         if first is None:
@@ -89,7 +90,7 @@ def check_three_parts(dataset: Dataset, who: str) -> None:
         )
 
 
-def chooses_checkpoints(arms: Mapping[str, Mapping[str, Any]], evaluate: Mapping[str, Any]) -> str | None:
+def chooses_checkpoints(arms: Mapping[str, Config], evaluate: Mapping[str, Any]) -> str | None:
     """What chooses the checkpoints that a study reports on test, by the validation part; None: nothing does.
 
     Args:
@@ -100,5 +101,5 @@ def chooses_checkpoints(arms: Mapping[str, Mapping[str, Any]], evaluate: Mapping
     names = asked.split(",") if isinstance(asked, str) else list(asked)
     if evaluate.get("split", "test") != "test" or "best" not in names:
         return None
-    arm = next((arm for arm, cfg in arms.items() if cfg["model"].get("select")), None)
-    return arm and f"the best checkpoint of arm {arm} (by {arms[arm]['model']['select']})"
+    arm = next((arm for arm, cfg in arms.items() if cfg.model.select), None)
+    return arm and f"the best checkpoint of arm {arm} (by {arms[arm].model.select})"

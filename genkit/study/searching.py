@@ -12,7 +12,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from genkit import config, runs
+from genkit import runs
+from genkit.config.values import leaves
 from genkit.core.identity import answers
 from genkit.runs import rows as row_files
 from genkit.runs.rows import Row
@@ -84,8 +85,8 @@ def told(plan: Plan, arm: str, before: int) -> list[dict[str, Any]]:
     for member in plan.members:
         if member.arm != arm or member.trial is None or member.trial >= before:
             continue
-        cfg = parse_yaml(plan.configs[member.number])
-        values = {key: config.value_of(cfg, key) for key in search.space[arm]}
+        cfg = dict(leaves(parse_yaml(plan.configs[member.number])))
+        values = {key: cfg[key] for key in search.space[arm]}
         row = _row(plan, member)
         value, direction = (row.value, row.direction) if row else (None, "lower")
         found.append({"run": member.name, "values": values, "value": value, "direction": direction})

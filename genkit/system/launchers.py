@@ -11,7 +11,6 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from genkit.system.errors import ConfigError
 
@@ -61,16 +60,15 @@ def place(environment: Mapping[str, str] | None = None) -> Rank:
     return _by_torchrun(env) or _by_srun(env) or Rank()
 
 
-def place_of(trainer: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Rank:
+def place_of(devices: int, nodes: int, environment: Mapping[str, str] | None = None) -> Rank:
     """Where this process stands in a training that a configuration asks for; alone, it starts the others.
 
     Args:
-        trainer: the group `trainer`.
+        devices, nodes: processes on each machine, and machines.
 
     Raises:
-        ConfigError: others were started than `trainer` asks for, or nobody can start those on other machines.
+        ConfigError: others were started than it asks for, or nobody can start those on other machines.
     """
-    devices, nodes = int(trainer["devices"]), int(trainer["num_nodes"])
     asked, found = devices * nodes, place(environment)
     said = f"trainer.devices={devices} trainer.num_nodes={nodes}"
     if found.count == 1 or (found.launcher == SRUN and asked == 1):  # each task trains what it is told to

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from genkit import config, runs
+from genkit.config import Config
 from genkit.core.budget import Size, check_unit
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import mix
@@ -38,7 +39,7 @@ console = terminal.console()
 
 
 def fit(
-    cfg: dict[str, Any],
+    cfg: Config,
     run: Run,
     place: Rank,
     *,
@@ -57,35 +58,35 @@ def fit(
     """
     session = session or Session(run)
     quieten_lightning()
-    trainer_cfg, seed = cfg["trainer"], int(cfg["seed"])
-    set_threads(trainer_cfg)
-    automatic = trainer_cfg["accelerator"] == "auto"
-    if trainer_cfg["accelerator"] == "cpu" or (automatic and not torch.accelerator.is_available()):
+    seed = cfg.seed
+    set_threads(cfg.trainer)
+    automatic = cfg.trainer.accelerator == "auto"
+    if cfg.trainer.accelerator == "cpu" or (automatic and not torch.accelerator.is_available()):
         flush_tiny_numbers()
         if own_process:
             keep_freed_memory()
-    compute_float32(trainer_cfg["matmul"])
-    dataset = open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
-    data = DataModule(dataset, seed=seed, batch_size=cfg["batch_size"])
+    compute_float32(cfg.trainer.matmul)
+    dataset = open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg))
+    data = DataModule(dataset, seed=seed, batch_size=cfg.batch_size)
     if manifests.available(run.checkpoints):
-        check_size(cfg["model"], dataset.spec, run)
+        check_size(cfg.model, dataset.spec, run)
     check_fits(cfg, dataset.spec)
-    module = build_module(cfg["model"], dataset.spec, seed=mix(seed, 0))
-    if trainer_cfg["compile"] and (reason := module.uncompilable()):
+    module = build_module(cfg.model, dataset.spec, seed=mix(seed, 0))
+    if cfg.trainer.compile and (reason := module.uncompilable()):
         raise ConfigError(f"trainer.compile=true: {reason}")
-    budget, size = sessions.budget_of(cfg["budget"]), _size(dataset)
+    budget, size = sessions.budget_of(cfg.budget), _size(dataset)
     check_unit(budget.unit, dataset.spec.medium, dataset.name)
-    total_steps = budget.steps(cfg["batch_size"], size)
-    runs.check_room(run.path, held_bytes(module, cfg["optim"]))
+    total_steps = budget.steps(cfg.batch_size, size)
+    runs.check_room(run.path, held_bytes(module, cfg.optim))
     checkpoint = _checkpoint(cfg, run, module, place)
     start = checkpoint.step if checkpoint else 0
     module.plan = TrainingPlan(
-        optim=cfg["optim"],
+        optim=cfg.plain["optim"],
         seed=seed,
         budget=budget,
         total_steps=total_steps,
-        accumulate=trainer_cfg["accumulate"],
-        fused=trainer_cfg["precision"] != "16-mixed",
+        accumulate=cfg.trainer.accumulate,
+        fused=cfg.trainer.precision != "16-mixed",
         seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
         wall_seconds_before=checkpoint.trainer["wall_seconds"] if checkpoint else 0.0,
     )
@@ -101,22 +102,22 @@ def fit(
         trainer = build_trainer(
             cfg, run, module, data, total_steps, checkpoint, callbacks or [], signals, place, begin
         )
-        check_arithmetic(trainer_cfg, trainer.strategy.root_device)
-        data.device, data.resident = trainer.strategy.root_device, bool(cfg["data"].get("on_device"))
+        check_arithmetic(cfg.trainer, trainer.strategy.root_device)
+        data.device, data.resident = trainer.strategy.root_device, bool(getattr(cfg.data, "on_device", False))
         if trainer.is_global_zero:
             console.print(_costs(cfg, module))
-            say_arithmetic(trainer_cfg, trainer.strategy.root_device)
+            say_arithmetic(cfg.trainer, trainer.strategy.root_device)
             said = sessions.notices(session, cfg, module, start, size) if checkpoint else []
-            if cfg["batch_size"] > size.examples:
+            if cfg.batch_size > size.examples:
                 said.append(
-                    f"batch_size={cfg['batch_size']} is more than the windows that {dataset.name} has at once"
+                    f"batch_size={cfg.batch_size} is more than the windows that {dataset.name} has at once"
                     f" ({size.examples:,}): a batch holds the text several times, cut at other places."
                 )
             for notice in [*dataset.notices, *said]:
                 console.print(f"note: {notice}")
         if checkpoint is not None and _is_spent(module, start):
             if checkpointing.is_validated(checkpoint):
-                if cfg.get("strict"):
+                if cfg.strict:
                     strict.refuse_unsound(run)
                 if trainer.is_global_zero:
                     run.sweep()  # a kill after the last checkpoint, while its record was written
@@ -127,13 +128,13 @@ def fit(
             total_steps = start + 1  # Lightning enters no empty loop; nothing of it is trained
         rank, world = trainer.global_rank, trainer.world_size
         data.eval_batch_size = validation_batch(cfg, module, data, world)  # by the networks as they are
-        if trainer_cfg["compile"]:
+        if cfg.trainer.compile:
             if trainer.is_global_zero:
                 console.print("note: compiling; the first step and the first validation may take minutes.")
             for network in module.children():
                 network.compile()
         stream = data.train_stream(start, total_steps, rank, world)
-        batches = FirstBatch(stream) if trainer_cfg["overfit"] else stream
+        batches = FirstBatch(stream) if cfg.trainer.overfit else stream
         trainer.fit(module, batches, data.eval_loader("validation", rank, world))
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # a thread of it that is left aborts the process at its end
@@ -153,20 +154,20 @@ def _is_spent(module: GenerativeModule, step: int) -> bool:
     return step >= plan.total_steps
 
 
-def _costs(cfg: Mapping[str, Any], module: GenerativeModule) -> str:
+def _costs(cfg: Config, module: GenerativeModule) -> str:
     """The size of what is trained, and an estimate of what a step takes."""
     parameters, trained = sizes(module)
     said = [f"{parameters:,} parameters" + (f", {trained:,} of them trained" if trained < parameters else "")]
     costs = module.costs()
     if "flops" in costs:
-        said.append(f"{costs['flops'] * cfg['batch_size'] / 1e9:,.1f} GFLOP a step")
+        said.append(f"{costs['flops'] * cfg.batch_size / 1e9:,.1f} GFLOP a step")
     if "activations" in costs:
-        memory = held_bytes(module, cfg["optim"]) + kept_bytes(module, cfg)
+        memory = held_bytes(module, cfg.optim) + kept_bytes(module, cfg)
         said.append(f"about {memory / 1e6:,.0f} MB in float32")
     return "; ".join(said)
 
 
-def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule, place: Rank) -> Checkpoint | None:
+def _checkpoint(cfg: Config, run: Run, module: GenerativeModule, place: Rank) -> Checkpoint | None:
     """The run's last checkpoint, its weights restored; `init_from` gives a new run weights alone."""
     if manifests.available(run.checkpoints):
         checkpoint, damaged = checkpoints.newest(run.checkpoints)
@@ -175,7 +176,7 @@ def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule, plac
             console.print(
                 f"note: {damaged[0]} Going on from step-{checkpoint.step}: {lost} steps are trained again.",
             )
-        checkpoints.check_belongs(checkpoint, config.digest(cfg["model"]), runs.spec_digest(run.path))
+        checkpoints.check_belongs(checkpoint, config.digest(cfg.plain["model"]), runs.spec_digest(run.path))
         checkpoints.restore_module(module, checkpoint.weights, run.checkpoints / f"step-{checkpoint.step}")
         return checkpoint
     if left := sorted(run.checkpoints.glob("step-*")):  # a training that forgets them would write over them
@@ -183,47 +184,47 @@ def _checkpoint(cfg: Mapping[str, Any], run: Run, module: GenerativeModule, plac
             f"{left[0]} is no checkpoint: its {manifests.MANIFEST} is missing, or no plain file."
             " Restore it, or begin anew with another name=."
         )
-    if cfg.get("init_from"):
-        other = Run(runs.find(cfg["init_from"], cfg["paths"]["runs_dir"]))
+    if cfg.init_from:
+        other = Run(runs.find(cfg.init_from, cfg.paths.runs_dir))
         named, saved = checkpoints.load_named(other.checkpoints, "last")
-        checkpoints.check_family(saved, cfg["model"]["family"], named)
+        checkpoints.check_family(saved, cfg.model.family, named)
         checkpoints.restore_module(module, saved.weights, named)
-    if cfg.get("pretrained"):
+    if cfg.pretrained:
         from genkit.interop import gpt2
 
-        gpt2.read(module, Path(cfg["pretrained"]))
+        gpt2.read(module, Path(cfg.pretrained))
     if broken := checkpoints.not_finite(module.state_dict()):
         raise CheckpointError(
-            f"{cfg.get('init_from') or cfg.get('pretrained')}: {len(broken)} tensors are not finite"
+            f"{cfg.init_from or cfg.pretrained}: {len(broken)} tensors are not finite"
             f" ({', '.join(broken[:5])}); begin with others."
         )
     return None
 
 
-def _check_data(run: Run, cfg: Mapping[str, Any], dataset: Any) -> None:
+def _check_data(run: Run, cfg: Config, dataset: Any) -> None:
     """See that a run that goes on reads what it was begun on.
 
     Raises:
         DataError: its fingerprint is another.
     """
     recorded = run.record().fingerprint
-    if recorded and recorded != dataset.fingerprint and not cfg.get("accept_new_data"):
+    if recorded and recorded != dataset.fingerprint and not cfg.accept_new_data:
         raise DataError(
             f"the data has changed since {run.name} began (its fingerprint is another):"
             " restore it, or go on with accept_new_data=true."
         )
 
 
-def _described(run: Run, cfg: Mapping[str, Any], module: GenerativeModule, dataset: Any) -> dict[str, Any]:
+def _described(run: Run, cfg: Config, module: GenerativeModule, dataset: Any) -> dict[str, Any]:
     """Write down what the data is, and return what the record says of what is trained on it."""
     spec = runs.spec_text(module.spec)
     runs.write_atomically(run.path / runs.SPEC, spec)
     return {
         "name": run.name,
-        "family": cfg["model"]["family"],
+        "family": cfg.model.family,
         "model": config.model_name(cfg),
         "data": dataset.name,
-        "seed": cfg["seed"],
+        "seed": cfg.seed,
         "parameters": sum(p.numel() for p in module.parameters()),
         "capabilities": module.capabilities(),
         "units": dict(module.units),

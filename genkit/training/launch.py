@@ -12,6 +12,7 @@ from typing import Any
 from pytorch_lightning.callbacks import Callback
 
 from genkit import config, runs
+from genkit.config import Config
 from genkit.runs import Record, Run, manifests
 from genkit.system import slurm, terminal
 from genkit.system.errors import CheckpointError, ConfigError, DataError, Diverged, StorageError
@@ -26,7 +27,7 @@ console = terminal.console()
 
 
 def launch(
-    cfg: dict[str, Any], *, callbacks: list[Callback] | None = None, own_process: bool = False
+    cfg: Config, *, callbacks: list[Callback] | None = None, own_process: bool = False
 ) -> dict[str, Any]:
     """Train as `cfg` says and return the run's record, with the folder as `run`.
 
@@ -46,11 +47,11 @@ def launch(
         return _launch(cfg, callbacks, own_process)
 
 
-def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None, own_process: bool) -> dict[str, Any]:
-    place, resumed = place_of(cfg["trainer"]), cfg.get("resume")
-    if callbacks and int(cfg["trainer"]["devices"]) * int(cfg["trainer"]["num_nodes"]) > 1:
+def _launch(cfg: Config, callbacks: list[Callback] | None, own_process: bool) -> dict[str, Any]:
+    place, resumed = place_of(cfg.trainer.devices, cfg.trainer.num_nodes), cfg.resume
+    if callbacks and cfg.trainer.processes > 1:
         raise ConfigError("callbacks= works in one process; set trainer.devices=1.")
-    run = Run(runs.find(resumed, cfg["paths"]["runs_dir"])) if resumed else _new_run(cfg)
+    run = Run(runs.find(resumed, cfg.paths.runs_dir)) if resumed else _new_run(cfg)
     with run.lock():
         if not resumed and (run.path / runs.CONFIG).exists():  # somebody was quicker, and is done
             runs.refuse_taken(run.path, locked=True)
@@ -83,7 +84,7 @@ def _launch(cfg: dict[str, Any], callbacks: list[Callback] | None, own_process: 
 
 
 def _train(
-    cfg: dict[str, Any],
+    cfg: Config,
     run: Run,
     place: Rank,
     session: Session,
@@ -91,10 +92,10 @@ def _train(
     own_process: bool,
 ) -> None:
     """In this process, or in several."""
-    resumed = len(run.record().sessions) if cfg.get("resume") else None
-    if resumed is not None and int(cfg["trainer"]["devices"]) * int(cfg["trainer"]["num_nodes"]) > 1:
+    resumed = len(run.record().sessions) if cfg.resume else None
+    if resumed is not None and cfg.trainer.processes > 1:
         session.share(cfg)
-    if place.count < int(cfg["trainer"]["devices"]):
+    if place.count < cfg.trainer.devices:
         ranks.train(run, cfg)
     else:
         ending = partial(_ended_while_waiting, run, resumed)
@@ -123,9 +124,9 @@ def _end_badly(run: Run, error: BaseException, *, new: bool) -> None:
         run.discard()
 
 
-def _new_run(cfg: Mapping[str, Any]) -> Run:
-    name = cfg.get("name") or runs.new_name(cfg["model"]["family"], cfg["data"]["name"])
-    return Run.create(cfg["paths"]["runs_dir"], name)
+def _new_run(cfg: Config) -> Run:
+    name = cfg.name or runs.new_name(cfg.model.family, cfg.data.name)
+    return Run.create(cfg.paths.runs_dir, name)
 
 
 def _ended_while_waiting(run: Run, resumed: int | None, number: int) -> None:
@@ -146,4 +147,4 @@ def worker(path: Path, paths: Mapping[str, str], place: Rank) -> None:
     run.bind()
     cfg, session = sessions.joined(run)
     with raised():
-        fit({**cfg, "paths": dict(paths)}, run, place, session=session, own_process=True)
+        fit(config.replace(cfg, {"paths": dict(paths)}), run, place, session=session, own_process=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from genkit.config import Config
+from genkit.config.optim_knobs import OptimKnobs
+from genkit.config.settings import TrainerKnobs
 from genkit.core import bounds
 from genkit.core.footprint import peak_bytes
 from genkit.core.module import GenerativeModule
@@ -23,44 +24,44 @@ VALIDATED = 1 << 30  # bytes that a validation batch may take, unless its size i
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
-def check_fits(cfg: Mapping[str, Any], spec: Spec) -> None:
+def check_fits(cfg: Config, spec: Spec) -> None:
     """Build the model without its numbers, and refuse one whose training could not be held.
 
     Raises:
         ConfigError: with what is needed, what there is, and what would help.
     """
-    have = _of_device(cfg["trainer"])
+    have = _of_device(cfg.trainer)
     made: list[GenerativeModule] = []
     try:
         # Views and results of operations are counted too: four times what fits is generous.
-        bounds.check_size(lambda: made.append(build_module(cfg["model"], spec)), have)
+        bounds.check_size(lambda: made.append(build_module(cfg.model, spec)), have)
     except bounds.TooLarge:
         raise ConfigError(
-            f"model={cfg['model']['family']}: its parameters alone take more than the {have / 1e9:,.1f} GB of"
+            f"model={cfg.model.family}: its parameters alone take more than the {have / 1e9:,.1f} GB of"
             " this machine; choose smaller sizes."
         ) from None
     except ConfigError:
         raise
     except Exception:  # what cannot be built without its numbers is built with them, and says what is wrong
         return
-    held, kept = held_bytes(made[0], cfg["optim"]), kept_bytes(made[0], cfg)
+    held, kept = held_bytes(made[0], cfg.optim), kept_bytes(made[0], cfg)
     if held + kept > have:
         said = f"about {(held + kept) / 1e9:,.1f} GB are needed, and there are {have / 1e9:,.1f} GB"
         if held > kept:
             raise ConfigError(f"{said}: most is the model's; choose smaller sizes.")
         raise ConfigError(
-            f"{said}: most is kept of batch_size={cfg['batch_size']} examples for their gradient; lower it,"
+            f"{said}: most is kept of batch_size={cfg.batch_size} examples for their gradient; lower it,"
             " raise trainer.accumulate, or make the examples smaller (data.size, model.block_size)."
         )
 
 
-def validation_batch(cfg: Mapping[str, Any], module: GenerativeModule, data: DataModule, world: int) -> int:
+def validation_batch(cfg: Config, module: GenerativeModule, data: DataModule, world: int) -> int:
     """Examples of a validation batch of each process: as asked, or what fits into `VALIDATED` bytes, from as
     many as a micro-batch of the training has, which needs more memory for each."""
-    if asked := cfg["trainer"].get("val_batch_size"):
-        return int(asked)
-    share = cfg["batch_size"] // world
-    wanted, least = max(share, 128), max(1, share // cfg["trainer"]["accumulate"])
+    if asked := cfg.trainer.val_batch_size:
+        return asked
+    share = cfg.batch_size // world
+    wanted, least = max(share, 128), max(1, share // cfg.trainer.accumulate)
     scoring = module.costs().get("scoring") or _scoring(module, data)
     return int(max(least, min(wanted, VALIDATED // max(1, scoring))))
 
@@ -77,17 +78,15 @@ def _scoring(module: GenerativeModule, data: DataModule) -> int:
     return taken
 
 
-def held_bytes(module: GenerativeModule, optim: Mapping[str, Any]) -> int:
+def held_bytes(module: GenerativeModule, optim: OptimKnobs) -> int:
     """Of a module's weights, and of the moments and the average of those that are trained, in float32."""
     parameters, trained = sizes(module)
-    return 4 * (parameters + (2 + bool(optim.get("ema"))) * trained)
+    return 4 * (parameters + (2 + bool(optim.ema)) * trained)
 
 
-def kept_bytes(module: GenerativeModule, cfg: Mapping[str, Any]) -> float:
+def kept_bytes(module: GenerativeModule, cfg: Config) -> float:
     """Of a step's gradients and activations, as far as the family can tell, in float32."""
-    trainer = cfg["trainer"]
-    processes = trainer["devices"] * trainer["num_nodes"]
-    micro = int(cfg["batch_size"] // trainer["accumulate"] // processes)
+    micro = cfg.batch_size // cfg.trainer.accumulate // cfg.trainer.processes
     return 4 * sizes(module)[1] + module.costs().get("activations", 0.0) * micro
 
 
@@ -97,9 +96,9 @@ def sizes(module: GenerativeModule) -> tuple[int, int]:
     return sum(p.numel() for p in module.parameters()), trained
 
 
-def _of_device(trainer: Mapping[str, Any]) -> int:
+def _of_device(trainer: TrainerKnobs) -> int:
     """Bytes of memory of the device that trains."""
-    if trainer["accelerator"] in ("auto", "gpu") and torch.cuda.is_available():
+    if trainer.accelerator in ("auto", "gpu") and torch.cuda.is_available():
         return int(torch.cuda.get_device_properties(0).total_memory)
     return of_machine()
 

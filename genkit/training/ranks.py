@@ -11,9 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
 
+from genkit.config import Config
 from genkit.runs import Run
 from genkit.system.errors import ConfigError, GenkitError
 from genkit.system.interrupts import Interrupted, forwarded
@@ -59,7 +58,7 @@ def wait_for_first(run: Run, start: str | None) -> None:
 # ---------------------------------------------------------------------- started here
 
 
-def train(run: Run, cfg: Mapping[str, Any]) -> None:
+def train(run: Run, cfg: Config) -> None:
     """Start one process a rank and wait; a failing one ends them all.
 
     Raises:
@@ -69,10 +68,10 @@ def train(run: Run, cfg: Mapping[str, Any]) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    count = int(cfg["trainer"]["devices"])
+    count = cfg.trainer.devices
     left = {*unbelieved(), *TORCHRUN_NAMES}  # these processes' places stand among their words
     environment = {name: value for name, value in os.environ.items() if name not in left}
-    environment |= {f"GENKIT_{key.upper()}": str(value) for key, value in cfg["paths"].items()}
+    environment |= {f"GENKIT_{key.upper()}": str(value) for key, value in cfg.paths.by_name.items()}
     command = [sys.executable, "-m", "genkit", "worker", str(run.path)]
     started = [
         subprocess.Popen([*command, str(rank), str(count), str(port)], env=environment)

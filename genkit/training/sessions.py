@@ -15,9 +15,11 @@ from typing import Any
 import torch
 
 from genkit import config, runs
+from genkit.config import Config
 from genkit.config.frozen import may_change
+from genkit.config.settings import BudgetKnobs
 from genkit.config.values import leaves, shown
-from genkit.core.budget import UNITS, Budget, Size
+from genkit.core.budget import Budget, Size
 from genkit.core.module import GenerativeModule
 from genkit.core.optim import schedule_factor
 from genkit.core.plan import TrainingPlan
@@ -44,9 +46,10 @@ class Session:
     entries: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Run, cfg: Mapping[str, Any], entries: Mapping[str, Any]) -> Session:
+    def of(cls, run: Run, cfg: Config, entries: Mapping[str, Any]) -> Session:
         """What a run that goes on changes of its own configuration."""
-        changed = differences(config.load_frozen(run.path / runs.CONFIG), parse_yaml(config.freeze(cfg)))
+        before = config.load_frozen(run.path / runs.CONFIG)
+        changed = differences(before.plain, parse_yaml(config.freeze(cfg)))
         return cls(run, changed, dict(entries))
 
     def begin(self, step: int, threads: int, **described: Any) -> None:
@@ -69,20 +72,20 @@ class Session:
         first = {} if record.provenance else {"provenance": provenance}
         self.run.add_session(own, **described, **first, **self.entries)
 
-    def share(self, cfg: Mapping[str, Any]) -> None:
+    def share(self, cfg: Config) -> None:
         """Tell the other processes of this start what they train, without a word in the record yet."""
         plain = {"config": parse_yaml(config.freeze(cfg)), "entries": self.entries}
         plain["changed"] = {key: list(pair) for key, pair in self.changed.items()}
-        plain["accept_new_data"] = bool(cfg.get("accept_new_data"))
+        plain["accept_new_data"] = cfg.accept_new_data
         self.run.share(plain)
 
 
-def joined(run: Run) -> tuple[dict[str, Any], Session]:
+def joined(run: Run) -> tuple[Config, Session]:
     """What one of several processes trains, and the session that it is part of."""
     if not (plain := run.shared()):
         return config.load_frozen(run.path / runs.CONFIG), Session(run)
     changed = {key: (pair[0], pair[1]) for key, pair in plain["changed"].items()}
-    cfg = {**plain["config"], "accept_new_data": plain["accept_new_data"]}
+    cfg = config.typed({**plain["config"], "accept_new_data": plain["accept_new_data"]})
     return cfg, Session(run, changed, plain["entries"])
 
 
@@ -101,9 +104,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     }
 
 
-def notices(
-    session: Session, cfg: Mapping[str, Any], module: GenerativeModule, step: int, size: Size
-) -> list[str]:
+def notices(session: Session, cfg: Config, module: GenerativeModule, step: int, size: Size) -> list[str]:
     """What goes on otherwise than it went until now, in words: keys, learning rates, versions, threads.
 
     Args:
@@ -138,25 +139,23 @@ def notices(
     return said
 
 
-def _rates(
-    session: Session, cfg: Mapping[str, Any], module: GenerativeModule, step: int, size: Size
-) -> list[str]:
+def _rates(session: Session, cfg: Config, module: GenerativeModule, step: int, size: Size) -> list[str]:
     """Learning rates that jump, as the schedule is another one or is spread over another budget."""
     if any(key.endswith("lr") for key in session.changed):
         return []  # that is what was asked for
     changed = {
         key: old for key, (old, _) in session.changed.items() if key.split(".")[0] in ("optim", "budget")
     }
-    old, plan = config.with_values(cfg, changed), module.plan
-    budget = budget_of(old["budget"])
-    steps = budget.steps(cfg["batch_size"], size)
-    before = dataclasses.replace(plan, optim=old["optim"], budget=budget, total_steps=steps)
+    old, plan = config.replace(cfg, changed), module.plan
+    budget = budget_of(old.budget)
+    steps = budget.steps(cfg.batch_size, size)
+    before = dataclasses.replace(plan, optim=old.plain["optim"], budget=budget, total_steps=steps)
     said, phases = [], module.phases()
     for phase in phases:
         was, now = (_rate(which, phase.name, step) for which in (before, plan))
         if abs(now - was) <= 0.01 * was:
             continue
-        own = phase.name if isinstance(cfg["optim"].get(phase.name), Mapping) else None
+        own = phase.name if isinstance(cfg.plain["optim"].get(phase.name), Mapping) else None
         key = f"optim.{own}" if own else "optim"
         of = f" of {phase.name}" if len(phases) > 1 else ""
         said.append(
@@ -172,7 +171,6 @@ def _rate(plan: TrainingPlan, phase: str, step: int) -> float:
     return float(settings["lr"] * schedule_factor(settings, step, plan.total_steps, progress))
 
 
-def budget_of(section: Mapping[str, Any]) -> Budget:
-    """The budget that the group `budget` describes: the one unit that has a number."""
-    unit = next(unit for unit in UNITS if section.get(unit) is not None)
-    return Budget(unit, float(section[unit]))
+def budget_of(knobs: BudgetKnobs) -> Budget:
+    """The budget that the group `budget` describes."""
+    return Budget(knobs.unit, knobs.amount)

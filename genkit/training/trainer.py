@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,6 +13,8 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 
 from genkit import config, runs
+from genkit.config import Config
+from genkit.config.settings import TrainerKnobs
 from genkit.core.module import GenerativeModule
 from genkit.data.dataset import Dataset
 from genkit.data.loading import DataModule
@@ -37,7 +39,7 @@ console = terminal.console()
 
 
 def build_trainer(
-    cfg: Mapping[str, Any],
+    cfg: Config,
     run: Run,
     module: GenerativeModule,
     data: DataModule,
@@ -62,30 +64,30 @@ def build_trainer(
         ConfigError: this machine has no such accelerator or precision, or early stopping waits for a term
             that is not validated.
     """
-    own = cfg["trainer"]
-    every = own["val_every"] or max(1, (total_steps or 2500) // 5)
+    own = cfg.trainer
+    every = own.val_every or max(1, (total_steps or 2500) // 5)
     lightning.take_rank(place.rank)
     strategy = _strategy(own, module)
     watching = [*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals, begin), *extra]
-    loggers = _loggers(cfg["logger"], run, checkpoint.step if checkpoint else 0)
+    loggers = _loggers(cfg.logger.names, run, checkpoint.step if checkpoint else 0)
     try:
         trainer = pl.Trainer(
-            accelerator=own["accelerator"],
-            devices=own["devices"],
-            num_nodes=own["num_nodes"],
+            accelerator=own.accelerator,
+            devices=own.devices,
+            num_nodes=own.num_nodes,
             strategy=strategy,
             plugins=[Processes(place)],
-            precision=own["precision"],
+            precision=own.precision,
             max_epochs=1,  # the stream of batches is the whole training; it knows the epochs of the data
             val_check_interval=every,
             check_val_every_n_epoch=None,
             num_sanity_val_steps=0,
-            limit_val_batches=own["val_batches"],
+            limit_val_batches=own.val_batches,
             logger=loggers,
             callbacks=watching,
             enable_checkpointing=False,
             enable_model_summary=False,
-            enable_progress_bar=cfg["callbacks"]["progress"] == "rich",
+            enable_progress_bar=cfg.callbacks.progress == "rich",
             use_distributed_sampler=False,
             inference_mode=False,  # the averaged weights are swapped in while validating
             log_every_n_steps=1,
@@ -95,29 +97,29 @@ def build_trainer(
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"trainer.accelerator={own['accelerator']} devices={own['devices']} precision={own['precision']}:"
-            f" {reason}" + ("" if own["accelerator"] == "cpu" else " Try trainer=cpu.")
+            f"trainer.accelerator={own.accelerator} devices={own.devices} precision={own.precision}:"
+            f" {reason}" + ("" if own.accelerator == "cpu" else " Try trainer=cpu.")
         ) from error
     lightning.leave_signals(trainer)
     return trainer
 
 
-def _strategy(trainer: Mapping[str, Any], module: GenerativeModule) -> str | Strategy:
-    if trainer["strategy"] == "fsdp":
+def _strategy(trainer: TrainerKnobs, module: GenerativeModule) -> str | Strategy:
+    if trainer.strategy == "fsdp":
         return FSDPStrategy(use_orig_params=True)
-    if trainer["strategy"] == "ddp":
+    if trainer.strategy == "ddp":
         # A phase leaves the parameters of the others without gradient; statistics are synchronised where
         # they are computed (genkit.nn.normalisation), so buffers need no broadcast.
         return DDPStrategy(
             find_unused_parameters=len(module.phases()) > 1,
             broadcast_buffers=False,
-            process_group_backend="gloo" if trainer["accelerator"] == "cpu" else None,
+            process_group_backend="gloo" if trainer.accelerator == "cpu" else None,
         )
     return "auto"
 
 
 def _callbacks(
-    cfg: Mapping[str, Any],
+    cfg: Config,
     run: Run,
     data: DataModule,
     total_steps: int | None,
@@ -126,12 +128,12 @@ def _callbacks(
     signals: Remembered,
     begin: Callable[[], None],
 ) -> list[Callback]:
-    own = cfg["callbacks"]
+    own = cfg.callbacks
     made: list[Callback] = []
     known = [f"val/{name}" for name in module.units]
-    select = cfg["model"].get("select")
-    if (metric := sampled_metric(select)) and own["metrics"]["n"]:
-        made.append(SampledMetric(metric, data.dataset, own["metrics"]["n"], own["metrics"]["extractor"]))
+    select = cfg.model.select
+    if (metric := sampled_metric(select)) and own.metrics.n:
+        made.append(SampledMetric(metric, data.dataset, own.metrics.n, own.metrics.extractor))
         known.append(f"val/{metric}")
     if select and select not in known and not metric:
         raise ConfigError(f"model.select={select} is not validated.{nearest(select, known)}")
@@ -139,22 +141,22 @@ def _callbacks(
     examples = training_examples(data.dataset, unseen=unseen)
     health = Health(run, checkpoint.step if checkpoint else 0, console, examples, unseen=unseen)
     made += [
-        watch.BudgetStop(total_steps, cfg["budget"]["seconds"]),
-        watch.History(cfg["trainer"]["log_every"], cfg["batch_size"], _settings(cfg)),
-        watch.SampleWriter(run, own["samples"]["n"], own["samples"]["every"]),
+        watch.BudgetStop(total_steps, cfg.budget.seconds),
+        watch.History(cfg.trainer.log_every, cfg.batch_size, _settings(cfg)),
+        watch.SampleWriter(run, own.samples.n, own.samples.every),
         health,
     ]
     counting: list[Callback] = [health]
-    if (stop := own["early_stopping"])["metric"]:
-        if stop["metric"] not in known:
-            hint = nearest(stop["metric"], known)
-            raise ConfigError(f"callbacks.early_stopping.metric={stop['metric']} is not validated.{hint}")
-        counting.append(watch.EarlyStopping(stop["metric"], patience=stop["patience"], mode=stop["mode"]))
+    if (stop := own.early_stopping).metric:
+        if stop.metric not in known:
+            hint = nearest(stop.metric, known)
+            raise ConfigError(f"callbacks.early_stopping.metric={stop.metric} is not validated.{hint}")
+        counting.append(watch.EarlyStopping(stop.metric, patience=stop.patience, mode=stop.mode))
         made.append(counting[-1])
     recorder = checkpointing.Recorder(  # after all that counts, so that its checkpoints hold every count
         run,
-        every=own["checkpoint"]["every"],
-        keep=own["checkpoint"]["keep"],
+        every=own.checkpoint.every,
+        keep=own.checkpoint.keep,
         select=select,
         about=_about(cfg, data.dataset, module),
         start=checkpoint,
@@ -162,14 +164,14 @@ def _callbacks(
         signals=signals,
     )
     made.append(recorder)
-    if cfg.get("strict"):
+    if cfg.strict:
         made.append(Strict(health, recorder.save))
-    if own["progress"] == "rich":
+    if own.progress == "rich":
         made.append(watch.Progress(refresh_rate=5))
-    elif own["progress"] == "plain":
+    elif own.progress == "plain":
         made.append(watch.Lines(console, total_steps))
     first: list[Callback] = [checkpointing.Resume(checkpoint)] if checkpoint else []
-    if cfg.get("strict"):  # a run that goes on is refused before a byte of it changes; a new one says why
+    if cfg.strict:  # a run that goes on is refused before a byte of it changes; a new one says why
         (first if checkpoint else made).append(SoundPlan(health))
     return [*first, checkpointing.Begin(begin), *made]
 
@@ -179,20 +181,20 @@ def holds_out(dataset: Dataset) -> bool:
     return not same(unchanged(dataset.split("train")), unchanged(dataset.split("validation")))
 
 
-def _about(cfg: Mapping[str, Any], dataset: Any, module: GenerativeModule) -> dict[str, Any]:
+def _about(cfg: Config, dataset: Any, module: GenerativeModule) -> dict[str, Any]:
     """What a checkpoint belongs to."""
     return {
-        "family": cfg["model"]["family"],
-        "model_sha256": config.digest(cfg["model"]),
+        "family": cfg.model.family,
+        "model_sha256": config.digest(cfg.plain["model"]),
         "spec_sha256": hashlib.sha256(runs.spec_text(module.spec).encode()).hexdigest(),
         "data": dataset.fingerprint,
         "versions": runs.versions(),
     }
 
 
-def _settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(cfg: Config) -> dict[str, Any]:
     """What a run is trained with, as its config.yaml holds it."""
-    return {key: value for key, value in cfg.items() if key not in config.NOT_FROZEN}
+    return {key: value for key, value in cfg.plain.items() if key not in config.NOT_FROZEN}
 
 
 BOARDS: dict[str, Any] = {
@@ -202,10 +204,10 @@ BOARDS: dict[str, Any] = {
 }
 
 
-def _loggers(cfg: Mapping[str, Any], run: Run, start: int) -> list[Logger]:
+def _loggers(names: Sequence[str], run: Run, start: int) -> list[Logger]:
     """Loggers by name; other libraries are imported when they are named."""
     made: list[Logger] = []
-    for name in cfg["names"]:
+    for name in names:
         if name == "csv":
             made.append(CSVHistory(run.path / "metrics.csv", start, lambda: run.path))
         else:

@@ -25,7 +25,7 @@ def main() -> int:
     end_with_parent()
     paths = {key: os.environ[f"GENKIT_{key.upper()}"] for key in ("data_dir", "runs_dir", "cache_dir")}
     cfg = member_config(folder, number, paths)
-    run = runs.Run(folder / cfg["name"])
+    run = runs.Run(folder / cfg.name)
     run.path.mkdir(exist_ok=True)
     with run.lock():
         runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
@@ -34,12 +34,12 @@ def main() -> int:
         arm = load_plan(folder).members[number].arm
         if "dies" in arm:
             os.kill(os.getpid(), signal.SIGKILL)
-        if "fails" in arm or "diverges" in arm or cfg["optim"]["lr"] > 0.5:
+        if "fails" in arm or "diverges" in arm or cfg.optim.lr > 0.5:
             error = ConfigError("the fault is in the arm.") if "fails" in arm else Diverged("a loss is nan.")
             sys.stdout.write(f"genkit: {error}\n")
             return error.exit_code
         # What a search can find out: the best rate is 0.01.
-        value = len(arm) + cfg["seed"] % 1000 / 10 + abs(math.log10(cfg["optim"]["lr"]) + 2)
+        value = len(arm) + cfg.seed % 1000 / 10 + abs(math.log10(cfg.optim.lr) + 2)
         row = {"metric": "fid", "value": value, "unit": "1", "direction": "lower", "kind": "estimate"}
         row |= {"n": 10, "n_real": 10, "low": value, "high": value, "interval": "", "protocol": {}}
         row |= {

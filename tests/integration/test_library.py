@@ -78,7 +78,7 @@ def test_an_array_trains_the_weights_that_its_file_trains(tmp_path):
     given = genkit.train(on_objects("vae", tmp_path, "array", *steps), data=(X, LABELS))
     assert weights_of(filed["run"], 3) == weights_of(given["run"], 3)
     assert {filed[key] == given[key] for key in ("fingerprint", "counts", "protocol", "final")} == {True}
-    data = load_frozen(tmp_path / "runs" / "array" / "config.yaml")["data"]
+    data = load_frozen(tmp_path / "runs" / "array" / "config.yaml").plain["data"]
     assert (data["name"], data["digest"][:7]) == ("memory_images", "sha256:")
 
 

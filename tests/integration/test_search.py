@@ -47,9 +47,9 @@ def test_every_arm_has_as_many_trials_and_its_seeds_run_with_the_best(declare, p
         for member in plan.members:
             if member.arm == arm and member.trial is None:
                 cfg = member_config(plan.folder, member.number, paths)
-                assert cfg["optim"]["lr"] == tried["optim"]["lr"] == found[arm]["best"]["values"]["optim.lr"]
-                assert (cfg["seed"], cfg["name"]) == (member.seed, f"{arm}-{member.seed}")
-                assert (tried["seed"], cfg["model"]["beta"]) == (2**32 - 1, 1.0 if arm == "a" else 2.0)
+                assert cfg.optim.lr == tried.optim.lr == found[arm]["best"]["values"]["optim.lr"]
+                assert (cfg.seed, cfg.name) == (member.seed, f"{arm}-{member.seed}")
+                assert (tried.seed, cfg.model.beta) == (2**32 - 1, 1.0 if arm == "a" else 2.0)
     assert not plan.missing()
     page = report(plan.folder, plan.folder / "report").read_text()
     assert "3 trials" in page
@@ -115,7 +115,7 @@ def test_seeds_added_later_run_with_what_was_found(declare, paths):
     cfgs = [
         member_config(more.folder, m.number, paths) for m in more.members if m.trial is None and m.arm == "a"
     ]
-    assert len({cfg["optim"]["lr"] for cfg in cfgs}) == 1
+    assert len({cfg.optim.lr for cfg in cfgs}) == 1
     for old, new in (("trials: 3", "trials: 4"), ("[8, 16]", "[8]"), ("primary: fid", "primary: kid")):
         with pytest.raises(ConfigError, match="another search"):
             open_study(declare(STUDY.replace("seeds: 2", "seeds: 3").replace(old, new)), paths)

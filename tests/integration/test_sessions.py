@@ -153,7 +153,7 @@ def test_the_configuration_stays_and_sessions_are_appended(run):
         assert session.versions["torch"] == torch.__version__.partition("+")[0] or torch.__version__
         assert session.command
     cfg = config.load_frozen(run / "config.yaml")
-    assert (cfg["budget"]["steps"], cfg["optim"]["lr"]) == (7, 0.01)
+    assert (cfg.budget.steps, cfg.optim.lr) == (7, 0.01)
     # A session's change holds until another changes it: the run has no other rate than the last one.
     state = checkpoints.load(run / "checkpoints" / "step-7", trainer=True).trainer
     assert state["optimizers"][0]["param_groups"][0]["base_lr"] == 0.01
@@ -189,7 +189,7 @@ def test_what_changes_is_said_with_its_old_value(run, capsys):
 
 def test_a_learning_rate_that_a_new_budget_lifts_is_said_and_can_be_kept(run, capsys):
     """Cosine from 1 to 0.1: finished at 4 of 4 steps the factor is 0.1; at 4 of 40 it is near 1."""
-    lr = config.load_frozen(run / "config.yaml")["optim"]["lr"]
+    lr = config.load_frozen(run / "config.yaml").plain["optim"]["lr"]
     with pytest.raises(Interrupted):
         train([f"resume={run}", "budget.steps=40", "callbacks.checkpoint.every=1"], callbacks=[StopAt(5)])
     said = capsys.readouterr().err

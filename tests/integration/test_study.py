@@ -178,8 +178,14 @@ def test_members_are_frozen_and_paired(declare, paths):
     plan.write()
     assert [(m.number, m.name) for m in plan.members][:3] == [(0, "a-0"), (1, "bb-0"), (2, "a-1")]
     cfg = member_config(plan.folder, 3, paths)
-    assert (cfg["seed"], cfg["name"], cfg["model"]["beta"]) == (1, "bb-1", 2.0)
-    assert cfg["budget"] == {"steps": 2, "epochs": None, "examples": None, "tokens": None, "seconds": None}
+    assert (cfg.seed, cfg.name, cfg.model.beta) == (1, "bb-1", 2.0)
+    assert cfg.plain["budget"] == {
+        "steps": 2,
+        "epochs": None,
+        "examples": None,
+        "tokens": None,
+        "seconds": None,
+    }
 
 
 def test_a_study_that_goes_on_reads_no_configuration_again(declare, paths, monkeypatch):
@@ -450,7 +456,7 @@ primary: nll
 """
     plan = open_study(declare(text), paths)
     plan.write()
-    assert [member_config(plan.folder, n, paths)["budget"]["tokens"] for n in (0, 1)] == [1024, 1024]
+    assert [member_config(plan.folder, n, paths).plain["budget"]["tokens"] for n in (0, 1)] == [1024, 1024]
     with pytest.raises(ConfigError, match=r"budget.tokens is for texts, and data=digits is of images"):
         open_study(declare(budget__tokens="1000", name="images"), paths)
 
@@ -462,6 +468,6 @@ def test_a_budget_of_operations_is_counted_by_hand(declare, paths):
     first, others = 64 * 16, 16 * 2 * 4 + 4 * 16 + 16 * 64
     a_step = 8 * (6 * (first + others) - 2 * first)
     plan.write()
-    assert member_config(plan.folder, 0, paths)["budget"]["steps"] == 1e8 // a_step
+    assert member_config(plan.folder, 0, paths).plain["budget"]["steps"] == 1e8 // a_step
     with pytest.raises(ConfigError, match=r"arm a: a step takes .* give at least a step"):
         open_study(declare(text, budget__flops="9", name="small"), paths)

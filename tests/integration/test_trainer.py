@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from genkit import runs
+from genkit.config.settings import TrainerKnobs
 from genkit.runs import checkpoints, read
 from genkit.system.errors import ConfigError
 from genkit.training import surroundings
@@ -45,11 +46,11 @@ def test_more_threads_than_cores_are_not_used(tmp_path, genkit):
 def test_bfloat16_needs_a_gpu_that_has_it(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "an old GPU")
-    mixed = {"precision": "bf16-mixed"}
+    mixed = TrainerKnobs(precision="bf16-mixed")
     with pytest.raises(ConfigError, match="an old GPU has no bfloat16; choose 16-mixed or 32-true"):
         surroundings.check_arithmetic(mixed, torch.device("cuda"))
     surroundings.check_arithmetic(mixed, torch.device("cpu"))
-    surroundings.check_arithmetic({"precision": "16-mixed"}, torch.device("cuda"))
+    surroundings.check_arithmetic(TrainerKnobs(precision="16-mixed"), torch.device("cuda"))
 
 
 def test_a_full_disk_is_said_before_training_and_leaves_nothing(tmp_path, genkit, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
+from genkit import config
 from genkit.core.codecs import CharCodec
 from genkit.core.footprint import peak_bytes
 from genkit.core.noise import Noise
@@ -60,15 +61,15 @@ def test_a_validation_batch_is_bounded_by_memory(vocabulary, size, monkeypatch):
         TokenSpec(CharCodec([chr(300 + i) for i in range(vocabulary)])), block_size=32, n_layer=1, n_embd=16
     )
     data = data_of(TokenWindows(np.zeros(5000, np.uint16), 32, moving=False), 16)
-    cfg = {"batch_size": 16, "trainer": {"accumulate": 1}}
+    cfg = config.compose("train", ["batch_size=16"])
     found = memory.validation_batch(cfg, module, data, 1)
     assert found == size
     assert found * module.costs()["scoring"] <= 1 << 30
     # What a training step of as many examples needs is there; a number that is given is taken.
     monkeypatch.setattr(memory, "VALIDATED", 1)
     assert memory.validation_batch(cfg, module, data, 1) == 16
-    assert memory.validation_batch({**cfg, "trainer": {"accumulate": 4}}, module, data, 2) == 2
-    assert memory.validation_batch({**cfg, "trainer": {"val_batch_size": 77}}, module, data, 2) == 77
+    assert memory.validation_batch(config.replace(cfg, {"trainer.accumulate": 4}), module, data, 2) == 2
+    assert memory.validation_batch(config.replace(cfg, {"trainer.val_batch_size": 77}), module, data, 2) == 77
 
 
 def test_a_family_that_says_nothing_is_measured():

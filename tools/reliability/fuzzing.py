@@ -73,7 +73,7 @@ TRAIN = [*QUICK, "batch_size=8", "callbacks.samples.n=0", "budget.steps=1", "tra
 
 @cache
 def _composed(family: str) -> dict[str, object]:
-    found = leaves(config.compose("train", MODELS[family]))
+    found = leaves(config.compose("train", MODELS[family]).plain)
     return {key: value for key, value in found if key not in LEFT_OUT}
 
 

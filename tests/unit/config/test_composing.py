@@ -12,7 +12,7 @@ from genkit.system.errors import CheckpointError, ConfigError
 
 
 def compose(*words):
-    return config.compose("train", words)
+    return config.compose("train", words).plain
 
 
 # ---------------------------------------------------------------------- composing
@@ -92,9 +92,12 @@ def test_groups_list_options_but_no_parts():
 
 
 def test_a_frozen_configuration_comes_back_without_places(tmp_path):
-    cfg = compose("model=vae", "data=digits", "optim.lr=3e-4", "paths.data_dir=/secret", "name=字")
-    (tmp_path / "config.yaml").write_text(config.freeze(cfg), encoding="utf-8")
-    frozen = config.load_frozen(tmp_path / "config.yaml")
+    words = ["model=vae", "data=digits", "optim.lr=3e-4", "paths.data_dir=/secret", "name=字"]
+    made = config.compose("train", words)
+    (tmp_path / "config.yaml").write_text(config.freeze(made), encoding="utf-8")
+    loaded = config.load_frozen(tmp_path / "config.yaml")
+    cfg, frozen = made.plain, loaded.plain
+    assert (loaded.model, loaded.optim, loaded.data) == (made.model, made.optim, made.data)
     assert "/secret" not in (tmp_path / "config.yaml").read_text(encoding="utf-8")
     assert not {"paths", "resume", "init_from", "experiment"} & set(frozen)
     assert all(frozen[key] == cfg[key] for key in ("model", "optim", "data", "seed", "budget", "name"))
@@ -103,7 +106,7 @@ def test_a_frozen_configuration_comes_back_without_places(tmp_path):
 def test_a_path_to_data_is_frozen_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("x")
-    frozen = yaml.safe_load(config.freeze(compose("data=text_file", "data.path=a.txt")))
+    frozen = yaml.safe_load(config.freeze(config.compose("train", ["data=text_file", "data.path=a.txt"])))
     assert frozen["data"]["path"] == str(tmp_path / "a.txt")
 
 
@@ -150,12 +153,13 @@ def test_no_plain_file_is_no_frozen_configuration(kind, tmp_path):
 
 @pytest.fixture
 def frozen():
-    cfg = compose("model=vae", "data=digits", "optim.lr=3e-4", "budget.steps=9", "name=a")
+    words = ["model=vae", "data=digits", "optim.lr=3e-4", "budget.steps=9", "name=a"]
+    cfg = config.compose("train", words)
     return yaml.safe_load(config.freeze(cfg))
 
 
 def test_a_resumed_run_keeps_its_own_values(frozen):
-    cfg = config.resume(frozen, ["resume=a"])
+    cfg = config.resume(config.typed(frozen), ["resume=a"]).plain
     assert all(cfg[key] == frozen[key] for key in ("model", "data", "optim", "budget", "seed", "batch_size"))
     assert cfg["resume"] == "a"
 
@@ -169,19 +173,19 @@ def test_where_things_lie_is_never_a_runs_to_say(frozen, tmp_path):
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(stranger))
     loaded = config.load_frozen(tmp_path / "config.yaml")
-    assert loaded == frozen
+    assert loaded.plain == frozen
     assert "/theirs" not in str(config.resume(loaded, ["resume=a"]))
 
 
 def test_nothing_is_looked_up_when_a_run_goes_on(frozen):
     for value in ("${oc.env:HOME}", "[${oc.env:HOME}]", "${seed}"):
         with pytest.raises(ConfigError, match="nothing is looked up"):
-            config.resume(frozen, ["resume=a", f"logger.names={value}"])
+            config.resume(config.typed(frozen), ["resume=a", f"logger.names={value}"])
 
 
 def test_a_resumed_run_may_go_on_longer_and_elsewhere(frozen):
     words = ["resume=a", "budget.epochs=3", "trainer=cpu", "logger=none", "paths.data_dir=/d"]
-    cfg = config.resume(frozen, [*words, "callbacks.samples.n=0", "optim.clip=1"])
+    cfg = config.resume(config.typed(frozen), [*words, "callbacks.samples.n=0", "optim.clip=1"]).plain
     assert (cfg["budget"]["epochs"], cfg["budget"]["steps"]) == (3, None)
     assert (cfg["trainer"]["accelerator"], cfg["logger"]["names"]) == ("cpu", [])
     assert (cfg["paths"]["data_dir"], cfg["callbacks"]["samples"]["n"]) == ("/d", 0)
@@ -202,13 +206,51 @@ def test_a_resumed_run_may_go_on_longer_and_elsewhere(frozen):
 )
 def test_what_decides_the_numbers_stays(word, frozen):
     with pytest.raises(ConfigError, match=r"a resumed run keeps its \w+; .*init_from=RUN"):
-        config.resume(frozen, ["resume=a", word])
+        config.resume(config.typed(frozen), ["resume=a", word])
 
 
 @pytest.mark.parametrize("word", ["budget.steps=0", "trainer.devices=0", "optim.lr=-1", "budget.stepz=3"])
 def test_what_is_changed_is_checked(word, frozen):
     with pytest.raises(ConfigError):
-        config.resume(frozen, ["resume=a", word])
+        config.resume(config.typed(frozen), ["resume=a", word])
+
+
+# ---------------------------------------------------------------------- typed
+
+
+def test_groups_are_typed_and_another_configuration_is_made_by_replacing():
+    cfg = config.compose("train", ["model=dcgan", "data=mnist", "optim.generator.lr=1"])
+    assert (cfg.model.width, cfg.data.levels, cfg.optim.betas) == (64, None, (0.5, 0.999))
+    assert (cfg.trainer.processes, cfg.callbacks.samples.n, cfg.budget.unit) == (1, 16, "steps")
+    assert cfg.choices["optim"] == "adam_gan"
+    other = config.replace(cfg, {"model.width": 8, "trainer.devices": 1, "name": "x"})
+    assert (other.model.width, other.plain["model"]["width"], other.name) == (8, 8, "x")
+    assert (cfg.model.width, cfg.plain["model"]["width"], cfg.name) == (64, 64, None)
+    with pytest.raises(AttributeError):
+        cfg.model.width = 3
+    with pytest.raises(ConfigError, match=r"model.width=0: give from 1 to 100,000 channels"):
+        config.replace(cfg, {"model.width": 0})
+
+
+def test_knobs_that_an_old_run_lacks_have_defaults_and_its_model_keeps_its_digest(frozen, tmp_path):
+    written = {**frozen["model"]}
+    for key in ("free_bits", "conditional", "importance_samples"):
+        del written[key]
+    old = {**frozen, "model": written, "optim": {"name": "adam", "lr": 1e-3}}
+    del old["callbacks"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(old))
+    loaded = config.load_frozen(tmp_path / "config.yaml")
+    assert (loaded.model.free_bits, loaded.model.importance_samples) == (0.0, 1)
+    assert (loaded.optim.betas, loaded.callbacks.checkpoint.keep) == ((0.9, 0.999), 2)
+    assert config.digest(loaded.plain["model"]) == config.digest(written)
+    assert yaml.safe_load(config.freeze(loaded)) == old
+
+
+def test_a_knob_of_no_version_is_refused_with_its_model(frozen, tmp_path):
+    strange = {**frozen, "model": {**frozen["model"], "hiden": 3}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(strange))
+    with pytest.raises(CheckpointError, match=r"model.hiden is no knob of family vae. Did you mean"):
+        config.load_frozen(tmp_path / "config.yaml")
 
 
 # ---------------------------------------------------------------------- what the files say of their keys

@@ -12,7 +12,7 @@ def test_threads_compose_each_its_own():
     def composed(seed):
         together.wait()
         return [
-            config.compose("train", ["model=vae", "data=digits", f"seed={seed + i}"])["seed"] for i in (0, 9)
+            config.compose("train", ["model=vae", "data=digits", f"seed={seed + i}"]).seed for i in (0, 9)
         ]
 
     with ThreadPoolExecutor(6) as pool:
@@ -34,7 +34,7 @@ def test_a_hydra_of_another_version_stays_what_it_is(tmp_path):
     (tmp_path / "own.yaml").write_text("a: 1\n")
     with initialize_config_dir(str(tmp_path), version_base="1.2"):
         own = GlobalHydra.instance().hydra
-        assert config.compose("train", ["seed=5"])["seed"] == 5
+        assert config.compose("train", ["seed=5"]).seed == 5
         assert GlobalHydra.instance().hydra is own
         assert version.getbase().minor == 2
         assert compose("own")["a"] == 1

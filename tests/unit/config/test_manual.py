@@ -25,7 +25,7 @@ def test_a_page_fits_a_terminal_and_names_every_knob_with_its_default(word):
     assert lines[0].startswith(f"{word}: ")
     assert all(len(line) <= 110 and line.isprintable() for line in lines)
     said = [line.split()[0] for line in lines[1:] if line.strip()]
-    section = config.compose("train", [word]).get(group) or {}
+    section = config.compose("train", [word]).plain.get(group) or {}
     for key, value in leaves({} if group == "paths" else section):
         if key not in ("family", "view", "sizes", "name") or group == "optim":
             text = shown(value)

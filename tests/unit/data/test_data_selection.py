@@ -16,7 +16,7 @@ PEERS = ("mnist", "shakespeare")
 
 def opened(words, tmp_path, model):
     cfg = config.compose("train", [model, *words, f"paths.cache_dir={tmp_path / 'cache'}"])
-    return open_dataset(cfg["data"], cfg["paths"], config.view(cfg))
+    return open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg))
 
 
 def model_of(name):
@@ -66,4 +66,4 @@ def test_a_users_own_arrays_and_folder_have_three_parts(tmp_path):
 def test_recipes_that_repeat_a_peer_say_so():
     """Their published numbers are of the peers' two parts."""
     for name in ("shakespeare_cpu", "shakespeare_fast", "mnist_vae_mlp", "mnist_vae_fast", "mnist_vae_conv"):
-        assert config.compose("train", [f"experiment={name}"])["data"]["split"] == "peer"
+        assert config.compose("train", [f"experiment={name}"]).plain["data"]["split"] == "peer"

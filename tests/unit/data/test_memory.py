@@ -21,7 +21,7 @@ TEXT = "".join(f"line {i} of a text, ürgh\r\n" for i in range(60))
 
 @cache
 def composed(*words):
-    return config.compose("train", words)
+    return config.compose("train", words).plain
 
 
 @pytest.fixture

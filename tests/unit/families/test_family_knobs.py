@@ -31,7 +31,7 @@ def test_knobs_parameters_and_files_say_the_same(family):
     knobs = knobs_of(model_knobs({"family": family}))
     own = {name: knob.default for name, knob in knobs.items() if name not in knobs_of(ModelKnobs)}
     assert own == parameters(family)
-    file = config.compose("train", [f"model={family}"])["model"]
+    file = config.compose("train", [f"model={family}"]).plain["model"]
     written = {key: tuple(value) if isinstance(value, list) else value for key, value in file.items()}
     assert {key: written[key] for key in own} == own
     assert set(written) <= set(knobs)
@@ -42,12 +42,12 @@ DATA = list(config.groups()["data"])
 
 @pytest.mark.parametrize("option", DATA)
 def test_a_file_of_data_sets_every_knob_of_its_dataset(option):
-    section = config.compose("train", [f"data={option}"])["data"]
+    section = config.compose("train", [f"data={option}"]).plain["data"]
     assert set(section) == set(knobs_of(data_knobs(section)))
 
 
 def test_files_of_other_groups_set_every_knob():
-    cfg = config.compose("train", [])
+    cfg = config.compose("train", []).plain
     for group, knobs in GROUPS.items():
         if group:
             assert set(dict(leaves(cfg[group]))) == set(knobs_of(knobs)), group

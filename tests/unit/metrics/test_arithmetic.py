@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from genkit.cli.hardware import torch_device
+from genkit.config.settings import TrainerKnobs
 from genkit.evaluation import image_quality
 from genkit.metrics.extractors import extractor
 from genkit.system.processor import compute_float32
@@ -37,7 +38,7 @@ def test_a_command_computes_in_float32():
     ("asked", "said"), [(("32-true", "highest"), True), (("bf16-mixed", "highest"), False)]
 )
 def test_plain_float32_on_a_gpu_is_said(asked, said, capsys):
-    settings = dict(zip(("precision", "matmul"), asked, strict=True))
+    settings = TrainerKnobs(precision=asked[0], matmul=asked[1])
     surroundings.say_arithmetic(settings, torch.device("cuda"))
     assert ("trainer.matmul=high" in capsys.readouterr().err) is said
     surroundings.say_arithmetic(settings, torch.device("cpu"))

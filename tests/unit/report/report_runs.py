@@ -44,7 +44,7 @@ def row(metric: str, value: float | None, **more: object) -> dict[str, object]:
 def write_run(folder: Path, arm: str, seed: int, rows: list[dict[str, object]], **record: object) -> Path:
     """A run folder with a record, a configuration, a history, a picture and rows."""
     folder.mkdir(parents=True)
-    config = {"model": {"family": arm, "width": 4}, "seed": seed, "name": folder.name}
+    config = {"model": {"family": arm, "select": "val/nll"}, "seed": seed, "name": folder.name}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     provenance = {"command": ["genkit", "train", f"model={arm}"], "versions": {"torch": "2"}}
     plain = {"status": "finished", "seed": seed, "provenance": provenance, **record}

@@ -9,6 +9,7 @@ import zlib
 import pytest
 import torch
 
+from genkit import config
 from genkit.cli import main
 from genkit.cli.show import _terms
 from genkit.core.spec import ArraySpec
@@ -127,8 +128,8 @@ def test_an_average_of_another_model_is_refused(tmp_path, monkeypatch):
             return lambda *_, **__: Fake()
 
     saved = Checkpoint(step=1, weights={}, ema={"other": torch.zeros(3)})
-    for name in ("load_frozen",):
-        monkeypatch.setattr(models.config, name, lambda *_: {"model": {}})
+    cfg = config.compose("train", ["model=vae"])
+    monkeypatch.setattr(models.config, "load_frozen", lambda *_: cfg)
     monkeypatch.setattr(models.runs, "find", lambda *_: tmp_path)
     monkeypatch.setattr(models.runs, "spec", lambda *_: ArraySpec(1, (8, 8)))
     for name in ("check_belongs", "check_finite", "restore_module"):

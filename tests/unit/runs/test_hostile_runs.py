@@ -19,8 +19,6 @@ from genkit.system.errors import CheckpointError
 from genkit.system.launchers import place_of
 from genkit.training import fit
 
-ONE_CPU = {"accelerator": "cpu", "devices": 1, "num_nodes": 1}
-
 
 @pytest.mark.parametrize(
     ("spec", "view", "refused"),
@@ -37,7 +35,8 @@ def test_a_model_of_tokens_on_pictures_is_refused(spec, view, refused, tmp_path)
         if refused
         else nullcontext()
     ):
-        config.check_reads({"model": {"view": view}}, spec, tmp_path / "config.yaml")
+        cfg = config.typed({"model": {"family": "gpt", "view": view}, "data": {"name": "digits"}})
+        config.check_reads(cfg, spec, tmp_path / "config.yaml")
 
 
 def test_averages_of_other_weights_are_listed(tmp_path):
@@ -63,16 +62,17 @@ def test_a_training_begins_with_no_weights_that_are_not_finite(value, tmp_path):
     other.mkdir()
     (other / "config.yaml").write_text("model: {}\n")
     checkpoints.save(other / "checkpoints", Checkpoint(1, {"weight": torch.full((1, 1), value)}))
-    cfg = {"init_from": str(other), "paths": {"runs_dir": str(tmp_path)}, "model": {"family": "vae"}}
+    words = ["model=vae", "data=digits", f"init_from={other}", f"paths.runs_dir={tmp_path}"]
+    cfg = config.compose("train", words)
     (tmp_path / "new").mkdir()
     with pytest.raises(CheckpointError, match=r"1 tensors are not finite \(weight"):
-        fit._checkpoint(cfg, Run(tmp_path / "new"), Fake(), place_of(ONE_CPU))
+        fit._checkpoint(cfg, Run(tmp_path / "new"), Fake(), place_of(1, 1))
 
 
 def test_a_run_whose_checkpoints_are_none_is_not_trained_anew(tmp_path):
     (tmp_path / "checkpoints" / "step-6").mkdir(parents=True)
     with pytest.raises(CheckpointError, match=r"step-6 is no checkpoint: its manifest\.json is missing"):
-        fit._checkpoint({}, Run(tmp_path), Fake(), place_of(ONE_CPU))
+        fit._checkpoint(config.compose("train", []), Run(tmp_path), Fake(), place_of(1, 1))
 
 
 def test_a_dataset_is_no_knob(capsys):

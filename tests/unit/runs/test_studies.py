@@ -70,7 +70,7 @@ def test_a_folder_that_no_run_made_is_not_removed(study):
 def test_a_folder_that_a_killed_run_left_empty_is_made_anew(study):
     (study / "a-1").mkdir()
     (study / "a-1" / ".lock").touch()
-    assert member_config(study, 1, {})["resume"] is None
+    assert member_config(study, 1, {}).plain["resume"] is None
     assert not (study / "a-1").exists()
 
 

@@ -91,7 +91,7 @@ PARTS = {
 @pytest.mark.parametrize("given", PARTS.values(), ids=PARTS)
 def test_parts_of_an_environment_are_not(given, monkeypatch):
     assert place(given) == Rank()
-    assert place_of({"devices": 2, "num_nodes": 1}, given) == Rank()  # so this one starts both
+    assert place_of(2, 1, given) == Rank()  # so this one starts both
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     with settled():  # what libraries would take a place from
@@ -108,7 +108,7 @@ def test_what_is_believed_stays(given, monkeypatch):
         monkeypatch.setenv(name, value)
     with settled():
         assert {name: os.environ[name] for name in given} == given
-    assert place_of({"devices": 2, "num_nodes": 2}) == place(given)
+    assert place_of(2, 2) == place(given)
 
 
 @pytest.mark.parametrize(("devices", "nodes"), [(1, 1), (2, 1), (8, 1), (4, 1), (1, 4)])
@@ -116,18 +116,18 @@ def test_another_number_than_asked_for_is_refused(devices, nodes):
     with pytest.raises(
         ConfigError, match=r"torchrun says that this is process 3 of 4 .*\(env -u RANK -u WORLD"
     ):
-        place_of({"devices": devices, "num_nodes": nodes}, TORCHRUN)
+        place_of(devices, nodes, TORCHRUN)
 
 
 def test_tasks_of_slurm_may_each_train_alone():
-    assert place_of({"devices": 1, "num_nodes": 1}, SRUN) == Rank()
+    assert place_of(1, 1, SRUN) == Rank()
     with pytest.raises(ConfigError, match="srun says that this is process 3 of 4"):
-        place_of({"devices": 2, "num_nodes": 1}, SRUN)
+        place_of(2, 1, SRUN)
 
 
 def test_several_machines_need_a_launcher():
     with pytest.raises(ConfigError, match="started by torchrun or srun"):
-        place_of({"devices": 2, "num_nodes": 2}, BATCH)
+        place_of(2, 2, BATCH)
 
 
 def test_what_lightning_would_take_for_arguments_of_its_trainer_is_not_obeyed(monkeypatch):

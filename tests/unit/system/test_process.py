@@ -11,6 +11,7 @@ import threading
 import pytest
 import torch
 
+from genkit.core.knobs import ModelKnobs
 from genkit.families.vae import VAE
 from genkit.inference.models import build_module
 from genkit.system.errors import ConfigError
@@ -83,6 +84,14 @@ def test_of_two_threads_the_last_one_sets_back():
     assert logging.getLogger("pytorch_lightning").level != logging.CRITICAL
 
 
+class FaultyKnobs(ModelKnobs):
+    hidden: int = 8
+
+
+class MistakenKnobs(ModelKnobs):
+    hiden: int = 8
+
+
 class Faulty(VAE):
     """A family whose constructor has a fault of its own."""
 
@@ -94,6 +103,6 @@ class Faulty(VAE):
 def test_a_fault_in_a_family_is_not_a_knob_that_it_lacks(monkeypatch):
     monkeypatch.setattr("genkit.core.registry.Registry.load", lambda table, name: Faulty)
     with pytest.raises(TypeError, match="unsupported operand"):
-        build_module({"family": "faulty"}, IMAGES)
+        build_module(FaultyKnobs(family="faulty", view="arrays"), IMAGES)
     with pytest.raises(ConfigError, match=r"unexpected keyword argument 'hiden'; see `genkit families`"):
-        build_module({"family": "faulty", "hiden": 8}, IMAGES)
+        build_module(MistakenKnobs(family="faulty", view="arrays"), IMAGES)
