@@ -90,7 +90,7 @@ def test_the_function_reads_every_word(name):
 
 
 def test_the_words_of_a_training_are_those_of_its_configuration():
-    cfg, groups = config.compose("train", []), config.groups()
+    cfg, groups = config.compose("train", []).plain, config.groups()
     for declared in commands.find("train").configured:
         group, _, key = declared.name.partition(".")
         assert group in groups or group in cfg
