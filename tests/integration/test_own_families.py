@@ -73,7 +73,7 @@ def test_a_class_is_trained_loaded_evaluated_and_goes_on(tmp_path, capsys):
     record = genkit.train(words(tmp_path, "a", "model.width=6"), data=X, family=Dots)
     run, places = record["run"], f"paths.runs_dir={tmp_path / 'runs'}"
     assert (record["family"], record["model"], record["status"]) == ("Dots", "Dots", "finished")
-    model = load_frozen(tmp_path / "runs" / "a" / "config.yaml")["model"]
+    model = load_frozen(tmp_path / "runs" / "a" / "config.yaml").plain["model"]
     assert model == {
         **{"family": "Dots", "view": "arrays", "sizes": [], "select": None},
         **{"width": 6, "kind": "plain", "slope": 1.0},

@@ -22,7 +22,7 @@ def test_threads_compose_each_its_own():
 def test_a_thread_composes_while_another_sweeps():
     """A sweep has the Hydra of the process until its last training has ended."""
     with config.one_line_errors(), config.hydra_session() as hydra, ThreadPoolExecutor(1) as pool:
-        assert pool.submit(config.compose, "train", ["seed=5"]).result(timeout=60)["seed"] == 5
+        assert pool.submit(config.compose, "train", ["seed=5"]).result(timeout=60).seed == 5
         assert config.jobs(["seed=1,2"]) == [["seed=1"], ["seed=2"]]
         assert hydra.config_loader is not None
 
