@@ -60,13 +60,17 @@ class Registry(Generic[T]):
         """Every name, built in first."""
         return [*self.built_in, *sorted(self._offers())]
 
+    def knows(self, name: object) -> bool:
+        """Whether anything has that name."""
+        return name in self.built_in or self.own(name) is not None or name in self.names()
+
     def check(self, name: object) -> str:
         """`name`, if it is known.
 
         Raises:
             ConfigError: it is not; the nearest one is named, or all are.
         """
-        if name not in self.built_in and self.own(name) is None and name not in self.names():
+        if not self.knows(name):
             raise self._unknown(name)
         return str(name)
 

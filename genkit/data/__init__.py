@@ -13,7 +13,10 @@ from genkit.system.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from genkit.core.spec import View
+    from genkit.data.arrays.folders import Pictures
     from genkit.data.dataset import Dataset
+    from genkit.data.sources import Images, Text
+    from genkit.data.text.streams import Texts
 
 
 def names() -> list[str]:
@@ -84,13 +87,15 @@ def reopen(
     return dataset
 
 
-def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Any:
+def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images | Pictures | Text | Texts:
     """What the configured data is read from, before any view.
 
     Raises:
         DataError: it is missing.
-        ConfigError: no such dataset, or another distribution's returns no data.
+        ConfigError: no such dataset, or another distribution's returns no data, or data of a medium that a
+            run of it could not name.
     """
+    from genkit.core import media
     from genkit.data.arrays.folders import Pictures
     from genkit.data.sources import DATASETS, Images, Text
     from genkit.data.text.streams import Texts
@@ -99,4 +104,7 @@ def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Any:
     if not isinstance(read, Images | Text | Pictures | Texts):
         kinds = "Images, Text, Pictures or Texts"
         raise DATASETS.refusal(data["name"], f"returns a {type(read).__name__}; what is read is {kinds}")
+    if not media.MEDIA.knows(read.medium.name):
+        reason = f"is of a medium that no distribution offers: give {read.medium.name} an entry point"
+        raise DATASETS.refusal(data["name"], f"{reason} in the group genkit.media")
     return read

@@ -12,6 +12,8 @@ from genkit.system.errors import ConfigError
 
 THEIRS = """
 from dataclasses import dataclass
+import numpy as np
+from genkit.data.sources import Images
 from genkit.core.media.medium import Medium
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ NUMBER = 3
 
 def numbers(data, paths):
     return [1, 2, 3]
+
+def dots(data, paths):
+    return Images(np.zeros((30, 1, 4), np.uint8), None, medium=GOOD)
 """
 
 
@@ -91,6 +96,15 @@ def test_a_dataset_that_returns_no_data_is_refused(offer):
     offer("outside-things", "datasets", mine="theirs_of_registry:numbers")
     said = refusal(open_dataset, {"name": "mine"}, {}, View("arrays"))
     assert said.startswith("dataset 'mine' of outside-things returns a list; ")
+
+
+def test_a_dataset_of_a_medium_that_nobody_offers_is_refused(offer):
+    offer("outside-things", "datasets", mine="theirs_of_registry:dots")
+    said = refusal(open_dataset, {"name": "mine"}, {}, View("arrays"))
+    assert said.startswith("dataset 'mine' of outside-things is of a medium that no distribution offers: ")
+    assert "give points an entry point in the group genkit.media" in said
+    offer("outside-media", "media", points="theirs_of_registry:GOOD")
+    assert open_dataset({"name": "mine"}, {}, View("arrays")).spec.medium.name == "points"
 
 
 def test_one_name_of_two_distributions_is_refused_and_the_others_stay(offer):
