@@ -1,1 +1,1 @@
-"""A family from outside."""
+"""A family from outside: a class, its knobs, its configuration."""

@@ -1,11 +1,11 @@
-"""The knobs of the smallest family, read before torch is imported."""
+"""The knobs of the smallest family, beside those of every model.  They are read before torch is imported."""
 
 from typing import Annotated
 
 from genkit.core.knobs import ModelKnobs, knob
 
 
-class DiagonalKnobs(ModelKnobs):
-    min_scale: Annotated[float, knob("of every pixel", gt=0, advice="give a positive standard deviation")] = (
-        0.01
-    )
+class DiagonalKnobs(ModelKnobs, frozen=True):
+    min_scale: Annotated[
+        float, knob("standard deviation of an entry, at least", gt=0, advice="give a positive one")
+    ] = 0.01

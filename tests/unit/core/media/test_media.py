@@ -118,11 +118,17 @@ def test_an_outside_medium_is_in_json(points):
         assert again.medium == points.spec.medium
 
 
+def dotted(scatter):
+    """The corners (across, up) of the plane in which there is a dot."""
+    corners = [(across, up) for across in (0, 1) for up in (0, 1)]
+    return [(a, u) for a, u in corners if scatter[258 - 255 * u, 3 + 255 * a].min() < 200]
+
+
 def test_an_outside_medium_shows_itself(points):
     scatter = np.asarray(points.grid())
-    assert scatter.shape == (64, 64)
-    assert np.argwhere(scatter == 0).tolist() == [[0, 63], [63, 0], [63, 63]]  # rows from above
-    assert (np.asarray(points[1]) == 0).sum() == 1
+    assert scatter.shape == (262, 262, 3)
+    assert dotted(scatter) == [(0, 0), (1, 0), (1, 1)]
+    assert dotted(np.asarray(points[1])) == [(1, 0)]
     assert str(points) == "3 points of 2×1, seed 5"
     assert repr(points) == "Samples(3 points of 2×1, seed 5, of moons)"
     assert points._repr_html_() is None
@@ -145,7 +151,7 @@ def test_an_outside_medium_saves_itself(points, tmp_path):
         assert json.loads(str(file["provenance"]))["origin"] == {"run": "moons"}
     folder = points.save(tmp_path / "each")
     assert sorted(path.name for path in folder.iterdir()) == ["00000.png", "00001.png", "00002.png"]
-    with pytest.raises(ConfigError, match=r"points are saved as \.png, \.npz or, without a suffix"):
+    with pytest.raises(ConfigError, match=r"points are saved as \.png, \.csv, \.npz or, without a suffix"):
         points.save(tmp_path / "a.txt")
 
 
@@ -166,7 +172,7 @@ def test_an_outside_medium_is_logged(points, tmp_path):
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     logged = events.Images("samples")[0]
-    assert (logged.step, logged.width, logged.height) == (7, 64, 64)
+    assert (logged.step, logged.width, logged.height) == (7, 262, 262)
 
 
 def test_what_a_run_keeps_of_an_outside_medium_has_its_suffix(points, tmp_path):
