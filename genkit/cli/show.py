@@ -13,6 +13,7 @@ from genkit import config
 from genkit import runs as run_folders
 from genkit.cli.commands.families import FamiliesSettings
 from genkit.cli.commands.runs import RunsSettings
+from genkit.config.classes import OPTION
 from genkit.core.knobs import ModelKnobs
 from genkit.runs import Record
 from genkit.system.errors import ConfigError, nearest
@@ -26,6 +27,8 @@ def families(settings: FamiliesSettings) -> int:
 
     models: dict[str, dict[str, ModelKnobs]] = {}
     for model in config.groups()["model"]:
+        if model == OPTION:  # of which Python alone has the family
+            continue
         knobs = config.compose("train", [f"model={model}"]).model
         models.setdefault(knobs.family, {})[model] = knobs
     rows = []

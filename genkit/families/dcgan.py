@@ -86,7 +86,8 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         try:
             self.generator = Generator(latent_size, channels, sizes, width, self.classes)
         except ValueError as error:
-            raise ConfigError(f"{error}: set data.size.") from error
+            advice = "set data.size" if spec.medium.pictorial else "choose another model"
+            raise ConfigError(f"{error}: {advice}.") from error
         extra = (1 if conditional else 0) if extra_layers is None else extra_layers
         self.discriminator = Discriminator(
             *(channels, sizes, width),

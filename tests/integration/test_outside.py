@@ -169,7 +169,7 @@ def test_a_medium(site):
     assert (site.folder / "runs" / "gpt" / "samples" / "step-60.png").is_file()
     for wrong, said in (
         ("sample run=vae n=1 out=a.txt", ".png, .csv, .npz"),
-        ("train model=dcgan data=moons", "moons"),
+        ("train model=dcgan data=moons", "not 1: choose another model"),
         ("upscale run=vae out=b.png", "factor=2"),
         ("train model=vae_mlp data=moons data.flip=true", "data.flip"),
     ):
