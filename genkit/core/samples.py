@@ -101,9 +101,9 @@ class Samples:
 
     def _others(self, wanted: str) -> ConfigError:
         """What is said where something else is wanted than these samples are."""
-        many = self.spec.medium.many
-        own = many if many in ("texts", "images") else "arrays"
-        return ConfigError(f"these samples are {many}, not {wanted}; see .{own}.")
+        array = self.spec.array
+        own = "texts" if array is None else "images" if len(array.sizes) == 2 else "arrays"
+        return ConfigError(f"these samples are {self.spec.medium.many}, not {wanted}; see .{own}.")
 
     @property
     def board(self) -> Board:
