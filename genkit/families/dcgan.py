@@ -24,7 +24,7 @@ from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import ArraySpec
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
-from genkit.nn.convolutions import Discriminator, Generator
+from genkit.nn.convolutions import Discriminator, Generator, growth
 from genkit.nn.memory_format import CHANNELS_LAST, to_channels_last
 from genkit.nn.normalisation import GlobalBatchNorm, as_trained
 from genkit.system.errors import ConfigError
@@ -84,13 +84,14 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         self.augment, self.discriminator_steps = tuple(augment), discriminator_steps
         self.units = {"real": self.game.unit, "fake": self.game.unit}
         try:
-            self.generator = Generator(latent_size, channels, sizes, width, self.classes)
+            way = growth(sizes)
         except ValueError as error:
             advice = "set data.size" if spec.medium.pictorial else "choose another model"
             raise ConfigError(f"{error}: {advice}.") from error
+        self.generator = Generator(latent_size, channels, way, width, self.classes)
         extra = (1 if conditional else 0) if extra_layers is None else extra_layers
         self.discriminator = Discriminator(
-            *(channels, sizes, width),
+            *(channels, way, width),
             classes=self.classes,
             norm=norm,
             spectral=spectral_norm,

@@ -93,9 +93,8 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
                 spec.shape, outputs, latent_size, hidden, width, self.classes
             )
         except ValueError as error:
-            raise ConfigError(
-                f"model.network={network} {error}: set data.size to a multiple of 4, or model.network=mlp."
-            ) from error
+            size = "data.size to a multiple of 4, or " if spec.medium.pictorial else ""
+            raise ConfigError(f"model.network={network} {error}: set {size}model.network=mlp.") from error
 
     # ------------------------------------------------------------------ training
 

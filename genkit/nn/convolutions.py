@@ -33,11 +33,15 @@ class Growth:
 
     Attributes:
         base: the small sizes.
-        steps: what multiplies them, from the small end on.
+        steps: what multiplies them, from the small end on; at least one.
     """
 
     base: Sizes
     steps: tuple[Stride, ...]
+
+    @property
+    def axes(self) -> int:
+        return len(self.base)
 
 
 def growth(sizes: Sizes) -> Growth:
@@ -61,7 +65,7 @@ def _factors(size: int, base: int, largest: int) -> Sizes:
     k = (size // base).bit_length() - 1
     if k < 1 or size != base << k:
         taken = ", ".join(str(base << i) for i in range(1, 6))
-        raise ValueError(f"a DCGAN makes sides {taken}, …, not {size}")
+        raise ValueError(f"a DCGAN makes sizes of {taken}, …, not {size}")
     by_four, by_two = divmod(k, 2) if largest == 4 else (0, k)
     return (2,) * by_two + (4,) * by_four
 
@@ -87,15 +91,15 @@ class Generator(nn.Module):
     has gains and shifts of the label; those alone, the same at every place, cannot say what is where on small
     images.
 
-    Raises:
-        ValueError: sizes that cannot be reached; see `growth`.
+    Args:
+        way: from the base to S….
     """
 
     __call__: Callable[..., Tensor]
 
-    def __init__(self, latent_size: int, channels: int, sizes: Sizes, width: int, classes: int = 0) -> None:
+    def __init__(self, latent_size: int, channels: int, way: Growth, width: int, classes: int = 0) -> None:
         super().__init__()
-        self.axes, way = len(sizes), growth(sizes)
+        self.axes = way.axes
         widths = [width << i for i in reversed(range(len(way.steps)))]  # W·2^(k-1) … W
         inputs = 2 * latent_size if classes else latent_size
         grow = UP[self.axes]
@@ -141,12 +145,10 @@ class Discriminator(nn.Module):
     summed over the places, is added to the logit (Miyato and Koyama 2018, equation 3).
 
     Args:
+        way: from the base to S…; it is gone backwards.
         norm: "batch" as in the paper, "layer" (one group), "none".
         spectral: divide each kernel by its largest singular value (Miyato et al. 2018).
         extra: convolutions with kernels of 3 at the end, the first of which doubles the channels.
-
-    Raises:
-        ValueError: sizes that cannot be reached; see `growth`.
     """
 
     __call__: Callable[..., Tensor]
@@ -154,7 +156,7 @@ class Discriminator(nn.Module):
     def __init__(
         self,
         channels: int,
-        sizes: Sizes,
+        way: Growth,
         width: int,
         *,
         classes: int = 0,
@@ -163,8 +165,7 @@ class Discriminator(nn.Module):
         extra: int = 0,
     ) -> None:
         super().__init__()
-        axes, way = len(sizes), growth(sizes)
-        shrink, convolution, steps = DOWN[axes], CONVOLUTIONS[axes], way.steps[::-1]
+        shrink, convolution, steps = DOWN[way.axes], CONVOLUTIONS[way.axes], way.steps[::-1]
         widths = [width << i for i in range(len(steps))]
         # Not in place: autograd copies a view that is written to, and a halving may put one out.
         layers: list[nn.Module] = [shrink(channels, width, *steps[0].down, bias=False), nn.LeakyReLU(SLOPE)]

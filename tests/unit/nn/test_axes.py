@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from genkit.core.media.image import ImageMedium
 from genkit.core.spec import ArraySpec
 from genkit.families.dcgan import DCGAN
 from genkit.families.vae import VAE
 from genkit.nn.augment import EMPTY, POLICIES, cutout, translation
 from genkit.nn.autoencoder import PAIRS
 from genkit.nn.axes import Stride, stride
-from genkit.nn.convolutions import Discriminator, Generator, growth
+from genkit.nn.convolutions import Discriminator, Generator, Growth, growth
 from genkit.nn.memory_format import to_channels_last
 from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm
 from genkit.nn.resampling import DOWN, UP
@@ -85,7 +87,7 @@ def test_sizes_are_reached_from_small_ones_and_the_shorter_axis_grows_last():
 )
 def test_other_sizes_are_refused(sizes, said):
     with pytest.raises(ValueError, match=said):
-        Generator(4, 1, sizes, 2)
+        growth(sizes)
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 7), (5, 3, 4, 6), (5, 3, 2, 4, 3)], ids=ids)
@@ -111,7 +113,7 @@ def test_the_memory_format_of_kernels_follows_the_axes_and_changes_no_value():
     formats = {2: torch.channels_last, 3: torch.channels_last_3d}
     for sizes in ((64,), (8, 8), (8, 8, 8)):
         torch.manual_seed(0)
-        network = Discriminator(2, sizes, 3, norm="layer")
+        network = Discriminator(2, growth(sizes), 3, norm="layer")
         data = torch.randn(2, 2, *sizes)
         before = network(data)
         to_channels_last(network, len(sizes))
@@ -127,8 +129,8 @@ def test_the_memory_format_of_kernels_follows_the_axes_and_changes_no_value():
 @pytest.mark.parametrize("sizes", SIZES, ids=ids)
 def test_a_pair_makes_and_judges_arrays_and_each_parameter_is_trained(sizes, knobs):
     torch.manual_seed(0)
-    generator = Generator(4, 2, sizes, 2, **knobs)
-    discriminator = Discriminator(2, sizes, 2, extra=1, **knobs)
+    generator = Generator(4, 2, growth(sizes), 2, **knobs)
+    discriminator = Discriminator(2, growth(sizes), 2, extra=1, **knobs)
     labels = torch.arange(6) % 3
     drawn = generator(torch.randn(6, 4), labels)
     assert drawn.shape == (6, 2, *sizes)
@@ -141,7 +143,7 @@ def test_a_pair_makes_and_judges_arrays_and_each_parameter_is_trained(sizes, kno
 
 def test_a_generator_of_one_axis_is_a_chain_of_transposed_convolutions():
     torch.manual_seed(0)
-    network, latent = Generator(5, 2, (256,), 3), torch.randn(4, 5)
+    network, latent = Generator(5, 2, growth((256,)), 3), torch.randn(4, 5)
     weights = [p.detach() for name, p in network.named_parameters() if name.startswith("kernels")]
     assert [tuple(w.shape) for w in weights] == [(5, 6, 16), (6, 3, 25)]
     x = latent[:, :, None]
@@ -155,11 +157,20 @@ def test_a_generator_of_one_axis_is_a_chain_of_transposed_convolutions():
 
 def test_a_discriminator_of_three_axes_is_a_chain_of_convolutions():
     torch.manual_seed(0)
-    network, data = Discriminator(2, (8, 16, 16), 3, norm="none"), torch.randn(3, 2, 8, 16, 16)
+    network, data = Discriminator(2, growth((8, 16, 16)), 3, norm="none"), torch.randn(3, 2, 8, 16, 16)
     first, second, last = (p.detach() for p in network.parameters())
     x = F.leaky_relu(F.conv3d(data, first, None, 2, 1), 0.2)
     x = F.leaky_relu(F.conv3d(x, second, None, (1, 2, 2), 1), 0.2)
     torch.testing.assert_close(network(data), F.conv3d(x, last).flatten())
+
+
+def test_factors_and_kernels_may_be_given_axis_by_axis():
+    """Time from 3, by 3 with a kernel of 7 and once not at all; height and width by 2."""
+    way = Growth((3, 2, 2), (Stride((1, 2, 2), (3, 4, 4)), Stride((3, 2, 2), (7, 4, 4))))
+    torch.manual_seed(0)
+    drawn = Generator(4, 1, way, 2)(torch.randn(3, 4))
+    assert drawn.shape == (3, 1, 9, 8, 8)
+    assert Discriminator(1, way, 2)(drawn).shape == (3,)
 
 
 # ---------------------------------------------------------------------- the VAE's pairs
@@ -260,3 +271,22 @@ def test_what_is_of_images_alone_is_refused_of_other_arrays():
         DCGAN(ArraySpec(1, (64,)), augment=["colour"])
     with pytest.raises(ConfigError, match=r"8, 16, .* not 12: set data\.size"):
         DCGAN(ArraySpec(1, (8, 12)))
+    with pytest.raises(ConfigError, match=r"9×8 cannot be: set data\.size to a multiple of 4, or model"):
+        VAE(ArraySpec(1, (9, 8)))
+
+
+def test_what_has_no_other_size_is_told_of_none():
+    """Only pictures can be brought to one."""
+
+    @dataclass(frozen=True)
+    class Waves(ImageMedium):
+        axes: tuple[str, ...] = ("time",)
+        pictorial: bool = False
+
+    for family, said in (
+        (DCGAN, "not 18: choose another model."),
+        (VAE, "cannot be: set model.network=mlp."),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            family(ArraySpec(1, (18,), medium=Waves()))
+        assert str(refused.value).endswith(said)
