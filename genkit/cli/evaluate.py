@@ -15,7 +15,7 @@ from genkit.cli.parser import read_options
 from genkit.cli.shared import check_checkpoint, declared_options
 from genkit.cli.show import table
 from genkit.core.options import Option, resolve_options
-from genkit.metrics.catalogue import EXTRACTORS, check_own, groups
+from genkit.metrics.catalogue import EXTRACTORS, catalogue
 from genkit.runs.panels import Panel, comparison, panel
 from genkit.runs.rows import FILE, Row
 from genkit.system.errors import ConfigError, DataError, nearest
@@ -173,13 +173,14 @@ def _check(settings: EvaluateSettings, folder: Path) -> None:
     spec, record, metrics = runs.spec(folder), runs.read(folder), settings.metrics or None
     for name in settings.checkpoint or ("last",):
         check_checkpoint(folder, name)
-    groups(metrics, spec.is_text)
-    if spec.is_text and settings.extractor is not None:
-        raise ConfigError(f"extractor= is for images, and {folder.name} draws texts; leave it out.")
-    if not spec.is_text and settings.featuriser != "ngrams":
-        raise ConfigError(f"featuriser= is for texts, and {folder.name} draws images; leave it out.")
+    medium = spec.medium
+    catalogue().chosen(metrics, medium)
+    if "features" not in medium.offers and settings.extractor is not None:
+        raise ConfigError(f"extractor= is for images, and {folder.name} draws {medium.many}; leave it out.")
+    if "texts" not in medium.offers and settings.featuriser != "ngrams":
+        raise ConfigError(f"featuriser= is for texts, and {folder.name} draws {medium.many}; leave it out.")
     if settings.real is not None:
-        check_own(metrics, spec.is_text, folder.name)
+        catalogue().check_own(metrics, medium, folder.name)
         if not Path(settings.real).expanduser().is_dir():
             raise DataError(f"real={settings.real} is no folder; give one of pictures.")
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ from genkit.core.plan import TrainingPlan
 from genkit.data.dataset import Examples
 from genkit.evaluation.subject import Found, Subject
 from genkit.inference.models import build_module
-from genkit.metrics.cost import cost_measures
+from genkit.metrics.cost import Costs
+from genkit.metrics.declaration import Metric
+from genkit.metrics.evidence import Evidence
+from genkit.metrics.panel import measured
 from genkit.runs import checkpoints
 from genkit.runs.rows import missing
 
@@ -30,8 +33,8 @@ DRAWN = 64
 OPERATIONS = "products of matrices, convolutions and attention, of losses, their gradients and the optimiser"
 
 
-def costs(subject: Subject, checkpoint: Path) -> Found:
-    """Of the training up to a checkpoint, and of drawing."""
+def costs(subject: Subject, checkpoint: Path, metrics: Sequence[Metric]) -> Found:
+    """Of the training up to a checkpoint, and of drawing, by these metrics."""
     if not subject.drawn:
         for _ in subject.samples(DRAWN):
             pass
@@ -59,7 +62,8 @@ def costs(subject: Subject, checkpoint: Path) -> Found:
         "operations": OPERATIONS,
     }
     timed = str(saved.trainer["charged"])
-    return Found(cost_measures(found, about, subject.drawn, timed), missing=absent)
+    evidence = Evidence(costs=Costs(found, about, subject.drawn, timed))
+    return Found(measured(metrics, evidence), missing=absent)
 
 
 def flops_per_step(

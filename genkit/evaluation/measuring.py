@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,19 @@ from genkit.data import reopen
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.objects import put_down
 from genkit.data.real import real_pictures, same, unchanged
+from genkit.evaluation.array_quality import ArrayQuality
 from genkit.evaluation.costs import costs
-from genkit.evaluation.image_quality import ImageQuality
 from genkit.evaluation.own import OwnPictures
 from genkit.evaluation.scores import likelihood
 from genkit.evaluation.sets import digest_of
 from genkit.evaluation.showing import keep_real
-from genkit.evaluation.subject import Found, Settings, Subject, to_rows
+from genkit.evaluation.subject import Found, Settings, Subject, found_of, to_rows
 from genkit.evaluation.text_quality import TextQuality, text_pieces
 from genkit.inference import models
-from genkit.metrics.catalogue import check_own, groups, wanted
+from genkit.metrics.catalogue import COPIES, OF_A_RUN, Catalogue, catalogue, kind_of
+from genkit.metrics.declaration import Metric
 from genkit.runs import Run, checkpoints
-from genkit.runs.rows import FILE, Place, Row, write
+from genkit.runs.rows import FILE, Place, Row, missing, write
 
 LOG = logging.getLogger("genkit")
 POINTERS = ("best", "last")
@@ -38,6 +39,7 @@ def evaluate(
     run: str | Path,
     checkpoint: str | Sequence[str] | None = None,
     *,
+    metrics: Iterable[object] | None = None,
     data: object = None,
     paths: Mapping[str, str] | None = None,
     out: str | Path | None = None,
@@ -48,6 +50,8 @@ def evaluate(
     Args:
         run: a run folder, or its name below `paths["runs_dir"]`.
         checkpoint: "last", "best", "step-N" or several; None: best and last, where there are both.
+        metrics: names of metrics or of groups of them, and metrics of your own: `genkit.metrics.declaration.
+            Metric`, or objects with its attributes; None: those of the data's medium.
         data: what the run was trained on, where it was given as an object; None: it is found again.
         paths: the group `paths`; None: from the environment.
         out: another file for the rows, which it then holds alone.
@@ -61,12 +65,16 @@ def evaluate(
     """
     paths = paths or config.paths([])
     folder = Run(runs.find(str(run), paths["runs_dir"]))
-    chosen = Settings(**settings)
+    asked = None if metrics is None else list(metrics)
+    known = catalogue(metric for metric in asked or () if not isinstance(metric, str))
+    own = iter(known.own)
+    names = None if asked is None else tuple(m if isinstance(m, str) else next(own) for m in asked)
+    chosen = Settings(metrics=names, **settings)
     if data is not None:
         put_down(data, config.load_frozen(folder.path / runs.CONFIG).plain["data"], paths, folder.name)
     rows: list[Row] = []
-    for place, names in _places(folder, checkpoint).items():
-        rows += _evaluate(folder, place, names, chosen, paths)
+    for place, of in _places(folder, checkpoint).items():
+        rows += _evaluate(folder, place, of, chosen, known, paths)
     if out is None:
         write(folder.path / FILE, rows, append=True)
     else:
@@ -88,11 +96,17 @@ def _places(folder: Run, checkpoint: str | Sequence[str] | None) -> dict[Path, s
 
 
 def _evaluate(
-    folder: Run, checkpoint: Path, names: str, settings: Settings, paths: Mapping[str, str]
+    folder: Run,
+    checkpoint: Path,
+    names: str,
+    settings: Settings,
+    known: Catalogue,
+    paths: Mapping[str, str],
 ) -> list[Row]:
     if settings.real is not None:
-        return _evaluate_by_own(folder, checkpoint, names, settings, settings.real)
+        return _evaluate_by_own(folder, checkpoint, names, settings, known, settings.real)
     subject = _subject(folder, checkpoint, settings, paths)
+    chosen = known.chosen(settings.metrics, subject.dataset.spec.medium)
     place = replace(
         _place(subject, folder, checkpoint, names),
         split=settings.split,
@@ -101,12 +115,19 @@ def _evaluate(
         selected=_selected(subject, names.split(",")),
         trained=same(unchanged(subject.dataset.split("train")), unchanged(subject.examples)),
     )
-    chosen = groups(settings.metrics, subject.dataset.spec.is_text)
-    rows = to_rows(_measure(subject, chosen, folder.path, checkpoint), place)
-    return [row for row in rows if wanted(row.metric, settings.metrics)]
+    rows = to_rows(_measure(subject, chosen, known, folder.path, checkpoint), place)
+    return _of(rows, chosen)
 
 
-def _evaluate_by_own(folder: Run, checkpoint: Path, names: str, settings: Settings, real: str) -> list[Row]:
+def _of(rows: Sequence[Row], chosen: Sequence[Metric]) -> list[Row]:
+    """The rows of what was asked for: of metrics that share a function, a reason names them all."""
+    names = {metric.name for metric in chosen}
+    return [row for row in rows if kind_of(row.metric) in names]
+
+
+def _evaluate_by_own(
+    folder: Run, checkpoint: Path, names: str, settings: Settings, known: Catalogue, real: str
+) -> list[Row]:
     """Samples against pictures of the user's own, for which the run's data need not be there.
 
     Raises:
@@ -114,19 +135,23 @@ def _evaluate_by_own(folder: Run, checkpoint: Path, names: str, settings: Settin
         DataError: the pictures cannot be read, or are of another size.
     """
     spec = runs.spec(folder.path)
-    check_own(settings.metrics, spec.is_text, folder.path.name)
-    assert spec.image is not None
-    own = OwnPictures(real, spec.image, settings.say or LOG.warning)
+    known.check_own(settings.metrics, spec.medium, folder.path.name)
+    assert spec.array is not None
+    own = OwnPictures(real, spec.array, settings.say or LOG.warning)
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     nothing = Dataset(own.name, spec, {}, "", "")
     module = models.load(folder.path, checkpoint.name).to(settings.device)
     subject = Subject(module, nothing, settings, cfg, folder.record(), "")
-    samples = ImageQuality.of(subject)
-    features = own.features(samples.extractor)
-    digest = digest_of(features)
+    asked = (*spec.medium.groups, *COPIES) if settings.metrics is None else settings.metrics
+    chosen = known.chosen(asked, spec.medium)
+    of_samples = [metric for metric in chosen if not OF_A_RUN.intersection(metric.needs)]
+    samples = ArrayQuality.of(subject, spec.array, of_samples)
+    judging = own.seen(samples.extractor)
+    digest = digest_of(judging.features)
     place = replace(_place(subject, folder, checkpoint, names), split=own.name, data=digest, judged=digest)
-    rows = to_rows([own.judge(features, samples.generated, samples.extractor, samples.names)], place)
-    return [row for row in rows if wanted(row.metric, settings.metrics)]
+    there = [metric for metric in of_samples if samples.offers.issuperset(metric.needs)]
+    rows = to_rows([own.judge(judging, samples.generated, samples.extractor, there)], place)
+    return _of(rows, [*of_samples, *(metric for metric in chosen if metric.name in COPIES)])
 
 
 def _place(subject: Subject, folder: Run, checkpoint: Path, names: str) -> Place:
@@ -180,23 +205,47 @@ def judged(subject: Subject) -> str:
     return digest.hexdigest()
 
 
-def _measure(subject: Subject, chosen: Sequence[str], folder: Path, checkpoint: Path) -> list[Found]:
+def _measure(
+    subject: Subject, chosen: Sequence[Metric], known: Catalogue, folder: Path, checkpoint: Path
+) -> list[Found]:
+    """Group by group; what is only to be read off the run or its data needs no samples."""
     found: list[Found] = []
-    samples: ImageQuality | TextQuality | None = None
-    for name in chosen:
-        if name == "likelihood":
-            found.append(likelihood(subject))
-        elif name == "cost":
-            found.append(costs(subject, checkpoint))
-        else:
-            if samples is None:
-                quality = TextQuality if subject.dataset.spec.is_text else ImageQuality
-                samples = quality.of(subject)
-                keep_real(subject, folder / "evaluation" / checkpoint.name)
-            if name != "memorisation":
-                found.append(samples.quality())
-            elif isinstance(samples, ImageQuality):
-                found.append(samples.memory(folder / "evaluation" / checkpoint.name))
-            else:
-                found.append(samples.memory())
+    samples: ArrayQuality | TextQuality | None = None
+    own = folder / "evaluation" / checkpoint.name
+    for group in dict.fromkeys(metric.group for metric in chosen):
+        metrics = [metric for metric in chosen if metric.group == group]
+        if of_likelihood := [metric for metric in metrics if "likelihoods" in metric.needs]:
+            found.append(likelihood(subject, of_likelihood))
+        if of_cost := [metric for metric in metrics if "costs" in metric.needs]:
+            found.append(costs(subject, checkpoint, of_cost))
+        rest = [metric for metric in metrics if metric not in (*of_likelihood, *of_cost)]
+        if not rest:
+            continue
+        if samples is None:
+            samples = _samples(subject, chosen)
+            keep_real(subject, own)
+        there = [metric for metric in rest if samples.offers.issuperset(metric.needs)]
+        all_of_it = [metric for metric in known.fitting(samples.offers) if metric.group == group]
+        judging = not any({"train", "source"} & {*metric.needs} for metric in there)
+        made, evidence = found_of(there, samples, whole=judging and all_of_it == there)
+        made.missing += _unfit(subject, rest, there)
+        found.append(made)
+        if evidence.pairs is not None and isinstance(samples, ArrayQuality):
+            samples.show(evidence.pairs, own)
     return found
+
+
+def _samples(subject: Subject, chosen: Sequence[Metric]) -> ArrayQuality | TextQuality:
+    """Drawn, in the form that metrics look at."""
+    spec = subject.dataset.spec
+    if spec.array is not None:
+        return ArrayQuality.of(subject, spec.array, chosen)
+    assert isinstance(spec, TokenSpec)
+    return TextQuality.of(subject, spec)
+
+
+def _unfit(subject: Subject, wanted: Sequence[Metric], there: Sequence[Metric]) -> list[Row]:
+    """Rows for metrics that were asked for by name, and that this extractor cannot tell of these data."""
+    named_ = {kind_of(name) for name in subject.settings.metrics or ()}
+    reason = "needs an extractor whose classes are those of the data."
+    return [missing(m.name, m.unit, reason) for m in wanted if m not in there and m.name in named_]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from genkit.core.spec import ArraySpec
 from genkit.data.packing import printable
-from genkit.evaluation.sets import common_form, features_of, judged_by, listed, looked_at, remarks
+from genkit.evaluation.sets import common_form, judged_by, listed, looked_at, remarks, seen_of
 from genkit.evaluation.subject import Found
+from genkit.metrics.declaration import Metric
+from genkit.metrics.evidence import Seen
 from genkit.metrics.extractors import Extractor
-from genkit.metrics.features import Features
 from genkit.runs.rows import OWN
 from genkit.system.errors import DataError
 from genkit.system.terminal import without_controls
@@ -49,16 +50,17 @@ class OwnPictures:
         self._grey = form.channels < spec.channels
         self._form = replace(form, channels=spec.channels)
 
-    def features(self, extractor: Extractor) -> Features:
-        """Of all pictures, in the order of their names."""
+    def seen(self, extractor: Extractor | None) -> Seen:
+        """All pictures, in the order of their names."""
         form = replace(self._form, channels=1) if self._grey else self._form  # of grey ones none is odd
-        said = remarks({"real": self._source}, {"real": self._look}, form, extractor.name)
+        chosen = extractor.name if extractor else "none"
+        said = remarks({"real": self._source}, {"real": self._look}, form, chosen)
         if self._grey:
             said.append("real= is grey, and the run draws colour")
         for line in said:
             self._say(f"{line}.")
-        return features_of("real", self._source, self._form, extractor)
+        return seen_of("real", self._source, self._form, extractor)
 
-    def judge(self, real: Features, made: Features, extractor: Extractor, names: tuple[str, ...]) -> Found:
-        """Samples against these pictures, by these measures."""
-        return judged_by(real, made, extractor, self._spec, self._source.label, names)
+    def judge(self, real: Seen, made: Seen, extractor: Extractor | None, metrics: Sequence[Metric]) -> Found:
+        """Samples against these pictures, by these metrics."""
+        return judged_by(real, made, extractor, self._spec, self._source.label, metrics)

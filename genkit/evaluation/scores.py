@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,27 +15,23 @@ from genkit.core.spec import TokenSpec
 from genkit.data.dataset import TokenWindows
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.inference.likelihood import Scores, score_split
-from genkit.metrics.bits import (
-    OF_EXAMPLE,
-    OF_TOKENS,
-    example_measures,
-    token_counts,
-    token_measures,
-    uniform_measures,
-    unigram_log_likelihoods,
-)
+from genkit.metrics.bits import ExampleScores, TokenScores, token_counts, unigram_log_likelihoods
+from genkit.metrics.declaration import Metric
+from genkit.metrics.evidence import Evidence
+from genkit.metrics.measure import Kind
+from genkit.metrics.panel import beside, measured
 from genkit.runs.rows import missing
 from genkit.system.errors import Unmeasurable
 
 
-def likelihood(subject: Subject) -> Found:
-    """Of the whole split; the ceiling is a uniform model of pictures, a unigram model of texts."""
+def likelihood(subject: Subject, metrics: Sequence[Metric]) -> Found:
+    """Of the whole split; the ceiling is a uniform model of arrays, a unigram model of texts."""
     module, settings, examples = subject.module, subject.settings, subject.examples
     if not isinstance(module, Likelihood):
-        return _none(subject, f"none: {type(module).__name__} has no likelihood, only samples")
+        return _none(subject, metrics, f"none: {type(module).__name__} has no likelihood, only samples")
     kind = module.likelihood_kind()
     if kind.absent:
-        return _none(subject, f"none: {kind.note}")
+        return _none(subject, metrics, f"none: {kind.note}")
     k = 1 if kind.final else settings.importance_samples
     with module.weights(settings.weights):
         scores = score_split(
@@ -44,11 +41,21 @@ def likelihood(subject: Subject) -> Found:
             batch_size=settings.batch_size,
             importance_samples=k,
         )
-    tokens = isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows)
+    text = examples if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows) else None
+    of = _of_examples(subject, scores, k) if text is None else _of_tokens(subject, scores, text)
+    evidence = Evidence(likelihoods=of)
     try:
-        found = _of_tokens(subject, scores) if tokens else _of_examples(subject, scores, k)
+        model = measured(metrics, evidence)
     except Unmeasurable as error:
         return Found(missing=reasons([error]))
+    found = Found(model, ceiling=beside(metrics, "ceiling", evidence, lambda: evidence))
+    if text is not None and text.lost:
+        note = f"none: the tokeniser {text.lost}"
+        return replace(found, missing=[missing("bits_per_byte", "bits/byte", note)])
+    if text is not None and model and not model[0].interval:
+        found.notes["bits_per_byte"] = (
+            f"no interval: one running text of {scores.size:,} bytes says too little"
+        )
     validated = subject.cfg.trainer.precision
     if not validated.startswith("32"):
         computed = str(next(module.parameters()).dtype).removeprefix("torch.")
@@ -58,31 +65,22 @@ def likelihood(subject: Subject) -> Found:
     return found
 
 
-def _of_tokens(subject: Subject, scores: Scores) -> Found:
-    spec, train, judging = subject.dataset.spec, subject.dataset.split("train"), subject.examples
+def _of_tokens(subject: Subject, scores: Scores, judging: TokenWindows) -> TokenScores:
+    spec, train = subject.dataset.spec, subject.dataset.split("train")
     assert isinstance(spec, TokenSpec)
     assert isinstance(train, TokenWindows)
-    assert isinstance(judging, TokenWindows)
-    unigram = unigram_log_likelihoods(train.tokens, judging.tokens, spec.vocab_size)
     digest = hashlib.sha256(json.dumps(spec.codec.to_dict(), sort_keys=True).encode()).hexdigest()
     scored = judging.tokens
-    how: dict[str, Any] = {
-        "sizes": _sizes(spec.codec, scored),
-        "documents": _documents(spec, scored),
-        "size": scores.size or judging.bytes or len(scored),
-        "stride": subject.settings.stride or "half the context",
-        "codec": f"{spec.codec.name} {digest[:12]}",
-    }
-    found = Found(token_measures(scores.values, **how), ceiling=token_measures(unigram, **how))
-    if judging.lost:
-        kept = [[m for m in role if m.metric != "bits_per_byte"] for role in (found.model, found.ceiling)]
-        note = f"none: the tokeniser {judging.lost}"
-        return Found(kept[0], ceiling=kept[1], missing=[missing("bits_per_byte", "bits/byte", note)])
-    if not found.model[0].interval:
-        found.notes["bits_per_byte"] = (
-            f"no interval: one running text of {scores.size:,} bytes says too little"
-        )
-    return found
+    return TokenScores(
+        scores.values,
+        unigram_log_likelihoods(train.tokens, scored, spec.vocab_size),
+        size=scores.size or judging.bytes or len(scored),
+        stride=subject.settings.stride or "half the context",
+        codec=f"{spec.codec.name} {digest[:12]}",
+        sizes=_sizes(spec.codec, scored),
+        documents=_documents(spec, scored),
+        lossy=bool(judging.lost),
+    )
 
 
 def _sizes(codec: Codec, tokens: np.ndarray) -> np.ndarray:
@@ -106,22 +104,20 @@ def _documents(spec: TokenSpec, tokens: np.ndarray) -> np.ndarray | None:
     return np.cumsum(ends) - ends
 
 
-def _of_examples(subject: Subject, scores: Scores, k: int) -> Found:
-    image = subject.dataset.spec.image
-    assert image is not None
-    about: dict[str, Any] = {"of": scores.likelihood.of, "given": scores.given, "levels": image.levels}
+def _of_examples(subject: Subject, scores: Scores, k: int) -> ExampleScores:
+    array = subject.dataset.spec.array
+    assert array is not None
+    about: dict[str, str | int | float | bool | None] = {"of": scores.likelihood.of, "given": scores.given}
+    about["levels"] = array.levels
     if subject.dataset.unpadded is not None:  # bits per dimension are then of known zeros, too
         about["padded_from"] = "×".join(map(str, subject.dataset.unpadded))
-    values = np.asarray(scores.values)
-    model = example_measures(values, scores.likelihood.kind, image.size, k, about)  # type: ignore[arg-type]
-    # Equal chances of all levels are a probability; a density has no such ceiling.
-    uniform = uniform_measures(image.size, image.levels, len(values), about)
-    return Found(model, ceiling=uniform if scores.likelihood.certain_at_zero else [])
+    worth, values = scores.likelihood, np.asarray(scores.values)
+    kind: Kind = "estimate" if worth.kind == "none" else worth.kind
+    return ExampleScores(values, kind, array.size, array.levels, k, worth.certain_at_zero, about)
 
 
-def _none(subject: Subject, note: str) -> Found:
+def _none(subject: Subject, metrics: Sequence[Metric], note: str) -> Found:
     """Rows for a model that has no likelihood."""
-    is_text = subject.dataset.spec.is_text
-    names = OF_TOKENS if is_text else OF_EXAMPLE
-    units = {"nll": "nats/token" if is_text else "nats/example", "bits_per_dimension": "bits/dimension"}
-    return Found(missing=[missing(name, units.get(name, "1"), note) for name in names])
+    of = subject.dataset.spec.medium.nll
+    units = {m.name: of if of.startswith(f"{m.unit}/") else m.unit for m in metrics}
+    return Found(missing=[missing(m.name, units[m.name], note) for m in metrics])

@@ -11,20 +11,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genkit.core.media.text import TEXT
 from genkit.core.spec import ArraySpec
 from genkit.data.arrays.folders import FilePictures, image_folder
 from genkit.data.arrays.pictures import GREY, Form, deep_ranges, deep_remarks, to_array
 from genkit.data.arrays.surveys import Look, attempts, look
 from genkit.data.packing import followed, printable, unreadable
 from genkit.data.splits import mixed
-from genkit.evaluation.image_quality import SHOWN_FROM, noise_features
+from genkit.evaluation.array_quality import SHOWN_FROM, noise
 from genkit.evaluation.subject import Found, reasons, to_rows
-from genkit.evaluation.text_quality import style
-from genkit.metrics.extractors import Extractor, extractor, suggested
+from genkit.metrics.catalogue import OF_A_RUN, catalogue, offers
+from genkit.metrics.declaration import Metric
+from genkit.metrics.evidence import Evidence, Seen
+from genkit.metrics.extractors import Extractor, extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.measure import Measure
 from genkit.metrics.memorisation import copies, hashes
-from genkit.metrics.panel import image_measures
+from genkit.metrics.panel import beside, measured
 from genkit.runs.rows import Place, Row, write
 from genkit.system.errors import ConfigError, DataError, Unmeasurable
 from genkit.system.plain import parse_json
@@ -60,7 +63,7 @@ def evaluate_files(
         ConfigError: one is pictures and the other texts.
         DataError: a folder is missing or empty, a picture cannot be read, sizes are mixed, too few of them.
     """
-    kinds = [is_text(path) for path in (real, fake)]
+    kinds = [holds_texts(path) for path in (real, fake)]
     if kinds[0] != kinds[1]:
         raise ConfigError(f"real={real}, fake={fake}: give two folders of pictures, or two files of texts.")
     if kinds[0]:
@@ -74,7 +77,7 @@ def evaluate_files(
     return rows
 
 
-def is_text(path: str | Path) -> bool:
+def holds_texts(path: str | Path) -> bool:
     """Whether a path is a file of texts, by its suffix."""
     return Path(path).suffix.lower() in SUFFIXES
 
@@ -89,46 +92,72 @@ def _pictures(
     sources = {word: listed(word, path) for word, path in (("real", real), ("fake", fake))}
     looks = {word: looked_at(word, source) for word, source in sources.items()}
     form = common_form(looks)
-    spec = ArraySpec(form.channels, (form.height, form.width))
-    chosen = extractor(name or suggested(spec)).on(device)
-    sets = {word: features_of(word, source, form, chosen) for word, source in sources.items()}
-    for line in remarks(sources, looks, form, chosen.name):
+    array = ArraySpec(form.channels, (form.height, form.width))
+    suggested = name or array.medium.extractor(array)
+    chosen = extractor(suggested).on(device) if suggested else None
+    sets = {word: seen_of(word, source, form, chosen) for word, source in sources.items()}
+    for line in remarks(sources, looks, form, chosen.name if chosen else "none"):
         say(f"{line}.")
-    found = judged_by(sets["real"], sets["fake"], chosen, spec, sources["real"].label)
-    return found, digest_of(sets["real"]), digest_of(sets["fake"])
+    metrics = catalogue().chosen(array.medium.groups, array.medium)
+    there = offers(array.medium) - OF_A_RUN
+    if sets["fake"].features.probabilities is None:
+        there -= {"probabilities"}
+    fitting = [metric for metric in metrics if there.issuperset(metric.needs)]
+    found = judged_by(sets["real"], sets["fake"], chosen, array, sources["real"].label, fitting)
+    return found, digest_of(sets["real"].features), digest_of(sets["fake"].features)
 
 
 def judged_by(
-    real: Features,
-    made: Features,
-    chosen: Extractor,
-    spec: ArraySpec,
+    real: Seen,
+    made: Seen,
+    chosen: Extractor | None,
+    array: ArraySpec,
     label: np.ndarray | None,
-    names: tuple[str, ...] | None = None,
+    metrics: Sequence[Metric],
 ) -> Found:
     """Pictures against real ones that are no part of a run's data; the floor is one half of these against
     the other.
 
     Args:
         label: of each real picture, where the folder has classes.
-        names: of the measures; None: all that the extractor allows.
+        metrics: by which; copies are counted whatever they are.
 
     Raises:
         Unmeasurable: there are too few pictures for any.
     """
-    refused: list[Unmeasurable] = []
-    model = image_measures(real, made, names, refused)
-    if not model:
-        raise refused[0]
     # Names may alternate (left and right, day and night), and in the mixed order the classes take turns:
     # every second picture would be of every second class.  Any stretch of that order is fair.
     order, middle = torch.from_numpy(mixed(len(real), label)), -(-len(real) // 2)
     halves = real[order[:middle]], real[order[middle:]]
-    floor = image_measures(halves[1], halves[0], names, [])
-    noise = noise_features(chosen, spec, len(made))
-    ceiling = image_measures(real, noise, names, [])
-    model += copies(hashes(made), hashes(real))
-    floor += copies(*map(hashes, halves))
+
+    def keys(seen: Seen) -> Tensor:
+        return hashes(seen.features)
+
+    return _beside_real(metrics, real, made, halves, noise(chosen, array, len(made)), keys)
+
+
+def _beside_real(
+    metrics: Sequence[Metric],
+    real: Seen,
+    made: Seen,
+    halves: tuple[Seen, Seen],
+    noise_: Seen,
+    keys: Callable[[Seen], Tensor],
+) -> Found:
+    """Samples, one half of the real examples and noise, beside real ones; and copies among them.
+
+    Raises:
+        Unmeasurable: there are too few for any metric.
+    """
+    refused: list[Unmeasurable] = []
+    evidence = Evidence(made, real)
+    model = measured(metrics, evidence, refused)
+    if refused and not model:
+        raise refused[0]
+    floor = beside(metrics, "floor", evidence, lambda: Evidence(halves[0], halves[1], intervals=False))
+    ceiling = beside(metrics, "ceiling", evidence, lambda: Evidence(noise_, real, intervals=False))
+    model += copies(keys(made), keys(real))
+    floor += copies(keys(halves[0]), keys(halves[1]))
     return Found(model, floor, ceiling, reasons(refused), noted(model))
 
 
@@ -224,10 +253,14 @@ def remarks(
     return said + deep_remarks(_deep(looks), form.ranges, {})
 
 
-def features_of(word: str, source: FilePictures, form: Form, chosen: Extractor) -> Features:
-    """What an extractor makes of the pictures; how far it is is shown."""
-    batches = followed(f"measuring {word}=", opened(word, source, form), len(source), SHOWN_FROM)
-    return collect(chosen, batches)
+def seen_of(word: str, source: FilePictures, form: Form, chosen: Extractor | None) -> Seen:
+    """The pictures as metrics see them; how far an extractor is with them is shown."""
+
+    def features() -> Features:
+        batches = followed(f"measuring {word}=", opened(word, source, form), len(source), SHOWN_FROM)
+        return collect(chosen, batches)
+
+    return Seen(features, lambda: torch.cat(list(opened(word, source, form))))
 
 
 def opened(word: str, source: FilePictures, form: Form) -> Iterator[Tensor]:
@@ -255,25 +288,24 @@ def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str, str]:
     read = read_texts("real", real), read_texts("fake", fake)
     # A file may be sorted, and some numbers are of groups of texts that stand side by side.
     given, made = ([texts[i] for i in mixed(len(texts))] for texts in read)
-    refused: list[Unmeasurable] = []
-    model = style(made, given, refused)
-    if not model:
-        raise refused[0]
     words = [text.split() for text in given]
     bag = [word for text in words for word in text]
     generator = np.random.Generator(np.random.Philox(0))
     lengths = [len(text.split()) for text in made]
-    noise = [" ".join(generator.choice(bag, length)) for length in lengths] if bag else []
-    model += copies(_hashed(made), _hashed(given))
-    floor = style(given[::2], given[1::2]) + copies(_hashed(given[::2]), _hashed(given[1::2]))
-    found = Found(model, floor, style(noise, given), reasons(refused), noted(model))
+    drawn = [" ".join(generator.choice(bag, length)) for length in lengths] if bag else []
+    there = offers(TEXT) - OF_A_RUN - {"source"}
+    metrics = [metric for metric in catalogue().chosen(TEXT.groups, TEXT) if there.issuperset(metric.needs)]
+    halves = Seen.of_texts(given[::2]), Seen.of_texts(given[1::2])
+    found = _beside_real(
+        metrics, Seen.of_texts(given), Seen.of_texts(made), halves, Seen.of_texts(drawn), _hashed
+    )
     digests = [hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest() for texts in read]
     return found, digests[0], digests[1]
 
 
-def _hashed(texts: Sequence[str]) -> Tensor:
+def _hashed(seen: Seen) -> Tensor:
     """A 64-bit hash of each text, (n,)."""
-    hashes = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in texts]
+    hashes = [hashlib.blake2b(t.encode("utf-8", "replace"), digest_size=8).digest() for t in seen.texts]
     return torch.from_numpy(np.frombuffer(b"".join(hashes), dtype="<i8").copy())
 
 

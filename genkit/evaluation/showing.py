@@ -7,15 +7,13 @@ from pathlib import Path
 from genkit.data.real import as_samples, unchanged
 from genkit.evaluation.subject import Subject
 
-PICTURES, TEXTS = 64, 8
-
 
 def keep_real(subject: Subject, folder: Path) -> Path:
-    """Write `real.png` or `real.txt` into the folder: always the same examples of a part, from all of it.
+    """Write `real.png`, `real.txt`, … into the folder: always the same examples of a part, from all of it.
 
     Raises:
         StorageError: it cannot be written.
     """
     spec, examples = subject.dataset.spec, unchanged(subject.examples)
-    rows = examples.some(TEXTS if spec.is_text else PICTURES)
-    return as_samples(spec, examples, rows).save(folder / f"real.{'txt' if spec.is_text else 'png'}")
+    shown = as_samples(spec, examples, examples.some(spec.medium.kept))
+    return shown.save(folder / f"real{spec.medium.suffixes[0]}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from genkit.config import Config
 from genkit.core.module import GenerativeModule
@@ -14,7 +14,11 @@ from genkit.core.samples import Samples
 from genkit.data.dataset import Dataset, Examples
 from genkit.data.packing import progress
 from genkit.data.real import same
+from genkit.metrics.catalogue import offers
+from genkit.metrics.declaration import Metric
+from genkit.metrics.evidence import Evidence
 from genkit.metrics.measure import Measure
+from genkit.metrics.panel import beside, measured
 from genkit.runs import Record
 from genkit.runs.rows import Place, Row, missing
 from genkit.system.errors import ConfigError, Unmeasurable
@@ -27,7 +31,7 @@ class Settings:
     """How to evaluate.
 
     Attributes:
-        n: samples; None: 1,000 images or 500 texts.
+        n: samples; None: as many as the medium draws, 1,000 images or 500 texts.
         split: what they are compared with.
         real: a folder of pictures of the user's own in its place; None: the split.
         extractor: of the features of images; None: the one that fits the data.
@@ -82,6 +86,11 @@ class Subject:
     drawn: int = 0
 
     @property
+    def offers(self) -> frozenset[str]:
+        """What data of its medium offer metrics."""
+        return offers(self.dataset.spec.medium)
+
+    @property
     def examples(self) -> Examples:
         """The split that judges."""
         return self.dataset.split(self.settings.split)
@@ -129,6 +138,40 @@ class Subject:
         if several := [name for name, value in found.items() if isinstance(value, list) and len(value) > 1]:
             raise ConfigError(f"{several[0]}: one evaluation is of one distribution; give one value.")
         return {name: value for name, value in found.items() if value not in (None, "", [])}
+
+
+class Gathered(Protocol):
+    """Samples of a subject beside real examples, as metrics look at them."""
+
+    def evidence(self, role: str, train: bool) -> Evidence:
+        """Of the model, its floor or its ceiling.
+
+        Args:
+            train: for metrics that set samples beside training examples.
+        """
+
+
+def found_of(metrics: Sequence[Metric], gathered: Gathered, whole: bool) -> tuple[Found, Evidence]:
+    """What metrics of samples give, with floor and ceiling; and the evidence of the model.
+
+    Args:
+        whole: whether these are all of a group: where not one of them can be measured, the first reason is
+            raised.
+
+    Raises:
+        Unmeasurable: there are too few samples for any.
+    """
+    train = any("train" in metric.needs for metric in metrics)
+    refused: list[Unmeasurable] = []
+    evidence = gathered.evidence("model", train)
+    model = measured(metrics, evidence, refused)
+    if whole and refused and not model:
+        raise refused[0]
+
+    def of(role: str) -> list[Measure]:
+        return beside(metrics, role, evidence, lambda: gathered.evidence(role, train))
+
+    return Found(model, of("floor"), of("ceiling"), reasons(refused)), evidence
 
 
 def reasons(refused: Sequence[Unmeasurable]) -> list[Row]:

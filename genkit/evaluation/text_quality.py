@@ -1,10 +1,10 @@
-"""Samples that are texts, against held-out ones: diversity, repetition, novelty, copying, MAUVE."""
+"""Samples that are texts, against held-out ones: what metrics of them look at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,19 +15,15 @@ from genkit.core.spec import TokenSpec
 from genkit.data.dataset import TokenWindows
 from genkit.data.splits import mixed
 from genkit.data.text.readings import find
-from genkit.evaluation.subject import Found, Subject, reasons
+from genkit.evaluation.subject import Subject
 from genkit.generation.decoding import Unfolding
-from genkit.metrics import copying, wording
 from genkit.metrics.bits import token_counts
-from genkit.metrics.mauve import DRAWS, mauve, ngram_features
-from genkit.metrics.measure import Measure
-from genkit.system.errors import ConfigError, Unmeasurable
+from genkit.metrics.evidence import Evidence, Seen
+from genkit.metrics.mauve import NGRAMS, Featuriser
+from genkit.system.errors import ConfigError
 
-N = 500
 PIECE = 200_000  # tokens decoded at once
 BATCH = 64
-Featuriser = Callable[[Sequence[str]], np.ndarray]  # texts to (n, d)
-NGRAMS: tuple[str, Featuriser] = ("hashed runs of 1 to 3 characters", ngram_features)
 
 
 @dataclass
@@ -39,24 +35,53 @@ class TextQuality:
     """
 
     subject: Subject
+    spec: TokenSpec
     generated: list[str]
     length: int  # tokens of the longest sample
 
     @classmethod
-    def of(cls, subject: Subject) -> TextQuality:
+    def of(cls, subject: Subject, spec: TokenSpec) -> TextQuality:
         """Draw the samples."""
-        n = N if subject.settings.n is None else subject.settings.n
         texts: list[str] = []
         longest = 1
-        for part in subject.samples(n):
+        for part in subject.samples(subject.settings.n or spec.medium.drawn):
             texts += part.texts
             longest = max(longest, *(len(ids) for ids in part.data))
-        return cls(subject, texts, longest)
+        return cls(subject, spec, texts, longest)
 
     @property
-    def spec(self) -> TokenSpec:
-        assert isinstance(self.subject.dataset.spec, TokenSpec)
-        return self.subject.dataset.spec
+    def offers(self) -> frozenset[str]:
+        """What these samples offer metrics."""
+        return self.subject.offers
+
+    def evidence(self, role: str, train: bool) -> Evidence:
+        """Of a role: the samples, other real texts, or unigrams, beside held-out texts.
+
+        Args:
+            train: for metrics that need training examples as texts.
+        """
+        floor, against = self._floor
+        made, real = {
+            "model": (Seen.of_texts(self.generated), self._judging),
+            "floor": (Seen.of_texts(floor), Seen.of_texts(against)),
+            "ceiling": (self._noise, self._judging),
+        }[role]
+        learnt = Seen(texts=lambda: self.real("train"))
+        return Evidence(made, real, learnt, self.source, None, None, self._featuriser(), role == "model")
+
+    @cached_property
+    def _noise(self) -> Seen:
+        return Seen(texts=self.unigrams)
+
+    @cached_property
+    def _judging(self) -> Seen:
+        return Seen.of_texts(self.real(self.subject.settings.split))
+
+    @cached_property
+    def _floor(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Real texts in the place of samples, and those that they are set against."""
+        real, other = self._judging.texts, self.subject.another()
+        return (self.real(other), real) if other is not None else (real[::2], real[1::2])
 
     def tokens(self, split: str) -> np.ndarray:
         examples = self.subject.dataset.split(split)
@@ -64,7 +89,7 @@ class TextQuality:
         return examples.tokens
 
     def real(self, split: str) -> list[str]:
-        """TextQuality of a split, at most as many as there are samples, from all of it."""
+        """Texts of a split, at most as many as there are samples, from all of it."""
         tokens = self.tokens(split)
         starts, stops = bounds(tokens, self.spec) if self.spec.separator else stretches(tokens, self.length)
         chosen = mixed(len(starts))[: len(self.generated)]
@@ -75,35 +100,12 @@ class TextQuality:
         """The training text, in pieces."""
         return text_pieces(self.spec.codec, self.tokens("train"))
 
-    def unigrams(self) -> list[str]:
+    def unigrams(self) -> Sequence[str]:
         """As many texts of as many tokens as the samples, drawn by frequency, without the separator."""
-        counts = token_counts(self.tokens("train"), self.spec.vocab_size).astype(np.float64)
-        if self.spec.separator:
-            counts[self.spec.opening] = 0
+        counts = token_counts(self.tokens("train"), self.spec.vocab_size)
+        sizes = [len(self.spec.encode(text)) for text in self.generated]
         generator = np.random.Generator(np.random.Philox(0))
-        encode, decode = self.spec.encode, self.spec.codec.decode
-        sizes = [len(encode(text_)) for text_ in self.generated]
-        drawn = generator.choice(len(counts), sum(sizes), p=counts / counts.sum())
-        return [decode(part) for part in np.split(drawn, np.cumsum(sizes)[:-1])]
-
-    def _roles(self) -> tuple[list[str], list[str], list[str]]:
-        """Real texts, and for the floor: real ones as samples, real ones to compare them with."""
-        split, other = self.subject.settings.split, self.subject.another()
-        real = self.real(split)
-        if other is not None:
-            return real, self.real(other), real
-        return real, real[::2], real[1::2]
-
-    def quality(self) -> Found:
-        real, floor, against = self._roles()
-        refused: list[Unmeasurable] = []
-        featuriser = self._featuriser()
-        model = style(self.generated, real, refused, featuriser)
-        if not model:
-            raise refused[0]
-        least = style(floor, against, None, featuriser)
-        noise = style(self.unigrams(), real, None, featuriser)
-        return Found(model, least, noise, reasons(refused))
+        return self.spec.medium.noise(self.spec, sizes, generator, counts).texts
 
     def _featuriser(self) -> tuple[str, Featuriser]:
         if self.subject.settings.featuriser == "ngrams":
@@ -129,13 +131,6 @@ class TextQuality:
                 last = torch.tensor([max(1, len(ids)) - 1 for ids in encoded], device=states.device)
                 found.append(states[torch.arange(len(last)), last].float().cpu().numpy())
         return np.concatenate(found)
-
-    def memory(self) -> Found:
-        real, floor, against = self._roles()
-        refused: list[Unmeasurable] = []
-        model = copied(self.generated, real, self.source, refused)
-        noise = copied(self.unigrams(), real, self.source, [])
-        return Found(model, copied(floor, against, self.source, []), noise, reasons(refused))
 
 
 def text_pieces(codec: Codec, tokens: np.ndarray) -> Iterator[str]:
@@ -164,56 +159,3 @@ def stretches(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Where whole stretches of so many tokens begin and end, side by side, (N,) each."""
     starts = np.arange(0, len(tokens) - length + 1, length)
     return starts, starts + length
-
-
-def style(
-    texts: Sequence[str],
-    real: Sequence[str],
-    refused: list[Unmeasurable] | None = None,
-    featuriser: tuple[str, Featuriser] | None = None,
-) -> list[Measure]:
-    """Everything that looks at texts beside real ones.
-
-    Args:
-        refused: where given, the reasons for what cannot be measured are added; without, the texts stand
-            beside a model's, and need no costly interval.
-    """
-    draws = 0 if refused is None else DRAWS
-    name, of = featuriser or NGRAMS
-    parts: list[Callable[[], Measure | list[Measure]]] = [
-        *(partial(wording.distinct, texts, (order,)) for order in wording.ORDERS),
-        lambda: wording.self_bleu(texts),
-        lambda: wording.repeated(texts),
-        lambda: wording.looping(texts),
-        lambda: wording.lengths(texts),
-        lambda: wording.vocabulary_overlap(texts, real),
-        lambda: mauve(of(texts), of(real), name, draws=draws),
-    ]
-    return measured(parts, [] if refused is None else refused)
-
-
-def copied(
-    texts: Sequence[str],
-    held_out: Sequence[str],
-    source: Callable[[], Iterable[str]],
-    refused: list[Unmeasurable],
-) -> list[Measure]:
-    """Everything that looks at texts beside the training text."""
-    parts: list[Callable[[], Measure | list[Measure]]] = [
-        partial(copying.novelty, texts, source, (order,)) for order in copying.ALL_ORDERS
-    ]
-    return measured([*parts, lambda: copying.copied_spans(texts, held_out, source)], refused)
-
-
-def measured(
-    parts: Sequence[Callable[[], Measure | list[Measure]]], refused: list[Unmeasurable]
-) -> list[Measure]:
-    """What can be measured; the reasons for what cannot are added to `refused`."""
-    found: list[Measure] = []
-    for part in parts:
-        try:
-            made = part()
-            found += made if isinstance(made, list) else [made]
-        except Unmeasurable as error:
-            refused.append(error)
-    return found

@@ -7,12 +7,17 @@ the reason.  A number without that word means nothing beside another model's.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genkit.metrics import spread
 from genkit.metrics.measure import Kind, Measure, Protocol
 from genkit.system.errors import Unmeasurable
+
+if TYPE_CHECKING:
+    from genkit.metrics.evidence import Evidence
 
 LEAST = 10
 OF_EXAMPLE = ("nll", "bits_per_dimension")
@@ -24,6 +29,72 @@ OF_EXAMPLES = "the mean over all examples that the data could have, this network
 COUNTED = 2**20  # tokens counted at once
 STRETCHES = "stretches (of texts that it was not made on it held 90 to 100 %)"
 OF_TEXT = "the mean over all text that the source could have, this network held fixed"
+
+
+@dataclass(frozen=True)
+class ExampleScores:
+    """How likely whole examples are to a model.
+
+    Attributes:
+        log_likelihoods: in nats, (N,).
+        dimensions, levels: numbers in an example, and values that each can have.
+        k: importance samples of a bound.
+        probability: whether it is one; a density has no equal chances of levels beside it.
+        about: what else the numbers depend on, see `example_measures`.
+    """
+
+    log_likelihoods: np.ndarray
+    kind: Kind
+    dimensions: int
+    levels: int
+    k: int | None = None
+    probability: bool = True
+    about: Protocol = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """How likely the tokens of a running text are to a model, and to a unigram model.
+
+    Attributes:
+        log_likelihoods, unigram: in nats, (N,).
+        size, stride, codec, sizes, documents: see `token_measures`.
+        lossy: whether the tokens do not say the whole text, which then has no bits per byte.
+    """
+
+    log_likelihoods: np.ndarray
+    unigram: np.ndarray
+    size: int
+    stride: int | str
+    codec: str
+    sizes: np.ndarray | None = None
+    documents: np.ndarray | None = None
+    lossy: bool = False
+
+    def measures(self, log_likelihoods: np.ndarray) -> list[Measure]:
+        how = (self.size, self.stride, self.codec, self.sizes, self.documents)
+        found = token_measures(log_likelihoods, *how)
+        return [m for m in found if not (self.lossy and m.metric == "bits_per_byte")]
+
+
+def measures(evidence: Evidence) -> list[Measure]:
+    """Every unit of the likelihoods of the evidence."""
+    scores = evidence.likelihoods
+    if isinstance(scores, TokenScores):
+        return scores.measures(scores.log_likelihoods)
+    if scores is None:
+        return []
+    return example_measures(scores.log_likelihoods, scores.kind, scores.dimensions, scores.k, scores.about)
+
+
+def ceiling(evidence: Evidence) -> list[Measure]:
+    """The same of who has learnt nothing: a unigram model of texts, equal chances of all levels else."""
+    scores = evidence.likelihoods
+    if isinstance(scores, TokenScores):
+        return scores.measures(scores.unigram)
+    if scores is None or not scores.probability:
+        return []
+    return uniform_measures(scores.dimensions, scores.levels, len(scores.log_likelihoods), scores.about)
 
 
 def example_measures(

@@ -1,11 +1,27 @@
-"""The names of what can be measured, in groups, and which of them fit which data.  No torch here."""
+"""Metrics by name: those built in, and those that other distributions or callers offer.  No torch here.
+
+A metric is one declaration, a `Metric`, and all else asks the catalogue: which metrics there are, which fit
+the data, which can decide a study.  A distribution adds one by
+
+    [project.entry-points."genkit.metrics"]
+    reach = "my_package.reach:REACH"
+
+where `REACH` is a `genkit.metrics.declaration.Metric` of that name, or a class of its attributes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
 
-from genkit.core.identity import BY_FEATURES, answers, kind_of, named
+from genkit.core.identity import named
+from genkit.core.media.medium import Medium
 from genkit.core.registry import Registry
+from genkit.metrics.declaration import Metric, declared
+from genkit.metrics.of_runs import OF_COST, OF_LIKELIHOOD
+from genkit.metrics.of_samples import OF_IMAGES, OF_MEMORISATION, OF_TEXTS
 from genkit.system.errors import ConfigError, nearest
 
 EXTRACTORS: Registry[Callable[..., object]] = Registry(
@@ -18,105 +34,229 @@ EXTRACTORS: Registry[Callable[..., object]] = Registry(
         "inception": "genkit.metrics.inception:inception",
     },
 )
-# By group.  Those that have a better direction come first; the others are `UNDIRECTED`.
-NAMES: Mapping[str, Sequence[str]] = {
-    "likelihood": ("nll", "bits_per_dimension", "bits_per_byte", "perplexity"),
-    "images": (
-        *("kid", "fid", "fid_infinity", "inception_score", "precision", "recall", "density", "coverage"),
-        *("sliced_wasserstein", "diversity"),
-    ),
-    "texts": (
-        *("mauve", "distinct_1", "distinct_2", "distinct_3", "distinct_4", "self_bleu", "repeated_4grams"),
-        *("loops", "vocabulary_overlap", "length_words", "length_characters"),
-    ),
-    "memorisation": (
-        *("exact_copies", "duplicates", "memorised_share", "memorisation", "nearest_train"),
-        *("copied_span", "copied_span_excess", "copied_span_above", "copied_whole"),
-        *("novel_1grams", "novel_2grams", "novel_4grams", "copied_8grams"),
-    ),
-    "cost": (
-        *("parameters", "training_flops", "training_seconds", "training_memory", "samples_per_second"),
-        *("training_steps", "training_examples"),
-    ),
+ENTRY_POINTS = "genkit.metrics"
+# In the order of an evaluation's rows.
+BUILT_IN = {m.name: m for m in (*OF_LIKELIHOOD, *OF_IMAGES, *OF_TEXTS, *OF_MEMORISATION, *OF_COST)}
+GROUPS = tuple(dict.fromkeys(metric.group for metric in BUILT_IN.values()))
+BY_FEATURES = sorted((m.name for m in BUILT_IN.values() if m.by_extractor), key=len, reverse=True)
+# What a medium offers a metric, by what it says that it offers; of a run there is all of `OF_A_RUN`, too.
+OFFERED: Mapping[str, frozenset[str]] = {
+    "texts": frozenset({"texts", "source"}),
+    "arrays": frozenset({"arrays", "projections", "keys"}),
+    "features": frozenset({"features"}),
+    "probabilities": frozenset({"probabilities"}),
 }
-GROUPS = tuple(NAMES)
-KNOWN = (*GROUPS, *(metric for names in NAMES.values() for metric in names))
-UNDIRECTED = (
-    *("diversity", "length_words", "length_characters", "nearest_train", "training_steps"),
-    *(
-        "memorised_share",
-        "memorisation",
-        "training_examples",
-        "novel_1grams",
-        "novel_2grams",
-        "novel_4grams",
-        "copied_8grams",
-    ),
-)
+OF_A_RUN = frozenset({"likelihoods", "costs", "train"})
+
+
+def kind_of(metric: str) -> str:
+    """The kind of a metric: `fid` of `fid_digits`; other metrics are their own."""
+    if metric in BUILT_IN:  # `fid_infinity` is of no network called infinity
+        return metric
+    return next((kind for kind in BY_FEATURES if metric.startswith(f"{kind}_")), metric)
+
+
+def answers(metric: str, asked: str) -> bool:
+    """Whether a metric is what a name asks for: its own, or that of its kind."""
+    return asked in (metric, kind_of(metric))
+
+
+def offers(medium: Medium) -> frozenset[str]:
+    """What a run on data of a medium offers metrics, of the names of `genkit.metrics.declaration.NEEDS`."""
+    return OF_A_RUN.union(*(OFFERED.get(name, frozenset({name})) for name in medium.offers))
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Metrics by name, in the order of an evaluation's rows.
+
+    Attributes:
+        own: those of a caller, beside the ones that are built in or installed.
+    """
+
+    own: Mapping[str, Metric] = field(default_factory=dict)
+
+    @cached_property
+    def points(self) -> Mapping[str, EntryPoint]:
+        """The entry points of other distributions, by name; nothing is imported yet.
+
+        Raises:
+            ConfigError: two offer one name.
+        """
+        found: dict[str, EntryPoint] = {}
+        for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+            other = found.setdefault(point.name, point)
+            if other.value != point.value:
+                raise ConfigError(
+                    f"metric {point.name} is offered by {_distribution(other)} and by {_distribution(point)}:"
+                    " uninstall one of them."
+                )
+        return found
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Metric]:
+        """All that there are.
+
+        Raises:
+            ConfigError: what a distribution offers is no metric; the distribution is named.
+        """
+        return {**BUILT_IN, **{name: self.load(name) for name in self.points}, **self.own}
+
+    def load(self, name: str) -> Metric:
+        """The metric of a distribution.
+
+        Raises:
+            ConfigError: it cannot be imported, or is none; the distribution is named.
+        """
+        point = self.points[name]
+        source = _distribution(point)
+        try:
+            offered = point.load()
+        except Exception as error:  # whatever somebody else's module raises
+            raise ConfigError(
+                f"metric {name} of {source} is declared as {point.value}, but that cannot be imported:"
+                f" {type(error).__name__}: {error}"
+            ) from error
+        metric = declared(offered, source)
+        if metric.name != name:
+            raise ConfigError(f"metric {name} of {source} calls itself {metric.name}: use one name.")
+        _check_new(metric, ())
+        return metric
+
+    def find(self, metric: str) -> Metric | None:
+        """The declaration of a metric, by its name or that of its kind; None where there is none.
+
+        Of others' metrics it imports that one alone.
+
+        Raises:
+            ConfigError: as `load`.
+        """
+        kind = kind_of(metric)
+        if found := BUILT_IN.get(kind) or self.own.get(kind):
+            return found
+        return self.load(kind) if kind in self.points else None
+
+    def read(self, metric: str) -> Metric | None:
+        """`find`, for a row: one whose distribution is broken by now can still be read."""
+        try:
+            return self.find(metric)
+        except ConfigError:
+            return None
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Of all metrics."""
+        return tuple(dict.fromkeys((*GROUPS, *(metric.group for metric in self.metrics.values()))))
+
+    def known(self) -> list[str]:
+        """Every group and every metric, those of features under each extractor's name, too."""
+        by_name = [named(kind, extractor) for kind in BY_FEATURES for extractor in EXTRACTORS.names()]
+        return [*dict.fromkeys((*self.groups, *self.metrics, *by_name))]
+
+    # ------------------------------------------------------------------ for some data
+
+    def fitting(self, offered: frozenset[str]) -> list[Metric]:
+        """The metrics that data have which offer so much; see `offers`."""
+        return [metric for metric in self.metrics.values() if offered.issuperset(metric.needs)]
+
+    def chosen(self, asked: Sequence[str] | None, medium: Medium) -> list[Metric]:
+        """The metrics that are asked for, by their names or their groups; None: those of the medium.
+
+        A group may have a metric of its own name; the name means the group.
+
+        Raises:
+            ConfigError: no such group or metric, or one that such data do not have.
+        """
+        fitting = {metric.name: metric for metric in self.fitting(offers(medium))}
+        found: set[str] = set()
+        for name in medium.groups if asked is None else asked:
+            if name not in self.known():
+                raise ConfigError(
+                    f"metrics={name} is no metric and no group of them.{nearest(name, self.known())}"
+                )
+            whole = name in self.groups
+            kind = name if whole else kind_of(name)
+            own = [m.name for m in fitting.values() if kind == (m.group if whole else m.name)]
+            if not own and asked is not None:
+                groups = [group for group in self.groups if group in {m.group for m in fitting.values()}]
+                raise ConfigError(f"metrics={name}: the run draws {medium.many}; it has {_and(groups)}.")
+            found.update(own)
+        return [metric for metric in fitting.values() if metric.name in found]
+
+    def check_own(self, asked: Sequence[str] | None, medium: Medium, run: str) -> None:
+        """See that pictures of the user's own can judge what is asked for.
+
+        Raises:
+            ConfigError: they cannot.
+        """
+        if "features" not in medium.offers:
+            raise ConfigError(
+                f"real= beside run= is a folder of pictures, and {run} draws {medium.many}: write samples out"
+                " by genkit sample, and compare the files by real=FILE fake=FILE."
+            )
+        for name in asked or ():
+            of = self.chosen([name], medium)
+            if any(set(metric.needs) & OF_A_RUN for metric in of) and name not in COPIES:
+                raise ConfigError(
+                    f"metrics={name} is of the run's own data, and real= judges by images,"
+                    f" {_and(COPIES)}: leave one of the two out."
+                )
+
+    def listed(self) -> list[tuple[str, str, str, str]]:
+        """Of each metric its name, unit, better direction and what it is, for `genkit evaluate --help`."""
+        arrows = {"lower": "↓", "higher": "↑"}
+        return [(m.name, m.unit, arrows.get(m.direction, ""), m.help) for m in self.metrics.values()]
+
+
 COPIES = ("exact_copies", "duplicates")  # that pictures outside the run's data can tell, too
-OF_IMAGES = ("bits_per_dimension", *NAMES["images"], *NAMES["memorisation"][:5])
-OF_TEXTS = ("bits_per_byte", "perplexity", *NAMES["texts"], *NAMES["memorisation"][5:])
 
 
-def known() -> list[str]:
-    """Every group and every metric, those of features under each extractor's name, too."""
-    return [*KNOWN, *(named(kind, name) for kind in BY_FEATURES for name in EXTRACTORS.names())]
+def catalogue(own: Iterable[object] = ()) -> Catalogue:
+    """All metrics that there are here, and those of a caller.
+
+    Args:
+        own: instances of `Metric`, or objects or classes with its attributes.
+
+    Raises:
+        ConfigError: one is no metric, or has the name of another.
+    """
+    found: dict[str, Metric] = {}
+    for offered in own:
+        metric = declared(offered, "")
+        _check_new(metric, found)
+        found[metric.name] = metric
+    return Catalogue(found)
+
+
+def read(metric: str) -> Metric | None:
+    """The declaration of a metric in a row; None where nobody here knows it."""
+    return BUILT_IN.get(kind_of(metric)) or catalogue().read(metric)
 
 
 def group_of(metric: str) -> str | None:
-    """The group that has a metric; None where no group has."""
-    return next((group for group, names in NAMES.items() if kind_of(metric) in names), None)
+    """The group that has a metric; None where nobody here knows it."""
+    found = read(metric)
+    return found.group if found else None
 
 
-def refusal(name: str, is_text: bool) -> str | None:
-    """Why a group or a metric does not fit such data; None where it does.
-
-    The group memorisation has a metric of its own name; the name means the group.
-    """
-    kind, other, others = ("texts", "images", OF_IMAGES) if is_text else ("images", "texts", OF_TEXTS)
-    if name == other or (kind_of(name) in others and name not in GROUPS):
-        return f"the run draws {kind}; it has likelihood, {kind}, memorisation and cost"
-    return None
-
-
-def groups(asked: Sequence[str] | None, is_text: bool) -> list[str]:
-    """The groups that hold what is asked for, groups or single metrics; None: all that fit the data.
+def _check_new(metric: Metric, others: Container[str]) -> None:
+    """See that a metric has a name of its own.
 
     Raises:
-        ConfigError: no such group or metric, or one that does not fit the data.
+        ConfigError: it is that of another metric, or of a group.
     """
-    if asked is None:
-        return [group for group in GROUPS if not refusal(group, is_text)]
-    found = set()
-    for name in asked:
-        group = name if name in GROUPS else group_of(name)
-        if group is None or name not in known():
-            raise ConfigError(f"metrics={name} is no metric and no group of them.{nearest(name, known())}")
-        if reason := refusal(name, is_text):
-            raise ConfigError(f"metrics={name}: {reason}.")
-        found.add(group)
-    return [group for group in GROUPS if group in found]
+    if metric.by_extractor:
+        raise ConfigError(f"{metric.said}: by_extractor is of those that are built in; leave it out.")
+    if metric.name in BUILT_IN or metric.name in GROUPS or metric.name in others:
+        raise ConfigError(f"{metric.said}: that name exists; choose another.")
+    if (kind := kind_of(metric.name)) != metric.name:
+        raise ConfigError(f"{metric.said}: that is {kind} of the features of {metric.name[len(kind) + 1 :]}.")
 
 
-def wanted(metric: str, asked: Sequence[str] | None) -> bool:
-    """Whether a metric is among what is asked for."""
-    return asked is None or group_of(metric) in asked or any(answers(metric, name) for name in asked)
+def _distribution(point: EntryPoint) -> str:
+    """Whose an entry point is."""
+    return point.dist.name if point.dist else point.value.partition(":")[0]
 
 
-def check_own(asked: Sequence[str] | None, is_text: bool, run: str) -> None:
-    """See that pictures of the user's own can judge what is asked for.
-
-    Raises:
-        ConfigError: they cannot.
-    """
-    if is_text:
-        raise ConfigError(
-            f"real= beside run= is a folder of pictures, and {run} draws texts: write samples out by genkit"
-            " sample, and compare the files by real=FILE fake=FILE."
-        )
-    for name in asked or ():
-        if groups([name], is_text) != ["images"] and name not in COPIES:
-            raise ConfigError(
-                f"metrics={name} is of the run's own data, and real= judges by images,"
-                f" {' and '.join(COPIES)}: leave one of the two out."
-            )
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from genkit.metrics.measure import Direction, Kind, Measure
+from genkit.metrics.measure import Kind, Measure
+from genkit.metrics.of_runs import OF_COST
 
-COSTS: dict[str, tuple[str, Direction, Kind]] = {
-    "parameters": ("1", "lower", "exact"),
-    "training_steps": ("steps", "none", "exact"),
-    "training_examples": ("examples", "none", "exact"),
-    "training_flops": ("FLOP", "lower", "estimate"),
-    "training_seconds": ("s", "lower", "estimate"),
-    "training_memory": ("bytes", "lower", "estimate"),
-    "samples_per_second": ("1/s", "higher", "estimate"),
-}
+if TYPE_CHECKING:
+    from genkit.metrics.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a model cost, see `cost_measures`."""
+
+    found: Mapping[str, float]
+    about: Mapping[str, str]
+    drawn: int = 0
+    timed: str = "steps alone"
+
+
+def measures(evidence: Evidence) -> list[Measure]:
+    """The costs of the evidence."""
+    costs = evidence.costs
+    return [] if costs is None else cost_measures(costs.found, costs.about, costs.drawn, costs.timed)
 
 
 def cost_measures(
     costs: Mapping[str, float], about: Mapping[str, str], drawn: int = 0, timed: str = "steps alone"
 ) -> list[Measure]:
-    """Costs by the names of `COSTS`, in its order.
+    """Costs by the names of the catalogue, in its order.
 
     Args:
         about: what they depend on: the hardware, how operations were counted.
@@ -28,11 +40,13 @@ def cost_measures(
         timed: what the seconds of training are of.
     """
     found = []
-    for name, (unit, direction, kind) in COSTS.items():
-        if name in costs:
+    for metric in OF_COST:
+        if (name := metric.name) in costs:
+            kind: Kind = "exact" if metric.counted else "estimate"
             n = drawn if name == "samples_per_second" else 0
             protocol = dict(about) if kind == "estimate" else {}
             if name == "training_seconds":
                 protocol["timed"] = timed
-            found.append(Measure(name, float(costs[name]), unit, direction, kind, n, protocol=protocol))
+            value = float(costs[name])
+            found.append(Measure(name, value, metric.unit, metric.direction, kind, n, protocol=protocol))
     return found

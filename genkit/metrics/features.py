@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.core.identity import BY_FEATURES, named
+from genkit.core.identity import named
+from genkit.metrics.catalogue import BY_FEATURES
 from genkit.metrics.extractors import Extractor, unit
 from genkit.system.errors import ConfigError, DataError, Unmeasurable
 
@@ -76,11 +77,12 @@ class Features:
         return cls(**tensors, protocol=dict(protocol))
 
 
-def collect(extractor: Extractor, batches: Iterable[Tensor]) -> Features:
-    """Pass batches of pictures through an extractor; only the features stay in memory.
+def collect(extractor: Extractor | None, batches: Iterable[Tensor]) -> Features:
+    """Pass batches of arrays through an extractor; only the features stay in memory.
 
     Args:
-        batches: (B, C, H, W), uint8 0 … 255 or floats in [0, 1], all of one shape.
+        extractor: None: there is none of such arrays, and their features have no dimension.
+        batches: (B, C, *sizes), uint8 0 … 255 or floats in [0, 1], all of one shape.
 
     Raises:
         DataError: no picture, mixed sizes, values out of range or not finite.
@@ -99,7 +101,7 @@ def collect(extractor: Extractor, batches: Iterable[Tensor]) -> Features:
         if tuple(images.shape[1:]) != shape:
             sizes = " and ".join("×".join(map(str, s)) for s in (shape, tuple(images.shape[1:])))
             raise DataError(f"pictures of mixed sizes, {sizes}: bring them to one size first.")
-        found, classes = extractor.of_unit(images)
+        found, classes = extractor.of_unit(images) if extractor else (images.new_empty(len(images), 0), None)
         vectors.append(found)
         if classes is not None:
             probabilities.append(classes)
@@ -112,7 +114,7 @@ def collect(extractor: Extractor, batches: Iterable[Tensor]) -> Features:
         torch.cat(probabilities) if probabilities else None,
         torch.cat(projections),
         torch.cat(keys),
-        {**extractor.protocol, "shape": "×".join(map(str, shape))},
+        {**(extractor.protocol if extractor else {}), "shape": "×".join(map(str, shape))},
     )
 
 

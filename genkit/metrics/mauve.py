@@ -6,10 +6,11 @@ so that two runs can stand in one column; a run's own features judge it by what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,12 +19,23 @@ from genkit.metrics.measure import Measure
 from genkit.metrics.wording import need
 from genkit.system.errors import Unmeasurable
 
+if TYPE_CHECKING:
+    from genkit.metrics.evidence import Evidence
+
 LEAST = 60  # texts of either kind
 PER_BUCKET = 39  # texts at least, as faiss wants them for a centre
 DRAWS = 10
 FEATURES = 64
 SEED = 25
+Featuriser = Callable[[Sequence[str]], np.ndarray]  # texts to (n, d)
 OF = "its expected value at this many texts of this network, real texts and clusters' number held fixed"
+
+
+def of_texts(evidence: Evidence) -> Measure:
+    """MAUVE of texts by the features that the evidence names; its interval only where that is wanted."""
+    name, features = evidence.featuriser
+    made, real = (features(seen.texts) for seen in (evidence.generated, evidence.real))
+    return mauve(made, real, name, draws=DRAWS if evidence.intervals else 0)
 
 
 def mauve(generated: np.ndarray, real: np.ndarray, featuriser: str, *, draws: int = DRAWS) -> Measure:
@@ -92,3 +104,6 @@ def ngram_features(texts: Sequence[str]) -> np.ndarray:
     generator = np.random.Generator(np.random.Philox(0))
     projection = generator.standard_normal((size, FEATURES)) / np.sqrt(FEATURES)
     return np.asarray(counts.sqrt() @ projection, dtype=np.float32)
+
+
+NGRAMS: tuple[str, Featuriser] = ("hashed runs of 1 to 3 characters", ngram_features)

@@ -8,6 +8,7 @@ held-out pictures have themselves (each without itself).  Compare Meehan et al. 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,11 +19,15 @@ from genkit.metrics.measure import Direction, Measure
 from genkit.metrics.uncertainty import mean_of, normal, proportion
 from genkit.system.errors import Unmeasurable
 
+if TYPE_CHECKING:
+    from genkit.metrics.evidence import Evidence, Seen
+
 LEAST = 20  # held-out pictures: fewer have no 5 % quantile
 QUANTILE = 0.05
 SHOWN = 16
 DEALS, REACH = 100, 32  # of held-out pictures into halves; neighbours of each that are kept
-METRICS = ("exact_copies", "duplicates", "memorised_share", "memorisation", "nearest_train")
+METRICS = ("memorised_share", "memorisation", "nearest_train")
+COPIED = ("exact_copies", "duplicates")
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,29 @@ class Pairs:
     train: Tensor
     distance: Tensor
     copy: Tensor
+
+
+def copied(evidence: Evidence) -> list[Measure]:
+    """Copies among the samples: of training examples, and of one another."""
+    return copies(hashes(evidence.generated.features), hashes(_train(evidence).features))
+
+
+def remembered(evidence: Evidence) -> list[Measure]:
+    """Distances of the samples to training examples; the nearest pairs stay with the evidence."""
+    train, held_out = _train(evidence).features, evidence.real.features
+    found, evidence.pairs = memorisation(evidence.generated.features, train, held_out)
+    return found
+
+
+def dealt(evidence: Evidence) -> list[Measure]:
+    """What held-out examples have in the place of samples."""
+    return memorisation_floor(_train(evidence).features, evidence.real.features)
+
+
+def _train(evidence: Evidence) -> Seen:
+    if evidence.train is None:
+        raise Unmeasurable((*COPIED, *METRICS), "need training examples; this evidence has none.")
+    return evidence.train
 
 
 def memorisation(
@@ -168,5 +196,5 @@ def hashes(features: Features) -> Tensor:
         Unmeasurable: these features have none.
     """
     if features.keys is None:
-        raise Unmeasurable(METRICS, "need the hashes that `collect` keeps; these features have none.")
+        raise Unmeasurable(COPIED, "need the hashes that `collect` keeps; these features have none.")
     return features.keys

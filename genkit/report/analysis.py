@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from genkit import statistics
-from genkit.core.identity import answers
-from genkit.metrics.catalogue import group_of
+from genkit.metrics.catalogue import answers, group_of
 from genkit.report.compute import Compute, at_equal_compute
 from genkit.report.lines import Line, lines_of
 from genkit.report.numbers import number

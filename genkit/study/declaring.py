@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from genkit import config
-from genkit.metrics import catalogue
+from genkit.metrics.catalogue import catalogue
 from genkit.study.primary import check_primary
 from genkit.study.space import Search, check_search
 from genkit.system.errors import ConfigError, nearest
@@ -299,7 +299,7 @@ def _evaluate(settings: Any, where: str) -> dict[str, Any]:
         ):
             raise ConfigError(f"{where}: evaluate: sampling={value}; write sampling: {{pixels: drawn}}.")
         values = value if isinstance(value, list) else [value]
-        choices = catalogue.known() if key == "metrics" else list(CHOICES.get(key, ()))
+        choices = catalogue().known() if key == "metrics" else list(CHOICES.get(key, ()))
         for one in values if choices else ():
             if one not in choices:
                 raise ConfigError(f"{where}: evaluate: {key}={one}.{nearest(str(one), choices)}")

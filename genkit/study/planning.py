@@ -140,7 +140,7 @@ def _compose(
     dataset = check_same_data(arms, paths)
     check_unit(declaration.budget[0], dataset.spec.medium, dataset.name)
     if declaration.primary is not None:
-        check_primary(declaration.primary, declaration.evaluate.get("metrics"), dataset.spec.is_text)
+        check_primary(declaration.primary, declaration.evaluate.get("metrics"), dataset.spec.medium)
         check_likelihoods(declaration.primary, arms, paths)
     chooses = "a search" if declaration.search else chooses_checkpoints(arms, declaration.evaluate)
     if chooses and not declaration.selected_on_test:

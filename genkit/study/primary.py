@@ -4,38 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genkit.core.identity import answers, kind_of
-from genkit.metrics import catalogue
-from genkit.metrics.catalogue import GROUPS, OF_IMAGES, OF_TEXTS, UNDIRECTED, group_of
+from genkit.core import media
+from genkit.core.media.medium import Medium
+from genkit.metrics.catalogue import answers, catalogue, kind_of, offers
+from genkit.metrics.declaration import Metric
 from genkit.system.errors import ConfigError, nearest
 
 
-def check_primary(metric: str, measured: Sequence[str] | None, is_text: bool | None = None) -> None:
+def check_primary(metric: str, measured: Sequence[str] | None, medium: Medium | None = None) -> None:
     """See that a metric can decide a study.
 
     Args:
-        measured: the groups that the study measures; None: all.
-        is_text: of the data, where that is known.
+        measured: the groups and metrics that the study measures; None: those of the medium.
+        medium: of the data, where that is known.
 
     Raises:
         ConfigError: no evaluation has it, it has no better direction, this study does not measure it, or
             such data has none.
     """
-    known = [name for name in catalogue.known() if name not in GROUPS and kind_of(name) not in UNDIRECTED]
-    if metric not in known:
-        why = "has no better direction" if metric in UNDIRECTED else "is no metric"
+    there = catalogue()
+    found = there.find(metric)
+    names = [name for name in there.known() if name not in there.groups]
+    known = [name for name in names if there.metrics[kind_of(name)].direction != "none"]
+    if found is None or metric not in known:
+        why = "has no better direction" if found and found.direction == "none" else "is no metric"
         raise ConfigError(f"primary={metric} {why} of an evaluation.{nearest(metric, known)}")
-    group = group_of(metric)
-    if measured and group not in measured and not any(answers(metric, name) for name in measured):
+    if medium is not None and not offers(medium).issuperset(found.needs):
+        fitting = {m.name for m in there.fitting(offers(medium))}
+        hint = ", ".join([name for name in known if kind_of(name) in fitting][:8])
         raise ConfigError(
-            f"primary={metric} is of {group}, and evaluate: metrics measures {', '.join(measured)}"
-            f" alone; add {group}."
+            f"primary={metric} is of {_whose(found)}, and the data are {medium.many}. Known: {hint}, …"
         )
-    if is_text is not None and kind_of(metric) in (OF_IMAGES if is_text else OF_TEXTS):
-        wrong, right = ("images", "texts") if is_text else ("texts", "images")
-        fitting = [name for name in known if kind_of(name) not in (OF_IMAGES if is_text else OF_TEXTS)]
-        raise ConfigError(f"primary={metric} is of {wrong}, and the data are {right}.{_of(fitting)}")
+    asked = measured or (medium.groups if medium else None)
+    if asked and found.group not in asked and not any(answers(metric, name) for name in asked):
+        raise ConfigError(
+            f"primary={metric} is of {found.group}, and evaluate: metrics measures {', '.join(asked)}"
+            f" alone; add {found.group}."
+        )
 
 
-def _of(names: Sequence[str]) -> str:
-    return f" Known: {', '.join(names[:8])}, …"
+def _whose(metric: Metric) -> str:
+    """The media that have a metric, in words."""
+    known = map(media.find, media.MEDIA.names())
+    return (
+        ", ".join(one.many for one in known if offers(one).issuperset(metric.needs)) or "no data known here"
+    )

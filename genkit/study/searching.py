@@ -14,7 +14,7 @@ from typing import Any
 
 from genkit import runs
 from genkit.config.values import leaves
-from genkit.core.identity import answers
+from genkit.metrics.catalogue import answers
 from genkit.runs import rows as row_files
 from genkit.runs.rows import Row
 from genkit.runs.studies import SEARCH, Planned, read_found

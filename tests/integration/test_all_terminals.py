@@ -213,16 +213,16 @@ def test_help_is_text_alone(command, shown):
 
 
 def test_whoever_waits_at_a_terminal_is_shown_how_far_it_is(world, shown, monkeypatch, tmp_path):
-    from genkit.evaluation import image_quality, sets
+    from genkit.evaluation import array_quality, sets
 
-    for module in (sets, image_quality):
+    for module in (sets, array_quality):
         monkeypatch.setattr(module, "SHOWN_FROM", 1)
     places = [f"paths.runs_dir={world / 'runs'}", f"paths.cache_dir={tmp_path / 'cache'}"]
     drawn = shown("sample", RUN, "n=130", f"out={tmp_path / 'drawn.png'}", *places)[1]
     assert "drawing samples" in drawn
     assert "drawing samples" not in shown("sample", RUN, "n=2", f"out={tmp_path / 'two.png'}", *places)[1]
     measured = shown("evaluate", RUN, "n=10", "metrics=kid", *places)[1]
-    for what in ("measuring real pictures (test)", "measuring noise"):
+    for what in ("measuring real images (test)", "measuring noise"):
         assert what in measured
     own = f"{world / f'pictures{NAME}'}"
     compared = shown("evaluate", f"real={own}", f"fake={own}", *places[1:])[1]

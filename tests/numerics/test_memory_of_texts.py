@@ -57,7 +57,7 @@ def test_real_and_unigram_texts_beside_samples_take_what_they_hold(texts):
     def work(size):
         examples = TokenWindows(texts[size], 8, moving=False)
         dataset = SimpleNamespace(spec=SPEC, split=lambda part: examples)
-        beside = TextQuality(SimpleNamespace(dataset=dataset), ["abc" * 32] * 50, 96)
+        beside = TextQuality(SimpleNamespace(dataset=dataset), SPEC, ["abc" * 32] * 50, 96)
         assert {len(text) for text in beside.real("validation")} == {96}
         assert len(beside.unigrams()) == 50
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genkit.core.identity import kind_of
+from genkit.metrics.catalogue import kind_of
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.memorisation import memorisation

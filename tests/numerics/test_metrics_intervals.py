@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from genkit.core.identity import kind_of
+from genkit.metrics.catalogue import kind_of
 from genkit.metrics.features import Features
 from genkit.metrics.frechet import fid, fid_infinity, frechet, moments
 from genkit.metrics.kernel import diversity, kid

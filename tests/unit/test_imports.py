@@ -33,7 +33,7 @@ ALLOWED = {
         *("training", "evaluation", "inference", "families", "metrics", "data", "runs", "config", "core"),
         "system",
     },
-    "report": {"runs", "metrics", "statistics", "core", "system"},
+    "report": {"runs", "metrics", "statistics", "system"},
     "testing": {"runs", "core", "system"},
     "cli": {
         *("study", "report", "training", "evaluation", "inference", "interop", "statistics", "metrics"),

@@ -42,7 +42,7 @@ ALLOWED = {
         "data/sources/hub.py:_open_cell": "pictures of a table, of bytes that the reader gave",
     },
     "np.load": {"data/packing.py:open_array": "a packed array of the cache, never a pickle"},
-    "safe_open": {"runs/verification.py:_code": CHECKED, "evaluation/image_quality.py:cached": CHECKED},
+    "safe_open": {"runs/verification.py:_code": CHECKED, "evaluation/array_quality.py:cached": CHECKED},
     "load_file": {"runs/checkpoints.py:_load_tensors": CHECKED, "interop/gpt2.py:read": CHECKED},
     "torch.load": {"metrics/inception.py:*": "weights with a known digest, never a pickle"},
     "json.loads": {"system/plain.py:parse_json": "the reader"},

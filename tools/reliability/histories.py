@@ -253,7 +253,7 @@ def _measuring(folder: Path, log: Log, draw: random.Random, number: int) -> Call
     """The cache of features, each file of which any of them may make, and replace."""
     import torch
 
-    from genkit.evaluation.image_quality import cached
+    from genkit.evaluation.array_quality import cached
     from genkit.metrics.features import Features
 
     def turn() -> None:
@@ -273,7 +273,7 @@ def _measuring(folder: Path, log: Log, draw: random.Random, number: int) -> Call
 
 
 def _measured(folder: Path, seen: list[Event]) -> None:
-    from genkit.evaluation.image_quality import cached
+    from genkit.evaluation.array_quality import cached
 
     def missing() -> Any:
         raise AssertionError("what was acknowledged is not in the cache")

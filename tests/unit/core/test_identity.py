@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from genkit.core.capabilities import Likelihood, LikelihoodKind
-from genkit.core.identity import answers, kind_of, named
+from genkit.core.identity import named
 from genkit.core.module import GenerativeModule
 from genkit.core.spec import ArraySpec, View
 from genkit.data import open_dataset
@@ -19,7 +19,7 @@ from genkit.data.dataset import ArrayExamples, Dataset
 from genkit.evaluation.scores import likelihood
 from genkit.evaluation.subject import Settings, Subject, reasons, to_rows
 from genkit.families.vae import VAE
-from genkit.metrics.catalogue import OF_IMAGES
+from genkit.metrics.catalogue import BUILT_IN, answers, catalogue, kind_of
 from genkit.metrics.features import Features
 from genkit.metrics.memorisation import memorisation, memorisation_floor
 from genkit.metrics.panel import image_measures
@@ -68,7 +68,7 @@ def scored(module: GenerativeModule, unpadded: tuple[int, int] | None = None, n:
     parts = dict.fromkeys(("train", "validation", "test"), examples(n))
     dataset = Dataset("levels", module.spec, parts, "", "data", unpadded=unpadded)
     subject = Subject(module.eval(), dataset, Settings(weights="raw"), {}, {}, "")
-    return to_rows([likelihood(subject)], PLACE)
+    return to_rows([likelihood(subject, catalogue().chosen(["likelihood"], module.spec.medium))], PLACE)
 
 
 def nll(found: list[rows.Row], role: str = "model") -> rows.Row:
@@ -272,7 +272,7 @@ def test_what_cannot_be_measured_has_a_row_under_each_of_its_names():
     found = reasons(refused)
     assert [row.metric for row in found] == ["precision", "recall", "density", "coverage"]
     assert {row.note for row in found} == {"need at least 48 real pictures; there are 30."}
-    assert {row.metric for row in found} <= set(OF_IMAGES)
+    assert {BUILT_IN[row.metric].group for row in found} == {"images"}
 
 
 def test_an_arrow_is_that_of_a_number_not_of_a_gap():

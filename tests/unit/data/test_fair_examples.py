@@ -12,7 +12,7 @@ from genkit.data import open_dataset
 from genkit.data.dataset import Dataset
 from genkit.data.real import pictures
 from genkit.diagnostics.known import training_examples
-from genkit.evaluation import image_quality as evaluation
+from genkit.evaluation import array_quality as evaluation
 from genkit.evaluation import showing
 from genkit.training import selection
 from genkit.training.selection import SampledMetric
@@ -32,7 +32,7 @@ def digits():
 
 @pytest.fixture(autouse=True)
 def gathered(monkeypatch):
-    """ImageQuality in the place of their features, and none from a cache."""
+    """Arrays in the place of their features, and none from a cache."""
 
     def collect(extractor, batches):
         return torch.cat(list(batches))
@@ -62,7 +62,7 @@ def test_a_floor_is_of_all_classes(digits, other, tmp_path):
         cache_dir=tmp_path,
     )
     extractor = SimpleNamespace(digest="none")
-    found = evaluation.ImageQuality(subject, extractor, N, None)._others()
+    found = evaluation.ArrayQuality(subject, extractor, digits.spec.array, N, None)._others().features
     assert len(found) == N
     assert set(counts(found, digits)) <= {4, 5, 6}
 

@@ -1,12 +1,12 @@
 """What a GPU does that these tests have not: where networks are put, and what float32 means there."""
 
-import numpy as np
 import pytest
 import torch
 
 from genkit.cli.hardware import torch_device
 from genkit.config.settings import TrainerKnobs
-from genkit.evaluation import image_quality
+from genkit.core.spec import ArraySpec
+from genkit.evaluation import array_quality
 from genkit.metrics.extractors import extractor
 from genkit.system.processor import compute_float32
 from genkit.training import selection, surroundings
@@ -57,17 +57,16 @@ def test_extractors_are_put_where_the_model_is(monkeypatch):
             asked.append(torch.device(device))
             raise Recorded
 
-    for room in (image_quality, selection):
+    for room in (array_quality, selection):
         monkeypatch.setattr(room, "extractor", lambda name: Stub())
     metric = selection.SampledMetric.__new__(selection.SampledMetric)
     metric.name, metric._made = "digits", None
     with pytest.raises(Recorded):
         metric._real(torch.device("cuda:1"))
     subject = type("Subject", (), {})()
-    subject.dataset = type("Data", (), {"spec": type("Spec", (), {"image": np})})
     subject.settings = type(
         "Settings", (), {"extractor": "digits", "device": "cuda", "metrics": None, "n": 1}
     )
     with pytest.raises(Recorded):
-        image_quality.ImageQuality.of(subject)
+        array_quality.ArrayQuality.of(subject, ArraySpec(1, (8, 8)), [])
     assert asked == [torch.device("cuda:1"), torch.device("cuda")]

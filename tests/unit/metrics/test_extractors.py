@@ -11,10 +11,9 @@ import torch
 from torch import nn
 
 from genkit.core import registry
-from genkit.core.identity import kind_of
 from genkit.core.spec import ArraySpec
 from genkit.metrics import extractors, inception
-from genkit.metrics.catalogue import EXTRACTORS
+from genkit.metrics.catalogue import EXTRACTORS, kind_of
 from genkit.metrics.extractors import extractor, suggested
 from genkit.metrics.features import Features, collect
 from genkit.metrics.memorisation import memorisation

@@ -4,7 +4,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from genkit.evaluation.image_quality import cached
+from genkit.evaluation.array_quality import cached
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import collect
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from genkit.core.identity import BY_FEATURES
+from genkit.metrics.catalogue import BY_FEATURES
 from genkit.metrics.measure import Measure
 from genkit.runs import rows
 from genkit.runs.rows import OfStudy, Place, Row

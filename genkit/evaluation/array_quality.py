@@ -1,0 +1,196 @@
+"""Samples that are arrays, as pictures are, against real ones: what metrics of them look at."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genkit.core.grid import grid, png
+from genkit.core.identity import named
+from genkit.core.spec import ArraySpec
+from genkit.data.packing import followed
+from genkit.data.real import BATCH, as_samples, pictures, real_pictures, unchanged
+from genkit.evaluation.subject import Subject
+from genkit.metrics.catalogue import kind_of
+from genkit.metrics.declaration import Metric
+from genkit.metrics.evidence import Evidence, Seen
+from genkit.metrics.extractors import Extractor, extractor, weights_digest
+from genkit.metrics.features import Features, collect
+from genkit.metrics.memorisation import Pairs
+from genkit.system import storage
+from genkit.system.errors import ConfigError
+from genkit.system.headers import read_header
+from genkit.system.plain import parse_json
+
+SHOWN_FROM = 1_000  # pictures that a large network takes seconds for
+REAL_MOST, TRAIN_MOST = 10_000, 60_000
+CACHE = "2"  # raise it where features or their layout change
+
+
+@dataclass
+class ArrayQuality:
+    """The arrays of a subject as features: its samples, the real ones, the training set.
+
+    Attributes:
+        extractor: None where the medium has none; features have no dimension then.
+        array: what each example is.
+        n: samples.
+    """
+
+    subject: Subject
+    extractor: Extractor | None
+    array: ArraySpec
+    n: int
+    generated: Seen
+    _known: dict[tuple[str, int], Seen] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, subject: Subject, array: ArraySpec, metrics: Sequence[Metric]) -> ArrayQuality:
+        """Draw the samples and keep of them what the metrics need."""
+        found = _extractor(subject, array)
+        n = subject.settings.n or array.medium.drawn
+        drawn: Iterator[Tensor] = map(pictures, subject.samples(n))
+        kept: list[Tensor] = []
+        if any("arrays" in metric.needs for metric in metrics):
+            drawn = _keeping(drawn, kept)
+        features = collect(found, drawn)
+        return cls(subject, found, array, n, Seen(lambda: features, lambda: torch.cat(kept)))
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """What these samples offer metrics, of what the medium offers."""
+        fits = self.extractor is not None and self.extractor.fits(self.array.classes)
+        lacking = {"probabilities"} if not fits else set()
+        return self.subject.offers - lacking - (set() if self.extractor else {"features"})
+
+    def evidence(self, role: str, train: bool) -> Evidence:
+        """Of a role: the samples, other real examples, or noise, beside the part that judges.
+
+        Args:
+            train: for metrics that set them beside training examples, where the floor is the part itself.
+        """
+        real = self.real(self.subject.settings.split, REAL_MOST)
+        places = {
+            "model": lambda: self.generated,
+            "floor": lambda: real if train else self._others(),
+            "ceiling": self._noise,
+        }
+        return Evidence(places[role](), real, self.real("train", TRAIN_MOST))
+
+    def real(self, split: str, most: int) -> Seen:
+        """The real examples of a split, their features from the cache where they are in it."""
+        if (split, most) not in self._known:
+            whole = lambda: torch.cat(list(self._batches(split, most)))  # noqa: E731
+            self._known[split, most] = Seen(lambda: self._features(split, most), whole)
+        return self._known[split, most]
+
+    def _features(self, split: str, most: int) -> Features:
+        dataset, count = self.subject.dataset, len(self._rows(split, most))
+        digest = self.extractor.digest if self.extractor else ""
+        key = json.dumps([CACHE, dataset.fingerprint, split, count, digest])
+        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        file = Path(self.subject.cache_dir) / "features" / f"{name}.safetensors"
+        what = f"measuring real {self.array.medium.many} ({split})"
+
+        def make() -> Features:
+            return collect(self.extractor, followed(what, self._batches(split, most), count, SHOWN_FROM))
+
+        return cached(file, make)
+
+    def _rows(self, split: str, most: int) -> np.ndarray:
+        return unchanged(self.subject.dataset.split(split)).some(most)
+
+    def _batches(self, split: str, most: int) -> Iterator[Tensor]:
+        dataset = self.subject.dataset
+        return real_pictures(dataset.spec, unchanged(dataset.split(split)), self._rows(split, most))
+
+    def _others(self) -> Seen:
+        """As many real examples as there are samples, which the real set does not hold."""
+        other = self.subject.another()
+        if other is not None and len(self.subject.dataset.split(other)) >= self.n:
+            return self.real(other, REAL_MOST)[: self.n]
+        return self.real("train", self.n)
+
+    def _noise(self) -> Seen:
+        return noise(self.extractor, self.array, self.n)
+
+    def show(self, pairs: Pairs, folder: Path) -> None:
+        """Write `nearest.png`: the samples nearest to a training example, above those."""
+        dataset = self.subject.dataset
+        rows = self._rows("train", TRAIN_MOST)[pairs.train.numpy()]
+        made = [self.subject.sample(1, int(i)).images for i in pairs.generated]
+        given = [as_samples(dataset.spec, unchanged(dataset.split("train")), rows).images]
+        storage.make_folder(folder)
+        file = folder / "nearest.png"
+        storage.write_bytes(file, png(grid(np.concatenate(made + given), columns=len(made))))
+
+
+def _extractor(subject: Subject, array: ArraySpec) -> Extractor | None:
+    """The one that is asked for, else that of the medium.
+
+    Raises:
+        ConfigError: a metric is asked for by the name of another extractor.
+    """
+    name = subject.settings.extractor or array.medium.extractor(array)
+    if name is None:
+        return None
+    found = extractor(name).on(subject.settings.device)
+    for asked in subject.settings.metrics or ():
+        if (kind := kind_of(asked)) != asked != named(kind, found.name):
+            raise ConfigError(
+                f"metrics={asked}: the features are those of extractor={found.name}; write metrics={kind},"
+                " or name that extractor."
+            )
+    return found
+
+
+def _keeping(batches: Iterator[Tensor], kept: list[Tensor]) -> Iterator[Tensor]:
+    for batch in batches:
+        kept.append(batch)
+        yield batch
+
+
+def noise(found: Extractor | None, array: ArraySpec, n: int) -> Seen:
+    """Noise in the place of samples; how far an extractor is with it is shown."""
+    return Seen(
+        lambda: collect(found, followed("measuring noise", noise_arrays(array, n), n, SHOWN_FROM)),
+        lambda: torch.cat(list(noise_arrays(array, n))),
+    )
+
+
+def noise_arrays(array: ArraySpec, n: int) -> Iterator[Tensor]:
+    """Every level as likely everywhere, as the medium has it: what a generator is worst at being."""
+    generator = np.random.Generator(np.random.Philox(0))
+    for start in range(0, n, BATCH):
+        lengths = [array.size] * min(BATCH, n - start)
+        yield torch.from_numpy(array.medium.noise(array, lengths, generator).arrays)
+
+
+def cached(file: Path, make: Callable[[], Features]) -> Features:
+    """Features from a file, or made and kept there.  What is not as it was written is made anew."""
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import save
+
+    try:
+        read_header(file)
+        with safe_open(file, "pt") as held:
+            about = held.metadata()
+            kept = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+            if weights_digest(kept, about["protocol"]) == about["sha256"]:
+                return Features.of(kept, parse_json(about["protocol"]))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        pass  # not there, or damaged
+    features = make()
+    tensors = {name: tensor.contiguous() for name, tensor in features.tensors().items()}
+    protocol = json.dumps(dict(features.protocol))
+    content = save(tensors, {"protocol": protocol, "sha256": weights_digest(tensors, protocol)})
+    storage.make_folder(file.parent)
+    storage.write_bytes(file, content, "Free space, or set paths.cache_dir.")
+    return features
