@@ -96,6 +96,7 @@ def _pictures(
     suggested = name or array.medium.extractor(array)
     chosen = extractor(suggested).on(device) if suggested else None
     sets = {word: seen_of(word, source, form, chosen) for word, source in sources.items()}
+    digests = [digest_of(seen.features) for seen in sets.values()]  # all are read before a word is said
     for line in remarks(sources, looks, form, chosen.name if chosen else "none"):
         say(f"{line}.")
     metrics = catalogue().chosen(array.medium.groups, array.medium)
@@ -104,7 +105,7 @@ def _pictures(
         there -= {"probabilities"}
     fitting = [metric for metric in metrics if there.issuperset(metric.needs)]
     found = judged_by(sets["real"], sets["fake"], chosen, array, sources["real"].label, fitting)
-    return found, digest_of(sets["real"].features), digest_of(sets["fake"].features)
+    return found, digests[0], digests[1]
 
 
 def judged_by(

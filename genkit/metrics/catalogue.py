@@ -117,7 +117,7 @@ class Catalogue:
                 f"metric {name} of {source} is declared as {point.value}, but that cannot be imported:"
                 f" {type(error).__name__}: {error}"
             ) from error
-        metric = declared(offered, source)
+        metric = declared(offered, source, name)
         if metric.name != name:
             raise ConfigError(f"metric {name} of {source} calls itself {metric.name}: use one name.")
         _check_new(metric, ())

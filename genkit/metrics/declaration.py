@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from genkit.metrics.measure import Direction, Measure
 from genkit.system.errors import ConfigError, nearest
@@ -40,6 +40,7 @@ NEEDS = {
     "likelihoods": "how likely held-out data are to the model",
     "costs": "what the model cost",
 }
+NEEDED = ("name", "unit", "direction", "needs", "measure", "help")  # the rest has defaults
 OWN_GROUP = "own"  # of a metric that names none
 ONE_LINE = 100
 
@@ -111,36 +112,28 @@ class Metric:
         return f"metric {self.name} of {self.source}" if self.source else f"metric {self.name}"
 
 
-def declared(offered: object, source: str) -> Metric:
+def declared(offered: object, source: str, name: str = "") -> Metric:
     """What a distribution or a caller offers, as a checked metric.
 
     Args:
         offered: a `Metric`, or an object or a class with its attributes.
         source: the distribution; "": a caller.
+        name: by which it is offered, where it has one.
 
     Raises:
         ConfigError: it is no metric, or declares what none can; what, and whose, is said.
     """
-    if isinstance(offered, Metric):
-        made = replace(offered, source=source)
-    else:
-        made = Metric(**_attributes(offered, source), source=source)
-    if reason := _wrong(made):
-        whose = f"metric {str(made.name)[:60]!s} of {source}" if source else f"metric {str(made.name)[:60]!s}"
-        raise ConfigError(f"{whose}: {reason}.")
-    return made
-
-
-def _attributes(offered: object, source: str) -> dict[str, Any]:
-    """Those of an object that is no `Metric`, or of one that its class makes."""
     made = offered() if isinstance(offered, type) else offered
-    known = [f.name for f in fields(Metric) if f.name != "source"]
-    needed = ("name", "unit", "direction", "needs", "measure", "help")
-    name = getattr(made, "name", type(made).__name__)
-    whose = f"metric {name} of {source}" if source else f"metric {name}"
-    if lacking := [key for key in needed if not hasattr(made, key)]:
-        raise ConfigError(f"{whose} declares no {lacking[0]}: it needs {', '.join(needed)}.")
-    return {key: getattr(made, key) for key in known if hasattr(made, key)}
+    called = str(name or getattr(made, "name", type(made).__name__))[:60]
+    whose = f"metric {called} of {source}" if source else f"metric {called}"
+    if not isinstance(made, Metric):
+        if lacking := [key for key in NEEDED if not hasattr(made, key)]:
+            raise ConfigError(f"{whose} declares no {lacking[0]}: it needs {', '.join(NEEDED)}.")
+        known = [f.name for f in fields(Metric)]
+        made = Metric(**{key: getattr(made, key) for key in known if hasattr(made, key)})
+    if reason := _wrong(made):
+        raise ConfigError(f"{whose}: {reason}.")
+    return replace(made, source=source)
 
 
 def _wrong(metric: Metric) -> str | None:

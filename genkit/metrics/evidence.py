@@ -89,9 +89,7 @@ class Seen:
 
 def _made(maker: Callable[[], T] | None, name: str) -> T:
     if maker is None:
-        raise LookupError(
-            f"this evidence holds no {name}: a metric that reads them declares that it needs them"
-        )
+        raise LookupError(f"this evidence holds no {name}: a metric that reads them says that it needs them")
     return maker()
 
 

@@ -7,8 +7,8 @@ holds all three.  A distribution adds its own by entry point:
     faces = "my_package.faces:Faces"
 
 `Faces()` is a `torch.nn.Module` from images (B, C, H, W), floats in [0, 1], to features (B, d), or to
-features and logits (B, K).  It may have the attributes `resizer` (in words) and `classes` (the names of the K
-classes).
+features and logits (B, K).  It may have the attributes `resizer` (in words), `classes` (the names of the K
+classes) and `axes` (of the arrays that it reads, where they are no images).
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Extractor:
         resizer: what is done to a picture's size and colours, in words.
         classes: the names of the K classes; empty where it classifies nothing.
         any_classes: whether its classes serve for the inception score of any pictures.
+        axes: of the arrays that it reads, 2 for images.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Extractor:
     resizer: str
     classes: tuple[str, ...] = ()
     any_classes: bool = False
+    axes: int = 2
 
     @property
     def protocol(self) -> dict[str, str]:
@@ -72,7 +74,7 @@ class Extractor:
         Raises:
             DataError: not such images, or a network that makes something else of them.
         """
-        return self.of_unit(unit(images))
+        return self.of_unit(unit(images, self.axes))
 
     @torch.inference_mode()
     def of_unit(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -131,12 +133,13 @@ def wrapped(name: str, network: nn.Module) -> Extractor:
     """A user's own module as an extractor; its number of features is found with one picture."""
     network = network.eval().requires_grad_(False)
     with torch.inference_mode():
-        found = network(torch.zeros(1, int(getattr(network, "channels", 3)), PROBE, PROBE))
+        sizes = [PROBE] * (axes := int(getattr(network, "axes", 2)))
+        found = network(torch.zeros(1, int(getattr(network, "channels", 3)), *sizes))
     features = found[0] if isinstance(found, tuple) else found
     resizer = str(getattr(network, "resizer", "the extractor's own"))
     classes = tuple(str(c) for c in getattr(network, "classes", ()))
     digest = weights_digest(network.state_dict(), type(network).__qualname__)
-    return Extractor(name, network, digest, features.shape[-1], resizer, classes)
+    return Extractor(name, network, digest, features.shape[-1], resizer, classes, axes=axes)
 
 
 def digits() -> Extractor:
@@ -171,14 +174,18 @@ def random() -> Extractor:
     return Extractor("random", network, weights_digest(network.state_dict(), "random"), network.size, words)
 
 
-def unit(images: Tensor) -> Tensor:
-    """Images as floats in [0, 1].
+def unit(images: Tensor, axes: int | None = 2) -> Tensor:
+    """Images, or arrays over other axes, as floats in [0, 1].
+
+    Args:
+        axes: that each has beside its channels; None: any number of them.
 
     Raises:
-        DataError: not (B, C, H, W) of uint8 or of finite floats in [0, 1].
+        DataError: not (B, C, *sizes) of uint8 or of finite floats in [0, 1].
     """
-    if images.ndim != 4:
-        raise DataError(f"images (B, C, H, W) are needed, not a tensor of shape {tuple(images.shape)}.")
+    if axes is not None and images.ndim != axes + 2:
+        form = "images (B, C, H, W)" if axes == 2 else f"arrays over {axes} axes"
+        raise DataError(f"{form} are needed, not a tensor of shape {tuple(images.shape)}.")
     if images.dtype == torch.uint8:
         return images.float() / 255
     if not images.is_floating_point():

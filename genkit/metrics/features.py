@@ -94,7 +94,7 @@ def collect(extractor: Extractor | None, batches: Iterable[Tensor]) -> Features:
     directions = None
     shape: tuple[int, ...] = ()
     for batch in batches:
-        images = unit(batch)
+        images = unit(batch, extractor.axes if extractor else None)
         if directions is None:
             shape = tuple(images.shape[1:])
             directions = directions_of(images[0].numel())

@@ -169,15 +169,15 @@ def test_two_folders_that_are_sorted_by_class_are_halved_by_all_classes(tmp_path
         pixels = np.round(picture[0] * (255 / 16)).astype(np.uint8)
         Image.fromarray(pixels).save(place / str(label) / f"{i:03}.png")
     seen = []
-    measures = sets.image_measures
+    judged = sets._beside_real
 
-    def measured(real, made, names=None, refused=None):
-        seen.append((real, made))
-        return measures(real, made, names, refused)
+    def measured(metrics, real, made, halves, *more):
+        seen.append((real.features, *(half.features for half in halves)))
+        return judged(metrics, real, made, halves, *more)
 
-    monkeypatch.setattr(sets, "image_measures", measured)
+    monkeypatch.setattr(sets, "_beside_real", measured)
     sets.evaluate_files(place, place, say=lambda line: None)
-    whole, one, other = seen[0][0], *seen[1]
+    ((whole, one, other),) = seen
     names = sorted(path.relative_to(place).as_posix() for path in place.rglob("*.png"))
     label_of = {int(key): int(name[0]) for key, name in zip(whole.keys, names, strict=True)}
     share = len(names) / 20  # of a class, in a half

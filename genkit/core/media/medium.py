@@ -88,7 +88,7 @@ class Medium(ABC):
         budgets: the units in which a training on it can be counted.
         offers: what metrics can be given of it: "texts"; "arrays"; "features" and "probabilities", which an
             extractor makes of arrays where there is one.
-        groups: the groups of metrics that measure it unless told otherwise.
+        groups: the groups of metrics, or single ones, that measure it unless told otherwise.
         drawn: samples that an evaluation draws, unless told otherwise.
         kept: examples that are kept to be looked at beside numbers.
         nll: the unit of a likelihood of it.
@@ -107,7 +107,7 @@ class Medium(ABC):
     rest: str = ""
     budgets: tuple[str, ...] = COUNTED
     offers: frozenset[str] = frozenset({"arrays"})
-    groups: tuple[str, ...] = ("likelihood", "cost")
+    groups: tuple[str, ...] = ("likelihood", "sliced_wasserstein", "memorisation", "cost")
     drawn: int = 1_000
     kept: int = 64
     nll: str = "nats/example"
