@@ -2,16 +2,17 @@
 
 Nothing is imported until it is named.  The tables of what is built in stand with what they name:
 `genkit.core.media.MEDIA`, `genkit.families.FAMILIES`, `genkit.data.sources.DATASETS`,
-`genkit.metrics.catalogue.EXTRACTORS`.  A distribution adds a family and a dataset with
+`genkit.metrics.catalogue`.  A distribution adds a family and a dataset with
 
     [project.entry-points."genkit.families"]
     flow = "my_package.flow:Flow"
     [project.entry-points."genkit.datasets"]
     shapes = "my_package.shapes:shapes"
 
-a medium with an entry point in the group `genkit.media` (see `genkit.core.media`), a network in whose
-features pictures are compared with one in the group `genkit.extractors` (see `genkit.metrics.extractors`),
-and its configurations with one in the group `genkit.conf` (see `genkit.config.files`).
+a medium with an entry point in the group `genkit.media` (see `genkit.core.media`), a metric with one in
+`genkit.metrics` (see `genkit.metrics.catalogue`), a network in whose features pictures are compared with one
+in `genkit.extractors` (see `genkit.metrics.extractors`), and its configurations with one in `genkit.conf`
+(see `genkit.config.files`).
 """
 
 from __future__ import annotations
@@ -133,10 +134,15 @@ class Registry(Generic[T]):
             raise self.refusal(name, f"is declared as {target}, but that {wrong}")
         return cast(T, found)
 
+    def owner(self, name: str) -> str:
+        """The distribution that offers it; "" where it is built in, or nobody does."""
+        points = self._offers().get(name, ())
+        return _owner(points[0]) if points else ""
+
     def refusal(self, name: str, reason: str) -> ConfigError:
         """What is said of one that will not do, with the distribution that offers it."""
-        points = self._offers().get(name, ())
-        return ConfigError(f"{self.kind} {name!r}{f' of {_owner(points[0])}' if points else ''} {reason}.")
+        owner = self.owner(name)
+        return ConfigError(f"{self.kind} {name!r}{f' of {owner}' if owner else ''} {reason}.")
 
     def _unknown(self, name: object) -> ConfigError:
         return ConfigError(f"{self.unknown.format(name=name)}{nearest(str(name), self.names())}")

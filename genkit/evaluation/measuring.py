@@ -26,7 +26,7 @@ from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, found_of, to_rows
 from genkit.evaluation.text_quality import TextQuality, text_pieces
 from genkit.inference import models
-from genkit.metrics.catalogue import COPIES, OF_A_RUN, Catalogue, catalogue, kind_of
+from genkit.metrics.catalogue import BUILT_IN, COPIES, OF_A_RUN, Catalogue, catalogue, kind_of
 from genkit.metrics.declaration import Metric
 from genkit.runs import Run, checkpoints
 from genkit.runs.rows import FILE, Place, Row, missing, write
@@ -115,7 +115,7 @@ def _evaluate(
         selected=_selected(subject, names.split(",")),
         trained=same(unchanged(subject.dataset.split("train")), unchanged(subject.examples)),
     )
-    rows = to_rows(_measure(subject, chosen, known, folder.path, checkpoint), place)
+    rows = to_rows(_measure(subject, chosen, folder.path, checkpoint), place)
     return _of(rows, chosen)
 
 
@@ -205,9 +205,7 @@ def judged(subject: Subject) -> str:
     return digest.hexdigest()
 
 
-def _measure(
-    subject: Subject, chosen: Sequence[Metric], known: Catalogue, folder: Path, checkpoint: Path
-) -> list[Found]:
+def _measure(subject: Subject, chosen: Sequence[Metric], folder: Path, checkpoint: Path) -> list[Found]:
     """Group by group; what is only to be read off the run or its data needs no samples."""
     found: list[Found] = []
     samples: ArrayQuality | TextQuality | None = None
@@ -225,9 +223,10 @@ def _measure(
             samples = _samples(subject, chosen)
             keep_real(subject, own)
         there = [metric for metric in rest if samples.offers.issuperset(metric.needs)]
-        all_of_it = [metric for metric in known.fitting(samples.offers) if metric.group == group]
+        ours = [m for m in BUILT_IN.values() if m.group == group and samples.offers.issuperset(m.needs)]
         judging = not any({"train", "source"} & {*metric.needs} for metric in there)
-        made, evidence = found_of(there, samples, whole=judging and all_of_it == there)
+        whole = judging and bool(ours) and all(metric in there for metric in ours)
+        made, evidence = found_of(there, samples, whole)
         made.missing += _unfit(subject, rest, there)
         found.append(made)
         if evidence.pairs is not None and isinstance(samples, ArrayQuality):

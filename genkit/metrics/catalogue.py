@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 
 from genkit.core.identity import named
 from genkit.core.media.medium import Medium
@@ -34,7 +33,7 @@ EXTRACTORS: Registry[Callable[..., object]] = Registry(
         "inception": "genkit.metrics.inception:inception",
     },
 )
-ENTRY_POINTS = "genkit.metrics"
+OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no metric.", {})
 # In the order of an evaluation's rows.
 BUILT_IN = {m.name: m for m in (*OF_LIKELIHOOD, *OF_IMAGES, *OF_TEXTS, *OF_MEMORISATION, *OF_COST)}
 GROUPS = tuple(dict.fromkeys(metric.group for metric in BUILT_IN.values()))
@@ -77,30 +76,13 @@ class Catalogue:
     own: Mapping[str, Metric] = field(default_factory=dict)
 
     @cached_property
-    def points(self) -> Mapping[str, EntryPoint]:
-        """The entry points of other distributions, by name; nothing is imported yet.
-
-        Raises:
-            ConfigError: two offer one name.
-        """
-        found: dict[str, EntryPoint] = {}
-        for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
-            other = found.setdefault(point.name, point)
-            if other.value != point.value:
-                raise ConfigError(
-                    f"metric {point.name} is offered by {_distribution(other)} and by {_distribution(point)}:"
-                    " uninstall one of them."
-                )
-        return found
-
-    @cached_property
     def metrics(self) -> Mapping[str, Metric]:
         """All that there are.
 
         Raises:
             ConfigError: what a distribution offers is no metric; the distribution is named.
         """
-        return {**BUILT_IN, **{name: self.load(name) for name in self.points}, **self.own}
+        return {**BUILT_IN, **{name: self.load(name) for name in OTHERS.names()}, **self.own}
 
     def load(self, name: str) -> Metric:
         """The metric of a distribution.
@@ -108,18 +90,9 @@ class Catalogue:
         Raises:
             ConfigError: it cannot be imported, or is none; the distribution is named.
         """
-        point = self.points[name]
-        source = _distribution(point)
-        try:
-            offered = point.load()
-        except Exception as error:  # whatever somebody else's module raises
-            raise ConfigError(
-                f"metric {name} of {source} is declared as {point.value}, but that cannot be imported:"
-                f" {type(error).__name__}: {error}"
-            ) from error
-        metric = declared(offered, source, name)
+        metric = declared(OTHERS.load(name), OTHERS.owner(name), name)
         if metric.name != name:
-            raise ConfigError(f"metric {name} of {source} calls itself {metric.name}: use one name.")
+            raise OTHERS.refusal(name, f"calls itself {metric.name}: use one name")
         _check_new(metric, ())
         return metric
 
@@ -134,7 +107,7 @@ class Catalogue:
         kind = kind_of(metric)
         if found := BUILT_IN.get(kind) or self.own.get(kind):
             return found
-        return self.load(kind) if kind in self.points else None
+        return self.load(kind) if kind in OTHERS.names() else None
 
     def read(self, metric: str) -> Metric | None:
         """`find`, for a row: one whose distribution is broken by now can still be read."""
@@ -150,8 +123,7 @@ class Catalogue:
 
     def known(self) -> list[str]:
         """Every group and every metric, those of features under each extractor's name, too."""
-        by_name = [named(kind, extractor) for kind in BY_FEATURES for extractor in EXTRACTORS.names()]
-        return [*dict.fromkeys((*self.groups, *self.metrics, *by_name))]
+        return [*dict.fromkeys((*self.groups, *self.metrics, *_by_features()))]
 
     # ------------------------------------------------------------------ for some data
 
@@ -167,21 +139,31 @@ class Catalogue:
         Raises:
             ConfigError: no such group or metric, or one that such data do not have.
         """
-        fitting = {metric.name: metric for metric in self.fitting(offers(medium))}
+        wanted = medium.groups if asked is None else asked
+        whole = any(name in GROUPS or not self._single(name) for name in wanted)
+        # (Who names single metrics waits for no import of others', and for no broken one.)
+        pool = self.metrics if whole else {m.name: m for m in map(self.find, wanted) if m is not None}
+        fitting = [m for m in pool.values() if offers(medium).issuperset(m.needs)]
         found: set[str] = set()
-        for name in medium.groups if asked is None else asked:
-            if name not in self.known():
-                raise ConfigError(
-                    f"metrics={name} is no metric and no group of them.{nearest(name, self.known())}"
-                )
-            whole = name in self.groups
-            kind = name if whole else kind_of(name)
-            own = [m.name for m in fitting.values() if kind == (m.group if whole else m.name)]
+        for name in wanted:
+            group = name in GROUPS or (not self._single(name) and name in self.groups)
+            if not group and not self._single(name):
+                near = nearest(name, self.known())
+                raise ConfigError(f"metrics={name} is no metric and no group of them.{near}")
+            kind = name if group else kind_of(name)
+            own = [m.name for m in fitting if kind == (m.group if group else m.name)]
             if not own and asked is not None:
-                groups = [group for group in self.groups if group in {m.group for m in fitting.values()}]
-                raise ConfigError(f"metrics={name}: the run draws {medium.many}; it has {_and(groups)}.")
+                there = {m.group for m in self.fitting(offers(medium))}
+                has = _and([group for group in self.groups if group in there])
+                raise ConfigError(f"metrics={name}: the run draws {medium.many}; it has {has}.")
             found.update(own)
-        return [metric for metric in fitting.values() if metric.name in found]
+        order = [*BUILT_IN, *pool]
+        return sorted((m for m in fitting if m.name in found), key=lambda metric: order.index(metric.name))
+
+    def _single(self, name: str) -> bool:
+        """Whether a name is that of a metric."""
+        known = name in BUILT_IN or name in self.own or name in OTHERS.names()
+        return known or name in _by_features()
 
     def check_own(self, asked: Sequence[str] | None, medium: Medium, run: str) -> None:
         """See that pictures of the user's own can judge what is asked for.
@@ -228,6 +210,16 @@ def catalogue(own: Iterable[object] = ()) -> Catalogue:
     return Catalogue(found)
 
 
+def _by_features() -> list[str]:
+    """The kinds of metrics whose names say whose features they are of, under each extractor's name."""
+    return [named(kind, extractor) for kind in BY_FEATURES for extractor in EXTRACTORS.names()]
+
+
+def known() -> list[str]:
+    """Every group and every metric, those of features under each extractor's name, too."""
+    return catalogue().known()
+
+
 def read(metric: str) -> Metric | None:
     """The declaration of a metric in a row; None where nobody here knows it."""
     return BUILT_IN.get(kind_of(metric)) or catalogue().read(metric)
@@ -251,11 +243,6 @@ def _check_new(metric: Metric, others: Container[str]) -> None:
         raise ConfigError(f"{metric.said}: that name exists; choose another.")
     if (kind := kind_of(metric.name)) != metric.name:
         raise ConfigError(f"{metric.said}: that is {kind} of the features of {metric.name[len(kind) + 1 :]}.")
-
-
-def _distribution(point: EntryPoint) -> str:
-    """Whose an entry point is."""
-    return point.dist.name if point.dist else point.value.partition(":")[0]
 
 
 def _and(names: Sequence[str]) -> str:

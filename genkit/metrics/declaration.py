@@ -109,7 +109,7 @@ class Metric:
     @property
     def said(self) -> str:
         """What messages call it."""
-        return f"metric {self.name} of {self.source}" if self.source else f"metric {self.name}"
+        return f"metric {self.name!r} of {self.source}" if self.source else f"metric {self.name!r}"
 
 
 def declared(offered: object, source: str, name: str = "") -> Metric:
@@ -125,7 +125,7 @@ def declared(offered: object, source: str, name: str = "") -> Metric:
     """
     made = offered() if isinstance(offered, type) else offered
     called = str(name or getattr(made, "name", type(made).__name__))[:60]
-    whose = f"metric {called} of {source}" if source else f"metric {called}"
+    whose = f"metric {called!r} of {source}" if source else f"metric {called!r}"
     if not isinstance(made, Metric):
         if lacking := [key for key in NEEDED if not hasattr(made, key)]:
             raise ConfigError(f"{whose} declares no {lacking[0]}: it needs {', '.join(NEEDED)}.")

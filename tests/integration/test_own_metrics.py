@@ -110,8 +110,8 @@ def test_a_bad_metric_of_another_distribution_is_one_line(installed, trained, ge
     for words in (["metrics=reach"], []):
         code, _, err = genkit("evaluate", f"run={trained('vae')}", "n=64", *words)
         assert (code, err.count("\n")) == (2, 1), err
-        assert "metric reach of outside-reach declares no name" in err
-    code, _, err = genkit("evaluate", f"run={trained('vae')}", "checkpoint=last", "metrics=parameters")
+        assert "metric 'reach' of outside-reach declares no name" in err
+    code, _, err = genkit("evaluate", f"run={trained('vae')}", "checkpoint=last", "metrics=kid,nll")
     assert code == 0, err  # what is built in is measured all the same
 
 
@@ -148,9 +148,9 @@ def test_a_callers_own_metric_that_is_none_is_refused_before_anything_is_drawn(t
     class Nameless(Brightness):
         unit = ""
 
-    with pytest.raises(ConfigError, match="metric brightness: unit is empty"):
+    with pytest.raises(ConfigError, match="metric 'brightness': unit is empty"):
         evaluate(trained("vae"), metrics=[Nameless()])
-    with pytest.raises(ConfigError, match="metric kid: that name exists"):
+    with pytest.raises(ConfigError, match="metric 'kid': that name exists"):
         evaluate(trained("vae"), metrics=[type("Kid", (Brightness,), {"name": "kid"})])
     with pytest.raises(ConfigError, match="metrics=brightness: the run draws texts"):
         evaluate(trained("gpt"), metrics=[Brightness])

@@ -159,10 +159,10 @@ def test_a_bad_declaration_is_refused_when_it_is_loaded(kind, tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("kid", "metric kid of twin: that name exists"),
-        ("images", "metric images of twin: that name exists"),
-        ("fid_mine", "metric fid_mine of twin: that is fid of the features of mine"),
-        ("Kid", "metric Kid of twin: name 'Kid' is none: lower case letters"),
+        ("kid", "metric 'kid' of twin: that name exists"),
+        ("images", "metric 'images' of twin: that name exists"),
+        ("fid_mine", "metric 'fid_mine' of twin: that is fid of the features of mine"),
+        ("Kid", "metric 'Kid' of twin: name 'Kid' is none: lower case letters"),
     ],
 )
 def test_a_name_that_exists_is_refused(name, said, tmp_path, monkeypatch):
@@ -180,7 +180,7 @@ def test_a_name_that_exists_is_refused(name, said, tmp_path, monkeypatch):
 def test_one_name_of_two_distributions_is_refused(tmp_path, monkeypatch):
     for name in ("one", "two"):
         offered(tmp_path / name, monkeypatch, ("calm", "GOOD"), code=GOOD.format("calm"), name=name)
-    with pytest.raises(ConfigError, match=r"metric calm is offered by (one|two) and by (one|two): uninstall"):
+    with pytest.raises(ConfigError, match=r"metric 'calm' is offered by one and two: uninstall"):
         _ = catalogue().metrics
 
 
@@ -227,15 +227,15 @@ def test_a_number_becomes_a_measure_as_its_metric_declares_it():
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        ((1.0, 0.5, 2.0), "metric spread of theirs gave an interval, and declares none"),
-        ("text", "metric spread of theirs measured a str: return a number"),
-        ((1.0, 2.0), "metric spread of theirs measured a tuple: return a number"),
+        ((1.0, 0.5, 2.0), "metric 'spread' of theirs gave an interval, and declares none"),
+        ("text", "metric 'spread' of theirs measured a str: return a number"),
+        ((1.0, 2.0), "metric 'spread' of theirs measured a tuple: return a number"),
         (Measure("spread", 1.0, "s", "higher", "estimate", 4), "measured the unit s, and declares 1"),
         (
             Measure("spread", 1.0, "1", "lower", "estimate", 4),
             "measured the direction lower, and declares",
         ),
-        (ZeroDivisionError("by nothing"), "metric spread of theirs failed: ZeroDivisionError: by nothing"),
+        (ZeroDivisionError("by nothing"), "metric 'spread' of theirs failed: ZeroDivisionError: by nothing"),
     ],
 )
 def test_what_is_not_as_it_was_declared_is_refused(made, said):
