@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from genkit import config
 from genkit.core.capabilities import Likelihood, LikelihoodKind
 from genkit.core.identity import named
 from genkit.core.module import GenerativeModule
@@ -23,10 +24,11 @@ from genkit.metrics.catalogue import BUILT_IN, answers, catalogue, kind_of
 from genkit.metrics.features import Features
 from genkit.metrics.memorisation import memorisation, memorisation_floor
 from genkit.metrics.panel import image_measures
-from genkit.runs import panels, rows
+from genkit.runs import Record, panels, rows
 from genkit.system.errors import ConfigError, Unmeasurable
 
 SPEC = ArraySpec(1, (8, 8), levels=4, classes=("a", "b"))
+CONFIG = config.compose("train", ["model=vae", "data=digits"])
 PLACE = rows.Place("run", "last", 1, "raw", "d" * 12, 0, "test", "data", "judged")
 
 
@@ -67,7 +69,7 @@ def scored(module: GenerativeModule, unpadded: tuple[int, int] | None = None, n:
     """The rows of its likelihood."""
     parts = dict.fromkeys(("train", "validation", "test"), examples(n))
     dataset = Dataset("levels", module.spec, parts, "", "data", unpadded=unpadded)
-    subject = Subject(module.eval(), dataset, Settings(weights="raw"), {}, {}, "")
+    subject = Subject(module.eval(), dataset, Settings(weights="raw"), CONFIG, Record(), "")
     return to_rows([likelihood(subject, catalogue().chosen(["likelihood"], module.spec.medium))], PLACE)
 
 
@@ -124,8 +126,6 @@ def test_data_that_is_padded_says_from_what(tmp_path):
     np.savez(
         tmp_path / "x.npz", images=np.random.default_rng(0).integers(0, 256, (60, 28, 28)).astype(np.uint8)
     )
-    from genkit import config
-
     words = [
         "model=dcgan",
         "data=arrays",
