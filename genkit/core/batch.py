@@ -39,6 +39,8 @@ class Batch:
         )
 
     def to(self, device: torch.device) -> Batch:
+        """The same examples on a device; of pinned memory nobody waits for the copy."""
+
         def move(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.to(device, non_blocking=True)
 
@@ -50,6 +52,8 @@ class Batch:
         )
 
     def pin_memory(self) -> Batch:
+        """The same examples in memory from which a GPU copies by itself."""
+
         def pin(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.pin_memory()
 

@@ -132,6 +132,7 @@ class Option:
         return ""
 
     def to_dict(self) -> dict[str, Any]:
+        """What a run's record says of it, as plain values."""
         return asdict(self)
 
 

@@ -57,6 +57,7 @@ class TokenSpec(DataSpec):
 
     @property
     def vocab_size(self) -> int:
+        """Different tokens; ids are below it."""
         return self.codec.vocab_size
 
     @cached_property

@@ -44,6 +44,7 @@ def test_every_file_of_package_and_conf_is_there(site):
             p.relative_to(folder) for p in folder.rglob("*") if p.suffix in (".py", ".yaml", ".json", ".txt")
         }
         assert wanted <= {path.relative_to(place) for path in place.rglob("*")}
+    assert (site / "genkit" / "py.typed").is_file()
     assert not (site / "tests").exists()
     assert not list(site.rglob("__pycache__"))
 
