@@ -10,6 +10,9 @@ Names are imported when they are first used: `import genkit` itself takes no tim
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from genkit.core.phase import LossTerms, Phase
     from genkit.core.samples import Samples
     from genkit.core.spec import TokenSpec, View
+    from genkit.library.conclusions import report, study
     from genkit.library.runs_in_use import evaluate, load
     from genkit.library.train import train
     from genkit.system import errors
@@ -62,6 +66,8 @@ __all__ = [
     "errors",
     "evaluate",
     "load",
+    "report",
+    "study",
     "train",
 ]
 # The module of each name, below genkit.
@@ -80,20 +86,40 @@ _MODULES = {
     "core.phase": ("LossTerms", "Phase"),
     "core.samples": ("Samples",),
     "core.spec": ("TokenSpec", "View"),
+    "library.conclusions": ("report", "study"),
     "library.runs_in_use": ("evaluate", "load"),
     "library.train": ("train",),
     "system": ("errors",),
 }
 _PLACES = {name: f"genkit.{module}" for module, names in _MODULES.items() for name in names}
+_CALLED = ("report", "study")  # which are rooms of the house, too
+
+
+class CalledRoom(ModuleType):
+    """A room with the name of a function: `genkit.study(…)`, beside `from genkit.study import Plan`."""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        name = self.__name__.rpartition(".")[2]
+        return getattr(import_module(_PLACES[name]), name)(*arguments, **keywords)
+
+
+class Front(ModuleType):
+    """This module: what Python sets in it when a room is imported can be called where a function is meant."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _CALLED and type(value) is ModuleType:
+            value.__class__ = CalledRoom
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = Front
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'genkit' has no attribute {name!r}")
-    from importlib import import_module
-
-    if name == "errors":  # which is a module itself
-        return import_module("genkit.system.errors")
+    if name == "errors" or name in _CALLED:  # modules themselves
+        return import_module(f"genkit.system.{name}" if name == "errors" else f"genkit.{name}")
     return getattr(import_module(_PLACES[name]), name)
 
 

@@ -27,7 +27,7 @@ def report(settings: ReportSettings) -> int:
         out = settings.out or source / "report"
     if out.suffix or out.is_file():
         raise ConfigError(f"out={out}: a report is a folder; leave the suffix out.")
-    was_there = _check_own(out)
+    was_there = check_place(out)
     check_writable(out)
     from genkit.report.page import write
     from genkit.report.sources import read
@@ -44,7 +44,7 @@ def report(settings: ReportSettings) -> int:
     return 0
 
 
-def _check_own(out: Path) -> bool:
+def check_place(out: Path) -> bool:
     """Whether a report is there, which is made anew; a folder of something else is not written into.
 
     Raises:

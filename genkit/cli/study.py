@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from genkit import config
 from genkit.cli.commands.member import MemberSettings
 from genkit.cli.commands.study import StudySettings
@@ -19,9 +17,9 @@ from genkit.cli.parser import read_words
 from genkit.study import Plan, open_study, read_declaration, run_missing
 from genkit.study.backends import check_launcher
 from genkit.study.declaring import CHANGED, Declaration, find
-from genkit.study.running import MEMBER, write_table
+from genkit.study.running import MEMBER, held, write_table
 from genkit.study.space import in_words as range_in_words
-from genkit.system.errors import ConfigError, Locked
+from genkit.system.errors import ConfigError
 from genkit.system.plain import MAX_JSON_BYTES, read_text
 from genkit.system.terminal import say
 
@@ -46,15 +44,7 @@ def _changes(settings: StudySettings) -> dict[str, str]:
 
 
 def _run(plan: Plan, settings: StudySettings, launcher: Sequence[str]) -> int:
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(plan.folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Locked(f"{plan.folder} is being run by another process; wait for it, or stop it.") from None
-    with lock:
-        if plan.new:
-            plan.write()
+    with held(plan):
         try:
             run_missing(plan, settings.paths, launcher, retry=settings.retry, **_program(settings))
         except KeyboardInterrupt as error:

@@ -61,10 +61,7 @@ def write(told: Told, out: Path) -> Path:
     Raises:
         StorageError: the folder cannot be written.
     """
-    declared, members = told.declared, told.members
-    primary = declared.get("primary")
-    margin = declared.get("equivalence_margin")
-    analysis = analyse(members, None if primary is None else str(primary), told.looks, margin)
+    declared, members, analysis = told.declared, told.members, analysed(told)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         (out / "tables").mkdir(exist_ok=True)
@@ -75,6 +72,12 @@ def write(told: Told, out: Path) -> Path:
     write_atomically(out / "verdict.txt", without_controls(" ".join(in_words(analysis).split())) + "\n")
     write_atomically(out / PAGE, _page(declared, members, analysis, drawn, front, out))
     return out / PAGE
+
+
+def analysed(told: Told) -> Analysis:
+    """What the numbers say together, by the primary metric and the margin of a study."""
+    primary, margin = told.declared.get("primary"), told.declared.get("equivalence_margin")
+    return analyse(told.members, None if primary is None else str(primary), told.looks, margin)
 
 
 def in_words(analysis: Analysis) -> str:

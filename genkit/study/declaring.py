@@ -109,6 +109,18 @@ def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> De
     Raises:
         ConfigError: there is no such study, or it says what no study can.
     """
+    plain, where = read_plain(study)
+    for key, text in (changes or {}).items():
+        _change(plain, key, text)
+    return check(plain, where)
+
+
+def read_plain(study: str) -> tuple[dict[str, Any], str]:
+    """What a study's file says, with the name that it has where it says none, and where that stands.
+
+    Raises:
+        ConfigError: there is no such study, or it is no mapping of plain values.
+    """
     file = find(study)
     try:
         plain = parse_yaml(read_text(file.resolve(), MAX_YAML_BYTES))
@@ -116,10 +128,8 @@ def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> De
         raise ConfigError(f"{file} cannot be read: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(plain, dict):
         raise ConfigError(f"{file} is no study: it has no keys; write arms:, seeds: and budget:.")
-    plain = {"name": file.resolve().parent.name if file.stem == "study" else file.stem, **plain}
-    for key, text in (changes or {}).items():
-        _change(plain, key, text)
-    return check(plain, str(file))
+    name = file.resolve().parent.name if file.stem == "study" else file.stem
+    return {"name": name, **plain}, str(file)
 
 
 def find(study: str) -> Path:

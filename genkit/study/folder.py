@@ -182,6 +182,14 @@ def member_trainer(folder: Path, number: int) -> Mapping[str, Any]:
         return {"accelerator": "cpu", "devices": 1}
 
 
+def member_family(folder: Path, number: int) -> str:
+    """The family of a member's configuration; "" where that is damaged."""
+    try:
+        return str(config.load_frozen(_config_file(folder, number)).model.family)
+    except GenkitError:  # the member itself says what is wrong
+        return ""
+
+
 def check_belongs(path: Path, cfg: Config) -> None:
     """See that a run folder is a member's own.
 

@@ -12,24 +12,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from rich.text import Text
 
-from genkit import config, runs
+from genkit import config
 from genkit.runs import rows as row_files
 from genkit.runs.rows import OfStudy, Place, Row
 from genkit.runs.studies import TABLE, Planned, read_members
-from genkit.study.folder import Plan, load_plan, member_config, member_trainer, write_outcome
+from genkit.study.folder import Plan, member_trainer, write_outcome
+from genkit.study.member import attempt, is_of_this_process
 from genkit.study.searching import parts
 from genkit.system import terminal
-from genkit.system.errors import GenkitError
+from genkit.system.errors import ConfigError, Locked
 from genkit.system.gpus import VISIBLE, reserved_gpus, visible_gpus
-from genkit.system.interrupts import end_with_parent, forwarded
+from genkit.system.interrupts import forwarded
 from genkit.system.plain import inside
 
 console = terminal.console()
@@ -39,6 +42,26 @@ INTERRUPTED = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signa
 AS_IT_IS = "as it is"  # what a launcher has made of the GPUs
 LOOKS_EVERY = 1.0  # seconds
 LAST_LINES = 4_000  # bytes of a member's output that are read for its last lines
+
+
+@contextmanager
+def held(plan: Plan) -> Iterator[None]:
+    """Within the context the study is this process's, and its folder says what is planned.
+
+    Raises:
+        Locked: another process runs it.
+        StorageError: the folder cannot be written.
+    """
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(plan.folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Locked(f"{plan.folder} is being run by another process; wait for it, or stop it.") from None
+    with lock:
+        if plan.new:
+            plan.write()
+        yield
 
 
 def run_missing(
@@ -82,6 +105,10 @@ def _launch(
         for member in missing:
             _job(member.number, alone=True, **how)
         return
+    if own := [member.arm for member in missing if is_of_this_process(plan.folder, member.number)]:
+        raise ConfigError(
+            f"the family of arm {own[0]} is a class of this process, which no launcher can see; leave it out."
+        )
     if any(
         word.endswith("launcher=submitit_local") for word in launcher
     ):  # it hides GPUs, or shows the first
@@ -132,6 +159,8 @@ def _job(
     log = inside(Path(folder), f".{name}.log")
     environment = {**os.environ, **{f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}}
     begun = time.monotonic()
+    if is_of_this_process(Path(folder), number):
+        return _written(Path(folder), number, title, begun, *attempt(Path(folder), number, paths))
     trainer, locks = member_trainer(Path(folder), number), Path(paths["cache_dir"]) / "gpus"
     with open(log, "wb") as output, reserved_gpus(trainer, locks, visible_gpus()) as own:
         process = subprocess.Popen(
@@ -143,19 +172,26 @@ def _job(
         )
         with forwarded([process]) as received:
             code = _waited(process, log, title) if alone and console.is_terminal else process.wait()
-    seconds = round(time.monotonic() - begun, 3)
     if received and not 0 <= code < 128:  # it has saved, and goes on the next time
         raise KeyboardInterrupt
+    status, reason = ("finished", "") if code == 0 else _ended(code, log)
+    _written(Path(folder), number, title, begun, status, reason, code)
     if code == 0:
-        console.print(f"{title}: finished after {seconds:.0f} s")
-        write_outcome(Path(folder), number, status="finished", seconds=seconds)
         log.unlink(missing_ok=True)
         if received:
             raise KeyboardInterrupt
-        return 0
-    status, reason = _ended(code, log)
-    console.print(f"{name} {status}: {reason}")
-    write_outcome(Path(folder), number, status=status, reason=reason, code=code, seconds=seconds)
+    return code
+
+
+def _written(folder: Path, number: int, title: str, begun: float, status: str, reason: str, code: int) -> int:
+    """Say and write down how a member ended that began at a time of the clock; returns the exit code."""
+    seconds = round(time.monotonic() - begun, 3)
+    if status == "finished":
+        console.print(f"{title}: finished after {seconds:.0f} s")
+        write_outcome(folder, number, status=status, seconds=seconds)
+    else:
+        console.print(f"{title.rpartition(' ')[2]} {status}: {reason}")
+        write_outcome(folder, number, status=status, reason=reason, code=code, seconds=seconds)
     return code
 
 
@@ -190,64 +226,6 @@ def _ended(code: int, log: Path) -> tuple[str, str]:
     own = [line.removeprefix("genkit: ") for line in lines if line.startswith("genkit: ")]
     reason = (own or lines or [f"exit code {code}"])[-1].strip()
     return EXIT_WORDS.get(code, "failed"), reason[:500]
-
-
-# ---------------------------------------------------------------------- inside a member's process
-
-
-def run_member(folder: Path, number: int, device: str | None = None) -> None:
-    """Train and evaluate one member in this process.
-
-    Args:
-        device: torch's name of where it is evaluated; None: a GPU where there is one.
-
-    Raises:
-        GenkitError: whatever went wrong.
-    """
-    end_with_parent()
-    paths = config.paths([])  # of the environment, which the study has set
-    cfg = member_config(folder, number, paths)
-    run = runs.Run(inside(folder, str(cfg.name)))
-    _wait_for_lock(run)
-    import torch
-
-    from genkit.training.launch import launch
-
-    if run.record().status != "finished":
-        launch(cfg, own_process=True)
-    from genkit.evaluation import evaluate
-
-    plan = load_plan(folder)
-    settings = dict(plan.declaration.evaluate)
-    checkpoint = settings.pop("checkpoint", None)
-    if next(m for m in plan.members if m.number == number).trial is not None:
-        settings["split"] = "validation"  # what the study reports must not choose
-        checkpoint = "best" if (run.checkpoints / "best").is_file() else "last"
-    if isinstance(checkpoint, str):
-        checkpoint = checkpoint.split(",")
-    if settings.get("metrics") is not None:
-        settings["metrics"] = tuple(settings["metrics"])
-    declared = {option.name for option in run.record().options}
-    given = settings.pop("sampling", {})
-    settings["sampling"] = {name: value for name, value in given.items() if name in declared}
-    settings["device"] = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    (run.path / row_files.FILE).unlink(missing_ok=True)  # of an evaluation that was cut short
-    evaluate(run.path, checkpoint, paths=cfg.paths.by_name, **settings)
-
-
-def _wait_for_lock(run: runs.Run, seconds: float = 60.0) -> None:
-    """A member of a study that was killed may still be saving."""
-    if not run.path.is_dir():
-        return
-    ends = time.monotonic() + seconds
-    while True:
-        try:
-            run.lock().release()
-            return
-        except GenkitError:
-            if time.monotonic() > ends:
-                raise
-            time.sleep(0.5)
 
 
 # ---------------------------------------------------------------------- the table

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -181,3 +184,89 @@ def test_a_class_is_a_family_for_as_long_as_it_is_used(tmp_path):
     genkit.train(words(tmp_path, "a"), data=X, family=Dots)
     assert "Dots" not in FAMILIES.names()
     assert FAMILIES.own("Dots") is None
+
+
+# ---------------------------------------------------------------------- studies
+
+
+class Falls(Dots):
+    """One that cannot be trained."""
+
+    def phases(self):
+        raise ZeroDivisionError("of its own")
+
+
+STUDY = {
+    "seeds": 2,
+    "budget": {"steps": 2},
+    "primary": "bits_per_dimension",
+    "evaluate": {"n": 20, "metrics": ["likelihood"]},
+    "common": ["batch_size=8", "trainer=cpu", "trainer.threads=1", "callbacks.samples.n=0", "logger=csv"],
+}
+
+
+def test_a_study_of_classes_on_one_array(tmp_path, monkeypatch):
+    monkeypatch.setattr("genkit.study.running.reserved_gpus", None)  # no other process is started
+    arms = {"narrow": [Dots, "model.width=2"], "wide": [Dots, "model.width=6"], "falls": Falls}
+    found = genkit.study(STUDY, name="s", arms=arms, data=X, runs_dir=tmp_path)
+    assert found.ended == {
+        **dict.fromkeys(("narrow-0", "narrow-1", "wide-0", "wide-1"), "finished"),
+        **dict.fromkeys(("falls-0", "falls-1"), "failed"),
+    }
+    assert found.page == tmp_path / "s" / "report" / "report.html"
+    assert "seeds" in found.verdict
+    measured = {row.place.run for row in found.rows if row.metric == "bits_per_dimension" and row.value}
+    assert measured == {"narrow-0", "narrow-1", "wide-0", "wide-1"}
+    assert "ZeroDivisionError: of its own" in (tmp_path / "s" / "rows.jsonl").read_text()
+    # The same call runs nothing again; its runs can be reported by themselves.
+    table = (tmp_path / "s" / "rows.jsonl").read_bytes()
+    again = genkit.study(STUDY, name="s", arms=arms, data=X, runs_dir=tmp_path)
+    assert (again.rows, (tmp_path / "s" / "rows.jsonl").read_bytes()) == (found.rows, table)
+    alone = genkit.report([tmp_path / "s" / "wide-0", tmp_path / "s" / "wide-1"], tmp_path / "alone")
+    assert {row.place.run for row in alone.rows} == {"wide-0", "wide-1"}
+    assert (tmp_path / "alone" / "report.html").is_file()
+    with pytest.raises(ConfigError, match=r"s was made with|s has an arm"):
+        genkit.study(STUDY, name="s", arms=arms, data=X[::-1], runs_dir=tmp_path)
+
+
+def test_a_study_goes_on_where_it_was_stopped(tmp_path):
+    class Stops(Dots):
+        def phases(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().phases()
+
+    with pytest.raises(KeyboardInterrupt):
+        genkit.study(STUDY, name="s", arms={"a": Stops}, data=X, runs_dir=tmp_path)
+    Stops.phases = Dots.phases
+    found = genkit.study(STUDY, name="s", arms={"a": Stops}, data=X, runs_dir=tmp_path)
+    assert set(found.ended.values()) == {"finished"}
+
+
+WRONG = {
+    "no arms": ({}, r"a study needs arms"),
+    "no name": ({"arms": {"a": Dots}, "name": None}, r"cannot name a study"),
+    "a key that is none": ({"arms": {"a": Dots}, "seed": 3}, r"a study has no seed\. Did you mean seeds"),
+    "no family": ({"arms": {"a": nn.Linear}}, r"family=Linear is no family"),
+    "other data": ({"arms": {"a": [Dots, "data=digits"]}}, r"data=digits: the data are given as an object"),
+    "a launcher": (
+        {"arms": {"a": Dots}, "launcher": ["hydra/launcher=basic"]},
+        r"the family of arm a is a class of this process, which no launcher can see",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_study_that_cannot_be_is_refused_in_a_line(tmp_path, kind):
+    more, said = WRONG[kind]
+    with pytest.raises(ConfigError, match=said) as refused:
+        genkit.study(STUDY, **{"name": "s", "data": X, "runs_dir": tmp_path, **more})
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.slow
+def test_a_study_of_words_on_an_array_runs_in_processes_of_its_own(tmp_path):
+    words = ["model=vae", "model.width=4", "model.hidden=8", "model.likelihood=categorical"]
+    arms = {"vae": words, "dots": Dots}
+    found = genkit.study({**STUDY, "seeds": 1}, name="s", arms=arms, data=X, runs_dir=tmp_path)
+    assert found.ended == {"vae-0": "finished", "dots-0": "finished"}
+    assert main(["study", f"study={tmp_path / 's' / 'study.yaml'}", f"paths.runs_dir={tmp_path}"]) == 0

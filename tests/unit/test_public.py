@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 
 import genkit
+from genkit.library import conclusions
 
 CLASSES = [name for name in genkit.__all__ if inspect.isclass(getattr(genkit, name))]
-FUNCTIONS = [name for name in genkit.__all__ if inspect.isfunction(getattr(genkit, name))]
+FUNCTIONS = {
+    name: getattr(genkit, name) for name in genkit.__all__ if inspect.isfunction(getattr(genkit, name))
+}
+FUNCTIONS |= {"study": conclusions.study, "report": conclusions.report}
 
 
 def test_what_a_user_and_a_family_need_is_there():
@@ -42,6 +46,8 @@ def test_what_an_editor_sees_is_what_is_exported():
     (checked,) = [node for node in tree.body if isinstance(node, ast.If)]
     seen = {alias.name: node.module for node in checked.body for alias in node.names}
     assert sorted(seen) == sorted(genkit.__all__)
+    for name in ("study", "report"):  # of which a room has the name
+        assert seen.pop(name) == "genkit.library.conclusions"
     for name, module in seen.items():
         assert getattr(sys.modules[module], name) is getattr(genkit, name)
 
@@ -87,7 +93,7 @@ def test_a_class_and_all_its_methods_say_what_they_are(name):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_says_what_it_takes_and_what_it_raises(name):
-    function = getattr(genkit, name)
+    function = FUNCTIONS[name]
     text = inspect.getdoc(function) or ""
     assert "Raises:" in text
     arguments = text.partition("Args:")[2].partition("Raises:")[0]
@@ -95,3 +101,16 @@ def test_a_function_says_what_it_takes_and_what_it_raises(name):
     for key, parameter in inspect.signature(function).parameters.items():
         assert parameter.annotation is not parameter.empty, key
     assert inspect.signature(function).return_annotation is not inspect.Signature.empty
+
+
+@pytest.mark.parametrize(
+    "first", ["genkit.study", "from genkit.study import Plan", "import genkit.report.page"]
+)
+def test_a_room_is_called_as_the_function_of_its_name_whoever_was_first(first):
+    program = (
+        f"import genkit; {first}; import genkit.study, genkit.report;"
+        "assert callable(genkit.study) and callable(genkit.report); genkit.study.Plan;"
+        "genkit.study(arms={}, name='s')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "ConfigError: study: a study needs arms" in done.stderr
