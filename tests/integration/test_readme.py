@@ -87,5 +87,6 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert PYTHON
     for block in PYTHON:
-        exec(block.replace("budget.epochs=5", "budget.steps=2"), {})
-    assert (tmp_path / "digits.png").is_file()
+        exec(block.replace("budget.epochs=5", "budget.steps=2").replace('"steps": 50', '"steps": 2'), {})
+    assert {path.name for path in tmp_path.glob("*.png")} == {"digits.png", "dots.png", "pixels.png"}
+    assert (tmp_path / "runs" / "two" / "report" / "report.html").is_file()
