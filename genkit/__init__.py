@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from genkit.library.conclusions import report, study
     from genkit.library.runs_in_use import evaluate, load
     from genkit.library.train import train
+    from genkit.metrics.declaration import Metric
     from genkit.system import errors
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Likelihood",
     "LikelihoodKind",
     "LossTerms",
+    "Metric",
     "Noise",
     "Observation",
     "Option",
@@ -89,6 +91,7 @@ _MODULES = {
     "library.conclusions": ("report", "study"),
     "library.runs_in_use": ("evaluate", "load"),
     "library.train": ("train",),
+    "metrics.declaration": ("Metric",),
     "system": ("errors",),
 }
 _PLACES = {name: f"genkit.{module}" for module, names in _MODULES.items() for name in names}

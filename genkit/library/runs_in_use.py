@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ def evaluate(
     run: str | Path,
     checkpoint: str | Sequence[str] | None = None,
     *,
+    metrics: Iterable[object] | None = None,
     data: object = None,
     family: type[GenerativeModule] | None = None,
     paths: Mapping[str, str] | None = None,
@@ -57,12 +58,14 @@ def evaluate(
     Args:
         run: a run folder, or its name below `paths["runs_dir"]`.
         checkpoint: "last", "best", "step-N" or several; None: best and last, where there are both.
+        metrics: names of metrics or of groups of them, and metrics of your own, instances of `genkit.Metric`;
+            None: those of the data's medium.
         data: what the run was trained on, where it was given as an object; None: it is found again.
         family: as for `genkit.load`.
         paths: the group `paths`; None: from the environment.
         out: another file for the rows, which it then holds alone.
-        settings: of `genkit.evaluation.subject.Settings`: `n` samples, `split`, `metrics`, `extractor`,
-            `seed`, `weights`, `device`, `batch_size`, `importance_samples`, `stride`, `featuriser`, `real`,
+        settings: of `genkit.evaluation.subject.Settings`: `n` samples, `split`, `extractor`, `seed`,
+            `weights`, `device`, `batch_size`, `importance_samples`, `stride`, `featuriser`, `real`,
             `sampling`.
 
     Returns:
@@ -78,4 +81,4 @@ def evaluate(
     from genkit.system.process import restored
 
     with restored(), nullcontext() if family is None else holding(family):
-        return measured(run, checkpoint, data=data, paths=paths, out=out, **settings)
+        return measured(run, checkpoint, metrics=metrics, data=data, paths=paths, out=out, **settings)

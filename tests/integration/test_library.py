@@ -141,6 +141,21 @@ def test_a_gpt_reads_objects_as_tokens(tmp_path, given):
     assert ("bits_per_byte" if given == "texts" else "bits_per_dimension") in names
 
 
+def test_a_metric_of_ones_own_is_measured_beside_others(tmp_path):
+    """Its answer is known: the mean of images of one value."""
+    run = genkit.train(
+        on_objects("vae", tmp_path, "a", "budget.steps=2"), data=np.full((260, 8, 8), 51, np.uint8)
+    )["run"]
+    brightness = genkit.Metric(
+        *("brightness", "1", "none", ("arrays",), lambda seen: float(seen.real.arrays.float().mean())),
+        help="mean level",
+    )
+    rows = genkit.evaluate(run, metrics=[brightness, "likelihood"], n=20)
+    (row,) = [row for row in rows if row.metric == "brightness" and row.role == "model"]
+    assert row.value == pytest.approx(51 / 255)
+    assert "nll" in {row.metric for row in rows}
+
+
 @pytest.mark.slow
 def test_several_processes_read_what_the_first_was_given(tmp_path):
     words = on_objects("vae", tmp_path, "two", "budget.steps=2")
