@@ -14,7 +14,7 @@ from genkit.cli.outputs import Output, check_writable
 from genkit.cli.parser import read_options
 from genkit.cli.shared import check_checkpoint, declared_options
 from genkit.cli.show import table
-from genkit.core.options import Option, resolve_options
+from genkit.core.options import Option, Options, resolve_options
 from genkit.metrics.catalogue import EXTRACTORS, catalogue
 from genkit.runs.panels import Panel, comparison, panel
 from genkit.runs.rows import FILE, Row
@@ -80,7 +80,7 @@ def _declared(folder: Path) -> Sequence[Option]:
     return declared_options(folder)
 
 
-def _sampling(settings: EvaluateSettings, declared: Sequence[Option], folder: Path) -> dict[str, object]:
+def _sampling(settings: EvaluateSettings, declared: Sequence[Option], folder: Path) -> Options:
     """Those of the given options that a run's family has; another run's family may have the others."""
     own = [option.name for option in declared]
     chosen = {key: value for key, value in read_options(settings.options, declared).items() if key in own}
@@ -118,9 +118,7 @@ def _tell(line: str) -> None:
 # ---------------------------------------------------------------------- runs
 
 
-def _runs(
-    settings: EvaluateSettings, sampling: Mapping[Path, Mapping[str, object]], out: Output | None
-) -> int:
+def _runs(settings: EvaluateSettings, sampling: Mapping[Path, Options], out: Output | None) -> int:
     folders, asked = list(sampling), settings.checkpoint or None
     for folder in folders:
         _check(settings, folder)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from genkit.cli.commands.sample import SampleSettings
 from genkit.cli.shared import declared_options
+from genkit.core.options import Options
 from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
 from genkit.system.textfiles import lines_of, read_given, read_input, unix
@@ -37,18 +36,7 @@ def _input() -> str:
     return unix(read_input("prompt=-", MAX_BYTES, "give a shorter prompt")).removesuffix("\n")
 
 
-def listed(prompt: object) -> list[str]:
-    """Prompts, as an option holds them, as a list."""
-    return (
-        [str(text) for text in prompt]
-        if isinstance(prompt, list)
-        else []
-        if prompt is None
-        else [str(prompt)]
-    )
-
-
-def check_stream(settings: SampleSettings, options: Mapping[str, object], spec: Spec) -> None:
+def check_stream(settings: SampleSettings, options: Options, spec: Spec) -> None:
     """Refuse to stream what is not one text.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from genkit import runs
@@ -13,7 +13,7 @@ from genkit.cli.commands.sample import SampleSettings
 from genkit.cli.outputs import Output
 from genkit.cli.parser import read_options
 from genkit.cli.shared import declared_options
-from genkit.core.options import Option, resolve_options
+from genkit.core.options import Option, Options, as_list, resolve_options
 from genkit.system.errors import ConfigError, closest
 from genkit.system.terminal import say
 
@@ -26,7 +26,7 @@ def sample(settings: SampleSettings) -> int:
     out = Output(settings.out or settings.folder / "samples" / name)
     spec.medium.check_suffix(out.path)
     if spec.kind == "tokens":
-        for text in prompts.listed(options.get("prompt")):
+        for text in as_list(options.get("prompt") or []):
             spec.codec.encode(spec.codec.known(text) if options.get("unk") == "skip" else text)
     if settings.stream:
         prompts.check_stream(settings, options, spec)
@@ -34,7 +34,7 @@ def sample(settings: SampleSettings) -> int:
     return _draw(settings, options, out)
 
 
-def _options(settings: SampleSettings, declared: Sequence[Option]) -> dict[str, Any]:
+def _options(settings: SampleSettings, declared: Sequence[Option]) -> Options:
     """The options of the family that are given.
 
     Raises:
@@ -57,7 +57,7 @@ def _options(settings: SampleSettings, declared: Sequence[Option]) -> dict[str, 
     return {key: checked[key] for key in given}
 
 
-def _draw(settings: SampleSettings, options: Mapping[str, Any], out: Output) -> int:
+def _draw(settings: SampleSettings, options: Options, out: Output) -> int:
     from genkit.core.drawing import BATCH
     from genkit.data.packing import progress
 
@@ -89,7 +89,7 @@ class Streaming(Protocol):
     def stream(self, *, seed: int, weights: str, **options: Any) -> Iterator[str]: ...
 
 
-def _stream(settings: SampleSettings, options: Mapping[str, Any]) -> int:
+def _stream(settings: SampleSettings, options: Options) -> int:
     """Print one sample as it is drawn."""
     module = settings.load()
     if not isinstance(module, Streaming):

@@ -11,15 +11,17 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType, TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from genkit.system.terminal import say
+
+if TYPE_CHECKING:
+    import subprocess
 
 Handler = Callable[[int, FrameType | None], Any]
 # Seconds after a signal in which nothing has moved: before there is anything to save, and while training.

@@ -7,7 +7,6 @@ file of the allowed size can ask for.
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import stat
@@ -15,8 +14,6 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-from genkit.system.schemas import conform
 
 MAX_YAML_BYTES = 200_000  # of a configuration; the largest that we write has 6,000
 MAX_DEPTH, MAX_JSON_DEPTH = 30, 100  # of nested lists and mappings; optimisers' states go deepest
@@ -118,11 +115,15 @@ def read_json(path: Path, shape: Any, limit: int = MAX_JSON_BYTES) -> Any:
         OSError: as `read_bytes`.
         ValueError: it is too large, no JSON, or of another shape.
     """
+    from genkit.system.schemas import conform  # (msgspec, which what only asks can do without)
+
     return conform(parse_json(read_text(path, limit)), shape)
 
 
 def read_yaml(path: Path, shape: Any, limit: int = MAX_YAML_BYTES, *, follow: bool = False) -> Any:
     """A plain file's YAML, if it is of a shape; raises as `read_json`."""
+    from genkit.system.schemas import conform
+
     return conform(parse_yaml(read_text(path, limit, follow=follow)), shape)
 
 
@@ -134,6 +135,8 @@ def parse_json(text: str) -> Any:
     """
     if text.count("[") + text.count("{") > MAX_LISTS or text.count(",") > MAX_ITEMS:
         raise ValueError(f"more than {MAX_LISTS:,} lists, or {MAX_ITEMS:,} values")
+    import json
+
     try:
         plain = json.loads(text, object_pairs_hook=_once, parse_int=_whole)
     except RecursionError:
