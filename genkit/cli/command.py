@@ -143,6 +143,7 @@ class Command:
         usage: its words as the overview shows them.
         configured: words of a training's configuration that help shows too.
         more: what help says below the words.
+        listed: `module:function` of rows that help has at its end, a name first; imported when it is asked.
     """
 
     summary: str
@@ -151,6 +152,7 @@ class Command:
     usage: str = ""
     configured: Sequence[CommandWord] = ()
     more: str = ""
+    listed: str = ""
 
     def __call__(self, settings: CommandSettings) -> int:
         return cast(Callable[[CommandSettings], int], named(self.target))(settings)

@@ -12,6 +12,7 @@ from genkit.system.errors import ConfigError
 from genkit.system.terminal import say
 
 LEFT, WIDTH = 24, 110  # of a line, in characters
+MOST_VALUES = 20  # that a word's own line lists
 FIRST_GROUPS = ("experiment", "model", "data", "optim", "trainer")
 
 
@@ -52,6 +53,14 @@ def _print(command: Command) -> None:
             say(line)
     if command.more:
         say(command.more)
+    if command.listed:
+        rows = [*named(command.listed)()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        say()
+        for row in rows:
+            say(
+                "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            )
 
 
 def lines(word: CommandWord) -> Iterator[str]:
@@ -84,7 +93,8 @@ def _meaning(word: CommandWord) -> str:
         "several with commas" if word.commas else "may be repeated" if word.many and not word.below else ""
     )
     notes = "; ".join(filter(None, (_taken(word), often)))
-    known = f": {', '.join(dict.fromkeys(named(word.values)()))}" if word.values else ""
+    values = [*dict.fromkeys(named(word.values)())] if word.values else []
+    known = f": {', '.join(values)}" if 0 < len(values) <= MOST_VALUES else ""
     return f"{word.help}{f' ({notes})' if notes else ''}{known}"
 
 

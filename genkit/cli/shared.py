@@ -6,7 +6,7 @@ A command that looks for runs is `Placed`, one of a run `OfRun`, one that loads 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -138,3 +138,10 @@ def studies() -> list[str]:
     from genkit import config
 
     return list(config.groups().get("study", {}))
+
+
+def metrics() -> Iterator[tuple[str, ...]]:
+    """Every metric: its name, unit, better direction and what it is."""
+    from genkit.metrics.catalogue import catalogue
+
+    yield from (("metric", "unit", "", "what it is"), *catalogue().listed())

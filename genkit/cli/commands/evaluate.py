@@ -29,7 +29,7 @@ class EvaluateSettings(Placed):
     split: Split = word("test", "of the run's data: what samples are compared with")
     metrics: tuple[str, ...] = word(
         (),
-        "metrics, or groups of them (default: all that fit)",
+        "of the table below, or groups of them such as images or likelihood (default: all that fit)",
         kind="name",
         commas=True,
         shown="METRIC,…",
@@ -63,4 +63,5 @@ COMMAND = Command(
     EvaluateSettings,
     "genkit.cli.evaluate:evaluate",
     usage="run=RUN [real=DIR] | real=DIR fake=DIR",
+    listed="genkit.cli.shared:metrics",
 )
