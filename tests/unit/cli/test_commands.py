@@ -16,6 +16,7 @@ from genkit.cli import commands, main
 from genkit.cli.command import Command, CommandSettings, named, word, words_of
 from genkit.cli.help import typed
 from genkit.cli.shared import OfModel
+from genkit.metrics.catalogue import catalogue
 
 DECLARED = {name: commands.find(name) for name in (*commands.BUILT_IN, *commands.HIDDEN)}
 # Commands that run a model; report reads what is written, and export turns weights into other files.
@@ -51,6 +52,14 @@ def test_help_has_every_word_with_its_line(name, capsys):
         assert declared.help in flat
         for choice in declared.choices:
             assert choice in flat
+
+
+def test_help_of_evaluate_lists_every_metric(capsys):
+    lines = said(capsys, "evaluate", "--help")[1].splitlines()
+    listed = catalogue().listed()
+    assert len(listed) > 30
+    for name, unit, _, about in listed:
+        assert any(line.split()[:2] == [name, unit] and line.endswith(about) for line in lines)
 
 
 @pytest.mark.parametrize("name", commands.BUILT_IN)
