@@ -168,10 +168,10 @@ def test_of_an_animation_the_first_picture_is_taken_and_that_is_said(verb, tmp_p
         (["interpolate", "run=vae", "device=gpuu"], 2, "auto, cpu, gpu or mps"),
         (["complete", "run=vae", "device=mps"], 2, "device=mps"),
         (["complete", "run=vae", "n=1", "n=2"], 2, "twice"),
-        (["denoise", "run=gpt", "image=OWN"], 2, "it completes mask=lower"),
-        (["upscale", "run=gpt", "image=OWN"], 2, "it completes mask=lower"),
+        (["denoise", "run=gpt", "image=OWN"], 2, "it answers complete with mask=lower"),
+        (["upscale", "run=gpt", "image=OWN"], 2, "it answers complete with mask=lower"),
         (["sample", "run=gpt", "stream=true", "n=1"], 2, "draws no texts; leave it out"),
-        (["complete", "run=gpt", "image=OWN", "mask=left"], 2, "it completes mask=lower"),
+        (["complete", "run=gpt", "image=OWN", "mask=left"], 2, "it answers complete with mask=lower"),
     ],
 )
 def test_words_that_do_not_go_together_are_refused_in_a_line(verb, own, words, code, hint):
