@@ -23,6 +23,7 @@ ALLOWED = {
         "system/executables.py:_is_arrays": "a member of an archive, its first 4096 bytes",
         "data/sources/published.py:_idx": "a published file of the data folder",
         "study/running.py:_job": BUILT,
+        "cli/commands/__init__.py:_offering": "what pip has installed, a megabyte at most",
         "study/running.py:_lines": BUILT,
     },
     "os.open": {

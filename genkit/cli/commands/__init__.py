@@ -11,12 +11,10 @@ import os
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from genkit.cli.command import Command, named
 from genkit.system.errors import ConfigError, nearest
-from genkit.system.plain import read_bytes
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -110,7 +108,8 @@ def _offering() -> Iterator[str]:
             continue
         for file in filter(os.path.exists, files):
             try:
-                if GROUP.encode() in read_bytes(Path(file), MOST_BYTES, follow=True):
-                    yield file
-            except (OSError, ValueError):
+                with open(file, "rb") as points:
+                    if GROUP.encode() in points.read(MOST_BYTES):
+                        yield file
+            except OSError:
                 continue
