@@ -185,11 +185,19 @@ class Catalogue:
                 )
 
     def listed(self) -> list[tuple[str, str, str, str]]:
-        """Of each metric its name, unit, better direction and what it is, for `genkit evaluate --help`."""
-        arrows = {"lower": "↓", "higher": "↑"}
-        return [(m.name, m.unit, arrows.get(m.direction, ""), m.help) for m in self.metrics.values()]
+        """Of each metric its name, unit, better direction and what it is, for `genkit evaluate --help`; of
+        one that is not sound, what is wrong with it."""
+        return [self._line(name) for name in (*BUILT_IN, *OTHERS.names(), *self.own)]
+
+    def _line(self, name: str) -> tuple[str, str, str, str]:
+        try:
+            metric = BUILT_IN.get(name) or self.own.get(name) or self.load(name)
+        except ConfigError as error:
+            return name, "", "", str(error)
+        return metric.name, metric.unit, ARROWS[metric.direction], metric.help
 
 
+ARROWS = {"lower": "↓", "higher": "↑", "none": ""}
 COPIES = ("exact_copies", "duplicates")  # that pictures outside the run's data can tell, too
 
 
@@ -216,8 +224,10 @@ def _by_features() -> list[str]:
 
 
 def known() -> list[str]:
-    """Every group and every metric, those of features under each extractor's name, too."""
-    return catalogue().known()
+    """As `Catalogue.known`, for help and completion: one that is not sound does them no harm."""
+    others, whole = OTHERS.names(), catalogue()
+    groups = [found.group for found in map(whole.read, others) if found is not None]
+    return [*dict.fromkeys((*GROUPS, *groups, *BUILT_IN, *others, *_by_features()))]
 
 
 def read(metric: str) -> Metric | None:

@@ -19,7 +19,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, get_args
 
 from genkit.metrics.measure import Direction, Measure
-from genkit.system.errors import ConfigError, nearest
+from genkit.system.errors import ConfigError
 
 if TYPE_CHECKING:
     from genkit.metrics.evidence import Evidence
@@ -152,7 +152,7 @@ def _wrong(metric: Metric) -> str | None:
         return f"needs is no list of what it is given: {', '.join(NEEDS)}"
     for need in metric.needs:
         if need not in NEEDS:
-            return f"it needs {str(need)[:40]}, which no evidence has{nearest(str(need), NEEDS).rstrip('.?')}"
+            return f"it needs {str(need)[:40]}, which no evidence has; there are {', '.join(NEEDS)}"
     for key in ("floor", "ceiling"):
         if not isinstance(value := getattr(metric, key), bool) and not callable(value):
             return f"{key} is neither true, false nor a function"

@@ -2,12 +2,7 @@
 
 import ast
 import csv
-import hashlib
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,68 +11,7 @@ from PIL import Image
 from genkit.core.spec import ArraySpec
 from genkit.testing import Case, check_family
 from tests.conftest import images
-
-ROOT = Path(__file__).parents[2]
-OUTSIDE = ROOT / "tests" / "outside"
-DISTRIBUTIONS = ("family", "medium", "dataset", "command")
-# Several commands of one process: each its exit code, what it said, what it said of errors.
-SESSION = """
-import contextlib, io, json, os, sys
-from genkit.cli import main
-ended = []
-for words in json.loads(sys.argv[1]):
-    typed = " ".join(["genkit", *words[2:]]) if words[0] == "--shell-completion" else ""
-    os.environ["COMP_LINE"] = typed.replace("_", "")
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words[:2] if typed else words)
-    ended.append((code, out.getvalue(), err.getvalue()))
-print(json.dumps(ended), file=open(sys.argv[2], "w"))
-"""
-
-
-def digest(folder):
-    """Of every file below a folder but what Python keeps for itself."""
-    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def ours():
-    return digest(ROOT / "genkit") | digest(ROOT / "conf")
-
-
-class Site:
-    """A place where distributions are installed, and the command line beside them."""
-
-    def __init__(self, folder):
-        self.folder, self.runs = folder, folder / "runs"
-
-    def install(self, *places):
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-        subprocess.run([*pip, "--target", str(self.folder / "site"), *map(str, places)], check=True)
-        return self
-
-    def genkit(self, *commands):
-        """Run commands, each a line of words, one after another; what each ended with."""
-        path = os.pathsep.join([str(self.folder / "site"), str(ROOT)])
-        where = {"PYTHONPATH": path, "GENKIT_RUNS_DIR": str(self.runs), "PYTHONDONTWRITEBYTECODE": "1"}
-        ended = self.folder / "ended.json"
-        lines = json.dumps([command.split() for command in commands])
-        subprocess.run(
-            [sys.executable, "-c", SESSION, lines, str(ended)],
-            env={**os.environ, **where},
-            cwd=self.folder,
-            check=True,
-            timeout=600,
-        )
-        return json.loads(ended.read_text())
-
-    def done(self, *commands):
-        """As `genkit`, where every command succeeds: what each said."""
-        ended = self.genkit(*commands)
-        for command, (code, _, err) in zip(commands, ended, strict=True):
-            assert code == 0, f"{command}: {err}"
-        return [out for _, out, _ in ended]
+from tests.outside_site import DISTRIBUTIONS, OUTSIDE, Site, ours
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +73,7 @@ def test_a_dataset(site):
 
 
 @pytest.mark.slow
-def test_a_medium(site):
+def test_a_medium_and_a_metric(site):
     """Points in the plane, as floats and as tokens: trained on, drawn as one scatter, judged, reported."""
     vae = "model=vae_mlp model.likelihood=categorical model.latent_size=2 model.hidden=64 optim.lr=0.003"
     site.done(
@@ -151,6 +85,9 @@ def test_a_medium(site):
         "sample run=gpt n=50 out=gpt.png",
         "data show data=moons n=100 out=moons.png",
         "reconstruct run=vae out=back.png",
+        "evaluate run=vae n=200 pixels=drawn",
+        "evaluate run=gpt n=100 metrics=reach,likelihood",
+        "evaluate --help",
         "report run=vae run=gpt out=report",
     )
     for name in ("vae", "gpt", "moons", "back"):
@@ -164,8 +101,13 @@ def test_a_medium(site):
     with np.load(site.folder / "vae.npz", allow_pickle=False) as held:
         assert held["arrays"].shape == (200, 2, 1)
         assert np.allclose(held["arrays"][:, :, 0] / 255, rows, atol=1e-4)
+    lines = [(site.runs / name / "evaluation.jsonl").read_text().splitlines() for name in ("vae", "gpt")]
+    vae, gpt = ({row["metric"] for row in map(json.loads, own)} for own in lines)
+    assert {"nll", "sliced_wasserstein", "exact_copies"} <= vae
+    assert {"nll", "reach"} <= gpt
     page = (site.folder / "report" / "report.html").read_text()
     assert page.count("data:image/png") >= 2
+    assert "reach" in page
     assert (site.folder / "runs" / "gpt" / "samples" / "step-60.png").is_file()
     for wrong, said in (
         ("sample run=vae n=1 out=a.txt", ".png, .csv, .npz"),
@@ -176,6 +118,31 @@ def test_a_medium(site):
         [(code, _, err)] = site.genkit(wrong)
         assert (code, err.count("\n")) == (2, 1), err
         assert said in err
+
+
+STUDY = """
+question: Which draws the better moons?
+common: [data=moons, data.examples=400, batch_size=64, trainer.threads=1]
+arms:
+  flow: [model=diagonal, optim.lr=0.01]
+  gpt: [model=gpt_tiny, model.n_layer=1]
+seeds: 2
+budget: {steps: 40}
+primary: reach
+evaluate: {n: 50, metrics: [reach, sliced_wasserstein]}
+"""
+
+
+@pytest.mark.slow
+def test_a_study_of_all(site):
+    """A family, a medium, its dataset and a metric of others in one study, decided and reported."""
+    (site.folder / "moons.yaml").write_text(STUDY)
+    site.done("study study=moons.yaml")
+    table = (site.runs / "moons" / "report" / "tables" / "summary.md").read_text()
+    assert "reach" in table
+    assert "sliced_wasserstein" in table
+    page = (site.runs / "moons" / "report" / "report.html").read_text()
+    assert page.count("data:image/png") >= 2  # a scatter of each arm
 
 
 def test_a_command(site):
@@ -243,105 +210,3 @@ def test_they_are_small():
     """What outsiders copy: no file of theirs needs more than a screen or two."""
     for file in OUTSIDE.rglob("*.py"):
         assert len(file.read_text().splitlines()) <= 90, file
-
-
-BROKEN = {
-    "pyproject": """
-        [build-system]
-        requires = ["hatchling>=1.27"]
-        build-backend = "hatchling.build"
-        [project]
-        name = "outside-broken"
-        version = "0.1.0"
-        [project.entry-points."genkit.families"]
-        broken = "broken_things.parts:NUMBER"
-        [project.entry-points."genkit.knobs"]
-        "data.unhelped" = "broken_things.parts:Unhelped"
-        "data.heavy" = "broken_things.heavy:Heavy"
-        [project.entry-points."genkit.datasets"]
-        broken = "broken_things.parts:NUMBER"
-        absent = "broken_things.parts:no_such"
-        listed = "broken_things.parts:listed"
-        homeless = "broken_things.parts:homeless"
-        unhelped = "broken_things.parts:listed"
-        heavy = "broken_things.parts:listed"
-        [project.entry-points."genkit.commands"]
-        broken = "broken_things.parts:NUMBER"
-        [project.entry-points."genkit.conf"]
-        broken = "broken_things"
-        [tool.hatch.build.targets.wheel]
-        packages = ["broken_things"]
-    """,
-    "parts": """
-        from dataclasses import dataclass
-        import numpy as np
-        from genkit.core.knobs import DataKnobs
-        from genkit.core.media.medium import Medium
-        from genkit.data.sources import Images
-
-        NUMBER = 3
-
-        class Unhelped(DataKnobs, frozen=True):
-            depth: int = 3
-
-        @dataclass(frozen=True)
-        class Lines(Medium):
-            def sheet(self, shown, columns=None, border=1):
-                return None
-
-        def listed(data, paths):
-            return [1, 2]
-
-        def homeless(data, paths):
-            medium = Lines("lines", "a line", "lines", ("time",))
-            return Images(np.zeros((20, 1, 4), np.uint8), None, medium=medium)
-    """,
-    "heavy": """
-        import torch
-        from genkit.core.knobs import DataKnobs
-
-        class Heavy(DataKnobs, frozen=True):
-            pass
-    """,
-}
-
-
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory):
-    """A distribution of which nothing is as it should be."""
-    from textwrap import dedent
-
-    folder = tmp_path_factory.mktemp("broken")
-    package = folder / "source" / "broken_things"
-    (package / "conf" / "data").mkdir(parents=True)
-    (package / "conf" / "model").mkdir()
-    (package / "__init__.py").touch()
-    (folder / "source" / "pyproject.toml").write_text(dedent(BROKEN["pyproject"]))
-    for module in ("parts", "heavy"):
-        (package / f"{module}.py").write_text(dedent(BROKEN[module]))
-    for name in ("broken", "absent", "listed", "homeless", "unhelped", "heavy"):
-        (package / "conf" / "data" / f"{name}.yaml").write_text(f"# Broken.\nname: {name}\n")
-    model = "# @package _global_\n# Broken.\nmodel: {family: broken, view: arrays, sizes: [], select: null}\n"
-    (package / "conf" / "model" / "broken.yaml").write_text(model)
-    return Site(folder).install(folder / "source")
-
-
-def test_what_is_not_sound_is_refused_in_one_line_with_its_distribution(broken):
-    refusals = {
-        "train data=unhelped": "whose depth says no help",
-        "data look data=broken": "is of type int, no function of data and paths",
-        "data look data=absent": "cannot be imported: AttributeError",
-        "data look data=listed": "returns a list",
-        "data look data=homeless": "give lines an entry point in the group genkit.media",
-        "train data=heavy": "imports torch: give the knobs a file of their own",
-        "broken run=a": "is no command but int",
-        "train model=broken data=digits": "is no class of genkit.core.module.GenerativeModule",
-    }
-    for command, (code, out, err) in zip(refusals, broken.genkit(*refusals), strict=True):
-        assert (code, err.count("\n")) == (2, 1), (command, out, err)
-        assert "outside-broken" in err
-        assert refusals[command] in err, command
-    assert not list((broken.folder / "runs").glob("*"))
-    [overview, listed] = broken.done("--help", "data look data=digits")
-    assert "train a model" in overview
-    assert "digits" in listed

@@ -46,7 +46,7 @@ def test_a_metric_of_another_distribution_is_evaluated_by_name(installed, traine
     found = {(row.metric, row.role): row for row in rows.read(out)}
     assert {metric for metric, _ in found} == {"reach", "sliced_wasserstein"}
     model, floor, ceiling = (found["reach", role] for role in rows.ROLES)
-    assert (model.unit, model.direction, model.kind, model.n) == ("levels", "lower", "estimate", 64)
+    assert (model.unit, model.direction, model.kind, model.n) == ("1", "lower", "estimate", 64)
     assert model.low < model.value < model.high
     assert model.interval
     assert 0 < floor.value < model.value < ceiling.value
@@ -92,7 +92,7 @@ def test_it_decides_a_study_and_stands_in_its_report(installed, trained, tmp_pat
             lines[0]["value"] += seed / 100 + (arm == "b")
             write_run(folder / f"{arm}-{seed}", arm, seed, lines)
     found = analyse(read_study(folder)[1], "reach")
-    assert (found.primary.metric, found.primary.unit, found.primary.direction) == ("reach", "levels", "lower")
+    assert (found.primary.metric, found.primary.unit, found.primary.direction) == ("reach", "1", "lower")
     assert found.verdict.best == "a"
     assert found.primary.floor < found.primary.ceiling
     assert "reach" in report(folder, tmp_path / "out").read_text()
