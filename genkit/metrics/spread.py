@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.95
 STRETCHES = (10, 20, 50, 100, 200)  # numbers of stretches that a running text is cut into
@@ -113,6 +112,8 @@ def share(successes: int, trials: int) -> Interval:
     """The share of successes, by Wilson's score."""
     if not trials:
         return math.nan, math.nan, math.nan
+    from scipy import stats  # (0.3 s, which a training without such intervals does not wait for)
+
     low, high = stats.binomtest(successes, trials).proportion_ci(LEVEL, method="wilson")
     return successes / trials, float(low), float(high)
 
@@ -150,4 +151,6 @@ def half_jackknife(
 
 
 def _quantile(freedom: float) -> float:
+    from scipy import stats  # (as above)
+
     return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
