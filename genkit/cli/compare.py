@@ -29,7 +29,7 @@ def compare(settings: CompareSettings) -> int:
         raise ConfigError("compare has one run twice; give each once.")
     names = _names(folders)
     _configurations(folders, names)
-    members = [read_member(folder, name, 0, {}) for folder, name in zip(folders, names, strict=True)]
+    members = [read_member(folder, name, 0) for folder, name in zip(folders, names, strict=True)]
     for member in members:
         if member.status == DAMAGED:
             raise CheckpointError(member.reason)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from genkit import config
 from genkit.cli.commands.member import MemberSettings
@@ -14,6 +13,7 @@ from genkit.cli.commands.study import StudySettings
 from genkit.cli.hardware import check_device
 from genkit.cli.outputs import check_writable
 from genkit.cli.parser import read_words
+from genkit.runs.studies import Outcome
 from genkit.study import Plan, open_study, read_declaration, run_missing
 from genkit.study.backends import check_launcher
 from genkit.study.declaring import CHANGED, Declaration, find
@@ -64,13 +64,13 @@ def _program(settings: StudySettings) -> dict[str, Sequence[str]]:
     return {"program": (*MEMBER, f"device={settings.device}")} if "device" in settings.given else {}
 
 
-def ended(outcomes: Sequence[Mapping[str, Any]]) -> int:
+def ended(outcomes: Sequence[Outcome]) -> int:
     """Say how many runs failed; the exit code is that of the first one, 0 only where none did."""
-    failed = [ended for ended in outcomes if ended.get("status") != "finished"]
+    failed = [outcome for outcome in outcomes if not outcome.finished]
     if not failed:
         return 0
     say(f"{len(failed)} of {len(outcomes)} runs failed; the report says why; retry=true tries them again.")
-    return int(failed[0].get("code") or 1) % 256 or 1
+    return (failed[0].code or 1) % 256 or 1
 
 
 def in_words(plan: Plan, retry: bool = False) -> str:
@@ -127,8 +127,8 @@ def _time(plan: Plan, missing: Sequence[object]) -> str:
     taken: dict[str, list[float]] = {}
     for member in plan.members:
         ended = plan.outcome(member)
-        if ended.get("status") == "finished":
-            taken.setdefault(member.arm, []).append(float(ended["seconds"]))
+        if ended.finished and ended.seconds is not None:
+            taken.setdefault(member.arm, []).append(ended.seconds)
     arms = [getattr(member, "arm", "") for member in missing]
     if all(arm in taken for arm in arms):
         seconds = sum(statistics.mean(taken[arm]) for arm in arms)

@@ -22,9 +22,10 @@ from genkit.report import figures, tables
 from genkit.report.analysis import Analysis, analyse
 from genkit.report.lines import Line, key_of
 from genkit.report.numbers import number, summary_text
-from genkit.report.sources import Member, Told, read
+from genkit.report.sources import Member, Told, Tried, read
 from genkit.runs import Provenance, write_atomically
 from genkit.runs.rows import Row
+from genkit.runs.studies import Trial
 from genkit.statistics import at_most, expected_best, pair_in_words, reach_in_words
 from genkit.system import storage
 from genkit.system.errors import StorageError
@@ -61,7 +62,7 @@ def write(told: Told, out: Path) -> Path:
     Raises:
         StorageError: the folder cannot be written.
     """
-    declared, members, analysis = told.declared, told.members, analysed(told)
+    members, analysis = told.members, analysed(told)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         (out / "tables").mkdir(exist_ok=True)
@@ -70,7 +71,7 @@ def write(told: Told, out: Path) -> Path:
         raise StorageError(f"cannot write {out}: {error.strerror}. Give another out=.") from error
     _write_tables(members, analysis, out / "tables")
     write_atomically(out / "verdict.txt", without_controls(" ".join(in_words(analysis).split())) + "\n")
-    write_atomically(out / PAGE, _page(declared, members, analysis, drawn, front, out))
+    write_atomically(out / PAGE, _page(told, analysis, drawn, front, out))
     return out / PAGE
 
 
@@ -116,8 +117,7 @@ def _figures(
 
 
 def _page(
-    declared: dict[str, Any],
-    members: Sequence[Member],
+    told: Told,
     analysis: Analysis,
     drawn: dict[str, dict[str, str]],
     front: dict[str, list[str]],
@@ -128,6 +128,7 @@ def _page(
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    members = told.members
     shown = [_member(number, member, analysis.primary, out) for number, member in enumerate(members)]
     seeds = {arm: len([m for m in members if m.arm == arm]) for arm in analysis.arms}
     return environment.get_template("page.html").render(
@@ -135,9 +136,9 @@ def _page(
         " form-action 'none'",
         style=Markup(style),
         verdict=in_words(analysis),
-        question=str(declared.get("question") or ""),
-        budget=declared.get("budget") or {},
-        title=str(declared.get("name") or "Runs beside one another"),
+        question=told.declared.question or "",
+        budget=told.declared.budget,
+        title=told.declared.name or "Runs beside one another",
         analysis=analysis,
         lines=[_line(line) for line in analysis.lines],
         reach=_reach(analysis, min(seeds.values())),
@@ -147,7 +148,7 @@ def _page(
         members=shown,
         examples=_examples(members, analysis.arms),
         real=_real(members),
-        tried=_tried(declared.get("search") or {}),
+        tried=_tried(told.search),
         failures=[m for m in shown if not m["member"].finished or m["member"].worthless],
     )
 
@@ -185,31 +186,31 @@ def _pairs(analysis: Analysis) -> list[dict[str, Any]]:
     ]
 
 
-def _tried(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _tried(found: Mapping[str, Tried]) -> list[dict[str, object]]:
     """A search, arm by arm: what the best was, every trial, what fewer would have found, and the cost."""
 
-    def words(trial: Mapping[str, Any]) -> str:
-        values = ", ".join(f"{key}={value}" for key, value in trial["values"].items())
-        return f"{values}: {number(trial['value'])}"
+    def words(trial: Trial) -> str:
+        values = ", ".join(f"{key}={value}" for key, value in trial.values.items())
+        return f"{values}: {number(trial.value)}"
 
     return [
         {
             "arm": arm,
-            "best": words(entry["best"]) if entry["best"] else "none",
-            "trials": [words(trial) for trial in entry["trials"]],
-            "expected": _expected(entry["trials"]),
-            "cost": _cost(entry.get("seconds") or []),
+            "best": words(of.searched.best) if of.searched.best else "none",
+            "trials": [words(trial) for trial in of.searched.trials],
+            "expected": _expected(of.searched.trials),
+            "cost": _cost(of.seconds),
         }
-        for arm, entry in found.items()
+        for arm, of in found.items()
     ]
 
 
-def _expected(trials: Sequence[Mapping[str, Any]]) -> str:
+def _expected(trials: Sequence[Trial]) -> str:
     """The best that 1, 2, 4, … of the trials are expected to have; "" where fewer than two gave a number."""
-    values = [trial["value"] for trial in trials]
+    values = [trial.value for trial in trials]
     if sum(value is not None for value in values) < 2:
         return ""
-    higher = any(trial.get("direction") == "higher" for trial in trials if trial["value"] is not None)
+    higher = any(trial.direction == "higher" for trial in trials if trial.value is not None)
     best = expected_best(values, "higher" if higher else "lower")
     sizes = [n for n in (2**k for k in range(len(best))) if n < len(best)] + [len(best)]
     return "; ".join(f"{n}: {number(best[n - 1])}" for n in sizes)

@@ -6,31 +6,27 @@ import csv
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from genkit import runs
 from genkit.runs import Record, studies
 from genkit.runs import rows as row_files
 from genkit.runs.rows import Row
-from genkit.runs.studies import DECLARATION, MEMBERS
+from genkit.runs.studies import DECLARATION, MEMBERS, Outcome, Searched
 from genkit.system import storage
 from genkit.system.errors import CheckpointError, ConfigError, GenkitError, Locked, StorageError
 from genkit.system.plain import MAX_YAML_BYTES, inside, parse_yaml, read_json, read_text, read_yaml
-from genkit.system.schemas import conform
+from genkit.system.schemas import Number, conform, typed
 
-# What a report takes from a study's declaration, and from a run's findings.
-DECLARED = {
-    **{"name?": str | None, "question?": str | None, "budget?": {str: float}, "primary?": str | None},
-    **{"looks?": int, "equivalence_margin?": float},
-}
+# What a report takes from a run's findings.
 FINDING = {"severity": str, "code": str, "step": int, "advice?": str | None, "until?": int | None}
 FINDINGS = {"findings": [FINDING]}
 OF_THE_MACHINE = (StorageError.exit_code, Locked.exit_code)
 Curve = tuple[list[float], list[float]]  # steps, values
 
+RUNNING = Outcome()
 DAMAGED = "damaged"  # the status of a run whose files cannot be read
 LARGEST = 1e30  # of a curve's numbers: what is larger no axis can show
 
@@ -107,16 +103,37 @@ class Looks:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """What a report takes from a study's declaration; nothing for runs that no study holds together."""
+
+    name: str | None = None
+    question: str | None = None
+    budget: Mapping[str, Number] = field(default_factory=dict)
+    primary: str | None = None
+    looks: int = 1
+    equivalence_margin: float | None = None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The search of an arm, and the seconds of each whole trial; None where nobody knows."""
+
+    searched: Searched
+    seconds: tuple[Number | None, ...]
+
+
+@dataclass(frozen=True)
 class Told:
     """All that a report is made of.
 
     Attributes:
-        declared: of a study; empty for runs that none holds together.
+        search: of each arm that was searched before its seeds ran.
     """
 
-    declared: dict[str, Any]
+    declared: Declared
     members: list[Member]
     looks: Looks = Looks()
+    search: Mapping[str, Tried] = field(default_factory=dict)
 
     @property
     def damaged(self) -> list[Member]:
@@ -133,14 +150,14 @@ def read(source: Path | Sequence[Path]) -> Told:
     """
     if isinstance(source, Path):
         declared, members = read_study(source)
-        margin = declared.get("equivalence_margin")
+        margin = declared.equivalence_margin
         if margin is not None and not 0 < margin < math.inf:
             raise ConfigError(
                 f"{source} says equivalence_margin {margin:g}: it is no number above 0; mend study.yaml."
             )
-        told = Told({**declared, "search": search(source)}, members, looks(source, declared))
+        told = Told(declared, members, looks(source, declared), search(source))
     else:
-        told = Told({}, read_runs(source))
+        told = Told(Declared(), read_runs(source))
     if not told.members:
         raise ConfigError("there is nothing to report: give study=NAME, or run=RUN.")
     return told
@@ -150,7 +167,7 @@ def is_study(folder: Path) -> bool:
     return (folder / DECLARATION).is_file() and (folder / MEMBERS).is_file()
 
 
-def read_study(folder: Path) -> tuple[dict[str, Any], list[Member]]:
+def read_study(folder: Path) -> tuple[Declared, list[Member]]:
     """The frozen declaration of a study, and its members in their order, without trials of a search.
 
     Raises:
@@ -161,7 +178,7 @@ def read_study(folder: Path) -> tuple[dict[str, Any], list[Member]]:
         raise ConfigError(f"{folder} is no study: it lacks {DECLARATION} or {MEMBERS}; give study=FOLDER.")
     studies.check_plain(folder)
     try:
-        declared = read_yaml(folder / DECLARATION, DECLARED)
+        declared = typed(read_yaml(folder / DECLARATION, {}), Declared)
         listed = studies.read_members(folder)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} holds a damaged study: {error}; restore it from a copy.") from None
@@ -173,36 +190,33 @@ def read_study(folder: Path) -> tuple[dict[str, Any], list[Member]]:
     return declared, members
 
 
-def _read_ended(path: Path, m: studies.Planned, ended: dict[str, Any]) -> Member:
+def _read_ended(path: Path, m: studies.Planned, ended: Outcome) -> Member:
     """A member of a study, and whether it has ended."""
     member = read_member(path, m.arm, m.seed, ended)
-    member.ended, member.code = bool(ended), int(ended.get("code", 0))
+    member.ended, member.code = ended.ended, ended.code
     return member
 
 
-def looks(folder: Path, declared: dict[str, Any]) -> Looks:
+def looks(folder: Path, declared: Declared) -> Looks:
     """How often a study's results may decide, and the seeds of the looks that there were.
 
     Raises:
         ConfigError: what says so is damaged.
     """
     try:
-        return Looks(max(1, declared.get("looks", 1)), studies.read_looks(folder))
+        return Looks(max(1, declared.looks), studies.read_looks(folder))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder / studies.LOOKS} is damaged: {error}; restore it from a copy.") from None
 
 
-def search(folder: Path) -> dict[str, Any]:
-    """What was tried for each arm before its seeds ran, the best of it, and the seconds of each trial.
-
-    The seconds are of whole trials, start and evaluation included; None where nobody knows.
-    """
+def search(folder: Path) -> dict[str, Tried]:
+    """What was tried for each arm before its seeds ran, the best of it, and the seconds of each trial."""
     found = studies.read_found(folder)
-    seconds: dict[str, list[float | None]] = {arm: [] for arm in found}
+    seconds: dict[str, list[Number | None]] = {arm: [] for arm in found}
     for m in studies.read_members(folder):
         if m.trial is not None and m.arm in seconds:
-            seconds[m.arm].append(studies.read_outcome(folder, m.number).get("seconds"))
-    return {arm: {**found[arm], "seconds": seconds[arm]} for arm in found}
+            seconds[m.arm].append(studies.read_outcome(folder, m.number).seconds)
+    return {arm: Tried(found[arm], tuple(seconds[arm])) for arm in found}
 
 
 def read_runs(paths: Sequence[Path]) -> list[Member]:
@@ -220,7 +234,7 @@ def read_runs(paths: Sequence[Path]) -> list[Member]:
         if any(path.samefile(member.path) for member in members):
             raise ConfigError(f"run={path} is given twice; give it once.")
         runs.check_plain(path)
-        member = read_member(path, path.name, 0, {})
+        member = read_member(path, path.name, 0)
         try:
             plain = conform(parse_yaml(member.config), {"seed?": int}) if member.config else {}
         except ValueError as error:
@@ -234,9 +248,9 @@ def read_runs(paths: Sequence[Path]) -> list[Member]:
     return members
 
 
-def read_member(path: Path, arm: str, seed: int, ended: dict[str, Any]) -> Member:
+def read_member(path: Path, arm: str, seed: int, ended: Outcome = RUNNING) -> Member:
     """One run folder, whatever is left of it."""
-    status, reason = str(ended.get("status", "")), str(ended.get("reason", ""))
+    status, reason = ended.status, ended.reason
     if not (path / runs.CONFIG).is_file():
         if status in ("", "finished"):
             reason = "its folder was deleted" if status else "it has not run yet"

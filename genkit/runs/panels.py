@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from genkit.runs.rows import ROLES, Number, Row
+from genkit.runs.rows import ROLES, Row
 from genkit.system.errors import ConfigError
+from genkit.system.schemas import Number
 
 
 def column(rows: Iterable[Row]) -> list[Row]:

@@ -22,14 +22,13 @@ from genkit.core.identity import fingerprint, named
 from genkit.system import storage
 from genkit.system.errors import ConfigError
 from genkit.system.plain import parse_json, read_bytes, read_text
-from genkit.system.schemas import typed
+from genkit.system.schemas import Number, typed
 
 ROLES = ("model", "floor", "ceiling")
 FILE = "evaluation.jsonl"
 OWN = "real="  # what the split of a number begins with that pictures of the user's own judged
 MAX_BYTES, MAX_ROWS = 64_000_000, 100_000  # of a file of rows; an evaluation has about a hundred of 700 bytes
 MAX_ROW_BYTES = 1_000_000
-Number = int | float  # JSON keeps them apart, and so a row that is written anew stays as it was
 Protocol = Mapping[str, Any]  # plain values, of whatever version
 
 

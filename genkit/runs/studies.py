@@ -1,27 +1,25 @@
-"""What a study's folder holds beside its configurations, as plain values: members, how they ended, what was
-found by a search.  Nothing here imports torch or Hydra.
+"""What a study's folder holds beside its configurations: members, how they ended, what was found by a search.
+Nothing here imports torch or Hydra.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from genkit import runs
 from genkit.system.errors import CheckpointError, ConfigError
 from genkit.system.plain import find_links, inside, read_json
-from genkit.system.schemas import Optional
+from genkit.system.schemas import Number, typed
 
 DECLARATION, MEMBERS, CONFIGS, OUTCOMES = "study.yaml", "members.json", "members", "outcomes"
 ARMS, SEARCH, TABLE, REPORT, LOOKS = "arms", "search.json", "rows.jsonl", "report", "looks.json"
 # What a study's folder has beside its runs; no run may have such a name.
 OWN = (DECLARATION, MEMBERS, CONFIGS, OUTCOMES, ARMS, SEARCH, TABLE, REPORT, LOOKS)
 LISTED = [{"number": int, "arm": str, "seed": int, "name": str, "trial?": int | None}]
-OUTCOME = {"status": str, "reason?": str, "code?": int, "seconds?": float}
-TRIAL = {"run?": str, "values": dict, "value": float | None, "direction?": str}
-FOUND = {str: {"best": Optional(TRIAL), "trials": [TRIAL]}}
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,60 @@ class Planned:
     name: str
     trial: int | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        trial = {} if self.trial is None else {"trial": self.trial}
-        return {"number": self.number, "arm": self.arm, "seed": self.seed, "name": self.name, **trial}
+    def to_dict(self) -> dict[str, object]:
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a member ended.
+
+    Attributes:
+        status: "finished", "failed", "diverged" or "killed"; "" while it has not ended.
+        reason, code: why it did not finish, and the exit code of its process.
+        seconds: of the whole member, start and evaluation included; None where nobody knows.
+    """
+
+    status: str = ""
+    reason: str = ""
+    code: int = 0
+    seconds: Number | None = None
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.status)
+
+    @property
+    def finished(self) -> bool:
+        return self.status == "finished"
+
+    def to_dict(self) -> dict[str, object]:
+        said = {"status": self.status, "reason": self.reason, "code": self.code}
+        return {**{key: value for key, value in said.items() if value}, "seconds": self.seconds}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What one trial of a search was asked, and what it gave.
+
+    Attributes:
+        values: of the knobs, by their dotted names.
+        value: of the primary metric; None where it gave none.
+        direction: in which that is better.
+    """
+
+    run: str = ""
+    values: Mapping[str, Any]
+    value: Number | None
+    direction: str = "lower"
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The search of an arm: the best trial, None where none gave a number, and all."""
+
+    best: Trial | None
+    trials: tuple[Trial, ...]
 
 
 def check_plain(folder: Path) -> None:
@@ -84,17 +133,17 @@ def read_members(folder: Path) -> list[Planned]:
     return members
 
 
-def read_outcome(folder: Path, number: int) -> dict[str, Any]:
-    """How a member ended; empty while it has not, or where nobody can read it."""
+def read_outcome(folder: Path, number: int) -> Outcome:
+    """How a member ended; nothing while it has not, or where nobody can read it."""
     with suppress(OSError, ValueError):
-        return dict(read_json(outcome_file(folder, number), OUTCOME))
-    return {}
+        return typed(read_json(outcome_file(folder, number), {}), Outcome)
+    return Outcome()
 
 
-def read_found(folder: Path) -> dict[str, Any]:
-    """What a study's search found, by arm: the best trial and all; empty without one, or before it ended."""
+def read_found(folder: Path) -> dict[str, Searched]:
+    """What a study's search found, by arm; empty without one, or before it ended."""
     with suppress(OSError, ValueError):
-        return dict(read_json(inside(folder, SEARCH), FOUND))
+        return typed(read_json(inside(folder, SEARCH), {}), dict[str, Searched])
     return {}
 
 

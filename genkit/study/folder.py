@@ -31,6 +31,7 @@ from genkit.runs.studies import (
     LOOKS,
     MEMBERS,
     OUTCOMES,
+    Outcome,
     Planned,
     check_plain,
     outcome_file,
@@ -63,8 +64,8 @@ class Plan:
     new: bool = False
     looks: tuple[tuple[int, ...], ...] = ()
 
-    def outcome(self, member: Planned) -> dict[str, Any]:
-        """How a member ended; empty while it has not."""
+    def outcome(self, member: Planned) -> Outcome:
+        """How a member ended; nothing while it has not."""
         return read_outcome(self.folder, member.number)
 
     def path(self, member: Planned) -> Path:
@@ -76,10 +77,10 @@ class Plan:
         return [m for m in self.members if not self._done(m, retry)]
 
     def _done(self, member: Planned, retry: bool) -> bool:
-        status = self.outcome(member).get("status")
-        if status == "finished":
+        outcome = self.outcome(member)
+        if outcome.finished:
             return (self.path(member) / runs.CONFIG).is_file()
-        return bool(status) and not retry
+        return outcome.ended and not retry
 
     def write(self) -> None:
         """Freeze the plan.
@@ -204,8 +205,9 @@ def check_belongs(path: Path, cfg: Config) -> None:
         raise ConfigError(f"{path} is a run of another study; move it away, or choose another name=.")
 
 
-def write_outcome(folder: Path, number: int, **ended: Any) -> None:
-    runs.write_atomically(outcome_file(folder, number), json.dumps(ended, ensure_ascii=False) + "\n")
+def write_outcome(folder: Path, number: int, ended: Outcome) -> None:
+    plain = json.dumps(ended.to_dict(), ensure_ascii=False)
+    runs.write_atomically(outcome_file(folder, number), plain + "\n")
 
 
 def _config_file(folder: Path, number: int) -> Path:

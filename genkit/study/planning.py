@@ -66,7 +66,7 @@ def _looks(before: Plan, after: Declaration) -> tuple[tuple[int, ...], ...]:
     """
     seeds = tuple(before.declaration.seeds)
     own = [member for member in before.members if member.trial is None]
-    looked = set(after.seeds) > set(seeds) and all(before.outcome(member) for member in own)
+    looked = set(after.seeds) > set(seeds) and all(before.outcome(member).ended for member in own)
     return (*before.looks, seeds) if looked and seeds not in before.looks else before.looks
 
 

@@ -25,7 +25,7 @@ from rich.text import Text
 from genkit import config
 from genkit.runs import rows as row_files
 from genkit.runs.rows import OfStudy, Place, Row
-from genkit.runs.studies import TABLE, Planned, read_members
+from genkit.runs.studies import TABLE, Outcome, Planned, read_members
 from genkit.study.folder import Plan, member_trainer, write_outcome
 from genkit.study.member import attempt, is_of_this_process
 from genkit.study.searching import parts
@@ -188,10 +188,9 @@ def _written(folder: Path, number: int, title: str, begun: float, status: str, r
     seconds = round(time.monotonic() - begun, 3)
     if status == "finished":
         console.print(f"{title}: finished after {seconds:.0f} s")
-        write_outcome(folder, number, status=status, seconds=seconds)
     else:
         console.print(f"{title.rpartition(' ')[2]} {status}: {reason}")
-        write_outcome(folder, number, status=status, reason=reason, code=code, seconds=seconds)
+    write_outcome(folder, number, Outcome(status, reason, code, seconds))
     return code
 
 
@@ -255,13 +254,13 @@ def write_table(plan: Plan) -> Path:
 
 def _rows_of(plan: Plan, member: Planned) -> list[Row]:
     ended = plan.outcome(member)
-    about = OfStudy(member.arm, member.seed, ended.get("status", "missing"), member.trial)
+    about = OfStudy(member.arm, member.seed, ended.status or "missing", member.trial)
     file = plan.path(member) / row_files.FILE
     if about.status == "finished" and file.is_file():
         return [replace(row, study=about) for row in row_files.read(file)]
     if about.status == "finished":
         about = replace(about, status="missing")
-    reason = ended.get("reason") or "it has not run, or its folder was deleted"
+    reason = ended.reason or "it has not run, or its folder was deleted"
     none = row_files.missing("none", "1", f"{about.status}: {reason}", Place(run=member.name))
     nowhere = frozenset(row_files.PLACES) - {"run", "role"}
     return [replace(none, study=about, unsaid=nowhere)]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from genkit import runs
@@ -17,7 +18,7 @@ from genkit.config.values import leaves
 from genkit.metrics.catalogue import answers
 from genkit.runs import rows as row_files
 from genkit.runs.rows import Row
-from genkit.runs.studies import SEARCH, Planned, read_found
+from genkit.runs.studies import SEARCH, Outcome, Planned, Searched, Trial, read_found
 from genkit.study.folder import Plan, write_outcome
 from genkit.study.space import Values
 from genkit.system.errors import ConfigError
@@ -53,31 +54,33 @@ def _settle(plan: Plan) -> None:
     found, search = read_found(plan.folder), plan.declaration.search
     assert search is not None
     for arm in plan.declaration.arms:
-        if not found.get(arm, {}).get("best"):
+        if arm not in found or not found[arm].best:
             found[arm] = _found(plan, arm)
-        best = found[arm]["best"]
+        best = found[arm].best
         for member in plan.members:
             if member.arm != arm or member.trial is not None or member.number in plan.configs:
                 continue
             if best is None:
                 reason = f"no trial of its search gave a number of {plan.declaration.primary}"
-                write_outcome(plan.folder, member.number, status="failed", reason=reason, code=2, seconds=0.0)
+                write_outcome(plan.folder, member.number, Outcome("failed", reason, 2, 0.0))
             else:
-                plan.freeze(member, {key: best["values"][key] for key in search.space[arm]})
-    runs.write_atomically(plan.folder / SEARCH, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+                plan.freeze(member, {key: best.values[key] for key in search.space[arm]})
+    plain = {arm: asdict(searched) for arm, searched in found.items()}
+    runs.write_atomically(plan.folder / SEARCH, json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
 
 
-def _found(plan: Plan, arm: str) -> dict[str, Any]:
+def _found(plan: Plan, arm: str) -> Searched:
     """An arm's trials, and the best of them; of equal ones the first."""
     search = plan.declaration.search
     assert search is not None
     trials = told(plan, arm, search.trials)
-    worth = [trial for trial in trials if trial["value"] is not None]
-    sign = -1 if any(trial["direction"] == "higher" for trial in worth) else 1
-    return {"best": min(worth, key=lambda t: sign * t["value"], default=None), "trials": trials}
+    worth = [(trial.value, trial) for trial in trials if trial.value is not None]
+    sign = -1 if any(trial.direction == "higher" for _, trial in worth) else 1
+    best = min(worth, key=lambda pair: sign * pair[0], default=None)
+    return Searched(best[1] if best else None, tuple(trials))
 
 
-def told(plan: Plan, arm: str, before: int) -> list[dict[str, Any]]:
+def told(plan: Plan, arm: str, before: int) -> list[Trial]:
     """What an arm's first so many trials were asked, and what they gave: value and direction, or None."""
     search = plan.declaration.search
     assert search is not None
@@ -89,20 +92,20 @@ def told(plan: Plan, arm: str, before: int) -> list[dict[str, Any]]:
         values = {key: cfg[key] for key in search.space[arm]}
         row = _row(plan, member)
         value, direction = (row.value, row.direction) if row else (None, "lower")
-        found.append({"run": member.name, "values": values, "value": value, "direction": direction})
+        found.append(Trial(run=member.name, values=values, value=value, direction=direction))
     return found
 
 
 def _row(plan: Plan, member: Planned) -> Row | None:
     """The row of the primary metric that a trial's evaluation left."""
     file = plan.path(member) / row_files.FILE
-    if plan.outcome(member).get("status") != "finished" or not file.is_file():
+    if not plan.outcome(member).finished or not file.is_file():
         return None
     of = [row for row in row_files.read(file) if answers(row.metric, str(plan.declaration.primary))]
     return next((row for row in of if row.role == "model" and row.value is not None), None)
 
 
-def ask(arm: str, total: int, space: Mapping[str, Values], trials: list[dict[str, Any]]) -> dict[str, Any]:
+def ask(arm: str, total: int, space: Mapping[str, Values], trials: Sequence[Trial]) -> dict[str, Any]:
     """The values of an arm's next trial, by a tree-structured Parzen estimator from its earlier ones.
 
     Args:
@@ -134,19 +137,13 @@ def ask(arm: str, total: int, space: Mapping[str, Values], trials: list[dict[str
             of[key] = FloatDistribution(**values)
     seed = int(hashlib.sha256(f"{arm} {len(trials)}".encode()).hexdigest()[:8], 16)
     sampler = optuna.samplers.TPESampler(n_startup_trials=max(2, min(10, total // 2)), seed=seed)
-    lower = all(trial["direction"] == "lower" for trial in trials)
+    lower = all(trial.direction == "lower" for trial in trials)
     study = optuna.create_study(sampler=sampler, direction="minimize" if lower else "maximize")
     for trial in trials:
-        failed = trial["value"] is None
+        failed = trial.value is None
         state = TrialState.FAIL if failed else TrialState.COMPLETE
-        study.add_trial(
-            create_trial(
-                params=trial["values"],
-                distributions=of,
-                state=state,
-                values=None if failed else [trial["value"]],
-            )
-        )
+        given = None if trial.value is None else [trial.value]
+        study.add_trial(create_trial(params=dict(trial.values), distributions=of, state=state, values=given))
     asked = study.ask(of).params
     return {key: _rounded(asked[key], values) for key, values in space.items()}
 

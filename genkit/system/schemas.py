@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T")
+Number = int | float  # of JSON, which keeps them apart
 WORDS: dict[Any, str] = {
     **{str: "a text", int: "a whole number", float: "a number", bool: "true or false"},
     **{list: "a list", dict: "a mapping", type(None): "null"},

@@ -11,6 +11,7 @@ import pytest
 from genkit.report import report
 from genkit.report.numbers import number
 from genkit.report.sources import read_study
+from genkit.runs.studies import Trial
 from genkit.study import open_study
 from genkit.study.folder import member_config
 from genkit.study.searching import ask, read_found
@@ -47,18 +48,18 @@ def test_every_arm_has_as_many_trials_and_its_seeds_run_with_the_best(declare, p
         for member in plan.members:
             if member.arm == arm and member.trial is None:
                 cfg = member_config(plan.folder, member.number, paths)
-                assert cfg.optim.lr == tried.optim.lr == found[arm]["best"]["values"]["optim.lr"]
+                assert cfg.optim.lr == tried.optim.lr == found[arm].best.values["optim.lr"]
                 assert (cfg.seed, cfg.name) == (member.seed, f"{arm}-{member.seed}")
                 assert (tried.seed, cfg.model.beta) == (2**32 - 1, 1.0 if arm == "a" else 2.0)
     assert not plan.missing()
     page = report(plan.folder, plan.folder / "report").read_text()
     assert "3 trials" in page
-    assert f"optim.lr={found['bb']['best']['values']['optim.lr']}" in page
-    tried = [trial["value"] for trial in found["bb"]["trials"]]
+    assert f"optim.lr={found['bb'].best.values['optim.lr']}" in page
+    tried = [trial.value for trial in found["bb"].trials]
     of_two = sum(min(pair) for pair in itertools.combinations(tried, 2)) / 3
     of_n = f"1: {number(sum(tried) / 3)}; 2: {number(of_two)}; 3: {number(min(tried))}"
     assert f"expected best of n trials: {of_n}" in page
-    seconds = [plan.outcome(m)["seconds"] for m in plan.members if m.arm == "bb" and m.trial is not None]
+    seconds = [plan.outcome(m).seconds for m in plan.members if m.arm == "bb" and m.trial is not None]
     assert f"cost: {number(sum(seconds) / 3)} s a trial, {number(sum(seconds))} s in all" in page
     assert [m.seed for m in read_study(plan.folder)[1]] == [0, 0, 1, 1]
 
@@ -103,7 +104,7 @@ def test_a_trial_that_fails_counts_and_one_alone_decides(declare, paths):
     assert said["bb", 0] == ("diverged", "diverged: a loss is nan.")
     assert said["bb", None] == ("failed", "failed: no trial of its search gave a number of fid")
     assert {row["status"] for row in rows if row["arm"] == "a"} == {"finished"}
-    assert read_found(plan.folder)["bb"]["best"] is None
+    assert read_found(plan.folder)["bb"].best is None
     assert not plan.missing()
 
 
@@ -170,7 +171,7 @@ def test_what_is_asked_next_follows_from_what_was_told():
         assert values == ask("a", 24, space, trials)
         assert 1e-5 <= values["optim.lr"] <= 1.0
         far = abs(math.log10(values["optim.lr"]) + 3)
-        trials.append({"values": values, "value": far, "direction": "lower"})
-    blind, told = (sorted(t["value"] for t in part)[5] for part in (trials[:12], trials[12:]))
+        trials.append(Trial(values=values, value=far))
+    blind, told = (sorted(t.value for t in part)[5] for part in (trials[:12], trials[12:]))
     assert told < blind
-    assert len({t["values"]["optim.lr"] for t in trials}) > 12
+    assert len({t.values["optim.lr"] for t in trials}) > 12

@@ -18,6 +18,7 @@ from genkit.cli.study import in_words
 from genkit.report import report
 from genkit.report.sources import read_study
 from genkit.runs import read
+from genkit.runs.studies import Outcome
 from genkit.study import open_study, planning, read_declaration, run_missing
 from genkit.study.folder import member_config
 from genkit.study.running import TIMED, TIMED_COLUMNS, write_table
@@ -220,8 +221,8 @@ def test_a_run_of_another_study_is_refused(declare, paths):
     other.write()
     shutil.copytree(plan.folder / "bb-0", other.folder / "bb-0")
     run_missing(other, paths, program=FAKE)
-    assert "is a run of another study" in other.outcome(other.members[1])["reason"]
-    assert other.outcome(other.members[0])["status"] == "finished"
+    assert "is a run of another study" in other.outcome(other.members[1]).reason
+    assert other.outcome(other.members[0]).finished
 
 
 # ---------------------------------------------------------------------- running
@@ -253,7 +254,7 @@ def test_members_that_go_wrong_are_rows_and_the_others_finish(declare, paths):
     ],
 )
 def test_a_study_of_which_a_member_failed_ends_with_its_code(capsys, statuses, code):
-    outcomes = [{"status": status, **({"code": c} if c else {})} for status, c in statuses]
+    outcomes = [Outcome(status, code=c or 0) for status, c in statuses]
     assert end_of(outcomes) == code
     failed = sum(status != "finished" for status, _ in statuses)
     assert (f"{failed} of {len(statuses)} runs failed" in capsys.readouterr().out) is bool(failed)
@@ -376,7 +377,7 @@ def test_launchers_run_what_the_plain_one_runs(declare, paths, tmp_path, launche
     plan = open_study(declare(text, seeds="1"), paths)
     elsewhere = {**paths, "runs_dir": str(tmp_path / "plain")}
     assert run(plan, paths, launcher=launcher) == run(open_study(declare(text, seeds="1"), elsewhere), paths)
-    assert plan.outcome(plan.members[0])["status"] == "failed"
+    assert plan.outcome(plan.members[0]).status == "failed"
     assert {read(plan.folder / member.name).more["gpus"] for member in plan.members} <= {"5", "7"}
 
 

@@ -170,7 +170,7 @@ def _logged(folder: Path, seen: list[Event]) -> None:
 
 def _ending(folder: Path, log: Log, draw: random.Random, number: int) -> Callable[[], None]:
     """Outcomes of a study's members, each of which writes its own."""
-    from genkit.runs.studies import read_outcome
+    from genkit.runs.studies import Outcome, read_outcome
     from genkit.study import folder as study
 
     (folder / "run" / "outcomes").mkdir(exist_ok=True)
@@ -178,15 +178,15 @@ def _ending(folder: Path, log: Log, draw: random.Random, number: int) -> Callabl
 
     def write() -> None:
         version = next(versions)
-        ended = {"status": "failed", "code": version, "reason": "x" * 500 * version}
-        log.ask("write", str(number), version, lambda: study.write_outcome(folder / "run", number, **ended))
+        ended = Outcome("failed", "x" * 500 * version, version)
+        log.ask("write", str(number), version, lambda: study.write_outcome(folder / "run", number, ended))
 
     def read() -> None:
         other = draw.randrange(PROCESSES)
 
         def ask() -> list[int]:
             found = read_outcome(folder / "run", other)
-            return [found.get("code", 0), len(found.get("reason", ""))]
+            return [found.code, len(found.reason)]
 
         log.ask("read", str(other), None, ask)
 
@@ -199,7 +199,7 @@ def _ended(folder: Path, seen: list[Event]) -> None:
     for number in range(PROCESSES):
         own = [event for event in seen if event.of == str(number)]
         writes = {event.told: event for event in own if event.what == "write"}
-        last = read_outcome(folder / "run", number).get("code", 0)
+        last = read_outcome(folder / "run", number).code
         _check_versions(last, writes, [event for event in own if event.what == "read"])
 
 
