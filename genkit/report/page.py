@@ -77,8 +77,7 @@ def write(told: Told, out: Path) -> Path:
 
 def analysed(told: Told) -> Analysis:
     """What the numbers say together, by the primary metric and the margin of a study."""
-    primary, margin = told.declared.get("primary"), told.declared.get("equivalence_margin")
-    return analyse(told.members, None if primary is None else str(primary), told.looks, margin)
+    return analyse(told.members, told.declared.primary, told.looks, told.declared.equivalence_margin)
 
 
 def in_words(analysis: Analysis) -> str:
