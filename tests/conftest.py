@@ -6,15 +6,18 @@ import os
 import warnings
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytorch_lightning as pl
 import torch
 
+from genkit.config.declared import data_knobs
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.codecs import CharCodec
 from genkit.core.plan import TrainingPlan
 from genkit.core.spec import ArraySpec, TokenSpec
+from genkit.data import open_dataset
 from genkit.testing import OPTIM
 
 IMAGES = ArraySpec(1, (8, 8), levels=17)
@@ -75,3 +78,15 @@ def data_dir() -> Path:
     if not (folder / "tinyshakespeare.txt").is_file():
         pytest.skip("GENKIT_DATA_DIR holds no tinyshakespeare.txt")
     return folder.absolute()
+
+
+def knobs_for(plain):
+    """The knobs of a dataset by plain values; those that it has not are left out."""
+    declared = data_knobs(plain)
+    own = {key: value for key, value in plain.items() if key in declared.__struct_fields__}
+    return msgspec.convert(own, declared)
+
+
+def open_plain(plain, paths, view):
+    """A dataset by plain values."""
+    return open_dataset(knobs_for(plain), paths, view)

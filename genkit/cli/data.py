@@ -71,7 +71,7 @@ def check(settings: DataSettings) -> int:
     from genkit.data.packing import examine
 
     cfg = config.compose("train", settings.words)
-    data, paths = cfg.plain["data"], cfg.paths.by_name
+    data, paths = cfg.data, cfg.paths.by_name
     source = open_source(data, paths)
     report = report_on(cfg.data.name, source, data, paths)
     width = max(len(topic) for topic, _ in report)
@@ -117,8 +117,8 @@ def _opened(words: Sequence[str]) -> tuple[Config, Dataset]:
     cfg = config.compose("train", words)
     view = config.view(cfg)
     if not any(word.startswith("model=") for word in words):
-        view = native_view(open_source(cfg.plain["data"], cfg.paths.by_name))
-    return cfg, open_dataset(cfg.plain["data"], cfg.paths.by_name, view)
+        view = native_view(open_source(cfg.data, cfg.paths.by_name))
+    return cfg, open_dataset(cfg.data, cfg.paths.by_name, view)
 
 
 ACTIONS: dict[str, Callable[[DataSettings], int]] = {"look": look, "check": check, "pack": pack, "show": show}

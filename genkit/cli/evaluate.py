@@ -183,7 +183,7 @@ def _check(settings: EvaluateSettings, folder: Path) -> None:
             raise DataError(f"real={settings.real} is no folder; give one of pictures.")
     else:
         view = config.view(cfg)
-        reopen(cfg.plain["data"], settings.paths, view, record, settings.data_path).split(settings.split)
+        reopen(cfg.data, settings.paths, view, record, settings.data_path).split(settings.split)
     check_writable(folder)
 
 

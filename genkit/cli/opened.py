@@ -13,6 +13,7 @@ from genkit.cli.images import FromData, ImageSettings
 from genkit.cli.outputs import Output
 from genkit.core.options import LABEL
 from genkit.core.spec import ArraySpec
+from genkit.data.dataset_knobs import PictureKnobs
 from genkit.system.errors import ConfigError
 from genkit.system.terminal import say
 
@@ -117,7 +118,7 @@ class OpenedWithData(Opened):
         path = Path(image).expanduser()
         if self.out.path.exists() and path.exists() and self.out.path.samefile(path):
             raise ConfigError(f"out={self.out.path} is the picture of image= itself; give another place.")
-        data = config.load_frozen(self.folder / runs.CONFIG).plain["data"]
+        data = config.load_frozen(self.folder / runs.CONFIG).data
         found = GivenPicture.read(path, self.array, data, self.asked.fit, self._frame)
         for line in found.notices:
             say(f"note: {line}", file=sys.stderr)
@@ -132,12 +133,14 @@ class OpenedWithData(Opened):
         from genkit.data import reopen
 
         cfg, record = config.load_frozen(self.folder / runs.CONFIG), runs.read(self.folder)
-        return reopen(cfg.plain["data"], self.asked.paths, config.view(cfg), record, self.asked.data_path)
+        return reopen(cfg.data, self.asked.paths, config.view(cfg), record, self.asked.data_path)
 
     def _frame(self) -> tuple[int, int] | None:
         """Height and width of the data's images before a frame was put around them."""
-        data = config.load_frozen(self.folder / runs.CONFIG).plain["data"]
-        return None if "fit" in data else self._dataset().unpadded  # pictures in files never get one
+        data = config.load_frozen(self.folder / runs.CONFIG).data
+        return (
+            None if isinstance(data, PictureKnobs) else self._dataset().unpadded
+        )  # pictures in files never get one
 
     def batch(self) -> Batch:
         """Some examples of a split of the run's own data, from all of its classes, or the picture.

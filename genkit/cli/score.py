@@ -93,7 +93,7 @@ def _splits(settings: ScoreSettings) -> tuple[Examples, Examples]:
     from genkit.data import reopen
 
     cfg, record = config.load_frozen(settings.folder / runs.CONFIG), runs.read(settings.folder)
-    dataset = reopen(cfg.plain["data"], settings.paths, config.view(cfg), record, settings.data_path)
+    dataset = reopen(cfg.data, settings.paths, config.view(cfg), record, settings.data_path)
     return dataset.split(settings.split or "test"), dataset.split("train")
 
 

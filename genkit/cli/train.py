@@ -105,7 +105,7 @@ def join(words: Sequence[str], given: Given | None = None) -> dict[str, Any] | N
     if not here.rank:
         return None
     if given is not None:
-        given.keep(cfg.plain["data"], cfg.paths.by_name)
+        given.keep(cfg.data, cfg.paths.by_name)
     name = _shared_name(texts, here)
     folder = Path(cfg.paths.runs_dir) / name
     if "resume" in texts:
@@ -166,8 +166,8 @@ def training_config(words: Sequence[str], given: Given | None = None) -> Config:
     from genkit.data import open_dataset
 
     if given is not None:
-        given.keep(cfg.plain["data"], cfg.paths.by_name)
-    open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg)).check_batch(cfg.batch_size)
+        given.keep(cfg.data, cfg.paths.by_name)
+    open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg)).check_batch(cfg.batch_size)
     return cfg
 
 
@@ -190,7 +190,8 @@ def _composed(words: Sequence[str], given: Given | None = None) -> tuple[Config,
     cfg = config.resume(config.load_frozen(folder / runs.CONFIG), words)
     changed: dict[str, object] = {"name": folder.name}
     if given is not None:
-        changed["data"] = given.taken_up(cfg.plain["data"], folder.name, accept=cfg.accept_new_data)
+        given.taken_up(cfg.data, folder.name, accept=cfg.accept_new_data)
+        changed["data.digest"] = given.digest
     return config.replace(cfg, changed), texts
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from genkit.system.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from genkit.core.knobs import DataKnobs
     from genkit.core.spec import View
     from genkit.data.arrays.folders import Pictures
     from genkit.data.dataset import Dataset
@@ -26,7 +29,7 @@ def names() -> list[str]:
     return DATASETS.names()
 
 
-def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) -> Dataset:
+def open_dataset(data: DataKnobs, paths: Mapping[str, str], view: View) -> Dataset:
     """The configured data as the view that a model asks for; packed on first use.
 
     Args:
@@ -40,7 +43,7 @@ def open_dataset(data: Mapping[str, Any], paths: Mapping[str, str], view: View) 
     """
     from genkit.data.views import as_view
 
-    return as_view(data["name"], open_source(data, paths), data, paths, view)
+    return as_view(data.name, open_source(data, paths), data, paths, view)
 
 
 class TrainedOn(Protocol):
@@ -54,7 +57,7 @@ class TrainedOn(Protocol):
 
 
 def reopen(
-    data: Mapping[str, Any],
+    data: DataKnobs,
     paths: Mapping[str, str],
     view: View,
     record: TrainedOn,
@@ -71,13 +74,12 @@ def reopen(
         ConfigError: a path is given, and this dataset is found by none.
     """
     if path is not None:
-        if "path" not in data:
-            raise ConfigError(f"data.path={path}: data={data['name']} has no path; set paths.data_dir.")
-        data = {**data, "path": path}
-    elif os.path.isabs(data.get("path") or "") and not os.path.exists(data["path"]):
+        if "path" not in data.__struct_fields__:
+            raise ConfigError(f"data.path={path}: data={data.name} has no path; set paths.data_dir.")
+        data = msgspec.structs.replace(data, path=path)
+    elif os.path.isabs(before := getattr(data, "path", None) or "") and not os.path.exists(before):
         raise DataError(
-            f"{data['path']}, which {record.name} was trained on, is missing; say where it is now by"
-            " data.path=."
+            f"{before}, which {record.name} was trained on, is missing; say where it is now by data.path=."
         )
     dataset = open_dataset(data, paths, view)
     if dataset.fingerprint != record.fingerprint:
@@ -87,7 +89,7 @@ def reopen(
     return dataset
 
 
-def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images | Pictures | Text | Texts:
+def open_source(data: DataKnobs, paths: Mapping[str, str]) -> Images | Pictures | Text | Texts:
     """What the configured data is read from, before any view.
 
     Raises:
@@ -100,11 +102,13 @@ def open_source(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images | P
     from genkit.data.sources import DATASETS, Images, Text
     from genkit.data.text.streams import Texts
 
-    read = DATASETS.load(data["name"])(data, paths)
+    # (What another distribution reads by is a mapping.)
+    given = data if data.name in DATASETS.built_in else msgspec.structs.asdict(data)
+    read = DATASETS.load(data.name)(given, paths)
     if not isinstance(read, Images | Text | Pictures | Texts):
         kinds = "Images, Text, Pictures or Texts"
-        raise DATASETS.refusal(data["name"], f"returns a {type(read).__name__}; what is read is {kinds}")
+        raise DATASETS.refusal(data.name, f"returns a {type(read).__name__}; what is read is {kinds}")
     if not media.MEDIA.knows(read.medium.name):
         reason = f"is of a medium that no distribution offers: give {read.medium.name} an entry point"
-        raise DATASETS.refusal(data["name"], f"{reason} in the group genkit.media")
+        raise DATASETS.refusal(data.name, f"{reason} in the group genkit.media")
     return read

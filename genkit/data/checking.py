@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
+from genkit.core.knobs import DataKnobs
 from genkit.data.arrays.duplicates import across, as_8_bits, distinct, exact_pairs, near_pairs, shared
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.images import by_precedence, divided, known_hashes, packed_images
 from genkit.data.arrays.surveys import look_at
+from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs
 from genkit.data.packing import printable
 from genkit.data.sources import Images, Text
 from genkit.data.text.streams import BLANKS, CONTROLS, Texts
@@ -24,23 +27,27 @@ Report = list[tuple[str, str]]
 
 
 def check(
-    name: str, source: Images | Pictures | Text | Texts, data: Mapping[str, Any], paths: Mapping[str, str]
+    name: str, source: Images | Pictures | Text | Texts, data: DataKnobs, paths: Mapping[str, str]
 ) -> Report:
     """(topic, finding) in the order of reading."""
-    lenient = {**settled(source, data), "on_bad": "skip", "max_bad": 1.0, "dedupe": "off"}
     if isinstance(source, Texts):
-        return _check_texts(source, {**lenient, "separator": None})
+        texts = replace(settled(data, DocumentKnobs), on_bad="skip", max_bad=1.0, separator=None)
+        return _check_texts(source, texts)
     if isinstance(source, Text):
         return _check_parts(source.parts)
     report: Report = []
     if isinstance(source, Pictures):
         report += _check_files(source, paths["cache_dir"])
-        square = {**lenient, "fit": lenient["fit"] or "stretch"}  # a policy is needed to compare them
+        files = settled(data, PictureKnobs)
+        # (A policy is needed to compare them.)
+        square = replace(files, on_bad="skip", max_bad=1.0, dedupe="off", fit=files.fit or "stretch")
         source = packed_images(name, source, square, paths["cache_dir"], ())
         bad = [line for line in source.notices if "cannot be read" in line]
         report += [("unreadable", line) for line in bad] or [("unreadable", "none")]
         report += [("note", line) for line in source.notices if line not in bad]
-    return report + _check_images(source, lenient, paths["cache_dir"])
+    return report + _check_images(
+        source, replace(settled(data, ImageKnobs), dedupe="off"), paths["cache_dir"]
+    )
 
 
 # ---------------------------------------------------------------------- images
@@ -52,7 +59,7 @@ def _check_files(pictures: Pictures, cache_dir: str) -> Report:
     return [("files", f"{len(pictures):,}"), ("sizes", look.histogram()), ("modes", modes)]
 
 
-def _check_images(images: Images, data: Mapping[str, Any], cache_dir: str) -> Report:
+def _check_images(images: Images, data: ImageKnobs, cache_dir: str) -> Report:
     numbers, order = known_hashes(images, cache_dir), by_precedence(images)
     exact = exact_pairs(numbers, order)
     many = images.medium.many
@@ -106,9 +113,9 @@ def _check_blank(images: Images, rows: np.ndarray) -> Report:
 # ---------------------------------------------------------------------- texts
 
 
-def _check_texts(texts: Texts, data: Mapping[str, Any]) -> Report:
-    scan = scan_texts(texts, {**data, "dedupe": "exact"})
-    near = scan_texts(texts, {**data, "dedupe": "near"})
+def _check_texts(texts: Texts, data: DocumentKnobs) -> Report:
+    scan = scan_texts(texts, replace(data, dedupe="exact"))
+    near = scan_texts(texts, replace(data, dedupe="near"))
     report = [
         ("documents", f"{scan.documents + len(scan.repeated):,} with {scan.characters:,} characters"),
         ("unreadable", _listed(list(scan.refused.values()))),
@@ -123,7 +130,7 @@ def _check_texts(texts: Texts, data: Mapping[str, Any]) -> Report:
     return report + _check_streams(streams)
 
 
-def _length(texts: Texts, data: Mapping[str, Any], scan: Scan) -> int:
+def _length(texts: Texts, data: DocumentKnobs, scan: Scan) -> int:
     """Characters of the repeated documents, which the check leaves in."""
     if not scan.repeated:
         return 0

@@ -267,6 +267,8 @@ class HubImageKnobs(FolderKnobs, frozen=True):
     ) = "label"
 
 
+Memory = MemoryTextKnobs | MemoryImageKnobs | MemoryPictureKnobs  # what Python has
+
 DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "digits": GreyKnobs,
     **dict.fromkeys(("mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"), PublishedKnobs),

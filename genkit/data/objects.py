@@ -21,6 +21,7 @@ from typing import Any, NoReturn, Protocol, cast
 import numpy as np
 from PIL import Image
 
+from genkit.core.knobs import DataKnobs
 from genkit.data.arrays.unnamed import PictureFile, plain_pixels
 from genkit.data.packing import Appended, open_array, storage_errors
 from genkit.data.sources.kept import Given, GivenImages, GivenPictures, GivenTexts
@@ -76,7 +77,7 @@ def given(objects: object, cache_dir: str) -> Iterator[Given]:
         yield found
 
 
-def put_down(objects: object, data: Mapping[str, Any], paths: Mapping[str, str], run: str) -> None:
+def put_down(objects: object, data: DataKnobs, paths: Mapping[str, str], run: str) -> None:
     """Put what a run was trained on, and somebody has given again, where its configuration finds it.
 
     Args:

@@ -27,6 +27,7 @@ import numpy as np
 from filelock import FileLock
 
 from genkit.data import seals
+from genkit.data.dataset_knobs import DocumentKnobs, PictureKnobs
 from genkit.data.seals import DESCRIPTION
 from genkit.system import storage
 from genkit.system.errors import DataError, GenkitError, StorageError
@@ -290,7 +291,9 @@ def unreadable(refused: Mapping[str, str], total: int, what: str) -> str:
     return f"{len(refused):,} of {total:,} {what} cannot be read: {listed}{more}"
 
 
-def within_ceiling(refused: Mapping[str, str], total: int, data: Mapping[str, Any], what: str) -> list[str]:
+def within_ceiling(
+    refused: Mapping[str, str], total: int, data: DocumentKnobs | PictureKnobs, what: str
+) -> list[str]:
     """What to say of refused files, if they may be left out.
 
     Args:
@@ -304,8 +307,8 @@ def within_ceiling(refused: Mapping[str, str], total: int, data: Mapping[str, An
     if not refused:
         return []
     said = unreadable(refused, total, what)
-    if data["on_bad"] == "error":
+    if data.on_bad == "error":
         raise DataError(f"{said}. Mend or remove them, or leave them out with data.on_bad=skip.")
-    if len(refused) > data["max_bad"] * total or len(refused) == total:
-        raise DataError(f"{said}. That is more than data.max_bad={data['max_bad']:g} of them.")
+    if len(refused) > data.max_bad * total or len(refused) == total:
+        raise DataError(f"{said}. That is more than data.max_bad={data.max_bad:g} of them.")
     return [f"{said}; left out."]

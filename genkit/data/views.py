@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+import msgspec
 import numpy as np
 
-from genkit.core.codecs import PixelCodec
-from genkit.core.knobs import knobs_of
+from genkit.core.codecs import Codec, PixelCodec
+from genkit.core.knobs import DataKnobs
 from genkit.core.spec import CONTEXT, ArraySpec, Spec, TokenSpec, View
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.images import (
@@ -30,10 +31,13 @@ from genkit.data.sources import Images, Text
 from genkit.data.text.readings import Reading
 from genkit.data.text.streams import Texts
 from genkit.data.text.tokenisers import identity, make_codec
-from genkit.data.text.tokenising import Tokens, code_points, narrow, pack_texts
+from genkit.data.text.tokenising import Scan, Stream, Tokens, code_points, narrow, pack_texts
 from genkit.system.errors import ConfigError, DataError
 
 READERS = {"tokens": "model=gpt", "arrays": "model=vae"}  # one of the models that read a view
+
+
+K = TypeVar("K", bound=DataKnobs)
 
 
 def native_view(source: Images | Pictures | Text | Texts) -> View:
@@ -41,17 +45,19 @@ def native_view(source: Images | Pictures | Text | Texts) -> View:
     return View(source.medium.views[0])
 
 
-def settled(source: Images | Pictures | Text | Texts, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The group `data` with what its dataset declares no knob of; another distribution's may have few."""
-    kinds = {Images: ImageKnobs, Pictures: PictureKnobs, Text: TextKnobs, Texts: DocumentKnobs}
-    every = next(knobs for kind, knobs in kinds.items() if isinstance(source, kind))
-    return {**{name: knob.default for name, knob in knobs_of(every).items() if name != "name"}, **data}
+def settled(data: DataKnobs, every: type[K]) -> K:
+    """The knobs of a kind of data, those that its dataset declares as they are; another distribution's may
+    declare few."""
+    if isinstance(data, every):
+        return data
+    own = set(data.__struct_fields__) & set(every.__struct_fields__)
+    return every(**{name: getattr(data, name) for name in own})
 
 
 def as_view(
     name: str,
     source: Images | Pictures | Text | Texts,
-    data: Mapping[str, Any],
+    data: DataKnobs,
     paths: Mapping[str, str],
     view: View,
 ) -> Dataset:
@@ -61,25 +67,27 @@ def as_view(
         DataError: the data is unreadable or too short.
         ConfigError: it cannot offer this view.
     """
-    medium, data = source.medium, settled(source, data)
+    medium = source.medium
     if view.kind not in medium.views:
         reader = READERS[medium.views[0]]
         raise ConfigError(f"data={name} is {medium.name}, and the model reads {view.kind}; choose {reader}.")
     if isinstance(source, Text | Texts):
-        tokens = _tokens(source, data) if isinstance(source, Text) else _packed(name, source, data, paths)
-        return _windows(name, tokens, view)
+        if isinstance(source, Text):
+            return _windows(name, _tokens(source, data), view)
+        return _windows(name, _packed(name, source, data, paths), view)
     return _examples(name, source, data, paths, view)
 
 
 # ---------------------------------------------------------------------- texts
 
 
-def _tokens(source: Text, data: Mapping[str, Any]) -> Tokens:
+def _tokens(source: Text, data: DataKnobs) -> Tokens:
     """A small text, encoded in memory."""
     if not source.whole:
-        raise DataError(f"data={data['name']} is empty; give a text.")
+        raise DataError(f"data={data.name} is empty; give a text.")
+    knobs = settled(data, TextKnobs)
     points = np.unique(code_points(source.whole + (source.separator or "")))
-    codec = make_codec({**data, "separator": source.separator}, points, lambda: [source.parts["train"]])
+    codec = make_codec(knobs, source.separator, points, lambda: [source.parts["train"]])
     kind, reading = narrow(codec), Reading(codec, source.separator)
     same = {text: part for part, text in source.parts.items()}  # the name by which a text is read, once
     read = {
@@ -87,7 +95,7 @@ def _tokens(source: Text, data: Mapping[str, Any]) -> Tokens:
         for text, part in same.items()
     }
     parts = {part: read[same[text]] for part, text in source.parts.items()}
-    notices = reading.accept(data.get("lossy", False))
+    notices = reading.accept(knobs.lossy)
     counted = {part: reading.bytes[same[text]] for part, text in source.parts.items()}
     return Tokens(
         parts,
@@ -100,11 +108,15 @@ def _tokens(source: Text, data: Mapping[str, Any]) -> Tokens:
     )
 
 
-def _packed(name: str, texts: Texts, data: Mapping[str, Any], paths: Mapping[str, str]) -> Tokens:
-    keyed = {**data, "tokenizer_identity": identity(data)}
-    return pack_texts(
-        name, texts, keyed, paths["cache_dir"], lambda scan, train: make_codec(data, scan.points, train)
-    )
+def _packed(name: str, texts: Texts, data: DataKnobs, paths: Mapping[str, str]) -> Tokens:
+    knobs = settled(data, DocumentKnobs)
+    content = {**msgspec.structs.asdict(knobs), **msgspec.structs.asdict(data)}
+
+    def codec(scan: Scan, training: Stream) -> Codec:
+        return make_codec(knobs, knobs.separator, scan.points, training)
+
+    keyed = {**content, "tokenizer_identity": identity(knobs)}
+    return pack_texts(name, texts, knobs, keyed, paths["cache_dir"], codec)
 
 
 def _windows(name: str, tokens: Tokens, view: View) -> Dataset:
@@ -152,16 +164,16 @@ def _packs(arrays: Iterable[np.ndarray]) -> tuple[Path, ...]:
 
 
 def _examples(
-    name: str, source: Images | Pictures, data: Mapping[str, Any], paths: Mapping[str, str], view: View
+    name: str, source: Images | Pictures, given: DataKnobs, paths: Mapping[str, str], view: View
 ) -> Dataset:
     sizes = view.sizes if view.kind == "arrays" else ()
-    cache_dir = paths.get("cache_dir", "")
+    cache_dir, data = paths.get("cache_dir", ""), settled(given, ImageKnobs)
     if isinstance(source, Pictures):
-        source = packed_images(name, source, data, cache_dir, sizes)
+        source = packed_images(name, source, settled(given, PictureKnobs), cache_dir, sizes)
     check_levels(source, f"data={name}")
     check_numbers(source.labels, source.classes, len(source.images), f"data={name}")
     parts, protocol = divided(source, data, cache_dir)
-    images, notices = sized(name, source, data["size"], sizes, cache_dir)
+    images, notices = sized(name, source, data.size, sizes, cache_dir)
     said = (*oddities(source, parts), *untrained_classes(source, parts))
     notices += [f"{name}: {line}" for line in said]
     levels = fewer_levels(name, images, data)

@@ -71,7 +71,7 @@ def evaluate(
     names = None if asked is None else tuple(m if isinstance(m, str) else next(own) for m in asked)
     chosen = Settings(metrics=names, **settings)
     if data is not None:
-        put_down(data, config.load_frozen(folder.path / runs.CONFIG).plain["data"], paths, folder.name)
+        put_down(data, config.load_frozen(folder.path / runs.CONFIG).data, paths, folder.name)
     rows: list[Row] = []
     for place, of in _places(folder, checkpoint).items():
         rows += _evaluate(folder, place, of, chosen, known, paths)
@@ -176,7 +176,7 @@ def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[s
     module = models.load(folder.path, checkpoint.name).to(settings.device)
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     record = folder.record()
-    dataset = reopen(cfg.plain["data"], paths, config.view(cfg), record, settings.data_path)
+    dataset = reopen(cfg.data, paths, config.view(cfg), record, settings.data_path)
     dataset.split(settings.split)
     return Subject(module, dataset, settings, cfg, record, paths["cache_dir"])
 

@@ -16,6 +16,7 @@ from genkit.core.spec import ArraySpec
 from genkit.data.arrays.folders import FilePictures, image_folder
 from genkit.data.arrays.pictures import GREY, Form, deep_ranges, deep_remarks, to_array
 from genkit.data.arrays.surveys import Look, attempts, look
+from genkit.data.dataset_knobs import FolderKnobs
 from genkit.data.packing import followed, printable, unreadable
 from genkit.data.splits import mixed
 from genkit.evaluation.array_quality import SHOWN_FROM, noise
@@ -180,7 +181,7 @@ def listed(word: str, path: str | Path) -> FilePictures:
         DataError: there are none.
     """
     try:
-        return image_folder({"path": str(path)}, {})
+        return image_folder(FolderKnobs(path=str(path)), {})
     except DataError as error:
         raise DataError(f"{word}= {error}") from None
 
@@ -216,7 +217,7 @@ def common_form(looks: Mapping[str, Look]) -> Form:
             first = first or (said, width, height)
     assert first is not None
     grey = all(set(seen.modes) <= GREY for seen in looks.values())
-    return Form(1 if grey else 3, first[2], first[1], ranges=deep_ranges(_deep(looks), {}))
+    return Form(1 if grey else 3, first[2], first[1], ranges=deep_ranges(_deep(looks), None))
 
 
 def _deep(looks: Mapping[str, Look]) -> dict[str, tuple[float, float]]:
@@ -251,7 +252,7 @@ def remarks(
             f"colour: {', '.join(counted)}; so all are compared as colour, by extractor={chosen}: bring them"
             " to one kind, for the numbers depend on it"
         )
-    return said + deep_remarks(_deep(looks), form.ranges, {})
+    return said + deep_remarks(_deep(looks), form.ranges, None)
 
 
 def seen_of(word: str, source: FilePictures, form: Form, chosen: Extractor | None) -> Seen:

@@ -33,7 +33,7 @@ def check_likelihoods(primary: str, arms: Mapping[str, Config], paths: Mapping[s
     for arm, cfg in arms.items():
         if not issubclass(FAMILIES.load(cfg.model.family), Likelihood):
             raise ConfigError(f"primary={primary}: arm {arm} has no likelihood, only samples; {_remedy(arm)}")
-        spec = open_dataset(cfg.plain["data"], paths, config.view(cfg)).spec
+        spec = open_dataset(cfg.data, paths, config.view(cfg)).spec
         module = build_module(cfg.model, spec)
         if isinstance(module, Likelihood) and (kind := module.likelihood_kind()).absent:
             raise ConfigError(

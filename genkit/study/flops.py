@@ -17,7 +17,7 @@ def steps_within(cfg: Config, flops: float) -> int:
     from genkit.evaluation.costs import flops_per_step
     from genkit.inference.models import build_module
 
-    dataset = open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg))
+    dataset = open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg))
     module = build_module(cfg.model, dataset.spec)
     a_step = flops_per_step(module, dataset.split("train"), cfg.batch_size, cfg.plain["optim"])
     if a_step > flops:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
+
 from genkit import config
 from genkit.config import Config
 from genkit.system.errors import ConfigError
@@ -33,8 +35,8 @@ def check_same_data(arms: Mapping[str, Config], paths: Mapping[str, str]) -> Dat
 
     first: tuple[str, dict[str, Any], Dataset] | None = None
     for arm, cfg in arms.items():
-        data = {k: v for k, v in cfg.plain["data"].items() if not k.startswith(VIEW_KEYS)}
-        dataset = open_dataset(cfg.plain["data"], paths, config.view(cfg))
+        data = {k: v for k, v in asdict(cfg.data).items() if not k.startswith(VIEW_KEYS)}
+        dataset = open_dataset(cfg.data, paths, config.view(cfg))
         try:
             dataset.check_batch(cfg.batch_size)
         except ConfigError as error:

@@ -66,7 +66,7 @@ def fit(
         if own_process:
             keep_freed_memory()
     compute_float32(cfg.trainer.matmul)
-    dataset = open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg))
+    dataset = open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg))
     data = DataModule(dataset, seed=seed, batch_size=cfg.batch_size)
     if manifests.available(run.checkpoints):
         check_size(cfg.model, dataset.spec, run)

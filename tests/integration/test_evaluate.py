@@ -166,7 +166,7 @@ def digits():
     from genkit import config
 
     cfg = config.compose("train", ["model=vae", "data=digits"])
-    examples = open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg)).split("train")
+    examples = open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg)).split("train")
     return (examples.gather(np.arange(len(examples)))[0][:, 0] * 15).astype(np.uint8)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from genkit import load
 from genkit.cli import main
 from genkit.core.spec import View
-from genkit.data import open_dataset
+from tests.conftest import open_plain
 from tests.integration.test_image_verbs import WORDS
 from tests.unit.data.test_data_folders import SETTINGS
 
@@ -42,7 +42,7 @@ def runs(tmp_path_factory):
 @pytest.fixture
 def own(tmp_path):
     """The first of the examples that the verbs take of the digits, as a picture of 8×8; and its label."""
-    examples = open_dataset({**SETTINGS, "name": "digits"}, {}, View("arrays")).split("test")
+    examples = open_plain({**SETTINGS, "name": "digits"}, {}, View("arrays")).split("test")
     levels, labels, _ = examples.gather(examples.some(1))
     file = tmp_path / "own.png"
     Image.fromarray(np.round(levels[0, 0] * (255 / 16)).astype(np.uint8)).save(file)

@@ -204,7 +204,7 @@ def test_no_description_of_packed_data_can_make_a_traceback(tmp_path):
     cfg = config.compose("train", typed)
 
     def opened():
-        return open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg)).fingerprint
+        return open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg)).fingerprint
 
     fingerprint = opened()
     (file,) = (tmp_path / "c").glob("*/dataset.json")

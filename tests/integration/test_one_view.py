@@ -32,7 +32,7 @@ def first_images(run, words):
     module = genkit.load(run)
     paths = config.paths([word for word in words if word.startswith("paths.")])
     cfg = config.load_frozen(run / "config.yaml")
-    dataset = open_dataset(cfg.plain["data"], paths, config.view(cfg))
+    dataset = open_dataset(cfg.data, paths, config.view(cfg))
     data = torch.from_numpy(dataset.split("test").gather(np.arange(5))[0])
     return module.as_arrays(Batch(data, range(5))).data
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 from genkit import evaluate
 from genkit.core.spec import View
-from genkit.data import open_dataset
 from genkit.evaluation import measuring
 from genkit.runs import panels, rows
+from tests.conftest import open_plain
 from tests.unit.data.test_data_folders import SETTINGS
 
 N = 60
@@ -28,7 +28,7 @@ def written(folder, levels):
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory):
     """A folder of digits of the part for training."""
-    examples = open_dataset({**SETTINGS, "name": "digits"}, {}, View("arrays")).split("train")
+    examples = open_plain({**SETTINGS, "name": "digits"}, {}, View("arrays")).split("train")
     return written(tmp_path_factory.mktemp("own") / "mine", examples.gather(examples.some(120))[0])
 
 
@@ -160,7 +160,7 @@ def test_two_folders_that_are_sorted_by_class_are_halved_by_all_classes(tmp_path
     """The floor of a folder is one half against the other: neither is of some classes alone."""
     from genkit.evaluation import sets
 
-    examples = open_dataset({**SETTINGS, "name": "digits"}, {}, View("arrays")).split("train")
+    examples = open_plain({**SETTINGS, "name": "digits"}, {}, View("arrays")).split("train")
     levels, labels, _ = examples.gather(examples.some(200))
     place = tmp_path / "sorted"
     place.mkdir()

@@ -112,7 +112,7 @@ def test_bytes_of_a_split_are_those_of_its_text():
 
 def test_every_family_with_a_likelihood_scores_a_split():
     cfg = config.compose("train", ["model=vae", "data=digits"])
-    digits = open_dataset(cfg.plain["data"], cfg.paths.by_name, View("arrays"))
+    digits = open_dataset(cfg.data, cfg.paths.by_name, View("arrays"))
     spec = digits.spec
     assert isinstance(spec, ArraySpec)
     vae = VAE(spec, network="mlp", latent_size=2, hidden=8, likelihood="categorical").eval()
@@ -128,7 +128,7 @@ def test_every_family_with_a_likelihood_scores_a_split():
 
 def test_importance_samples_tighten_a_bound_and_nothing_else():
     cfg = config.compose("train", ["model=vae", "data=digits", "data.levels=2"])
-    digits = open_dataset(cfg.plain["data"], cfg.paths.by_name, View("arrays"))
+    digits = open_dataset(cfg.data, cfg.paths.by_name, View("arrays"))
     torch.manual_seed(0)
     vae = VAE(digits.spec, network="mlp", latent_size=4, hidden=8).eval()
     with torch.no_grad():

@@ -16,6 +16,7 @@ from PIL import Image
 
 from genkit.core.media.image import IMAGE
 from genkit.core.media.medium import Medium
+from genkit.data.dataset_knobs import FolderKnobs
 from genkit.data.packing import (
     listing_of,
     printable,
@@ -86,16 +87,16 @@ def _open(paths: Mapping[int, str], row: int) -> Image.Image:
 # ---------------------------------------------------------------------- listing
 
 
-def image_folder(data: Mapping[str, Any], paths: Mapping[str, str]) -> FilePictures:
+def image_folder(data: FolderKnobs, paths: Mapping[str, str]) -> FilePictures:
     """A folder of pictures, with a folder for each class or without, with train/val/test or without.
 
     Raises:
         ConfigError: no path is given.
         DataError: there is no folder, or no picture in it.
     """
-    if not data["path"]:
+    if not data.path:
         raise ConfigError("data=image_folder needs data.path=FOLDER.")
-    root = Path(data["path"]).expanduser()
+    root = Path(data.path).expanduser()
     if not root.is_dir():
         raise DataError(
             f"{root} is {'no folder' if root.exists() else 'missing'}; give a folder of pictures."

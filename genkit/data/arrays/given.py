@@ -5,19 +5,20 @@ It is read by the reader of all pictures.  What it loses on the way is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from genkit.core.knobs import DataKnobs
 from genkit.core.spec import ArraySpec
 from genkit.data.arrays.folders import FilePictures
 from genkit.data.arrays.images import squared
 from genkit.data.arrays.pictures import ALPHA, FITS, GREY, Form, deep_ranges, to_array
 from genkit.data.arrays.surveys import Look, attempts, look
 from genkit.data.arrays.treatments import Levels
+from genkit.data.dataset_knobs import PictureKnobs
 from genkit.data.packing import printable
 from genkit.system.errors import DataError
 from genkit.system.plain import open_file
@@ -42,7 +43,7 @@ class GivenPicture:
         cls,
         path: str | Path,
         spec: ArraySpec,
-        data: Mapping[str, Any],
+        data: DataKnobs,
         fit: str | None = None,
         frame: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> GivenPicture:
@@ -66,7 +67,7 @@ class GivenPicture:
             raise DataError(f"image={path} is no picture that can be read: {seen.refused[source.names[0]]}.")
         width, height = seen.sizes[0].tolist()
         inner = None if (height, width) == (spec.height, spec.width) else frame()
-        form = _form(seen, spec, data, fit or data.get("fit"), inner, str(path))
+        form = _form(seen, spec, data, fit or getattr(data, "fit", None), inner, str(path))
         [picture] = attempts(lambda row: _opened(source, row, form), [0])
         if isinstance(picture, str):
             reason = picture.removesuffix("; set data.range")  # the run's data has said what it says
@@ -77,7 +78,7 @@ class GivenPicture:
             said.append(
                 f"a black frame brings it to {spec.width}×{spec.height}, as the data's images have one"
             )
-        binarize = data.get("binarize", "threshold") if spec.levels == 2 else "threshold"
+        binarize = getattr(data, "binarize", "threshold") if spec.levels == 2 else "threshold"
         made = Levels(256, spec.levels, binarize).apply(pixels, np.arange(1), 0, 0, trains=False)
         if not np.array_equal(np.round(made * (255 / (spec.levels - 1))), pixels):
             said.append(f"its values become {spec.levels} levels, as many as the data has")
@@ -106,7 +107,7 @@ def _opened(source: FilePictures, row: int, form: Form) -> np.ndarray:
 def _form(
     seen: Look,
     spec: ArraySpec,
-    data: Mapping[str, Any],
+    data: DataKnobs,
     fit: str | None,
     inner: tuple[int, int] | None,
     path: str,
@@ -123,10 +124,9 @@ def _form(
             f"image={path} is {own[0]}×{own[1]} and becomes {width}×{height}: say how with fit="
             f"{', '.join(FITS[:-1])} or {FITS[-1]}."
         )
-    background = data.get("background", BACKGROUND)
-    of_pictures = "fit" in data  # of arrays, the range is one of other numbers
-    ranges = deep_ranges(seen.deep, data if seen.deep and of_pictures else {})
-    return Form(spec.channels, height, width, fit or "stretch", background, ranges)
+    pictures = data if isinstance(data, PictureKnobs) else PictureKnobs()  # of arrays, the range is of others
+    ranges = deep_ranges(seen.deep, pictures.range if seen.deep else None)
+    return Form(spec.channels, height, width, fit or "stretch", pictures.background, ranges)
 
 
 def _remarks(seen: Look, form: Form) -> list[str]:

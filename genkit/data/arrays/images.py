@@ -16,6 +16,7 @@ from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.stacking import form_of, pack_pictures
 from genkit.data.arrays.surveys import look_at
 from genkit.data.arrays.treatments import Levels
+from genkit.data.dataset_knobs import ExampleKnobs, PictureKnobs
 from genkit.data.packing import check_space, digest, digest_of, open_array, packed, progress
 from genkit.data.sources import Images
 from genkit.data.splits import divide
@@ -27,7 +28,7 @@ MANY = 5_000  # images whose scaling takes longer (a tenth of a second) than ope
 
 
 def packed_images(
-    name: str, pictures: Pictures, data: Mapping[str, Any], cache_dir: str, sizes: Sequence[int]
+    name: str, pictures: Pictures, data: PictureKnobs, cache_dir: str, sizes: Sequence[int]
 ) -> Images:
     """Pictures in one form.
 
@@ -68,13 +69,13 @@ def check_levels(images: Images, what: str) -> None:
         raise DataError(f"{what} has {images.levels} levels; there are from 2 to 256.")
 
 
-def divided(images: Images, data: Mapping[str, Any], cache_dir: str) -> tuple[dict[str, np.ndarray], str]:
+def divided(images: Images, data: ExampleKnobs, cache_dir: str) -> tuple[dict[str, np.ndarray], str]:
     """Rows of each part and the protocol in words; repetitions are left out before, if so configured.
 
     Raises:
         ConfigError: near ones of what is no picture.
     """
-    rows, kind, said = images.usable, data["dedupe"], ""
+    rows, kind, said = images.usable, data.dedupe, ""
     if kind != "off":
         if kind == "near" and not images.medium.pictorial:
             many = images.medium.many
@@ -82,7 +83,7 @@ def divided(images: Images, data: Mapping[str, Any], cache_dir: str) -> tuple[di
         out = _left_out(images, kind, cache_dir)
         rows = rows[~np.isin(rows, out)]
         said = f"; {len(out):,} that repeat others ({kind}) are left out"
-    parts, protocol = divide(rows, images.part, images.labels, data["split"], data["validation"])
+    parts, protocol = divide(rows, images.part, images.labels, data.split, data.validation)
     return parts, ((images.protocol and f"{protocol} ({images.protocol})") or protocol) + said
 
 
@@ -248,13 +249,13 @@ def squared(images: np.ndarray, size: int, levels: int) -> np.ndarray:
     return np.stack(resized).reshape(*images.shape[:2], size, size)
 
 
-def fewer_levels(name: str, images: Images, data: Mapping[str, Any]) -> Levels:
+def fewer_levels(name: str, images: Images, data: ExampleKnobs) -> Levels:
     """What becomes of the values.
 
     Raises:
         ConfigError: more levels than there are.
     """
-    wanted = data["levels"] or images.levels
+    wanted = data.levels or images.levels
     if wanted > images.levels:
         raise ConfigError(f"data.levels={wanted}: data={name} has {images.levels} levels; set that or fewer.")
-    return Levels(images.levels, wanted, data["binarize"] if wanted == 2 else "threshold")
+    return Levels(images.levels, wanted, data.binarize if wanted == 2 else "threshold")

@@ -96,7 +96,7 @@ def deep_kind(mode: str) -> str:
 
 
 def deep_ranges(
-    found: Mapping[str, tuple[float, float]], data: Mapping[str, Any]
+    found: Mapping[str, tuple[float, float]], asked: tuple[float, float] | None
 ) -> dict[str, tuple[float, float]]:
     """The values that are black and white, of each deep kind of a dataset.
 
@@ -105,15 +105,18 @@ def deep_ranges(
 
     Args:
         found: the smallest and the largest value of all pictures of each kind.
+        asked: `data.range`.
 
     Raises:
         ConfigError: `data.range` for pictures that have none.
     """
-    if (asked := given(data)) is not None:
+    if (asked := given(asked)) is not None:
         if not found:
-            raise ConfigError(f"data.range={list(asked)}: the pictures have 8 bits, no range; leave it out.")
+            raise ConfigError(
+                f"data.range=[{asked[0]:g},{asked[1]:g}]: the pictures have 8 bits, no range; leave it out."
+            )
         return dict.fromkeys(found, asked)
-    ranges = {}
+    ranges: dict[str, tuple[float, float]] = {}
     for kind, (_, high) in found.items():
         white = 65_535.0 if kind == "16-bit" else 1.0 if kind == "float" and high <= 1 else 0.0
         usual = (top for top in (255.0, 65_535.0) if DARK * top < high <= top)
@@ -124,16 +127,16 @@ def deep_ranges(
 def deep_remarks(
     found: Mapping[str, tuple[float, float]],
     ranges: Mapping[str, tuple[float, float]],
-    data: Mapping[str, Any],
+    asked: tuple[float, float] | None,
 ) -> list[str]:
     """What is to be said of the ranges: those found by values, and values that use little of them."""
     said = []
     for kind, (low, high) in found.items():
         black, white = ranges[kind]
-        if kind != "16-bit" or given(data) is not None:
+        if kind != "16-bit" or asked is not None:
             said.append(
                 f"the {kind} ones hold values from {low:g} to {high:g}: {black:g} is black, {white:g} white"
-                + (" for all of them; data.range=[black,white] says otherwise" if given(data) is None else "")
+                + (" for all of them; data.range=[black,white] says otherwise" if asked is None else "")
             )
         if high - black < DARK * (white - black):
             said.append(

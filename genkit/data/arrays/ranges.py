@@ -8,7 +8,6 @@ others      need `data.range=[black,white]`, which goes before all of this
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,20 +82,17 @@ class Scale:
         return {"black": self.black, "white": self.white, "levels": self.levels}
 
 
-def given(data: Mapping[str, Any]) -> tuple[float, float] | None:
+def given(asked: tuple[float, float] | None) -> tuple[float, float] | None:
     """`data.range`, if it is set.
 
     Raises:
         ConfigError: it is not two numbers that rise.
     """
-    asked = data.get("range")
-    if asked is None:
-        return None
-    numbers = isinstance(asked, list | tuple) and len(asked) == 2
-    numbers = numbers and all(isinstance(a, int | float) and not isinstance(a, bool) for a in asked)
-    if not numbers or not all(map(math.isfinite, asked)) or not asked[0] < asked[1]:
-        raise ConfigError(f"data.range={asked}: give the values of black and white, such as [0,4095].")
-    return asked[0], asked[1]
+    if asked is not None and not (all(map(math.isfinite, asked)) and asked[0] < asked[1]):
+        raise ConfigError(
+            f"data.range=[{asked[0]:g},{asked[1]:g}]: give the values of black and white, such as [0,4095]."
+        )
+    return asked
 
 
 def decide(extent: Extent, dtype: np.dtype[Any], asked: tuple[float, float] | None, what: str) -> Scale:

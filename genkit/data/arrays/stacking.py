@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from genkit.data.arrays.pictures import (
     to_array,
 )
 from genkit.data.arrays.surveys import Look, attempts, spread
+from genkit.data.dataset_knobs import PictureKnobs
 from genkit.data.packing import check_space, digest_rows, open_array, packed, progress, within_ceiling
 from genkit.system import storage
 from genkit.system.errors import ConfigError, DataError
@@ -60,7 +61,7 @@ def total_of(pictures: Pictures) -> int:
     return len(pictures) + len(pictures.missing)
 
 
-def form_of(pictures: Pictures, look: Look, data: Mapping[str, Any], sizes: Sequence[int]) -> Form:
+def form_of(pictures: Pictures, look: Look, data: PictureKnobs, sizes: Sequence[int]) -> Form:
     """The form that all pictures get.
 
     Args:
@@ -72,7 +73,8 @@ def form_of(pictures: Pictures, look: Look, data: Mapping[str, Any], sizes: Sequ
     """
     within_ceiling(look.refused, total_of(pictures), data, "pictures")
     common = look.common()
-    (width, height), fit, size = common[0][0], data["fit"], data["size"]
+    (width, height), size = common[0][0], data.size
+    fit: str | None = data.fit
     if fit is not None and fit not in FITS:
         raise ConfigError(f"data.fit={fit}: choose {', '.join(FITS)} or null.")
     if size is None and sizes and (len(common) > 1 or not {width, height} <= set(sizes)):
@@ -93,14 +95,14 @@ def form_of(pictures: Pictures, look: Look, data: Mapping[str, Any], sizes: Sequ
         )
     if size is not None:
         width = height = size
-    channels = data["channels"] or (1 if set(look.modes) <= GREY else 3)
-    ranges = deep_ranges(look.deep, data)
+    channels = data.channels or (1 if set(look.modes) <= GREY else 3)
+    ranges = deep_ranges(look.deep, data.range)
     fit = fit or ("stretch" if square else "exact")
-    return Form(channels, height, width, fit, data["background"], ranges)
+    return Form(channels, height, width, fit, data.background, ranges)
 
 
 def pack_pictures(
-    name: str, pictures: Pictures, look: Look, form: Form, data: Mapping[str, Any], cache_dir: str
+    name: str, pictures: Pictures, look: Look, form: Form, data: PictureKnobs, cache_dir: str
 ) -> Packed:
     """All pictures in one form; those that cannot be read are left out, if the configuration says so.
 
@@ -185,7 +187,7 @@ def _decode_rows(
     return refused
 
 
-def _remarks(look: Look, form: Form, data: Mapping[str, Any]) -> list[str]:
+def _remarks(look: Look, form: Form, data: PictureKnobs) -> list[str]:
     """What was done to pictures that differ from what they became."""
     kinds = {
         "with transparency are laid on the background": ALPHA,
@@ -200,9 +202,9 @@ def _remarks(look: Look, form: Form, data: Mapping[str, Any]) -> list[str]:
     for what, modes in kinds.items():
         if count := sum(look.modes.get(mode, 0) for mode in modes):
             said.append(f"{count:,} {what}")
-    said += deep_remarks(look.deep, form.ranges, data)
+    said += deep_remarks(look.deep, form.ranges, data.range)
     total, colour = int(look.readable.sum()), look.readable & ~look.of(GREY)
-    if form.channels == 3 and data["channels"] is None and colour.sum() <= FEW * total:
+    if form.channels == 3 and data.channels is None and colour.sum() <= FEW * total:
         said.append(
             f"{colour.sum():,} of {total:,} have colour ({look.some(colour)}), so all are read, and measured,"
             " as colour; data.channels=1 makes all grey"

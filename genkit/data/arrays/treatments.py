@@ -8,11 +8,12 @@ Legend: B examples, C channels, S… sizes of the axes: time; height and width; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+
+from genkit.data.dataset_knobs import ImageKnobs
 
 PURPOSES = {"binarize": 1, "augment": 2}
 
@@ -38,8 +39,8 @@ class Augmentation:
     crop: int = 0
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Augmentation:
-        return cls(data["flip"], data["shift"], data["crop"])
+    def of(cls, data: ImageKnobs) -> Augmentation:
+        return cls(data.flip, data.shift, data.crop)
 
     def __bool__(self) -> bool:
         return self.flip or self.shift > 0 or self.crop > 0

@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from genkit.core.knobs import DataKnobs
 from genkit.core.media.image import IMAGE
 from genkit.core.media.medium import Medium
 from genkit.core.media.text import TEXT
 from genkit.core.registry import Registry
 from genkit.data.arrays.folders import Pictures
+from genkit.data.dataset_knobs import ShakespeareKnobs
 from genkit.data.packing import digest, open_array, packed
 from genkit.data.text.streams import Texts, read_text
 from genkit.system.errors import DataError, StorageError
@@ -78,11 +80,11 @@ class Text:
     separator: str | None = None
 
 
-Source = Callable[[Mapping[str, Any], Mapping[str, str]], Images | Text | Pictures | Texts]
+Source = Callable[[Any, Mapping[str, str]], Images | Text | Pictures | Texts]  # of the dataset's knobs
 DIGITS = tuple("0123456789")
 
 
-def digits(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
+def digits(data: DataKnobs, paths: Mapping[str, str]) -> Images:
     """scikit-learn's 1,797 handwritten digits, 8×8 with 17 levels."""
     images, labels, part = _kept_digits(paths.get("cache_dir", ""))
     return Images(images, labels, 17, DIGITS, part.tolist(), "fixed and stratified")
@@ -121,7 +123,7 @@ def _read_digits() -> tuple[np.ndarray, ...]:
     return images, bunch.target.astype(np.int64), part
 
 
-def pydocs(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:
+def pydocs(data: DataKnobs, paths: Mapping[str, str]) -> Text:
     """The text of Python's own manual, which every CPython carries."""
     from pydoc_data import topics
 
@@ -129,7 +131,7 @@ def pydocs(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:
     return three_parts(whole)
 
 
-def colors(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:
+def colors(data: DataKnobs, paths: Mapping[str, str]) -> Text:
     """Chinese sentences about colours and fruit, one a line."""
     from genkit.data.sources.grammar import sentences
 
@@ -137,13 +139,13 @@ def colors(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:
     return three_parts(whole, separator="\n")
 
 
-def shakespeare(data: Mapping[str, Any], paths: Mapping[str, str]) -> Text:
+def shakespeare(data: ShakespeareKnobs, paths: Mapping[str, str]) -> Text:
     """tinyshakespeare.txt, the first 90 % to train on; the rest in halves, or whole as nanoGPT has it."""
     file = Path(paths["data_dir"]).expanduser() / "tinyshakespeare.txt"
     if not file.exists():
         raise DataError(f"{file} is missing; set paths.data_dir, or GENKIT_DATA_DIR, to its folder.")
     whole = read_text(file, "utf-8")
-    if data.get("split", "peer") == "three":  # a run of before this knob has the two parts
+    if data.split == "three":
         return three_parts(whole)
     cut = int(len(whole) * 0.9)
     parts = {"train": whole[:cut], "validation": whole[cut:], "test": whole[cut:]}

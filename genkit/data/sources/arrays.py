@@ -15,6 +15,7 @@ import numpy as np
 
 from genkit.data.arrays import npy, ranges
 from genkit.data.arrays.duplicates import compared
+from genkit.data.dataset_knobs import ArrayKnobs, MemoryImageKnobs
 from genkit.data.labels import class_numbers
 from genkit.data.packing import check_space, digest_of, open_array, packed, printable
 from genkit.data.sources import Images
@@ -54,9 +55,7 @@ class Survey:
     said: Mapping[str, Any] = field(default_factory=dict)
 
 
-def pack_blocks(
-    name: str, key: Mapping[str, Any], look: Callable[[], Survey], data: Mapping[str, Any], cache_dir: str
-) -> Images:
+def pack_blocks(name: str, key: Mapping[str, Any], look: Callable[[], Survey], cache_dir: str) -> Images:
     """All blocks in one array, divided as the configuration says.
 
     Args:
@@ -123,21 +122,21 @@ def _as_npy(raw: Path, target: Path, shape: tuple[int, ...]) -> None:
 # ---------------------------------------------------------------------- data.path=x.npz
 
 
-def arrays(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
+def arrays(data: ArrayKnobs, paths: Mapping[str, str]) -> Images:
     """Images in an .npz (`images` and, if there are, `labels`; or `train_images`, `test_images`, …) or .npy.
 
     They are (N, H, W), (N, H, W, C) or (N, C, H, W) with one or three channels, of any type: what is black
     and what is white is decided by all of them; see `genkit.data.arrays.ranges`.
     """
-    if not data["path"]:
+    if not data.path:
         raise ConfigError("data=arrays needs data.path=FILE.npz or FILE.npy.")
-    path = Path(data["path"]).expanduser()
+    path = Path(data.path).expanduser()
     if not path.is_file():
         raise DataError(f"{path} is {'no file' if path.exists() else 'missing'}; give an .npz or .npy file.")
     about = path.stat()
     key: dict[str, Any] = {"listing": [path.name, about.st_size, about.st_mtime_ns]}
-    key |= {"range": ranges.given(data), "label": data.get("label", LABELS)}
-    return pack_blocks("arrays", key, partial(_look, path, data), data, paths["cache_dir"])
+    key |= {"range": ranges.given(data.range), "label": data.label}
+    return pack_blocks("arrays", key, partial(_look, path, data), paths["cache_dir"])
 
 
 @contextmanager
@@ -149,8 +148,8 @@ def _as_refusals(path: Path) -> Iterator[None]:
         raise DataError(f"{path} is no array file (.npz, .npy) that can be read: {reason}.") from None
 
 
-def _look(path: Path, data: Mapping[str, Any]) -> Survey:
-    word = data.get("label", LABELS)
+def _look(path: Path, data: ArrayKnobs) -> Survey:
+    word = data.label
     with _as_refusals(path):
         members = npy.stored(path)
         found = {key: part for part, key in _keys() if f"{key}images" in members}
@@ -192,7 +191,7 @@ class Arrays:
     labelled: str
     reading: Callable[[], AbstractContextManager[None]]
 
-    def survey(self, data: Mapping[str, Any], more: Sequence[str] = ()) -> Survey:
+    def survey(self, data: ArrayKnobs | MemoryImageKnobs, more: Sequence[str] = ()) -> Survey:
         """Everything is read once before it is packed: ranges and classes are those of the whole.
 
         Args:
@@ -213,7 +212,7 @@ class Arrays:
                     extent = extent.including(block)
         if not any(array.shape[0] for array in self.images.values()):
             raise DataError(f"{self.what} holds no images.")
-        asked = ranges.given(data)
+        asked = ranges.given(data.range)
         range_ = ranges.decide(extent, np.result_type(*kinds), asked, self.what)
         classes: tuple[str, ...] = ()
         said, numbers = ranges.remarks(extent, range_, asked), dict[str, np.ndarray]()

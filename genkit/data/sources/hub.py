@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from genkit.data.arrays.folders import Pictures
+from genkit.data.dataset_knobs import HubImageKnobs, HubTextKnobs
 from genkit.data.labels import class_numbers
 from genkit.data.splits import PARTS
 from genkit.data.text.streams import Document, Texts
@@ -50,25 +51,25 @@ def _is_local(path: str) -> bool:
     return path.startswith(("/", ".", "~")) or path.count("/") > 1 or Path(path).suffix.lower() in BUILDERS
 
 
-def _load(data: Mapping[str, Any]) -> Tables:
+def _load(data: HubTextKnobs | HubImageKnobs) -> Tables:
     """The tables of each of our parts.
 
     Raises:
         ConfigError: no path, or the library is not installed.
         DataError: it cannot be had.
     """
-    if not data["path"]:
-        raise ConfigError(f"data={data['name']} needs data.path=FOLDER or the hub's name of a dataset.")
+    if not data.path:
+        raise ConfigError(f"data={data.name} needs data.path=FOLDER or the hub's name of a dataset.")
     try:
         import datasets
     except ImportError:
-        raise ConfigError(f"data={data['name']} needs the library datasets: pip install datasets.") from None
+        raise ConfigError(f"data={data.name} needs the library datasets: pip install datasets.") from None
     datasets.disable_progress_bars()
-    place = Path(data["path"]).expanduser()
+    place = Path(data.path).expanduser()
     if place.is_file() and place.suffix.lower() not in BUILDERS:
-        raise DataError(f"data.path={data['path']} is a file of another kind than {' '.join(BUILDERS)}.")
-    if not place.exists() and _is_local(str(data["path"])):
-        raise DataError(f"data.path={data['path']} is missing, and no name on the hub; check the path.")
+        raise DataError(f"data.path={data.path} is a file of another kind than {' '.join(BUILDERS)}.")
+    if not place.exists() and _is_local(str(data.path)):
+        raise DataError(f"data.path={data.path} is missing, and no name on the hub; check the path.")
     try:
         if (place / "dataset_dict.json").is_file() or (place / "dataset_info.json").is_file():
             loaded = datasets.load_from_disk(str(place))
@@ -77,10 +78,10 @@ def _load(data: Mapping[str, Any]) -> Tables:
         elif place.is_file():
             loaded = datasets.load_dataset(BUILDERS[place.suffix.lower()], data_files=str(place))
         else:
-            loaded = datasets.load_dataset(str(data["path"]), data["subset"])
+            loaded = datasets.load_dataset(str(data.path), data.subset)
     except Exception as error:  # the library raises whatever its formats and its network do
         reason = " ".join(str(error).split())[:150]
-        raise DataError(f"data.path={data['path']} cannot be loaded by datasets: {reason}") from None
+        raise DataError(f"data.path={data.path} cannot be loaded by datasets: {reason}") from None
     tables = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
     by_word = {word: part for part, words in PARTS.items() for word in words}
     known = Tables()
@@ -91,8 +92,8 @@ def _load(data: Mapping[str, Any]) -> Tables:
         else:
             known.others[name] = table
     if "train" not in known:
-        raise DataError(f"data.path={data['path']} has the parts {', '.join(tables)}; one must be train.")
-    column = data["column"]
+        raise DataError(f"data.path={data.path} has the parts {', '.join(tables)}; one must be train.")
+    column = data.column
     for part, table in known.items():
         if column not in table.column_names:
             listed = ", ".join(table.column_names)
@@ -144,9 +145,9 @@ def _once(text: str) -> Iterator[str]:
         yield text
 
 
-def hf_text(data: Mapping[str, Any], paths: Mapping[str, str]) -> TableTexts:
+def hf_text(data: HubTextKnobs, paths: Mapping[str, str]) -> TableTexts:
     """Texts of a dataset in the hub's manner."""
-    return TableTexts(_load(data), data["column"])
+    return TableTexts(_load(data), data.column)
 
 
 # ---------------------------------------------------------------------- images
@@ -223,6 +224,6 @@ def _named(name: str, root: Path | None) -> bytes:
     return read_bytes(whole, MAX_PICTURE_BYTES)
 
 
-def hf_images(data: Mapping[str, Any], paths: Mapping[str, str]) -> TablePictures:
+def hf_images(data: HubImageKnobs, paths: Mapping[str, str]) -> TablePictures:
     """Images of a dataset in the hub's manner."""
-    return TablePictures(_load(data), data["column"], data["label"])
+    return TablePictures(_load(data), data.column, data.label)

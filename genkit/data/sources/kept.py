@@ -17,11 +17,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
 import numpy as np
 
+from genkit.core.knobs import DataKnobs
 from genkit.data import seals
 from genkit.data.arrays import npy, ranges
 from genkit.data.arrays.unnamed import KeptPictures, PictureFile, Pixels
+from genkit.data.dataset_knobs import Memory, MemoryImageKnobs, MemoryPictureKnobs, MemoryTextKnobs
 from genkit.data.labels import class_numbers
 from genkit.data.packing import Appended, open_array, packed
 from genkit.data.sources import Images
@@ -46,7 +49,7 @@ class Given(ABC):
     digest: str
 
     @abstractmethod
-    def keep(self, data: Mapping[str, Any], paths: Mapping[str, str]) -> None:
+    def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
         """Put it where the configured source finds it; nothing to do where it is already.
 
         Args:
@@ -73,7 +76,7 @@ class Given(ABC):
                 raise ConfigError(f"{word}: the data are given as an object; leave the word out.")
         return [*words, *self.words]
 
-    def taken_up(self, data: Mapping[str, Any], run: str, *, accept: bool = False) -> dict[str, Any]:
+    def taken_up(self, data: DataKnobs, run: str, *, accept: bool = False) -> DataKnobs:
         """The group `data` of a run that goes on with it, or is evaluated by it.
 
         Args:
@@ -84,45 +87,56 @@ class Given(ABC):
             ConfigError: the run was trained on files.
             DataError: the run was trained on something else.
         """
-        if not str(data.get("name")).startswith("memory_"):
-            raise ConfigError(f"{run} was trained on data={data.get('name')}, no object; leave data= out.")
-        other = (data["name"], data["digest"]) != (self.option, self.digest)
-        if other and (not accept or data["name"] != self.option):
+        if not isinstance(data, Memory):
+            raise ConfigError(f"{run} was trained on data={data.name}, no object; leave data= out.")
+        other = (data.name, data.digest) != (self.option, self.digest)
+        if other and (not accept or data.name != self.option):
             raise DataError(
-                f"the data has changed since {run} began: it was trained on {data['name']}"
-                f" {str(data['digest'])[:19]}…, and this is {self.option} {self.digest[:19]}…; give the same."
+                f"the data has changed since {run} began: it was trained on {data.name}"
+                f" {str(data.digest)[:19]}…, and this is {self.option} {self.digest[:19]}…; give the same."
             )
-        return {**data, "digest": self.digest}
+        return msgspec.structs.replace(data, digest=self.digest)
 
 
-def _digest_in(data: Mapping[str, Any]) -> str:
+def _digest_in(data: Memory) -> str:
     """
     Raises:
         ConfigError: nobody has given an object.
     """
-    if not data.get("digest"):
+    if not data.digest:
         raise ConfigError(
-            f"data={data['name']} is what genkit.train([…], data=OBJECT) is given in Python; name files here,"
+            f"data={data.name} is what genkit.train([…], data=OBJECT) is given in Python; name files here,"
             " such as data=arrays data.path=FILE."
         )
-    return str(data["digest"])
+    return str(data.digest)
 
 
-def _gone(data: Mapping[str, Any], paths: Mapping[str, str]) -> NoReturn:
+def _gone(data: Memory, paths: Mapping[str, str]) -> NoReturn:
     raise DataError(
-        f"data={data['name']}: these data were given in memory, and {paths['cache_dir']} does not hold them:"
+        f"data={data.name}: these data were given in memory, and {paths['cache_dir']} does not hold them:"
         ' give them again in Python, as in genkit.train(["resume=RUN"], data=OBJECT).'
     )
 
 
-def _kept(data: Mapping[str, Any], paths: Mapping[str, str], build: Callable[[Path], dict[str, Any]]) -> Path:
+def _own(data: DataKnobs) -> Memory:
+    """The knobs of what was given.
+
+    Raises:
+        ConfigError: they are of files.
+    """
+    if not isinstance(data, Memory):
+        raise ConfigError(f"data={data.name} is of files, and this is an object; leave data= out.")
+    return data
+
+
+def _kept(data: Memory, paths: Mapping[str, str], build: Callable[[Path], dict[str, Any]]) -> Path:
     """The folder of what was given."""
-    key = {"option": data["name"], "contents": _digest_in(data)}
+    key = {"option": data.name, "contents": _digest_in(data)}
     return packed(paths["cache_dir"], KEPT, key, build)[0]
 
 
-def _labels_of(labels: np.ndarray | None, data: Mapping[str, Any]) -> np.ndarray | None:
-    return None if data["label"] is None else labels
+def _labels_of(labels: np.ndarray | None, data: MemoryImageKnobs) -> np.ndarray | None:
+    return None if data.label is None else labels
 
 
 # ---------------------------------------------------------------------- images
@@ -168,10 +182,11 @@ class GivenImages(Given):
             sha.update(np.ascontiguousarray(array[start : start + step]).data)
         self.digest = _with_labels(sha, labels)
 
-    def keep(self, data: Mapping[str, Any], paths: Mapping[str, str]) -> None:
-        _packed_images(data, paths, partial(self._look, data))
+    def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
+        if isinstance(own := _own(data), MemoryImageKnobs):
+            _packed_images(own, paths, partial(self._look, own))
 
-    def _look(self, data: Mapping[str, Any]) -> Survey:
+    def _look(self, data: MemoryImageKnobs) -> Survey:
         labels = _labels_of(self._labels, data)
         own = {} if labels is None else {"": labels}
         where = (self.option, self._what, {"": self._rows}, {"": ""}, own, LABELLED)
@@ -193,14 +208,14 @@ def _with_labels(sha: Any, labels: np.ndarray | None) -> str:
     return f"sha256:{sha.hexdigest()}"
 
 
-def memory_images(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
+def memory_images(data: MemoryImageKnobs, paths: Mapping[str, str]) -> Images:
     """Images of an array that was given in memory."""
     return _packed_images(data, paths, partial(_gone, data, paths))
 
 
-def _packed_images(data: Mapping[str, Any], paths: Mapping[str, str], look: Callable[[], Survey]) -> Images:
-    key = {"contents": _digest_in(data), "range": ranges.given(data), "label": data["label"]}
-    return pack_blocks(data["name"], key, look, data, paths["cache_dir"])
+def _packed_images(data: MemoryImageKnobs, paths: Mapping[str, str], look: Callable[[], Survey]) -> Images:
+    key = {"contents": _digest_in(data), "range": ranges.given(data.range), "label": data.label}
+    return pack_blocks(data.name, key, look, paths["cache_dir"])
 
 
 # ---------------------------------------------------------------------- pictures
@@ -224,8 +239,8 @@ class GivenPictures(Given):
             sha.update(pixels)
         self.digest = _with_labels(sha, labels)
 
-    def keep(self, data: Mapping[str, Any], paths: Mapping[str, str]) -> None:
-        _kept(data, paths, self._write)
+    def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
+        _kept(_own(data), paths, self._write)
 
     def _write(self, folder: Path) -> dict[str, Any]:
         target = PictureFile(folder)
@@ -237,11 +252,11 @@ class GivenPictures(Given):
         return {"name": KEPT, "modes": target.modes}
 
 
-def memory_pictures(data: Mapping[str, Any], paths: Mapping[str, str]) -> KeptPictures:
+def memory_pictures(data: MemoryPictureKnobs, paths: Mapping[str, str]) -> KeptPictures:
     """Pictures that were given in memory."""
     folder = _kept(data, paths, lambda folder: _gone(data, paths))
-    found = KeptPictures(folder, data["digest"], seals.describe(folder)["modes"])
-    if data["label"] is not None and (folder / "labels.npy").is_file():
+    found = KeptPictures(folder, _digest_in(data), seals.describe(folder)["modes"])
+    if data.label is not None and (folder / "labels.npy").is_file():
         labels = np.asarray(open_array(folder / "labels.npy"))[found.rows]
         (found.label,), found.classes, found.notices = class_numbers([labels], LABELLED)
     return found
@@ -267,8 +282,8 @@ class GivenTexts(Given):
             sha.update(encoded)
         self.digest = f"sha256:{sha.hexdigest()}"
 
-    def keep(self, data: Mapping[str, Any], paths: Mapping[str, str]) -> None:
-        _kept(data, paths, self._write)
+    def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
+        _kept(_own(data), paths, self._write)
 
     def _write(self, folder: Path) -> dict[str, Any]:
         places = [0]
@@ -307,16 +322,16 @@ class KeptTexts(Texts):
             rest = text[cut:]
 
 
-def memory_text(data: Mapping[str, Any], paths: Mapping[str, str]) -> KeptTexts:
+def memory_text(data: MemoryTextKnobs, paths: Mapping[str, str]) -> KeptTexts:
     """A text that was given in memory."""
     return _kept_texts(data, paths, single=True)
 
 
-def memory_texts(data: Mapping[str, Any], paths: Mapping[str, str]) -> KeptTexts:
+def memory_texts(data: MemoryTextKnobs, paths: Mapping[str, str]) -> KeptTexts:
     """Texts that were given in memory, a document each."""
     return _kept_texts(data, paths, single=False)
 
 
-def _kept_texts(data: Mapping[str, Any], paths: Mapping[str, str], *, single: bool) -> KeptTexts:
+def _kept_texts(data: MemoryTextKnobs, paths: Mapping[str, str], *, single: bool) -> KeptTexts:
     folder = _kept(data, paths, lambda folder: _gone(data, paths))
-    return KeptTexts(folder, data["digest"], single=single)
+    return KeptTexts(folder, _digest_in(data), single=single)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from genkit.data.arrays.folders import FilePictures
+from genkit.data.dataset_knobs import CelebaKnobs, PublishedKnobs
 from genkit.data.packing import listing_of
 from genkit.data.sources import Images
 from genkit.data.sources.arrays import Chunk, Survey, pack_blocks
@@ -41,7 +42,7 @@ CELEBA_PARTS = {"0": "train", "1": "validation", "2": "test"}
 
 
 def _idx_set(
-    folder: str, classes: tuple[str, ...], data: Mapping[str, Any], paths: Mapping[str, str]
+    folder: str, classes: tuple[str, ...], data: PublishedKnobs | CelebaKnobs, paths: Mapping[str, str]
 ) -> Images:
     """LeCun's four IDX files, plain or gzipped, in <data_dir>/<folder>/raw."""
     data_dir = Path(paths["data_dir"]).expanduser()
@@ -86,7 +87,7 @@ def _idx(file: Path) -> np.ndarray:
 # ---------------------------------------------------------------------- by torchvision's classes
 
 
-def cifar10(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
+def cifar10(data: PublishedKnobs, paths: Mapping[str, str]) -> Images:
     """CIFAR-10's Python files, whose digests torchvision checks before it reads them."""
     root = Path(paths["data_dir"]).expanduser() / "cifar-10-batches-py"
 
@@ -99,7 +100,7 @@ def cifar10(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
     return _packed("cifar10", files, blocks, CIFAR10, data, paths)
 
 
-def svhn(data: Mapping[str, Any], paths: Mapping[str, str]) -> Images:
+def svhn(data: PublishedKnobs, paths: Mapping[str, str]) -> Images:
     """Street View House Numbers, cropped to 32×32: train_32x32.mat and test_32x32.mat."""
     root = Path(paths["data_dir"]).expanduser()
     files = [root / f"{part}_32x32.mat" for part in ("train", "test")]
@@ -117,16 +118,16 @@ def _packed(
     files: list[Path],
     blocks: Callable[[], Iterator[Chunk]],
     classes: tuple[str, ...],
-    data: Mapping[str, Any],
+    data: PublishedKnobs | CelebaKnobs,
     paths: Mapping[str, str],
 ) -> Images:
     listing = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) if f.is_file() else f.name for f in files]
     return pack_blocks(
-        name, {"listing": listing}, lambda: Survey(blocks, classes=classes), data, paths["cache_dir"]
+        name, {"listing": listing}, lambda: Survey(blocks, classes=classes), paths["cache_dir"]
     )
 
 
-def _torchvision(name: str, root: Path, data: Mapping[str, Any], file: Path, **which: Any) -> Any:
+def _torchvision(name: str, root: Path, data: PublishedKnobs | CelebaKnobs, file: Path, **which: Any) -> Any:
     """One part of a torchvision data set, fetched if it is not there."""
     from torchvision import datasets
 
@@ -137,7 +138,7 @@ def _torchvision(name: str, root: Path, data: Mapping[str, Any], file: Path, **w
         return getattr(datasets, name)(str(root), download=False, **which)
 
 
-def fetch(name: str, root: Path, data: Mapping[str, Any], file: Path, **which: Any) -> None:
+def fetch(name: str, root: Path, data: PublishedKnobs | CelebaKnobs, file: Path, **which: Any) -> None:
     """Let torchvision download a data set.
 
     Raises:
@@ -147,7 +148,7 @@ def fetch(name: str, root: Path, data: Mapping[str, Any], file: Path, **which: A
         f"{file} is missing or damaged. Put torchvision's {name} files there, or set paths.data_dir or"
         " GENKIT_DATA_DIR to the folder that holds them"
     )
-    if not data["download"]:
+    if not data.download:
         raise DataError(f"{advice}, or fetch them with data.download=true.")
     from torchvision import datasets
 
@@ -165,7 +166,7 @@ def fetch(name: str, root: Path, data: Mapping[str, Any], file: Path, **which: A
 # ---------------------------------------------------------------------- CelebA
 
 
-def celeba(data: Mapping[str, Any], paths: Mapping[str, str]) -> FilePictures:
+def celeba(data: CelebaKnobs, paths: Mapping[str, str]) -> FilePictures:
     """The aligned faces, img_align_celeba/*.jpg, divided as list_eval_partition.txt has it."""
     root, folder = Path(paths["data_dir"]).expanduser() / "celeba", "img_align_celeba"
     table = root / "list_eval_partition.txt"

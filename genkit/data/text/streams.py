@@ -21,6 +21,7 @@ from typing import Any
 
 from genkit.core.media.medium import Medium
 from genkit.core.media.text import TEXT
+from genkit.data.dataset_knobs import TextFileKnobs, TextFolderKnobs
 from genkit.data.packing import listing_of
 from genkit.data.splits import parts_of
 from genkit.system.errors import ConfigError, DataError
@@ -101,30 +102,30 @@ class TextFiles(Texts):
 # ---------------------------------------------------------------------- sources
 
 
-def text_file(data: Mapping[str, Any], paths: Mapping[str, str]) -> TextFiles:
+def text_file(data: TextFileKnobs, paths: Mapping[str, str]) -> TextFiles:
     """Any text file."""
-    if not data["path"]:
+    if not data.path:
         raise ConfigError("data=text_file needs data.path=FILE.")
-    path = Path(data["path"]).expanduser()
+    path = Path(data.path).expanduser()
     if path.is_dir():
         raise DataError(f"{path} is a folder; name a text file, or choose data=text_folder.")
     try:
         about = path.stat()
     except OSError as error:
         raise _unreadable(path, error) from None
-    _check_encoding(data["encoding"])
+    _check_encoding(data.encoding)
     listing = listing_of({path.name: (about.st_size, about.st_mtime_ns)})
-    return TextFiles(path.parent, [path.name], listing, about.st_size, data["encoding"], single=True)
+    return TextFiles(path.parent, [path.name], listing, about.st_size, data.encoding, single=True)
 
 
-def text_folder(data: Mapping[str, Any], paths: Mapping[str, str]) -> TextFiles:
+def text_folder(data: TextFolderKnobs, paths: Mapping[str, str]) -> TextFiles:
     """The files below a folder whose names match a pattern, a document each, in the order of their names."""
-    if not data["path"]:
+    if not data.path:
         raise ConfigError("data=text_folder needs data.path=FOLDER.")
-    root, glob = Path(data["path"]).expanduser(), data["glob"]
+    root, glob = Path(data.path).expanduser(), data.glob
     if not root.is_dir():
         raise DataError(f"{root} is {'no folder' if root.exists() else 'missing'}; give a folder of texts.")
-    _check_encoding(data["encoding"])
+    _check_encoding(data.encoding)
     found: dict[str, tuple[int, int]] = {}
     missing: dict[str, str] = {}
     others: Counter[str] = Counter()
@@ -150,7 +151,7 @@ def text_folder(data: Mapping[str, Any], paths: Mapping[str, str]) -> TextFiles:
     names = sorted(found)
     size = sum(size for size, _ in found.values())
     part = parts_of(names)
-    return TextFiles(root, names, listing_of(found), size, data["encoding"], part, missing, notices=notices)
+    return TextFiles(root, names, listing_of(found), size, data.encoding, part, missing, notices=notices)
 
 
 def _check_encoding(encoding: str) -> None:

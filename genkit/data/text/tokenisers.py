@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from genkit.core.codecs import ByteCodec, CharCodec, Codec, SubwordCodec
+from genkit.data.dataset_knobs import TextKnobs
 from genkit.system.errors import ConfigError, DataError, nearest
 from genkit.system.plain import read_bytes, read_text
 
@@ -20,7 +20,9 @@ PIECE = 2**14  # characters that byte-pair encoding learns from at once, about
 WORD_END = re.compile(r"[^\W\d_](?=[ \n])")  # a letter before a blank
 
 
-def make_codec(data: Mapping[str, Any], points: np.ndarray, training: Callable[[], Iterable[str]]) -> Codec:
+def make_codec(
+    data: TextKnobs, separator: str | None, points: np.ndarray, training: Callable[[], Iterable[str]]
+) -> Codec:
     """The codec that `data.tokenizer` names.
 
     Args:
@@ -30,15 +32,15 @@ def make_codec(data: Mapping[str, Any], points: np.ndarray, training: Callable[[
     Raises:
         ConfigError: no such tokeniser, or its file or vocabulary will not do.
     """
-    kind = data["tokenizer"]
+    kind = data.tokenizer
     if kind == "bytes":
         return ByteCodec()
     if kind == "chars":
         return CharCodec([chr(point) for point in points.tolist()])
     if kind == "bpe":
-        return train_bpe(training(), data["vocab_size"], data["separator"])
+        return train_bpe(training(), data.vocab_size, separator)
     if kind == "hf":
-        return ready_made(data["tokenizer_path"])
+        return ready_made(data.tokenizer_path)
     raise ConfigError(f"data.tokenizer={kind} is none.{nearest(str(kind), TOKENIZERS)}")
 
 
@@ -121,10 +123,10 @@ def ready_made(path: str | None) -> SubwordCodec:
         ) from None
 
 
-def identity(data: Mapping[str, Any]) -> str:
+def identity(data: TextKnobs) -> str:
     """What changes when the file of a ready-made tokeniser does."""
-    if data["tokenizer"] != "hf" or not data["tokenizer_path"]:
+    if data.tokenizer != "hf" or not data.tokenizer_path:
         return ""
-    place = Path(data["tokenizer_path"]).expanduser()
+    place = Path(data.tokenizer_path).expanduser()
     file = place / "tokenizer.json" if place.is_dir() else place
     return hashlib.sha256(read_bytes(file, MAX_BYTES, follow=True)).hexdigest() if file.is_file() else ""

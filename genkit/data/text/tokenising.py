@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from genkit.core.codecs import Codec, codec_from_dict
+from genkit.data.dataset_knobs import DocumentKnobs
 from genkit.data.packing import Appended, check_space, digest_of, open_array, packed, progress, within_ceiling
 from genkit.data.text.readings import Reading, accept
 from genkit.data.text.streams import CONTROLS, Document, Texts, clean
@@ -68,20 +69,26 @@ def code_points(text: str) -> np.ndarray:
 
 
 def pack_texts(
-    name: str, texts: Texts, data: Mapping[str, Any], cache_dir: str, make_codec: MakeCodec
+    name: str,
+    texts: Texts,
+    data: DocumentKnobs,
+    content: Mapping[str, object],
+    cache_dir: str,
+    make_codec: MakeCodec,
 ) -> Tokens:
     """Encode all documents, in memory that does not grow with them.
 
     Args:
-        data: the group `data`; with the listing of the texts it decides the content.
+        data: the group `data`.
+        content: values that with the listing of the texts decide the content.
         make_codec: the codec for a scan and a way to read the training part.
 
     Raises:
         DataError: documents that cannot be read, or none.
     """
-    settings = {key: value for key, value in data.items() if key not in NOT_CONTENT}
+    settings = {key: value for key, value in content.items() if key not in NOT_CONTENT}
     if texts.size <= 4 * max(FEWEST.values()):  # bytes; versions before this one divided every text
-        settings["fewest"] = FEWEST[data["split"]]
+        settings["fewest"] = FEWEST[data.split]
 
     def build(folder: Path) -> dict[str, Any]:
         return _build(name, texts, data, folder, make_codec)
@@ -92,7 +99,7 @@ def pack_texts(
     notices += within_ceiling(about["refused"], total, data, "documents")
     if about["repeated"]:
         notices.append(f"{len(about['repeated']):,} documents repeat others and are left out.")
-    notices += accept(about["lost"], data.get("lossy", False))
+    notices += accept(about["lost"], data.lossy)
     if about["parts"]["validation"] == about["parts"]["train"]:
         notices.append(
             f"{name}: {about['characters']:,} characters are too few to hold some out, so {UNDIVIDED}:"
@@ -103,7 +110,7 @@ def pack_texts(
         parts,
         codec_from_dict(about["codec"]),
         about["protocol"],
-        data["separator"],
+        data.separator,
         {part: about["bytes"][file] for part, file in about["parts"].items()},
         about["lost"],
         about["digest"],
@@ -112,7 +119,7 @@ def pack_texts(
 
 
 def _build(
-    name: str, texts: Texts, data: Mapping[str, Any], folder: Path, make_codec: MakeCodec
+    name: str, texts: Texts, data: DocumentKnobs, folder: Path, make_codec: MakeCodec
 ) -> dict[str, Any]:
     scan = scan_texts(texts, data)
     total = scan.documents + len(scan.repeated) + len(scan.refused)
@@ -125,7 +132,7 @@ def _build(
         )
     streams, files, protocol = streams_of(texts, data, scan)
     codec = make_codec(scan, streams["train"])
-    reading = Reading(codec, data["separator"])
+    reading = Reading(codec, data.separator)
     check_space(folder, scan.characters * np.dtype(narrow(codec)).itemsize)
     with progress("encoding", scan.characters, 20_000_000) as advance:
         for part, stream in streams.items():
@@ -133,7 +140,7 @@ def _build(
                 for text, ids in reading.ids(part, stream()):
                     target.append(ids)
                     advance(len(text))
-    reading.accept(data.get("lossy", False))
+    reading.accept(data.lossy)
     encoded = [f"{part}.npy" for part in sorted(streams)]
     return {
         "name": name,
@@ -146,8 +153,8 @@ def _build(
         "lost": str(reading.losses),
         "refused": scan.refused,
         "repeated": scan.repeated,
-        "clean": data["clean"],
-        "dedupe": data["dedupe"],
+        "clean": data.clean,
+        "dedupe": data.dedupe,
         "digest": digest_of(folder, encoded),
         "digest_of": encoded,
         "codec": codec.to_dict(),
@@ -177,16 +184,16 @@ class Scan:
     visible: bool = False
 
 
-def scan_texts(texts: Texts, data: Mapping[str, Any]) -> Scan:
+def scan_texts(texts: Texts, data: DocumentKnobs) -> Scan:
     """Read everything once: which documents are kept, and what is in them."""
     scan = Scan(refused=dict(texts.missing))
     seen, known = np.zeros(UNICODE, bool), set()
-    separator = data["separator"] or ""
+    separator = data.separator or ""
     with progress("reading", texts.size, 50_000_000) as advance:
         for document in texts.documents():
             # What a refused document holds before its first bad byte is no part of the vocabulary.
-            own = np.zeros(UNICODE, bool) if data["on_bad"] == "skip" else seen
-            length, mark = 0, _Mark(data["dedupe"])
+            own = np.zeros(UNICODE, bool) if data.on_bad == "skip" else seen
+            length, mark = 0, _Mark(data.dedupe)
             try:
                 for text in treated(document, data):
                     own[code_points(text)] = True
@@ -229,17 +236,17 @@ class _Mark:
         return self._sha.digest()
 
 
-def treated(document: Document, data: Mapping[str, Any]) -> Iterator[str]:
+def treated(document: Document, data: DocumentKnobs) -> Iterator[str]:
     """The pieces of a document, cleaned if the configuration says so."""
     for text in document.pieces():
-        yield clean(text) if data["clean"] else text
+        yield clean(text) if data.clean else text
 
 
 # ---------------------------------------------------------------------- parts
 
 
 def streams_of(
-    texts: Texts, data: Mapping[str, Any], scan: Scan
+    texts: Texts, data: DocumentKnobs, scan: Scan
 ) -> tuple[dict[str, Stream], dict[str, str], str]:
     """A stream for each part, the stream that each name stands for, and the protocol in words."""
     left_out = {*scan.refused, *scan.repeated}
@@ -251,16 +258,16 @@ def streams_of(
         two = "" if len(parts) == 3 else f"; {({'validation', 'test'} - parts).pop()} is the {other} part"
         return streams, files, f"the source's own parts{two}"
     whole = partial(read, texts, data, left_out)
-    shares = SHARES[data["split"]]
-    if scan.characters < FEWEST[data["split"]]:
+    shares = SHARES[data.split]
+    if scan.characters < FEWEST[data.split]:
         protocol = f"{UNDIVIDED}, all {scan.characters:,} characters"
         return {"train": whole}, dict.fromkeys(("train", "validation", "test"), "train"), protocol
-    places = find_cuts(whole, scan.characters, shares, data["separator"] or "\n")
+    places = find_cuts(whole, scan.characters, shares, data.separator or "\n")
     bounds = [0, *places, scan.characters]
     names = ("train", "validation", "test")[: len(bounds) - 1]
     streams = {name: partial(between, whole, bounds[i], bounds[i + 1]) for i, name in enumerate(names)}
     files = {name: name if name in streams else "validation" for name in ("train", "validation", "test")}
-    if data["split"] == "peer":
+    if data.split == "peer":
         return (
             streams,
             files,
@@ -269,9 +276,9 @@ def streams_of(
     return streams, files, "train 90 % / validation 5 % / test 5 % of the text, in order"
 
 
-def read(texts: Texts, data: Mapping[str, Any], left_out: set[str], part: str = "") -> Iterator[str]:
+def read(texts: Texts, data: DocumentKnobs, left_out: set[str], part: str = "") -> Iterator[str]:
     """The kept documents of a part (or all) in chunks that end at ends of documents or lines."""
-    separator = data["separator"] or ""
+    separator = data.separator or ""
     chunk: list[str] = []
     length = 0
     for document in texts.documents():

@@ -275,7 +275,7 @@ def test_a_key_takes_null_where_its_comment_says_so(group, option, key):
 def test_ranges_of_values_are_typed_as_they_are_advised(option):
     typed = compose("model=vae", f"data={option}", "data.range=[0,4095]")["data"]["range"]
     assert typed == [0, 4095]
-    for wrong in ("[0]", "ab", "3", "[0,1,2]"):
+    for wrong in ("[0]", "ab", "3", "[0,1,2]", "[a,b]", "[true,2]"):
         with pytest.raises(ConfigError, match=r"data.range.*\[0,4095\]"):
             compose("model=vae", f"data={option}", f"data.range={wrong}")
 

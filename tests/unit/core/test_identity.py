@@ -134,7 +134,7 @@ def test_data_that_is_padded_says_from_what(tmp_path):
     ]
     cfg = config.compose("train", words)
     for sizes, frame in (((32,), (28, 28)), ((28,), None), ((64,), None)):
-        assert open_dataset(cfg.plain["data"], cfg.paths.by_name, View("arrays", sizes)).unpadded == frame
+        assert open_dataset(cfg.data, cfg.paths.by_name, View("arrays", sizes)).unpadded == frame
 
 
 def test_the_ceiling_has_the_identity_of_what_it_is_set_beside():

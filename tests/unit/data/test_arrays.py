@@ -14,6 +14,7 @@ from genkit.data import seals
 from genkit.data.sources import Images
 from genkit.data.views import as_view
 from genkit.system.errors import ConfigError, DataError
+from tests.conftest import knobs_for
 from tests.unit.data.test_data_sources import IMAGES, everything, opened
 
 RANDOM = np.random.default_rng(7)
@@ -114,9 +115,7 @@ def test_what_is_no_picture_is_refused(values, said, tmp_path):
         of_file(tmp_path, images=values)
 
 
-@pytest.mark.parametrize(
-    "asked", [[0], [0, 0], [1, 0], ["a", "b"], [0, float("inf")], 5, [True, 2], [0, 1, 2]]
-)
+@pytest.mark.parametrize("asked", [[0, 0], [1, 0], [0, float("inf")], [float("nan"), 1]])
 def test_ranges_that_are_none(asked, tmp_path):
     with pytest.raises(ConfigError, match=r"data\.range"):
         of_file(tmp_path, {"range": asked}, images=LEVELS)
@@ -265,7 +264,7 @@ def test_headers_that_speak_of_more_than_there_is_take_no_memory(shape, array, t
 def test_a_source_of_another_distribution_gives_levels(values, levels, said, tmp_path):
     source = Images(values, None, levels)
     with pytest.raises(DataError, match=said):
-        as_view("x", source, {**IMAGES, "name": "x"}, {"cache_dir": str(tmp_path)}, View("arrays"))
+        as_view("x", source, knobs_for({**IMAGES, "name": "x"}), {"cache_dir": str(tmp_path)}, View("arrays"))
 
 
 @pytest.mark.parametrize("value", [0, 200])

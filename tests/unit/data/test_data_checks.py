@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from genkit.core.spec import View
-from genkit.data import open_dataset
 from genkit.data.arrays.duplicates import exact_pairs, near_pairs, repeated
 from genkit.data.arrays.folders import image_folder
 from genkit.data.arrays.pictures import hashes
@@ -19,6 +18,7 @@ from genkit.data.sources import Images, colors
 from genkit.data.splits import divide, hold_out
 from genkit.data.text.streams import text_folder
 from genkit.system.errors import ConfigError, DataError
+from tests.conftest import knobs_for, open_plain
 from tests.unit.data.test_data_folders import SETTINGS
 from tests.unit.data.test_data_texts import COMMON
 
@@ -76,12 +76,12 @@ def test_training_loses_what_it_shares_with_the_test(tmp_path):
     data = {**SETTINGS, "path": str(folder(tmp_path, pictures))}
     paths = {"cache_dir": str(tmp_path / "c")}
     counts = {
-        kind: open_dataset({**data, "dedupe": kind}, paths, View("arrays")).counts
+        kind: open_plain({**data, "dedupe": kind}, paths, View("arrays")).counts
         for kind in ("off", "exact", "near")
     }
     assert [counts[kind]["train"] for kind in counts] == [20, 19, 18]
     assert [counts[kind]["test"] for kind in counts] == [12, 12, 12]
-    report = dict(check("image_folder", image_folder(data, paths), data, paths))
+    report = dict(check("image_folder", image_folder(knobs_for(data), paths), knobs_for(data), paths))
     assert report["exact overlap"] == "1 images of test repeat one of train"
     assert report["near overlap"] == "1 images of test repeat one of train"
     assert "copy.png" in report["exact duplicates"]
@@ -94,7 +94,7 @@ def test_a_report_on_pictures(tmp_path):
     root = folder(tmp_path, pictures)
     (root / "cat" / "broken.png").write_text("no picture")
     data, paths = {**SETTINGS, "path": str(root)}, {"cache_dir": str(tmp_path / "c")}
-    report = check("image_folder", image_folder(data, paths), data, paths)
+    report = check("image_folder", image_folder(knobs_for(data), paths), knobs_for(data), paths)
     found = dict(report)
     assert "broken.png" in found["unreadable"]
     assert found["sizes"] == "32×32 (22)"
@@ -107,7 +107,7 @@ def test_a_report_on_pictures(tmp_path):
 
 def test_images_that_do_not_vary(tmp_path):
     same = Images(np.full((30, 1, 8, 8), 9, np.uint8), None)
-    report = dict(check("x", same, SETTINGS, {"cache_dir": str(tmp_path)}))
+    report = dict(check("x", same, knobs_for(SETTINGS), {"cache_dir": str(tmp_path)}))
     assert report["content"].startswith("variance 0")
     assert report["exact duplicates"].startswith("29")
 
@@ -122,7 +122,7 @@ def test_a_report_on_texts(tmp_path):
     (root / "42.txt").write_text((root / "06.txt").read_text().upper())
     (root / "bad.txt").write_bytes(b"\xff\xff")
     data = {"name": "text_folder", "path": str(root), "glob": "*.txt", **COMMON}
-    found = dict(check("text_folder", text_folder(data, {}), data, {}))
+    found = dict(check("text_folder", text_folder(knobs_for(data), {}), knobs_for(data), {}))
     assert found["documents"].startswith("43 ")
     assert "bad.txt" in found["unreadable"]
     assert found["exact duplicates"] == "1: 41.txt"
@@ -131,7 +131,7 @@ def test_a_report_on_texts(tmp_path):
     shared = [found[f"{part} in train"] for part in ("validation", "test")]
     assert sum(int(text.split()[0]) for text in shared) == 3
     assert found["odd characters"] == "control or invisible 1"
-    embedded = dict(check("colors", colors({}, {}), data, {}))
+    embedded = dict(check("colors", colors(knobs_for(data), {}), knobs_for(data), {}))
     assert embedded["unseen in test"].startswith("0 ")
 
 
@@ -221,7 +221,7 @@ def test_augmentation_is_for_training_alone(tmp_path):
     plain = {**SETTINGS, "name": "digits"}
     for part, changed in (("train", True), ("validation", False), ("test", False)):
         one, other = (
-            open_dataset(d, {}, View("arrays")).split(part).gather(np.arange(50), epoch=1)[0]
+            open_plain(d, {}, View("arrays")).split(part).gather(np.arange(50), epoch=1)[0]
             for d in (data, plain)
         )
         assert (one != other).any() == changed

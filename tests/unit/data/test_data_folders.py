@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from genkit.core.spec import View
-from genkit.data import open_dataset, packing
+from genkit.data import packing
 from genkit.data.arrays import stacking, surveys
 from genkit.system.errors import ConfigError, DataError, StorageError
+from tests.conftest import open_plain
 
 SETTINGS = {
     "name": "image_folder",
@@ -47,7 +48,7 @@ def fill(root, n=40, side=8, suffix=".png"):
 
 def opened(root, cache, view=None, **settings):
     data = {**SETTINGS, "path": str(root), **settings}
-    return open_dataset(data, {"cache_dir": str(cache)}, view or View("arrays"))
+    return open_plain(data, {"cache_dir": str(cache)}, view or View("arrays"))
 
 
 def test_pixels_arrive_as_they_were(tmp_path):
@@ -122,7 +123,7 @@ def test_modes_that_are_converted_are_counted(tmp_path):
 
 def test_what_is_no_folder_of_pictures(tmp_path):
     with pytest.raises(ConfigError, match=r"data\.path=FOLDER"):
-        open_dataset({**SETTINGS, "path": None}, {"cache_dir": str(tmp_path)}, View("arrays"))
+        open_plain({**SETTINGS, "path": None}, {"cache_dir": str(tmp_path)}, View("arrays"))
     with pytest.raises(DataError, match="missing"):
         opened(tmp_path / "nowhere", tmp_path / "c")
     (tmp_path / "p" / "deep").mkdir(parents=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from genkit.core.spec import View
-from genkit.data import open_dataset
 from genkit.system.errors import ConfigError, DataError
+from tests.conftest import open_plain
 from tests.unit.data.test_data_folders import SETTINGS, colour
 from tests.unit.data.test_data_texts import COMMON, written
 
@@ -18,7 +18,7 @@ def opened(tmp_path, name, **settings):
     common = {**COMMON, "separator": "\x1e", "column": "text"} if name == "hf_text" else SETTINGS
     data = {"subset": None, "column": "image", "label": "label", **common, "name": name, **settings}
     view = View("tokens", block_size=8) if name == "hf_text" else View("arrays")
-    return open_dataset(data, {"cache_dir": str(tmp_path / "cache")}, view)
+    return open_plain(data, {"cache_dir": str(tmp_path / "cache")}, view)
 
 
 def test_texts_saved_by_the_library(tmp_path):

@@ -18,7 +18,7 @@ def deep(values):
     """The form of a dataset whose pictures hold these values."""
     mode = deep_kind(Image.fromarray(values).mode)
     found = {mode: (float(values.min()), float(values.max()))}
-    return Form(1, 4, 4, ranges=deep_ranges(found, {}))
+    return Form(1, 4, 4, ranges=deep_ranges(found, None))
 
 
 def ramp(dtype, top):

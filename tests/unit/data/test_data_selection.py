@@ -16,7 +16,7 @@ PEERS = ("mnist", "shakespeare")
 
 def opened(words, tmp_path, model):
     cfg = config.compose("train", [model, *words, f"paths.cache_dir={tmp_path / 'cache'}"])
-    return open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg))
+    return open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg))
 
 
 def model_of(name):

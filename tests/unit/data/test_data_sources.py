@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from genkit.core.spec import View
-from genkit.data import names, open_dataset
+from genkit.data import names
 from genkit.data.sources import Images
 from genkit.system.errors import ConfigError, DataError
+from tests.conftest import open_plain
 
 IMAGES = {
     "size": None,
@@ -34,7 +35,7 @@ COLOUR = RANDOM.integers(0, 256, (60, 6, 5, 3)).astype(np.uint8)
 
 def opened(tmp_path, name, **settings):
     paths = {"data_dir": str(tmp_path), "cache_dir": str(tmp_path / "cache")}
-    return open_dataset({**IMAGES, "name": name, **settings}, paths, View("arrays"))
+    return open_plain({**IMAGES, "name": name, **settings}, paths, View("arrays"))
 
 
 def everything(dataset, parts=("train", "validation")):
@@ -121,7 +122,7 @@ def test_resized_arrays_are_mapped_too(tmp_path):
     np.savez(tmp_path / "x.npz", images=COLOUR)
     view = View("arrays", (32,))
     data = {**IMAGES, "name": "arrays", "path": str(tmp_path / "x.npz")}
-    mapped = open_dataset(data, {"cache_dir": str(tmp_path / "c")}, view).split("train")
+    mapped = open_plain(data, {"cache_dir": str(tmp_path / "c")}, view).split("train")
     assert isinstance(mapped.images, np.memmap)
     whole = images.squared(COLOUR.transpose(0, 3, 1, 2), 32, 256)
     assert (mapped.gather(np.arange(len(mapped)))[0] == whole[mapped.rows]).all()
@@ -156,9 +157,7 @@ def test_digits_are_the_same_from_the_cache_and_without_one(tmp_path, monkeypatc
 
     (tmp_path / "file").write_text("")
     first = opened(tmp_path, "digits")
-    without = open_dataset(
-        {**IMAGES, "name": "digits"}, {"cache_dir": str(tmp_path / "file")}, View("arrays")
-    )
+    without = open_plain({**IMAGES, "name": "digits"}, {"cache_dir": str(tmp_path / "file")}, View("arrays"))
     monkeypatch.setattr(datasets, "load_digits", None)
     kept = opened(tmp_path, "digits")
     assert first.fingerprint == without.fingerprint == kept.fingerprint

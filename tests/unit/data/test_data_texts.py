@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from genkit.core.spec import View
-from genkit.data import open_dataset
 from genkit.data.sources import three_parts
 from genkit.data.text import streams, tokenising
 from genkit.data.text.streams import clean, file_pieces
 from genkit.system.errors import ConfigError, DataError
+from tests.conftest import open_plain
 
 COMMON = {
     "tokenizer": "chars",
@@ -30,7 +30,7 @@ LINES = [f"{i}: café naïve, 颜色 {'x' * (i % 7)}\n" for i in range(400)]
 
 def opened(path, cache, name="text_file", block_size=8, **settings):
     data = {"name": name, "path": str(path), "glob": "*.txt", **COMMON, **settings}
-    return open_dataset(data, {"cache_dir": str(cache)}, View("tokens", block_size=block_size))
+    return open_plain(data, {"cache_dir": str(cache)}, View("tokens", block_size=block_size))
 
 
 def written(dataset, part):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from genkit.core.spec import View
-from genkit.data import open_dataset
 from genkit.system.errors import ConfigError
+from tests.conftest import open_plain
 
 DIGITS = {
     "name": "digits",
@@ -23,7 +23,7 @@ EXAMPLES = np.arange(20)
 
 
 def opened(kind="arrays", block_size=0, **settings):
-    return open_dataset({**DIGITS, **settings}, {}, View(kind, block_size=block_size))
+    return open_plain({**DIGITS, **settings}, {}, View(kind, block_size=block_size))
 
 
 def test_levels_are_equal_shares_of_the_range():

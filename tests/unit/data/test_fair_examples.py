@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from genkit.core.spec import View
-from genkit.data import open_dataset
 from genkit.data.dataset import Dataset
 from genkit.data.real import pictures
 from genkit.diagnostics.known import training_examples
@@ -16,6 +15,7 @@ from genkit.evaluation import array_quality as evaluation
 from genkit.evaluation import showing
 from genkit.training import selection
 from genkit.training.selection import SampledMetric
+from tests.conftest import open_plain
 from tests.unit.data.test_data_folders import SETTINGS
 
 N = 50
@@ -24,7 +24,7 @@ N = 50
 @pytest.fixture(scope="module")
 def digits():
     """The digits with every part sorted by class."""
-    plain = open_dataset({**SETTINGS, "name": "digits"}, {}, View("arrays"))
+    plain = open_plain({**SETTINGS, "name": "digits"}, {}, View("arrays"))
     for examples in plain.splits.values():
         examples.rows = examples.rows[np.argsort(examples.labels[examples.rows], kind="stable")]
     return plain

@@ -5,19 +5,19 @@ import pytest
 import torch
 
 from genkit.core.spec import View
-from genkit.data import open_dataset
 from genkit.data.loading import DataModule, Gather, read_ahead
 from genkit.system.errors import ConfigError
+from tests.conftest import open_plain
 from tests.unit.data.test_data_folders import SETTINGS
 from tests.unit.data.test_data_texts import COMMON
 
 
 def digits(view="arrays", **settings):
-    return open_dataset({**SETTINGS, "name": "digits", **settings}, {}, View(view))
+    return open_plain({**SETTINGS, "name": "digits", **settings}, {}, View(view))
 
 
 def text():
-    return open_dataset({**COMMON, "name": "colors"}, {}, View("tokens", block_size=32))
+    return open_plain({**COMMON, "name": "colors"}, {}, View("tokens", block_size=32))
 
 
 DATASETS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import cache
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -21,7 +22,7 @@ TEXT = "".join(f"line {i} of a text, ürgh\r\n" for i in range(60))
 
 @cache
 def composed(*words):
-    return config.compose("train", words).plain
+    return config.compose("train", words)
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def filed(tmp_path):
 
     def call(*words, view="arrays"):
         cfg = composed(*words)
-        return open_dataset(cfg["data"], {**cfg["paths"], "cache_dir": str(tmp_path / "cache")}, View(view))
+        return open_dataset(cfg.data, {**cfg.paths.by_name, "cache_dir": str(tmp_path / "cache")}, View(view))
 
     return call
 
@@ -43,8 +44,8 @@ def opened(tmp_path):
         with objects.given(given, str(tmp_path / "cache")) as found:
             found.beside(words)
             cfg = composed(f"data={found.option}", *words)
-            data = {**cfg["data"], "digest": found.digest}
-            places = {**cfg["paths"], "cache_dir": str(tmp_path / "cache")}
+            data = msgspec.structs.replace(cfg.data, digest=found.digest)
+            places = {**cfg.paths.by_name, "cache_dir": str(tmp_path / "cache")}
             found.keep(data, places)
         return open_dataset(data, places, View(view))
 

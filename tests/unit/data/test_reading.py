@@ -5,11 +5,11 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from genkit.core.spec import View
-from genkit.data import open_dataset
 from genkit.data.text import tokenisers
 from genkit.data.text.readings import find
 from genkit.data.text.tokenisers import train_bpe
 from genkit.system.errors import DataError
+from tests.conftest import open_plain
 from tests.tokenisers import LOSSLESS, TEXT, made
 from tests.unit.data.test_data_texts import opened
 
@@ -88,8 +88,8 @@ def test_what_a_tokeniser_loses_is_refused_by_count_and_example(name, text, lost
 def test_small_texts_are_compared_too(tmp_path):
     settings = {"vocab_size": 300, "separator": None, **kept(tmp_path, "bert")}
     with pytest.raises(DataError, match="tokeniser loses"):
-        open_dataset({"name": "pydocs", **settings}, {}, View("tokens", block_size=8))
-    accepted = open_dataset({"name": "pydocs", **settings, "lossy": True}, {}, View("tokens", block_size=8))
+        open_plain({"name": "pydocs", **settings}, {}, View("tokens", block_size=8))
+    accepted = open_plain({"name": "pydocs", **settings, "lossy": True}, {}, View("tokens", block_size=8))
     assert accepted.split("test").lost
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from genkit.core.spec import View
-from genkit.data import open_dataset, packing, seals
+from genkit.data import packing, seals
 from genkit.system.errors import DataError
+from tests.conftest import open_plain
 from tests.unit.data.test_data_folders import fill
 from tests.unit.data.test_data_folders import opened as open_pictures
 from tests.unit.data.test_data_sources import IMAGES
@@ -25,17 +26,17 @@ def pictures(root, cache):
 def arrays(file, cache):
     np.savez(file, images=RANDOM.integers(0, 256, (60, 8, 8)).astype(np.uint8))
     data = {**IMAGES, "name": "arrays", "path": str(file)}
-    return lambda: open_dataset(data, {"cache_dir": str(cache)}, View("arrays"))
+    return lambda: open_plain(data, {"cache_dir": str(cache)}, View("arrays"))
 
 
 def texts(file, cache):
     file.write_text("a line of some length\n" * 200)
     data = {**COMMON, "name": "text_file", "path": str(file)}
-    return lambda: open_dataset(data, {"cache_dir": str(cache)}, View("tokens", block_size=8))
+    return lambda: open_plain(data, {"cache_dir": str(cache)}, View("tokens", block_size=8))
 
 
 def digits(file, cache):
-    return lambda: open_dataset({**IMAGES, "name": "digits"}, {"cache_dir": str(cache)}, View("arrays"))
+    return lambda: open_plain({**IMAGES, "name": "digits"}, {"cache_dir": str(cache)}, View("arrays"))
 
 
 def overwritten(file):

@@ -6,9 +6,9 @@ import torch
 
 from genkit.core.budget import Budget, Size
 from genkit.core.spec import CONTEXT, View, spec_from_dict
-from genkit.data import open_dataset
 from genkit.data.loading import DataModule
 from genkit.system.errors import ConfigError, DataError
+from tests.conftest import open_plain
 from tests.unit.data.test_data_texts import COMMON, folder, opened, written
 
 FOUR = "\n".join(f"我喜欢的颜色是{color}色" for color in "红蓝绿黄")
@@ -85,7 +85,7 @@ def test_a_batch_that_is_larger_than_a_text_shows_all_of_its_places(tmp_path):
 def test_documents_of_a_folder_may_be_few_and_short(tmp_path):
     root = folder(tmp_path, {"a.txt": "one", "b.txt": "two"})
     data = {"name": "text_folder", "path": str(root), "glob": "*.txt", **COMMON, "separator": "\x1e"}
-    dataset = open_dataset(data, {"cache_dir": str(tmp_path / "c")}, View("tokens"))
+    dataset = open_plain(data, {"cache_dir": str(tmp_path / "c")}, View("tokens"))
     assert written(dataset, "validation") == written(dataset, "train") == "one\x1etwo\x1e"
 
 
@@ -99,9 +99,9 @@ def test_what_nobody_sees_is_no_text(tmp_path):
 
 
 def test_too_few_pictures_are_still_too_few(tmp_path):
-    data = {"name": "digits", "levels": None, "flip": False, "shift": 0, "crop": None, "binarize": None,
+    data = {"name": "digits", "levels": None, "flip": False, "shift": 0, "crop": 0, "binarize": "threshold",
             "size": None, "dedupe": "off", "split": "peer", "validation": 0}  # fmt: skip
-    dataset = open_dataset(data, {"cache_dir": str(tmp_path)}, View("arrays"))
+    dataset = open_plain(data, {"cache_dir": str(tmp_path)}, View("arrays"))
     with pytest.raises(ConfigError, match="batch_size=1438, but digits has 1437 training examples"):
         DataModule(dataset, seed=0, batch_size=1438)
     assert np.isclose(Budget("epochs", 2).steps(100, Size(1437)), 28)

@@ -20,7 +20,7 @@ from tests.conftest import fit, images
 @pytest.fixture(scope="module")
 def digits():
     cfg = config.compose("train", ["model=dcgan", "data=digits", "data.flip=true"])
-    return open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg))
+    return open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg))
 
 
 def trained(dataset, callbacks=()):
@@ -71,6 +71,6 @@ def test_what_cannot_select_is_refused(digits):
     with pytest.raises(ConfigError, match="higher is better"):
         trained(digits, [SampledMetric("coverage", digits, 60)])
     cfg = config.compose("train", ["model=gpt", "data=colors"])
-    colors = open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg))
+    colors = open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg))
     with pytest.raises(ConfigError, match="as images, and colors is of texts"):
         SampledMetric("kid", colors, 60)
