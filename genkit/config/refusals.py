@@ -6,7 +6,7 @@ A refusal names the values, the advice, and the nearest value that keeps everyth
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,7 +147,9 @@ def settle(
     for clash in _clashes(declared, cfg):
         said = ", ".join(f"{key}={shown(values[key])}" for key in clash.keys)
         knobs = {key: knob for section in found for key, knob, _ in section.named()}
-        hints = (_nearest(declared, cfg, key, knobs[key], values[key]) for key in clash.keys if key in values)
+        others = [values[key] for key in clash.keys]
+        set_here = [key for key in clash.keys if key in knobs]
+        hints = (_nearest(declared, cfg, key, knobs[key], values[key], others) for key in set_here)
         raise ConfigError(f"{said}: {clash.advice}{next(filter(None, hints), '')}.")
     made = _built(found, cfg, plain)
     _refuse_idle(found, made, values, given)
@@ -222,10 +224,15 @@ def _built(found: Sequence[Section], cfg: dict[str, Any], plain: dict[str, Any] 
 
 
 def _nearest(
-    declared: Mapping[str, type[Knobs]], cfg: dict[str, Any], key: str, knob: Knob, value: object
+    declared: Mapping[str, type[Knobs]],
+    cfg: dict[str, Any],
+    key: str,
+    knob: Knob,
+    value: object,
+    others: Iterable[object] = (),
 ) -> str:
     """The nearest value of a knob that will do, in words; "" if there is none."""
-    for candidate in knob.near(value):
+    for candidate in knob.near(value, others):
         if not knob.fits(candidate):
             continue
         changed = copied(cfg)

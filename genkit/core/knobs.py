@@ -221,8 +221,12 @@ class Knob:
         """Whether a value has its type, whatever its range."""
         return (value is None and self.nullable) or any(_is_of(kind, value) for kind in self.kinds)
 
-    def near(self, value: object) -> Iterable[Plain]:
-        """Values that might do in the place of one that does not, the nearest first."""
+    def near(self, value: object, others: Iterable[object] = ()) -> Iterable[Plain]:
+        """Values that might do in the place of one that does not, the nearest first.
+
+        Args:
+            others: of the knobs that it does not go together with: what has to divide one may be it.
+        """
         if isinstance(value, str):
             return difflib.get_close_matches(value, [c for c in self.choices if isinstance(c, str)], n=1)
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -231,6 +235,7 @@ class Knob:
         if isinstance(value, float) or float in self.kinds:
             return sorted(closed, key=lambda end: abs(end - value))
         ends = {int(end) + step for end in closed for step in (0, -1, 1)}
+        ends.update(other for other in others if isinstance(other, int) and not isinstance(other, bool))
         around = range(value - SPREAD, value + SPREAD + 1)
         return sorted(ends.union(around), key=lambda v: (abs(v - value), v))
 

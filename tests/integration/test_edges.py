@@ -50,7 +50,7 @@ def test_paths_that_lead_nowhere(command, value, genkit):
         (["train", "model.block_size=1000000000"], "nearest: model.block_size=1000000"),
         (["train", "callbacks.samples.n=1000000000"], "nearest: callbacks.samples.n=10000"),
         (["train", "model=vae", "data=digits", "data.size=1000000"], "nearest: data.size=4096"),
-        (["train", "trainer.accumulate=1000000000"], "nearest: trainer.accumulate=1)"),
+        (["train", "trainer.accumulate=1000000000"], "nearest: trainer.accumulate=32)"),
         (["train", f"optim.betas={NESTED}"], "nested more than 8 deep"),
         (["train", f"model.norm={NESTED}"], "nested more than 8 deep"),
         (["train", f"data={LONG}"], "there is no such data"),
