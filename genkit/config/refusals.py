@@ -148,8 +148,8 @@ def settle(
         said = ", ".join(f"{key}={shown(values[key])}" for key in clash.keys)
         knobs = {key: knob for section in found for key, knob, _ in section.named()}
         others = [values[key] for key in clash.keys]
-        set_here = [key for key in clash.keys if key in knobs]
-        hints = (_nearest(declared, cfg, key, knobs[key], values[key], others) for key in set_here)
+        typed_first = sorted((key for key in clash.keys if key in knobs), key=lambda key: key not in given)
+        hints = (_nearest(declared, cfg, key, knobs[key], values[key], others) for key in typed_first)
         raise ConfigError(f"{said}: {clash.advice}{next(filter(None, hints), '')}.")
     made = _built(found, cfg, plain)
     _refuse_idle(found, made, values, given)
