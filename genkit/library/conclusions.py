@@ -183,5 +183,5 @@ def _declared(
         )
         places = [f"paths.{key}={value}" for key, value in paths.items()]
         for arm in declaration.arms.values():
-            given.keep(config.compose("train", [*arm, *places]).plain["data"], paths)
+            given.keep(config.compose("train", [*arm, *places]).data, paths)
         yield declaration
