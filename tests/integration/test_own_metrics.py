@@ -69,7 +69,7 @@ def _real():
     from genkit.data.real import as_samples
 
     cfg = config.compose("train", ["model=vae", "data=digits"])
-    data = open_dataset(cfg.plain["data"], cfg.paths.by_name, config.view(cfg))
+    data = open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg))
     examples = data.split("test")
     return as_samples(data.spec, examples, examples.some(10_000)).arrays
 

@@ -3,6 +3,7 @@
 import pytest
 
 from genkit.core import media
+from genkit.core.knobs import DataKnobs
 from genkit.core.media import MEDIA
 from genkit.core.spec import View
 from genkit.data import open_dataset
@@ -94,17 +95,17 @@ def test_a_medium_has_one_name(offer):
 
 def test_a_dataset_that_returns_no_data_is_refused(offer):
     offer("outside-things", "datasets", mine="theirs_of_registry:numbers")
-    said = refusal(open_dataset, {"name": "mine"}, {}, View("arrays"))
+    said = refusal(open_dataset, DataKnobs(name="mine"), {}, View("arrays"))
     assert said.startswith("dataset 'mine' of outside-things returns a list; ")
 
 
 def test_a_dataset_of_a_medium_that_nobody_offers_is_refused(offer):
     offer("outside-things", "datasets", mine="theirs_of_registry:dots")
-    said = refusal(open_dataset, {"name": "mine"}, {}, View("arrays"))
+    said = refusal(open_dataset, DataKnobs(name="mine"), {}, View("arrays"))
     assert said.startswith("dataset 'mine' of outside-things is of a medium that no distribution offers: ")
     assert "give points an entry point in the group genkit.media" in said
     offer("outside-media", "media", points="theirs_of_registry:GOOD")
-    assert open_dataset({"name": "mine"}, {}, View("arrays")).spec.medium.name == "points"
+    assert open_dataset(DataKnobs(name="mine"), {}, View("arrays")).spec.medium.name == "points"
 
 
 def test_one_name_of_two_distributions_is_refused_and_the_others_stay(offer):
