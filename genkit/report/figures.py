@@ -151,6 +151,7 @@ def intervals(line: Line) -> Figure | None:
 def _references(axis: Axes, line: Line) -> None:
     """Floor and ceiling as lines; one so far away that the arms would shrink beside it, as a number."""
     low, high = axis.get_xlim()
+    said = {"left": 0, "right": 0}  # on that side: the next number stands above
     for value, name in ((line.floor, "floor"), (line.ceiling, "ceiling")):
         if value is None:
             continue
@@ -162,10 +163,13 @@ def _references(axis: Axes, line: Line) -> None:
             axis.annotate(
                 f"← {name} {value:.4g}" if side == "left" else f"{name} {value:.4g} →",
                 (place, 1.02),
+                (0, 10 * said[side]),
                 xycoords="axes fraction",
+                textcoords="offset points",
                 fontsize=8,
                 horizontalalignment=side,
             )
+            said[side] += 1
 
 
 def fronts(primary: Line, lines: Sequence[Line]) -> tuple[Figure | None, dict[str, list[str]]]:
