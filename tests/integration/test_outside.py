@@ -25,6 +25,7 @@ def site(tmp_path_factory):
 # ---------------------------------------------------------------------- five things
 
 
+@pytest.mark.slow
 def test_a_family(site):
     _, families, sampled, (code, _, err), (_, helped, _) = site.genkit(
         "train model=diagonal data=digits budget.steps=60 optim.lr=0.3 model.min_scale=0.5 name=flow",
