@@ -86,7 +86,7 @@ def worker(settings: WorkerSettings) -> int:
     return 0
 
 
-def join(words: Sequence[str], given: Given | None = None) -> dict[str, Any] | None:
+def join(words: Sequence[str], given: Given | None = None) -> dict[str, object] | None:
     """Train what the first process trains, where somebody else has started this one beside it.
 
     Args:
@@ -117,7 +117,7 @@ def join(words: Sequence[str], given: Given | None = None) -> dict[str, Any] | N
     return {"run": str(folder), **runs.read(folder).to_dict()}
 
 
-def _shared_name(texts: Mapping[str, Any], here: Rank) -> str:
+def _shared_name(texts: Mapping[str, object], here: Rank) -> str:
     """The run's name or path, by which several processes find it.
 
     Raises:

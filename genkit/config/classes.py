@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FAMILY = "model.family"  # the key that names one
 
 
-def section_of(name: str | None) -> dict[str, Any]:
+def section_of(name: str | None) -> dict[str, object]:
     """The group `model` of a family, with every knob as its `__init__` has it.
 
     Raises:
@@ -52,7 +52,7 @@ def _view(family: type[Contract]) -> str:
     return getattr(family.reads, "kind", UNSET)
 
 
-def with_words(model: dict[str, Any], words: Sequence[Word]) -> dict[str, Any]:
+def with_words(model: dict[str, object], words: Sequence[Word]) -> dict[str, object]:
     """The group with what a person typed of it.
 
     Raises:

@@ -102,7 +102,7 @@ def typed(frozen: dict[str, Any]) -> Config:
     return settle(declared, made, plain=plain)
 
 
-def replace(cfg: Config, values: Mapping[str, Any]) -> Config:
+def replace(cfg: Config, values: Mapping[str, object]) -> Config:
     """A configuration with other values of dotted keys, or of whole groups.
 
     Raises:
@@ -116,7 +116,7 @@ def replace(cfg: Config, values: Mapping[str, Any]) -> Config:
 
 
 @cache
-def _defaults(choices: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+def _defaults(choices: tuple[tuple[str, str], ...]) -> dict[str, object]:
     """What these options of the groups are without a word more; not to be changed."""
     return compose_by_hydra("train", [Word(group, option, f"{group}={option}") for group, option in choices])
 
@@ -167,7 +167,7 @@ def resume(run: Config, arguments: Sequence[str]) -> Config:
     return _checked(cfg, [*texts, *(word.key for word in (*values, *choices))])
 
 
-def _check_version(frozen: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+def _check_version(frozen: Mapping[str, object], defaults: Mapping[str, object]) -> None:
     """See that every value of a run's own configuration would be read.
 
     Raises:
@@ -241,7 +241,7 @@ def _options_with(key: str) -> list[str]:
     return found
 
 
-def _attach(texts: Mapping[str, Any], cfg: dict[str, Any]) -> None:
+def _attach(texts: Mapping[str, object], cfg: dict[str, object]) -> None:
     keys = dict(leaves(cfg))
     for key, value in texts.items():
         if key not in keys:
@@ -286,7 +286,7 @@ def _checked(cfg: dict[str, Any], given: Sequence[str]) -> Config:
     return settle(declared, cfg, [*given, *_given_outside(cfg["choices"], given)])
 
 
-def _given_outside(choices: Mapping[str, Any], given: Sequence[str]) -> list[str]:
+def _given_outside(choices: Mapping[str, object], given: Sequence[str]) -> list[str]:
     """What files of other distributions set, in groups of which a person has typed nothing else."""
     found = []
     for key, file in set_outside(choices).items():

@@ -34,7 +34,7 @@ def declarations(cfg: Mapping[str, Any]) -> dict[str, type[Knobs]]:
     return {**GROUPS, "model": known, "data": data_knobs(cfg.get("data", {}))}
 
 
-def model_knobs(section: Mapping[str, Any]) -> type[Knobs]:
+def model_knobs(section: Mapping[str, object]) -> type[Knobs]:
     """The knobs of the family that a configuration's model names.
 
     A family without a declaration has those that its `__init__` takes.
@@ -57,7 +57,7 @@ def model_knobs(section: Mapping[str, Any]) -> type[Knobs]:
     return _with_values(family, section, derived) if signature.open else derived
 
 
-def data_knobs(section: Mapping[str, Any]) -> type[Knobs]:
+def data_knobs(section: Mapping[str, object]) -> type[Knobs]:
     """The knobs of the dataset that a configuration names; without a declaration, what its file sets."""
     name = str(section.get("name"))
     if name in DATASET_KNOBS:
@@ -76,7 +76,7 @@ def knobs_from(family: type) -> type[Knobs]:
     return knobs_of_class(family, ModelKnobs)
 
 
-def _with_values(name: str, section: Mapping[str, Any], base: type[Knobs]) -> type[Knobs]:
+def _with_values(name: str, section: Mapping[str, object], base: type[Knobs]) -> type[Knobs]:
     """With knobs of the types of their values, where nothing else is known of them."""
     from genkit.config.derived import Parameter, declaration
 

@@ -59,7 +59,7 @@ def groups() -> dict[str, dict[str, Path]]:
     return found
 
 
-def set_outside(choices: Mapping[str, Any]) -> dict[str, str]:
+def set_outside(choices: Mapping[str, object]) -> dict[str, str]:
     """The dotted keys that the chosen files of other distributions set, each with the group of its file."""
     found: dict[str, str] = {}
     for group, option in choices.items():

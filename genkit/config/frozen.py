@@ -82,7 +82,7 @@ def may_change(key: str) -> bool:
     return key.partition(".")[0] not in (*RESUMED_KEYS, *NOT_FROZEN) or key in MOVED
 
 
-def digest(section: Mapping[str, Any]) -> str:
+def digest(section: Mapping[str, object]) -> str:
     """SHA-256 of the values of a group, in whatever order; a checkpoint carries that of its model."""
     return hashlib.sha256(json.dumps(section, sort_keys=True).encode()).hexdigest()
 
@@ -124,7 +124,7 @@ def load_frozen(path: Path) -> Config:
         raise CheckpointError(f"{path} is damaged: {error}; restore it from a copy.") from None
 
 
-def _apply_sessions(cfg: dict[str, Any], record: Path) -> None:
+def _apply_sessions(cfg: dict[str, object], record: Path) -> None:
     """Put what sessions have changed into a configuration.
 
     Raises:
@@ -160,7 +160,7 @@ def _put(cfg: dict[str, Any], key: str, value: Any) -> None:
     cfg[last] = value
 
 
-def _refuse_more_than_values(cfg: Mapping[str, Any]) -> None:
+def _refuse_more_than_values(cfg: Mapping[str, object]) -> None:
     for group, section in cfg.items():
         if group == "rules" or (isinstance(section, Mapping) and "rules" in section):
             raise ConfigError(f"{group}: a run's configuration holds no rules; remove them.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -34,7 +33,7 @@ def explain(words: Sequence[str]) -> str:
     return "\n\n".join("\n".join(_page(str(word.key), str(word.value), cfg)) for word in choices)
 
 
-def _page(group: str, option: str, cfg: Mapping[str, Any]) -> Iterator[str]:
+def _page(group: str, option: str, cfg: Mapping[str, object]) -> Iterator[str]:
     yield from textwrap.wrap(f"{group}={option}: {about(groups()[group][option])}", WIDTH)
     declared = declarations(cfg)
     if group in OPTIONAL_GROUPS or group not in declared:
@@ -127,7 +126,7 @@ def completions(typed: Sequence[str], last: str) -> list[str]:
     return [word for word in found if word.startswith(last)]
 
 
-def _keys(cfg: Mapping[str, Any]) -> dict[str, Knob]:
+def _keys(cfg: Mapping[str, object]) -> dict[str, Knob]:
     """Every knob of a configuration by its dotted key."""
     found: dict[str, Knob] = {}
     for section in sections(declarations(cfg), cfg):

@@ -20,7 +20,7 @@ from genkit.system.errors import ConfigError, nearest
 UNSET = "???"  # OmegaConf's word for a value that somebody has to give
 
 
-def check_set(cfg: Mapping[str, Any]) -> None:
+def check_set(cfg: Mapping[str, object]) -> None:
     """See that every value has been given.
 
     Raises:
@@ -118,9 +118,9 @@ def _owner(group: str, cfg: Mapping[str, Any]) -> str:
 
 def settle(
     declared: Mapping[str, type[Knobs]],
-    cfg: dict[str, Any],
+    cfg: dict[str, object],
     given: Collection[str] = (),
-    plain: dict[str, Any] | None = None,
+    plain: dict[str, object] | None = None,
 ) -> Config:
     """Check a configuration and give every value its declared type.
 
@@ -207,7 +207,7 @@ def _as_float(value: Any) -> Any:
     return [float(item) for item in value] if isinstance(value, list) else float(value)
 
 
-def _clashes(declared: Mapping[str, type[Knobs]], cfg: dict[str, Any]) -> Iterator[Clash]:
+def _clashes(declared: Mapping[str, type[Knobs]], cfg: dict[str, object]) -> Iterator[Clash]:
     """What does not go together, by dotted keys: first within groups."""
     found = sections(declared, cfg)
     for section in found:
@@ -216,7 +216,7 @@ def _clashes(declared: Mapping[str, type[Knobs]], cfg: dict[str, Any]) -> Iterat
     yield from _built(found, cfg).clashes()
 
 
-def _built(found: Sequence[Section], cfg: dict[str, Any], plain: dict[str, Any] | None = None) -> Config:
+def _built(found: Sequence[Section], cfg: dict[str, Any], plain: dict[str, object] | None = None) -> Config:
     groups: dict[str, Any] = {s.group: s.built(cfg) for s in found if not s.part}
     run = msgspec.structs.asdict(groups.pop(""))
     choices = {str(group): option for group, option in (cfg.get("choices") or {}).items()}
@@ -251,7 +251,7 @@ def _until_broken(clashes: Iterator[Clash]) -> Iterator[Clash]:
 
 
 def _refuse_idle(
-    found: Sequence[Section], made: Config, values: Mapping[str, Any], given: Collection[str]
+    found: Sequence[Section], made: Config, values: Mapping[str, object], given: Collection[str]
 ) -> None:
     """Refuse what a person set and nothing reads.
 

@@ -8,7 +8,7 @@ from typing import Any
 from genkit.system.errors import ConfigError
 
 
-def leaves(cfg: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(cfg: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted keys and values; the names of the chosen options are no values."""
     for key, value in cfg.items():
         if key == "choices":

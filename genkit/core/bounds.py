@@ -26,7 +26,7 @@ class _Counting(TorchFunctionMode):
         func: Callable[..., Any],
         types: Sequence[type],
         args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, object] | None = None,
     ) -> Any:
         made = func(*args, **(kwargs or {}))
         if isinstance(made, Tensor):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
 
 INCEPTION = "inception"
 UNNAMED = "features"  # of no known network
@@ -22,7 +21,7 @@ def named(kind: str, extractor: object) -> str:
     return kind if extractor == INCEPTION else f"{kind}_{extractor or UNNAMED}"
 
 
-def fingerprint(metric: str, n: int, n_real: int | None, protocol: Mapping[str, Any]) -> str:
+def fingerprint(metric: str, n: int, n_real: int | None, protocol: Mapping[str, object]) -> str:
     """Twelve hexadecimal digits of a metric, its protocol and the numbers of examples."""
     plain = {"metric": metric, "n": n, "n_real": n_real, **protocol}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]

@@ -131,7 +131,7 @@ class Option:
                 return f"{bound:.15g}"
         return ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """What a run's record says of it, as plain values."""
         return asdict(self)
 

@@ -93,7 +93,7 @@ class Subwords:
         return self._tokenizer.to_str()
 
 
-def _about(plain: str) -> dict[str, Any]:
+def _about(plain: str) -> dict[str, object]:
     """The content of a tokenizer.json.
 
     Raises:
@@ -116,7 +116,7 @@ def _about(plain: str) -> dict[str, Any]:
     return about
 
 
-def _steps(step: Any) -> Iterator[dict[str, Any]]:
+def _steps(step: Any) -> Iterator[dict[str, object]]:
     """A step and the steps in it."""
     if isinstance(step, list):
         for part in step:

@@ -40,7 +40,7 @@ Batch = TypeVar("Batch", bound=Sized)
 NAME = re.compile(r"\w+-[0-9a-f]{16}")  # of a packed folder
 
 
-def key_of(plain: Mapping[str, Any]) -> str:
+def key_of(plain: Mapping[str, object]) -> str:
     """16 hexadecimal digits for plain values."""
     text = json.dumps({"layout": LAYOUT, **plain}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -53,7 +53,7 @@ def listing_of(files: Mapping[str, tuple[int, int]]) -> str:
 
 
 def packed(
-    cache_dir: str | Path, name: str, key: Mapping[str, Any], build: Callable[[Path], dict[str, Any]]
+    cache_dir: str | Path, name: str, key: Mapping[str, object], build: Callable[[Path], dict[str, object]]
 ) -> tuple[Path, dict[str, Any]]:
     """The folder of a packed dataset and its description; made by `build` on first use.
 
@@ -86,7 +86,7 @@ def _opened(folder: Path) -> dict[str, Any]:
     return about
 
 
-def _make(folder: Path, partial: Path, build: Callable[[Path], dict[str, Any]]) -> None:
+def _make(folder: Path, partial: Path, build: Callable[[Path], dict[str, object]]) -> None:
     partial.mkdir(exist_ok=True)
     try:
         description = build(partial)

@@ -30,7 +30,7 @@ SAMPLE, SAMPLES = 2**12, 64  # bytes of a block of the sample, and blocks; up to
 WHOLE = 2**20
 
 
-def sealed(folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:
+def sealed(folder: Path, description: Mapping[str, object]) -> dict[str, object]:
     """A description with what stands for the arrays beside it, and for itself."""
     arrays = {}
     for path in sorted(folder.glob("*.npy")):
@@ -99,7 +99,7 @@ def _refused(folder: Path, name: str, reason: str) -> DataError:
     return DataError(f"{folder / name} is damaged ({reason}): delete {folder}, and the data is packed anew.")
 
 
-def _seal(about: Mapping[str, Any]) -> str:
+def _seal(about: Mapping[str, object]) -> str:
     rest = {key: value for key, value in about.items() if key != SEAL}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 

@@ -117,7 +117,7 @@ def _of(rule: Rule, history: Sequence[Measurement]) -> Finding | None:
     return finding
 
 
-def to_plain(history: Sequence[Measurement], findings: Sequence[Finding]) -> dict[str, Any]:
+def to_plain(history: Sequence[Measurement], findings: Sequence[Finding]) -> dict[str, object]:
     """What findings.json holds: `{"findings": [...], "history": [...]}`, JSON's own values only.
 
     Each finding says whether it `holds` at the end of the history; the advice of one that does not is past.

@@ -67,7 +67,7 @@ def costs(subject: Subject, checkpoint: Path, metrics: Sequence[Metric]) -> Foun
 
 
 def flops_per_step(
-    module: GenerativeModule, examples: Examples, batch_size: int, optim: Mapping[str, Any]
+    module: GenerativeModule, examples: Examples, batch_size: int, optim: Mapping[str, object]
 ) -> float:
     """Operations of one training step, every phase by how often it is due.
 

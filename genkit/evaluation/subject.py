@@ -127,7 +127,7 @@ class Subject:
         )
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Every option of sampling with the value that it has here, those that are off left out.
 
         Raises:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -70,7 +69,7 @@ class Scores:
         """Bits per byte, or per dimension."""
         return self.nats / math.log(2) / self.size if self.size else math.nan
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         tightened = {} if self.importance_samples is None else {"importance_samples": self.importance_samples}
         return {
             "kind": self.likelihood.kind,

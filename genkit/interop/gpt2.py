@@ -140,7 +140,7 @@ def write(module: GenerativeModule, out: Path) -> Path:
     return out
 
 
-def gpt2_config(network: Transformer) -> dict[str, Any]:
+def gpt2_config(network: Transformer) -> dict[str, object]:
     """What config.json says of a network.
 
     Raises:

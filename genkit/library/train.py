@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genkit import config
 from genkit.cli.train import join, training_config
@@ -24,7 +24,7 @@ def train(
     data: object = None,
     family: type[GenerativeModule] | None = None,
     callbacks: Sequence[Callback] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Train as `genkit train` does and return the run's record, with its folder as `run`.
 
     Args:

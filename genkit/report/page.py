@@ -159,7 +159,7 @@ def _reach(analysis: Analysis, seeds: int) -> str:
     return reach_in_words(len(analysis.arms), seeds, analysis.looks.declared)
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: Line) -> dict[str, object]:
     """One line of the main table, ready to be shown."""
     cells = {}
     for arm, cell in line.cells.items():
@@ -177,7 +177,7 @@ def _line(line: Line) -> dict[str, Any]:
     return {"line": line, "cells": cells, "floor": number(line.floor), "ceiling": number(line.ceiling)}
 
 
-def _pairs(analysis: Analysis) -> list[dict[str, Any]]:
+def _pairs(analysis: Analysis) -> list[dict[str, object]]:
     count = len(analysis.comparisons) * analysis.looks.declared
     return [
         {"c": c, "words": pair_in_words(c, count), "number": number, "at_most": at_most}
@@ -274,7 +274,7 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
     return shown
 
 
-def _real(members: Sequence[Member]) -> dict[str, Any]:
+def _real(members: Sequence[Member]) -> dict[str, object]:
     """Real examples of the part that judged the first run that has some; empty without any."""
     member = next((m for m in members if m.finished and m.real is not None), None)
     if member is None or member.real is None:

@@ -80,7 +80,7 @@ def verify(place: Path, *, trainer: bool = True) -> dict[str, Any]:
         ) from error
 
 
-def _verify(place: Path, trainer: bool) -> dict[str, Any]:
+def _verify(place: Path, trainer: bool) -> dict[str, object]:
     manifest, files = _manifest(place)
     needed = {WEIGHTS, f"{TRAINER}.safetensors", f"{TRAINER}.json"}
     needed |= {EMA} if (place / EMA).exists() else set()
@@ -108,7 +108,7 @@ def _verify(place: Path, trainer: bool) -> dict[str, Any]:
     return manifest
 
 
-def _manifest(place: Path) -> tuple[dict[str, Any], dict[str, tuple[int, str]]]:
+def _manifest(place: Path) -> tuple[dict[str, object], dict[str, tuple[int, str]]]:
     """The manifest, and the size and the digest of each file that it speaks of."""
     path = place / MANIFEST
     if place.is_symlink() or path.is_symlink() or not path.is_file():
@@ -132,7 +132,7 @@ def _manifest(place: Path) -> tuple[dict[str, Any], dict[str, tuple[int, str]]]:
         raise CheckpointError(f"{path} is damaged ({short(error)}); {instead(place)}.") from error
 
 
-def seal(manifest: Mapping[str, Any]) -> str:
+def seal(manifest: Mapping[str, object]) -> str:
     """SHA-256 of a manifest without this entry: it shows damage, and is no signature."""
     content = {key: value for key, value in manifest.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -161,7 +161,7 @@ def digest(place: Path) -> str:
     return str(describe(place / MANIFEST)["sha256"])
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: Path) -> dict[str, object]:
     with open_file(path) as file:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
 
@@ -181,7 +181,7 @@ def unsafe_format(path: Path) -> str | None:
     return None
 
 
-def check_belongs(manifest: Mapping[str, Any], model_sha256: str | None, spec_sha256: str) -> None:
+def check_belongs(manifest: Mapping[str, object], model_sha256: str | None, spec_sha256: str) -> None:
     """See that a checkpoint was made by the model, and on data of the spec, that its run speaks of.
 
     Args:

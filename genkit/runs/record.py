@@ -125,7 +125,7 @@ class Record:
         """Whether there is a record at all."""
         return bool(self.more) or self != Record()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """As run.json says it: plain values, without what it does not say."""
         unknown = Record()
         own = {key: getattr(self, key) for key in KEYS}
@@ -136,12 +136,12 @@ class Record:
 KEYS = tuple(f.name for f in fields(Record) if f.name not in ("more", "said"))
 
 
-def plain(entries: Mapping[str, Any]) -> dict[str, Any]:
+def plain(entries: Mapping[str, object]) -> dict[str, object]:
     """Entries of a record as JSON has them."""
     return typed(parse_json(json.dumps(msgspec.to_builtins(entries))), dict[str, Any])
 
 
-def record_of(said: Mapping[str, Any]) -> Record:
+def record_of(said: Mapping[str, object]) -> Record:
     """What run.json says, as a type.
 
     Raises:
@@ -157,7 +157,7 @@ class OtherVersion(ValueError):
     """A run folder that another version of genkit reads."""
 
 
-def check_schema(said: Mapping[str, Any]) -> None:
+def check_schema(said: Mapping[str, object]) -> None:
     """See that this version reads a run folder; newer ones may mean something else by the same words.
 
     Raises:

@@ -146,7 +146,7 @@ def missing(metric: str, unit: str, note: str, place: Place | None = None) -> Ro
 # ---------------------------------------------------------------------- JSON
 
 
-def to_plain(row: Row) -> dict[str, Any]:
+def to_plain(row: Row) -> dict[str, object]:
     """A row as its line of JSON has it, which has no infinity: what is not finite is null."""
     made = {**row.more}
     if row.study is not None:
@@ -158,7 +158,7 @@ def to_plain(row: Row) -> dict[str, Any]:
     return {key: _finite(value) for key, value in made.items() if key not in row.unsaid}
 
 
-def from_plain(plain: Mapping[str, Any]) -> Row:
+def from_plain(plain: Mapping[str, object]) -> Row:
     """A row of any version under the names of this one.
 
     Raises:
@@ -180,7 +180,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _migrated(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _migrated(row: Mapping[str, Any]) -> Mapping[str, object]:
     """A plain row as this version would name it; one of this version is unchanged.
 
     Earlier versions called a distance of any features by Inception's name, gave nearness to the training

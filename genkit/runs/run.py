@@ -135,7 +135,7 @@ class Run:
         except (OSError, ValueError):
             return 0
 
-    def share(self, plain: Mapping[str, Any]) -> None:
+    def share(self, plain: Mapping[str, object]) -> None:
         """Tell the other processes of one start what they train, before the record says a word of it."""
         write_atomically(self.path / SHARED, json.dumps(plain) + "\n")
 
@@ -194,7 +194,7 @@ class Run:
         (own,) = plain({"session": session}).values()
         self._write(before, {**plain(entries), "sessions": [*(before.get("sessions") or []), own]})
 
-    def _write(self, before: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
+    def _write(self, before: Mapping[str, object], entries: Mapping[str, object]) -> None:
         record = {**before, **entries}
         if json.dumps(record) == json.dumps(before):
             return

@@ -82,7 +82,7 @@ class Declaration:
     def size(self) -> int:
         return len(self.arms) * (len(self.seeds) + (self.search.trials if self.search else 0))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """As a study file says it."""
         unit, amount = self.budget
         return {
@@ -115,7 +115,7 @@ def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> De
     return check(plain, where)
 
 
-def read_plain(study: str) -> tuple[dict[str, Any], str]:
+def read_plain(study: str) -> tuple[dict[str, object], str]:
     """What a study's file says, with the name that it has where it says none, and where that stands.
 
     Raises:
@@ -165,7 +165,7 @@ def _change(plain: dict[str, Any], key: str, text: str) -> None:
         raise ConfigError(f"study takes no {key}=.{nearest(key, known)}")
 
 
-def check(plain: Mapping[str, Any], where: str) -> Declaration:
+def check(plain: Mapping[str, object], where: str) -> Declaration:
     """The declaration, every part of it checked.
 
     Raises:

@@ -18,7 +18,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -104,7 +103,7 @@ class Plan:
         # The declaration stands last: a folder that has it is whole.
         runs.write_atomically(self.folder / DECLARATION, _dump(self.declaration.to_dict()))
 
-    def freeze(self, member: Planned, values: Mapping[str, Any]) -> None:
+    def freeze(self, member: Planned, values: Mapping[str, object]) -> None:
         """Decide a member's configuration: that of its arm, with other values of some keys.
 
         Raises:
@@ -174,7 +173,7 @@ def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> Config
     return config.replace(cfg, {**own, "resume": resume, "init_from": None, "accept_new_data": False})
 
 
-def member_trainer(folder: Path, number: int) -> Mapping[str, Any]:
+def member_trainer(folder: Path, number: int) -> Mapping[str, object]:
     """The devices that a member's configuration asks for; one CPU where it is damaged."""
     try:
         trainer = config.load_frozen(_config_file(folder, number)).trainer
@@ -214,5 +213,5 @@ def _config_file(folder: Path, number: int) -> Path:
     return folder / CONFIGS / f"{number:04d}.yaml"
 
 
-def _dump(plain: Mapping[str, Any]) -> str:
+def _dump(plain: Mapping[str, object]) -> str:
     return str(yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from genkit import config, runs
 from genkit.config import Config
@@ -121,7 +120,7 @@ def _check_extends(before: Declaration, after: Declaration, folder: Path) -> Non
         raise ConfigError(f"{folder} has seed {min(gone)} too; add it to seeds, or choose another name=.")
 
 
-def _tried(declared: Declaration, arms: Iterable[str]) -> dict[str, Any]:
+def _tried(declared: Declaration, arms: Iterable[str]) -> dict[str, object]:
     """A search as far as it concerns some arms."""
     plain = declared.search.to_dict() if declared.search else {}
     return {**plain, "space": {arm: plain["space"].get(arm) for arm in arms}} if plain else {}
@@ -159,7 +158,7 @@ def _frozen(cfg: Config, seed: int, name: str) -> str:
     return config.freeze(config.replace(cfg, {"seed": seed, "name": name}))
 
 
-def _check_sampling(sampling: Mapping[str, Any], arms: Mapping[str, Config]) -> None:
+def _check_sampling(sampling: Mapping[str, object], arms: Mapping[str, Config]) -> None:
     """See that each option of sampling is one of some arm's family, with a value that it takes.
 
     Raises:

@@ -105,7 +105,7 @@ def _row(plan: Plan, member: Planned) -> Row | None:
     return next((row for row in of if row.role == "model" and row.value is not None), None)
 
 
-def ask(arm: str, total: int, space: Mapping[str, Values], trials: Sequence[Trial]) -> dict[str, Any]:
+def ask(arm: str, total: int, space: Mapping[str, Values], trials: Sequence[Trial]) -> dict[str, object]:
     """The values of an arm's next trial, by a tree-structured Parzen estimator from its earlier ones.
 
     Args:

@@ -116,7 +116,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
-def _range(values: dict[str, Any], where: str) -> dict[str, Any]:
+def _range(values: dict[str, object], where: str) -> dict[str, object]:
     for key in values:
         if key not in RANGE:
             raise ConfigError(f"{where}: a range has no {key}.{nearest(str(key), RANGE)}")

@@ -7,7 +7,6 @@ whoever opens such a file waits for minutes; so it is looked at before it is ope
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from genkit.system.plain import open_file, parse_json
 from genkit.system.schemas import conform
@@ -17,7 +16,7 @@ MAX_TENSORS, MAX_RANK = 100_000, 16
 ENTRY = {"dtype": str, "shape": [int], "data_offsets": [int]}
 
 
-def read_header(path: Path, *, follow: bool = False) -> dict[str, dict[str, Any]]:
+def read_header(path: Path, *, follow: bool = False) -> dict[str, dict[str, object]]:
     """The entries of a safetensors file by name.
 
     Args:

@@ -145,7 +145,7 @@ def parse_json(text: str) -> Any:
     return plain
 
 
-def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, object]:
     made: dict[str, Any] = {}
     for key, value in pairs:
         if key in made:

@@ -56,7 +56,7 @@ def conform(value: Any, shape: Any, where: str = "") -> Any:
     return value
 
 
-def _check_keys(value: dict[str, Any], shape: dict[Any, Any], where: str) -> None:
+def _check_keys(value: dict[str, object], shape: dict[Any, Any], where: str) -> None:
     for key, inner in shape.items():
         if key is str:
             for name, item in value.items():

@@ -69,7 +69,7 @@ class EarlyStopping(callbacks.EarlyStopping):
     A training that goes on where it had stopped stops again, unless its patience has been raised since.
     """
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
         super().load_state_dict({**state_dict, "patience": self.patience})
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -103,7 +103,7 @@ class History(Callback):
         settings: what is trained with, as plain values.
     """
 
-    def __init__(self, every: int, batch_size: int, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, every: int, batch_size: int, settings: Mapping[str, object] | None = None) -> None:
         self.every, self.batch_size, self.settings = every, batch_size, settings or {}
         self._phases: list[str] = []
         self._since: tuple[float, int] | None = None

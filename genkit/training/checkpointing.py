@@ -184,7 +184,7 @@ class Recorder(Callback):
         every: int | None,
         keep: int,
         select: str | None,
-        about: Mapping[str, Any],
+        about: Mapping[str, object],
         start: Checkpoint | None = None,
         counting: Sequence[Callback] = (),
         signals: Remembered | None = None,

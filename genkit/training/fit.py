@@ -215,7 +215,7 @@ def _check_data(run: Run, cfg: Config, dataset: Any) -> None:
         )
 
 
-def _described(run: Run, cfg: Config, module: GenerativeModule, dataset: Any) -> dict[str, Any]:
+def _described(run: Run, cfg: Config, module: GenerativeModule, dataset: Any) -> dict[str, object]:
     """Write down what the data is, and return what the record says of what is trained on it."""
     spec = runs.spec_text(module.spec)
     runs.write_atomically(run.path / runs.SPEC, spec)

@@ -181,7 +181,7 @@ def holds_out(dataset: Dataset) -> bool:
     return not same(unchanged(dataset.split("train")), unchanged(dataset.split("validation")))
 
 
-def _about(cfg: Config, dataset: Any, module: GenerativeModule) -> dict[str, Any]:
+def _about(cfg: Config, dataset: Any, module: GenerativeModule) -> dict[str, object]:
     """What a checkpoint belongs to."""
     return {
         "family": cfg.model.family,
@@ -192,7 +192,7 @@ def _about(cfg: Config, dataset: Any, module: GenerativeModule) -> dict[str, Any
     }
 
 
-def _settings(cfg: Config) -> dict[str, Any]:
+def _settings(cfg: Config) -> dict[str, object]:
     """What a run is trained with, as its config.yaml holds it."""
     return {key: value for key, value in cfg.plain.items() if key not in config.NOT_FROZEN}
 

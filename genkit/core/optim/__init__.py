@@ -21,7 +21,7 @@ Settings = Mapping[str, Any]
 SCHEDULES = ("constant", "linear", "cosine", "wsd")
 
 
-def decay_groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+def decay_groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
     """Weight decay for matrices and kernels, none for biases, gains and other vectors (as GPT-2 trains)."""
     matrices = [p for p in parameters if p.ndim >= 2]
     vectors = [p for p in parameters if p.ndim < 2]

@@ -57,7 +57,7 @@ class Muon(torch.optim.AdamW):
     def __init__(
         self,
         matrices: Sequence[nn.Parameter],
-        others: Sequence[dict[str, Any]],
+        others: Sequence[dict[str, object]],
         *,
         lr: float,
         momentum: float,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,7 @@ _COUNTS = np.array([bin(i).count("1") for i in range(2**16)], np.uint8)
 def hashes_of(images: np.ndarray, contents: str, levels: int, cache_dir: str) -> np.ndarray:
     """Both hashes of every image, uint64 (N, 2), computed once for each digest of contents."""
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path) -> dict[str, object]:
         with progress("comparing images", len(images), 20_000) as advance:
             numbers = compared(images, levels, advance)
         np.save(folder / "hashes.npy", numbers)

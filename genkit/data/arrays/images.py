@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -118,7 +117,7 @@ def _left_out(images: Images, kind: str, cache_dir: str) -> np.ndarray:
     """Rows that repeat others, found once."""
     order = by_precedence(images)
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path) -> dict[str, object]:
         numbers = known_hashes(images, cache_dir)
         np.save(folder / "rows.npy", repeated(images.images, numbers, order, images.levels, kind))
         return {"name": "repeated", "kind": kind}
@@ -201,7 +200,7 @@ def _fitted(source: Images, size: int, cache_dir: str) -> np.ndarray:
 def _kept(source: Images, size: int, cache_dir: str) -> np.ndarray:
     """As `_fitted`, from the cache."""
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path) -> dict[str, object]:
         count, channels, height, width = source.images.shape
         check_space(folder, count * channels * size**2)
         made = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (count, channels, size, size))

@@ -78,7 +78,7 @@ class Scale:
     def spread(self) -> float:
         return self.white - self.black
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {"black": self.black, "white": self.white, "levels": self.levels}
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -113,7 +112,7 @@ def pack_pictures(
     rows = np.flatnonzero(look.readable)
     key = {"listing": pictures.listing, "form": vars(form)}
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path) -> dict[str, object]:
         refused = {**look.refused, **_decode(pictures, rows, form, folder)}
         within_ceiling(refused, total, data, "pictures")
         images, state = open_array(folder / "images.npy"), open_array(folder / "state.npy")

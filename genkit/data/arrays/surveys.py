@@ -80,7 +80,7 @@ class Look:
 def look_at(pictures: Pictures, cache_dir: str) -> Look:
     """Read every header, once."""
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path) -> dict[str, object]:
         seen = look(pictures)
         for name in ("sizes", "kinds", "moving"):
             np.save(folder / f"{name}.npy", getattr(seen, name))

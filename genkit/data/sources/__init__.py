@@ -94,7 +94,7 @@ def _kept_digits(cache_dir: str) -> tuple[np.ndarray, ...]:
     """As `_read_digits`, from the cache where there is one: scikit-learn takes over a second to import."""
     names = ("images", "labels", "part")
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path) -> dict[str, object]:
         for name, array in zip(names, _read_digits(), strict=True):
             np.save(folder / f"{name}.npy", array)
         return {"name": "digits"}

@@ -55,14 +55,14 @@ class Survey:
     said: Mapping[str, Any] = field(default_factory=dict)
 
 
-def pack_blocks(name: str, key: Mapping[str, Any], look: Callable[[], Survey], cache_dir: str) -> Images:
+def pack_blocks(name: str, key: Mapping[str, object], look: Callable[[], Survey], cache_dir: str) -> Images:
     """All blocks in one array, divided as the configuration says.
 
     Args:
         look: called where nothing is packed yet.
     """
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path) -> dict[str, object]:
         reading = look()
         counts: list[list[Any]] = []
         labels: list[np.ndarray] = []

@@ -129,7 +129,7 @@ def _own(data: DataKnobs) -> Memory:
     return data
 
 
-def _kept(data: Memory, paths: Mapping[str, str], build: Callable[[Path], dict[str, Any]]) -> Path:
+def _kept(data: Memory, paths: Mapping[str, str], build: Callable[[Path], dict[str, object]]) -> Path:
     """The folder of what was given."""
     key = {"option": data.name, "contents": _digest_in(data)}
     return packed(paths["cache_dir"], KEPT, key, build)[0]
@@ -242,7 +242,7 @@ class GivenPictures(Given):
     def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
         _kept(_own(data), paths, self._write)
 
-    def _write(self, folder: Path) -> dict[str, Any]:
+    def _write(self, folder: Path) -> dict[str, object]:
         target = PictureFile(folder)
         for picture in self._pictures():
             target.add(picture)
@@ -285,7 +285,7 @@ class GivenTexts(Given):
     def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
         _kept(_own(data), paths, self._write)
 
-    def _write(self, folder: Path) -> dict[str, Any]:
+    def _write(self, folder: Path) -> dict[str, object]:
         places = [0]
         with closing(Appended(folder / "text.npy", np.uint8)) as target:
             for text in self._texts:

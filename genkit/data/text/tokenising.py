@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -90,7 +89,7 @@ def pack_texts(
     if texts.size <= 4 * max(FEWEST.values()):  # bytes; versions before this one divided every text
         settings["fewest"] = FEWEST[data.split]
 
-    def build(folder: Path) -> dict[str, Any]:
+    def build(folder: Path) -> dict[str, object]:
         return _build(name, texts, data, folder, make_codec)
 
     folder, about = packed(cache_dir, name, {"listing": texts.listing, "reading": READING, **settings}, build)
@@ -120,7 +119,7 @@ def pack_texts(
 
 def _build(
     name: str, texts: Texts, data: DocumentKnobs, folder: Path, make_codec: MakeCodec
-) -> dict[str, Any]:
+) -> dict[str, object]:
     scan = scan_texts(texts, data)
     total = scan.documents + len(scan.repeated) + len(scan.refused)
     within_ceiling(scan.refused, total, data, "documents")
