@@ -13,7 +13,7 @@ from genkit import config
 from genkit import runs as run_folders
 from genkit.cli.commands.families import FamiliesSettings
 from genkit.cli.commands.runs import RunsSettings
-from genkit.config.classes import OPTION
+from genkit.config.frozen import OPTION
 from genkit.core.knobs import ModelKnobs
 from genkit.runs import Record
 from genkit.system.errors import ConfigError, nearest

@@ -47,7 +47,7 @@ def freeze(cfg: Config) -> str:
     data = kept.get("data", {})
     for key in [key for key in data if key == "path" or key.endswith("_path")]:
         data[key] = settled(data[key])
-    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
+    return str(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True))
 
 
 def is_given(cfg: Mapping[str, Any]) -> bool:

@@ -85,7 +85,8 @@ def compose_by_hydra(command: str, words: Sequence[Word]) -> dict[str, Any]:
         choices = {k: v for k, v in cfg.hydra.runtime.choices.items() if "/" not in k}
         with open_dict(cfg):
             del cfg["hydra"]
-        for key, value in leaves(OmegaConf.to_container(cfg)):  # type: ignore[arg-type]
+        unresolved: Any = OmegaConf.to_container(cfg)
+        for key, value in leaves(unresolved):
             refuse_calls(key, value)
         plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -38,7 +38,7 @@ class StepNoise(Noise):
 
     def __init__(self, seed: int, rows: range, *, step: int, device: torch.device | str = "cpu") -> None:
         super().__init__(seed, rows, purpose="train", step=step, device=device)
-        self._cache: dict[str, object] = {}
+        self._cache: dict[str, Any] = {}
         self._made: set[str] = set()
         self.parameters: tuple[nn.Parameter, ...] = ()
         self.pieces: Sequence[Batch] = ()
@@ -60,7 +60,8 @@ class StepNoise(Noise):
             self._made.add(name)
             for parameter in frozen:
                 parameter.requires_grad_(False)
-        return self._cache[name]  # type: ignore[return-value]
+        made: T = self._cache[name]
+        return made
 
     def forget(self) -> None:
         """Drop what was made, and with it the memory that its gradient needs."""

@@ -136,12 +136,12 @@ Size = tuple[int, ...]
 
 def _forward(query: Size, key: Size, value: Size, *args: Any, **rest: Any) -> int:
     """Two products: of queries with keys, of their weights with values."""
-    return sdpa_flop_count(query, key, value)
+    return int(sdpa_flop_count(query, key, value))
 
 
 def _backward(gradient: Size, query: Size, key: Size, value: Size, *args: Any, **rest: Any) -> int:
     """A gradient of either product by either of its factors."""
-    return 2 * sdpa_flop_count(query, key, value)
+    return int(2 * sdpa_flop_count(query, key, value))
 
 
 class _Everywhere(nullcontext[None]):

@@ -89,7 +89,8 @@ def _sizes(codec: Codec, tokens: np.ndarray) -> np.ndarray:
     sizes = np.zeros(len(counts), np.int32)
     for i in np.flatnonzero(counts).tolist():
         sizes[i] = len(codec.decode([i]).encode("utf-8", "replace"))
-    return sizes[tokens]
+    found: np.ndarray = sizes[tokens]
+    return found
 
 
 def _documents(spec: TokenSpec, tokens: np.ndarray) -> np.ndarray | None:

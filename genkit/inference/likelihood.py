@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genkit.core.batch import Batch
 from genkit.core.capabilities import Likelihood, LikelihoodKind, TokenLikelihood
@@ -176,7 +177,7 @@ def score_tokens(
     if not 1 <= stride <= context:
         raise ConfigError(f"stride={stride} is not from 1 to the context of {context} tokens.")
     values = np.zeros(len(tokens) - 1)
-    device = next(module.parameters()).device  # type: ignore[attr-defined]
+    device = next(cast(nn.Module, module).parameters()).device
     spans = windows(len(values), context, stride)
     while part := list(islice(spans, batch_size)):
         rows = np.full((len(part), context + 1), -1, dtype=np.int64)

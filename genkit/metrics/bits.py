@@ -211,7 +211,9 @@ def uniform_measures(
 def unigram_log_likelihoods(train: np.ndarray, tokens: np.ndarray, vocab_size: int) -> np.ndarray:
     """Of each token under the training part's frequencies with one added to each count, (N,)."""
     counts = token_counts(train, vocab_size).astype(np.float64) + 1
-    return np.log(counts / counts.sum())[tokens]
+    logarithms: np.ndarray = np.log(counts / counts.sum())
+    found: np.ndarray = logarithms[tokens]
+    return found
 
 
 def token_counts(tokens: np.ndarray, vocab_size: int) -> np.ndarray:

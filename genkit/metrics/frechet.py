@@ -73,7 +73,8 @@ def moments(vectors: Tensor) -> Moments:
 def square_root(covariance: Tensor) -> Tensor:
     """The symmetric square root of a positive semi-definite matrix."""
     values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    return root
 
 
 def frechet(first: Moments, second: Moments, root: Tensor | None = None) -> float:
