@@ -77,7 +77,7 @@ def main(words: list[str]) -> None:
     print(json.dumps({"images": len(test), **{name: told(each) for name, each in plain.items()}}))
     rows = [observation.picture(observation.measure(test.data[:COLUMNS]))]
     for one in opened:
-        assert one.module.spec.image is not None
+        assert one.module.spec.array is not None
         found = answers(one, observation, test, int(given.get("draws", 16)))
         each = errors(found.mean(0), test.data, hidden)
         row = {"one answer": told(errors(found[0], test.data, hidden)), "mean of answers": told(each)}

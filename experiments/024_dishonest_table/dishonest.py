@@ -42,7 +42,7 @@ def measure(
         return []
     cfg, record = config.load_frozen(run / runs.CONFIG), runs.read(run)
     dataset = reopen(cfg["data"], config.paths([]), config.view(cfg), record)
-    image = dataset.spec.image
+    image = dataset.spec.array
     assert image is not None
     judge = extractor(suggested(image))
     examples = unchanged(dataset.split("test"))

@@ -63,16 +63,6 @@ class DataSpec(ABC):
             about: where they come from, as plain values.
         """
 
-    @property
-    def is_text(self) -> bool:
-        """Whether a sample is shown as a text; ask the medium what you want to know of it."""
-        return self.array is None
-
-    @property
-    def image(self) -> ArraySpec | None:
-        """`array`, by the name that it had."""
-        return self.array
-
     def said(self) -> str:
         """What examples are, in words: "texts", or "images of 1×8×8"."""
         shape = "" if self.array is None else f" of {'×'.join(map(str, self.array.shape))}"

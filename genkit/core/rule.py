@@ -1,7 +1,7 @@
 """What a training must keep to be sound: a rule over one number that is measured of it.  Imports no torch.
 
-The general rules stand in `genkit.diagnostics.findings`; a family that measures numbers of its own declares
-the rules that read them (`Contract.rules`).
+The general rules stand in `genkit.diagnostics.general_rules`; a family that measures numbers of its own
+declares the rules that read them (`Contract.rules`).
 """
 
 from __future__ import annotations

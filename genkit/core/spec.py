@@ -1,4 +1,4 @@
-"""What the data is: the shape, range and levels of arrays, or the codec of tokens.
+"""What the data is: arrays (`array_spec`), or tokens by the codec that made them.
 
 A spec is known before any model is built and is all that a model learns of its data, so no configuration
 repeats an image size or a vocabulary size.  It is plain data: a run saves it as JSON and reads it back.

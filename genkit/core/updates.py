@@ -17,7 +17,8 @@ from genkit.core.clock import Clock
 from genkit.core.contract import Contract, S
 from genkit.core.ema import MovingAverage
 from genkit.core.noise import mix
-from genkit.core.optim import build_optimizer, schedule_factor
+from genkit.core.optim.optimisers import build_optimizer
+from genkit.core.optim.schedules import schedule_factor
 from genkit.core.phase import LossTerms, Phase, StepNoise, training_only
 from genkit.system.errors import ConfigError, Diverged
 

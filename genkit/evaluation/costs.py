@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from genkit.core.batch import Batch
 from genkit.core.module import GenerativeModule
-from genkit.core.optim import build_optimizer
+from genkit.core.optim.optimisers import build_optimizer
 from genkit.core.phase import StepNoise, training_only
 from genkit.core.plan import TrainingPlan
 from genkit.data.dataset import Examples

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from genkit import config, runs
-from genkit.core.spec import TokenSpec
 from genkit.data import reopen
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.objects import put_down
@@ -195,7 +194,7 @@ def judged(subject: Subject) -> str:
     """SHA-256 of the split that judges, as pictures or as a text, whatever the model reads of it."""
     spec, examples = subject.dataset.spec, unchanged(subject.examples)
     digest = hashlib.sha256()
-    if isinstance(spec, TokenSpec) and isinstance(examples, TokenWindows):
+    if spec.kind == "tokens" and isinstance(examples, TokenWindows):
         for piece in text_pieces(spec.codec, examples.tokens):
             digest.update(piece.encode("utf-8", "replace"))
     else:
@@ -237,10 +236,10 @@ def _measure(subject: Subject, chosen: Sequence[Metric], folder: Path, checkpoin
 def _samples(subject: Subject, chosen: Sequence[Metric]) -> ArrayQuality | TextQuality:
     """Drawn, in the form that metrics look at."""
     spec = subject.dataset.spec
-    if spec.array is not None:
-        return ArrayQuality.of(subject, spec.array, chosen)
-    assert isinstance(spec, TokenSpec)
-    return TextQuality.of(subject, spec)
+    if spec.kind == "tokens" and spec.array is None:
+        return TextQuality.of(subject, spec)
+    assert spec.array is not None
+    return ArrayQuality.of(subject, spec.array, chosen)
 
 
 def _unfit(subject: Subject, wanted: Sequence[Metric], there: Sequence[Metric]) -> list[Row]:

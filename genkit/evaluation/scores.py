@@ -67,7 +67,7 @@ def likelihood(subject: Subject, metrics: Sequence[Metric]) -> Found:
 
 def _of_tokens(subject: Subject, scores: Scores, judging: TokenWindows) -> TokenScores:
     spec, train = subject.dataset.spec, subject.dataset.split("train")
-    assert isinstance(spec, TokenSpec)
+    assert spec.kind == "tokens"
     assert isinstance(train, TokenWindows)
     digest = hashlib.sha256(json.dumps(spec.codec.to_dict(), sort_keys=True).encode()).hexdigest()
     scored = judging.tokens

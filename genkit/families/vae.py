@@ -2,14 +2,13 @@
 
 p(x) = ∫ p(x|z) N(z; 0, I) dz is bounded from below by the ELBO, E_q(z|x)[log p(x|z)] - KL(q(z|x) || p(z)),
 with a Gaussian q whose mean and variance an encoder computes, and more tightly by the importance-weighted
-bound, E log 1/k Σ p(x, z_i) / q(z_i|x) (Burda et al. 2016).
+bound of IWAE, E log 1/k Σ p(x, z_i) / q(z_i|x) (Burda et al. 2016; `genkit.nn.importance`).
 
 Legend: B batch, C channels, S… sizes of the axes, L latent size, k importance samples.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,7 +30,8 @@ from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, WARNING, Rule
 from genkit.core.spec import ArraySpec
 from genkit.nn.autoencoder import PAIRS
-from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl, gaussian_log_density
+from genkit.nn.importance import gaussian_log_weights, importance_bound
+from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl
 from genkit.nn.precision import widened
 from genkit.system.errors import ConfigError
 
@@ -194,10 +194,10 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         return -self.score_batch(batch, noise)["neg_elbo"]
 
     def _importance_bound(self, batch: Batch, noise: Noise, k: int) -> Tensor:
-        """log 1/k Σ p(x|z_i) p(z_i) / q(z_i|x) with z_i from q (Burda et al. 2016, equation 8), (B,)."""
+        """The bound of IWAE with k samples of q, (B,)."""
         mean, log_variance = self._posterior(batch.data, batch.labels)
-        weights = [self._log_weights(batch, mean, log_variance, normal) for normal in self._normals(noise, k)]
-        return torch.cat(weights).logsumexp(0) - math.log(k)
+        weights = (self._log_weights(batch, mean, log_variance, normal) for normal in self._normals(noise, k))
+        return importance_bound(weights, k)
 
     def _normals(self, noise: Noise, k: int) -> Iterator[Tensor]:
         """k standard normal latents for each row, a few at a time, (≤ AT_ONCE, B, L)."""
@@ -212,12 +212,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         labels = None if batch.labels is None else batch.labels.repeat(k)
         data = batch.data.repeat(k, *[1] * (batch.data.ndim - 1))
         nll = self.likelihood.nll(self.decoder(latent.reshape(k * B, L), labels), data)
-        zero = torch.zeros_like(latent)
-        prior, posterior = (
-            gaussian_log_density(latent, zero, zero),
-            gaussian_log_density(latent, mean.expand_as(latent), log_variance.expand_as(latent)),
-        )
-        return prior - posterior - nll.view(k, B)
+        return gaussian_log_weights(latent, mean, log_variance, nll.view(k, B))
 
     # ------------------------------------------------------------------ latents and samples
 

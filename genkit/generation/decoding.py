@@ -1,4 +1,4 @@
-"""Drawing tokens one after another: a key-value cache, and a choice that one uniform number decides.
+"""Drawing tokens one after another: a choice that one uniform number decides, on cached keys and values.
 
 The context of a decoder is finite.  A row whose context is full goes on with the second half of it, read
 anew from place 0 (a sliding window that moves by half a context); each row does so at its own length, so a

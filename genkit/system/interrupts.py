@@ -2,7 +2,8 @@
 
 SIGINT and SIGTERM; in a job of SLURM also SIGUSR1, by which it says that the time is nearly spent
 (`#SBATCH --signal=USR1@120`).  Python runs a handler between two of its own instructions, so never while a
-library waits for another process: `Deadline` ends such a wait.
+library waits for another process: `Deadline` ends such a wait.  What a training does then, a checkpoint and
+an end that is written down, is in `genkit.training.checkpointing` (`Recorder`) and `genkit.training.launch`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from genkit.core.module import GenerativeModule, ours
-from genkit.core.optim import build_optimizer
+from genkit.core.optim.optimisers import build_optimizer
 from genkit.runs import Run, checkpoints, manifests
 from genkit.runs.checkpoints import Checkpoint
 from genkit.system.errors import CheckpointError, Diverged

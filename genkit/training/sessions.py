@@ -21,7 +21,7 @@ from genkit.config.settings import BudgetKnobs
 from genkit.config.values import leaves, shown
 from genkit.core.budget import Budget, Size
 from genkit.core.module import GenerativeModule
-from genkit.core.optim import schedule_factor
+from genkit.core.optim.schedules import schedule_factor
 from genkit.core.plan import TrainingPlan
 from genkit.runs import PastSession, Run
 from genkit.system.plain import parse_yaml

@@ -13,7 +13,7 @@ from torch.amp import GradScaler
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
 from genkit.core.module import GenerativeModule
-from genkit.core.optim import schedule_factor
+from genkit.core.optim.schedules import schedule_factor
 from genkit.core.phase import LossTerms, Phase
 from genkit.core.updates import MAX_SCALER_SKIPS
 from genkit.families.dcgan import DCGAN
