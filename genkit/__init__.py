@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 if TYPE_CHECKING:
-    from genkit.core.arrayspec import ArraySpec
+    from genkit.core.array_spec import ArraySpec
     from genkit.core.batch import Batch
     from genkit.core.capabilities import (
         Completion,
@@ -74,7 +74,7 @@ __all__ = [
 ]
 # The module of each name, below genkit.
 _MODULES = {
-    "core.arrayspec": ("ArraySpec",),
+    "core.array_spec": ("ArraySpec",),
     "core.batch": ("Batch",),
     "core.capabilities": (
         *("Completion", "Conditional", "Encoder", "LatentSpace", "Likelihood", "LikelihoodKind"),

@@ -3,7 +3,7 @@
     python experiments/004_intervals/blocks.py TEXT…    # on real texts, as running.py has them
     python experiments/004_intervals/blocks.py known    # on series whose mean and memory are known
 
-Beside `genkit.metrics.spread.running` stand batch means with Student's quantile for as many batches less one:
+Beside `value_intervals.running` stand batch means with Student's quantile for as many batches less one:
 of ten batches, and of the length that Politis & White 2004 (corrected by Patton, Politis & White 2009) take
 from the autocorrelation, over single characters, hundreds and thousands of them.  `known` draws memory.svg.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from running import nats
 
-from genkit.metrics import spread
+from genkit.metrics import value_intervals
 
 LENGTHS, ORDERS, WINDOWS, ROUNDS, UNITS = (50_000, 75_000, 111_000), (1, 2, 3), 200, 1_500, 4_000
 MEMORIES, NOISES = (1.0, 0.9, 0.75, 0.6, 0.5, 0.4, 0.3), (0, 3, 10)
@@ -39,20 +39,20 @@ def automatic(x: np.ndarray) -> int:
     return int(np.clip(math.ceil((1.5 * (slope / level) ** 2 * n) ** (1 / 3)), 1, n // 3))
 
 
-def batches(x: np.ndarray, length: int) -> spread.Interval:
-    return spread.mean(x[: len(x) // length * length].reshape(-1, length).mean(1))
+def batches(x: np.ndarray, length: int) -> value_intervals.Interval:
+    return value_intervals.mean(x[: len(x) // length * length].reshape(-1, length).mean(1))
 
 
-def by_automatic(unit: int) -> Callable[[np.ndarray], spread.Interval]:
-    def interval(x: np.ndarray) -> spread.Interval:
+def by_automatic(unit: int) -> Callable[[np.ndarray], value_intervals.Interval]:
+    def interval(x: np.ndarray) -> value_intervals.Interval:
         means = x[: len(x) // unit * unit].reshape(-1, unit).mean(1)
         return batches(means, automatic(means))
 
     return interval
 
 
-METHODS: dict[str, Callable[[np.ndarray], spread.Interval]] = {
-    "genkit": lambda x: spread.running(x, np.ones(len(x))),
+METHODS: dict[str, Callable[[np.ndarray], value_intervals.Interval]] = {
+    "genkit": lambda x: value_intervals.running(x, np.ones(len(x))),
     "automatic": by_automatic(1),
     "automatic, hundreds": by_automatic(100),
     "automatic, thousands": by_automatic(1_000),

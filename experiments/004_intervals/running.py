@@ -4,7 +4,7 @@
 
 A character model by counts of n-grams reads every tenth block of 2,000 characters.  Stretches of the other
 blocks, in their order, are the evaluations, and the mean of all of them is the quantity.  Beside the interval
-of `genkit.metrics.spread.running` stands that of 50 stretches taken for independent ones.
+of `genkit.metrics.value_intervals.running` stands that of 50 stretches taken for independent ones.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genkit.metrics import spread
+from genkit.metrics import value_intervals
 
 BLOCK, EVERY, WINDOWS, WEIGHT = 2_000, 10, 400, 5.0
 LENGTHS, ORDERS = (20_000, 50_000, 75_000, 111_000), (1, 2, 3)
@@ -40,8 +40,8 @@ def _counts(keys: np.ndarray, taught: np.ndarray) -> np.ndarray:
     return np.bincount(places[taught], minlength=places.max() + 1)[places]
 
 
-def independent(part: np.ndarray, stretches: int = 50) -> spread.Interval:
-    return spread.mean(part[: len(part) // stretches * stretches].reshape(stretches, -1).mean(1))
+def independent(part: np.ndarray, stretches: int = 50) -> value_intervals.Interval:
+    return value_intervals.mean(part[: len(part) // stretches * stretches].reshape(stretches, -1).mean(1))
 
 
 def main(path: str) -> None:
@@ -51,7 +51,10 @@ def main(path: str) -> None:
             found = nats(text, order)
             starts = np.linspace(0, len(found) - length, WINDOWS).astype(int)
             parts = [found[start : start + length] for start in starts]
-            both = ([spread.running(p, np.ones(length)) for p in parts], [independent(p) for p in parts])
+            both = (
+                [value_intervals.running(p, np.ones(length)) for p in parts],
+                [independent(p) for p in parts],
+            )
             held = [np.mean([low <= found.mean() <= high for _, low, high in each]) for each in both]
             half = [np.median([(high - low) / 2 for _, low, high in each]) for each in both]
             print(

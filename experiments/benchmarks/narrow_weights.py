@@ -21,7 +21,7 @@ from torch import Tensor
 import genkit
 from genkit import config, runs
 from genkit.data import open_dataset
-from genkit.nn.stepping import PRECISIONS, Stepper
+from genkit.nn.incremental import PRECISIONS, Stepper
 from genkit.nn.transformer import KVCache, Transformer
 
 

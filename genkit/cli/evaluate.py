@@ -16,7 +16,7 @@ from genkit.cli.shared import check_checkpoint, declared_options
 from genkit.cli.show import table
 from genkit.core.options import Option, Options, resolve_options
 from genkit.metrics.catalogue import EXTRACTORS, catalogue
-from genkit.runs.panels import Panel, comparison, panel
+from genkit.runs.row_tables import Panel, comparison, panel
 from genkit.runs.rows import FILE, Row
 from genkit.system.errors import ConfigError, DataError, nearest
 from genkit.system.terminal import say

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genkit import config, runs
-from genkit.cli.images import FromData, ImageSettings
+from genkit.cli.image_words import FromData, ImageSettings
 from genkit.cli.outputs import Output
 from genkit.core.options import LABEL
 from genkit.core.spec import ArraySpec
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from genkit.core.batch import Batch
     from genkit.core.module import GenerativeModule
-    from genkit.data.arrays.given import GivenPicture
+    from genkit.data.arrays.given_picture import GivenPicture
     from genkit.data.dataset import Dataset
 
 
@@ -110,7 +110,7 @@ class OpenedWithData(Opened):
             DataError: it cannot be read, or fitted.
             ConfigError: the result would be written over it, or the run's data are no pictures.
         """
-        from genkit.data.arrays.given import GivenPicture
+        from genkit.data.arrays.given_picture import GivenPicture
 
         if len(self.array.sizes) != 2:
             many = self.array.medium.many
@@ -179,7 +179,7 @@ class OpenedWithData(Opened):
     def told(self) -> str:
         """What the model is told beside the observation: one that was trained with labels, the example's own,
         or what was typed of a picture."""
-        from genkit.inference.likelihood import conditions
+        from genkit.inference.scoring import conditions
 
         if conditions(self.module) != "labels":
             return ""

@@ -16,7 +16,7 @@ from genkit.system.textfiles import read_given
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule
     from genkit.data.dataset import Examples
-    from genkit.inference.likelihood import Scores
+    from genkit.inference.scoring import Scores
 
 MAX_BYTES = 1_000_000_000  # of a file to score
 
@@ -59,7 +59,7 @@ def _texts(settings: ScoreSettings) -> list[str]:
 
 def _score(settings: ScoreSettings, texts: list[str], out: Output | None) -> int:
     from genkit.data.real import same
-    from genkit.inference.likelihood import score_split, score_text
+    from genkit.inference.scoring import score_split, score_text
     from genkit.system.processor import keep_freed_memory
 
     keep_freed_memory()

@@ -25,7 +25,7 @@ from genkit.system.gpus import reserved_gpus, visible_gpus
 from genkit.system.interrupts import end_with_parent, forwarded
 from genkit.system.launchers import Rank, place, place_of
 from genkit.system.terminal import say
-from genkit.training import ranks
+from genkit.training import processes
 
 if TYPE_CHECKING:
     from genkit.data.sources.kept import Given
@@ -112,7 +112,7 @@ def join(words: Sequence[str], given: Given | None = None) -> dict[str, object] 
         folder = runs.find(name, cfg.paths.runs_dir)
     from genkit.training.launch import worker as work
 
-    ranks.wait_for_first(runs.Run(folder), here.start)
+    processes.wait_for_first(runs.Run(folder), here.start)
     work(folder, cfg.paths.by_name, here)
     return {"run": str(folder), **runs.read(folder).to_dict()}
 

@@ -1,6 +1,6 @@
 """Configuration: composed by Hydra, checked strictly, frozen as plain values.  Nothing here imports torch."""
 
-from genkit.config.classes import model_name
+from genkit.config.class_section import model_name
 from genkit.config.composing import compose, paths, replace, resume, typed
 from genkit.config.files import about, conf_dir, groups, register_outside_conf
 from genkit.config.frozen import (

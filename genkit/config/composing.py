@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from genkit.config.classes import FAMILY, section_of, with_words
+from genkit.config.class_section import FAMILY, section_of, with_words
 from genkit.config.declared import declarations
 from genkit.config.files import OPTIONAL_GROUPS, groups, plain_of, set_outside
 from genkit.config.frozen import RESUMED_KEYS, check_given, is_given

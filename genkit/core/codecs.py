@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from genkit.core import seams
-from genkit.core.arrayspec import ArraySpec
+from genkit.core.array_spec import ArraySpec
 from genkit.core.media.medium import Medium, Shown
 from genkit.core.media.text import TEXT
 from genkit.core.seams import Segment, begins

@@ -127,8 +127,8 @@ class Contract(LightningModule, Generic[S]):
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """Numbers that tell a training that goes wrong, by name, of the present weights on real examples.
 
-        `rules` read them, and so do those of `genkit.diagnostics.general`.  Called at each validation, so it
-        should be cheap.
+        `rules` read them, and so do those of `genkit.diagnostics.general_rules`.  Called at each validation,
+        so it should be cheap.
         """
         return {}
 

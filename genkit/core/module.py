@@ -14,7 +14,7 @@ from typing import cast
 import pytorch_lightning as pl
 
 from genkit.core.contract import S
-from genkit.core.updates import Updates
+from genkit.core.training_step import Updates
 from genkit.core.validation import Validation
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from genkit.core.arrayspec import NOWHERE, ArraySpec, DataSpec
+from genkit.core.array_spec import NOWHERE, ArraySpec, DataSpec
 from genkit.core.codecs import Codec, codec_from_dict
 from genkit.core.media.medium import Medium, Shown
 from genkit.system.schemas import typed

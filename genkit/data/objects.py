@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from genkit.core.knobs import DataKnobs
-from genkit.data.arrays.unnamed import PictureFile, plain_pixels
+from genkit.data.arrays.kept_pictures import PictureFile, plain_pixels
 from genkit.data.packing import Appended, open_array, storage_errors
 from genkit.data.sources.kept import Given, GivenImages, GivenPictures, GivenTexts
 from genkit.system.errors import ConfigError, DataError

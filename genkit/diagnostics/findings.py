@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from genkit.core.rule import Measurement, Rule, Severity, number
-from genkit.diagnostics.general import RULES
+from genkit.diagnostics.general_rules import RULES
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from genkit.core.phase import Phase
 from genkit.core.rule import Measurement, Rule, number
 from genkit.diagnostics import findings, symptoms
 from genkit.diagnostics.findings import Finding
-from genkit.diagnostics.general import rules_for
+from genkit.diagnostics.general_rules import rules_for
 from genkit.diagnostics.known import KnownImages, KnownTexts
 from genkit.runs import Run, write_atomically
 from genkit.system.errors import Diverged, Unsound

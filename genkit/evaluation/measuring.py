@@ -18,8 +18,8 @@ from genkit.data.objects import put_down
 from genkit.data.real import real_pictures, same, unchanged
 from genkit.evaluation.array_quality import ArrayQuality
 from genkit.evaluation.costs import costs
-from genkit.evaluation.own import OwnPictures
-from genkit.evaluation.scores import likelihood
+from genkit.evaluation.likelihood_rows import likelihood
+from genkit.evaluation.own_pictures import OwnPictures
 from genkit.evaluation.sets import digest_of
 from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, found_of, to_rows

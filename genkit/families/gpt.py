@@ -31,10 +31,10 @@ from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.generation.decoding import Drawn, Unfolding, decode, uniforms
+from genkit.nn.incremental import PRECISIONS
 from genkit.nn.lora import adapt
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
 from genkit.nn.precision import widened
-from genkit.nn.stepping import PRECISIONS
 from genkit.nn.transformer import Transformer, TransformerConfig
 from genkit.system.errors import ConfigError
 

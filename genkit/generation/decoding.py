@@ -16,7 +16,7 @@ from torch import Tensor
 from genkit.core.codecs import Codec
 from genkit.core.noise import Noise
 from genkit.core.options import Options
-from genkit.nn.stepping import Stepper
+from genkit.nn.incremental import Stepper
 from genkit.nn.transformer import KVCache, Transformer
 
 UNIFORMS = 256  # random numbers of a row drawn at once

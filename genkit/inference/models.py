@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from genkit import config, runs
-from genkit.core import bounds
+from genkit.core import size_limit
 from genkit.core.ema import MovingAverage
 from genkit.core.knobs import ModelKnobs
 from genkit.core.module import GenerativeModule
@@ -55,8 +55,8 @@ def check_size(model: ModelKnobs, spec: Spec, folder: Run) -> None:
     held = max(map(_size, files), default=0)
     where = folder.path / runs.CONFIG
     try:
-        bounds.check_size(lambda: build_module(model, spec), FIRST_NUMBERS + NUMBERS_PER_BYTE * held)
-    except bounds.TooLarge:
+        size_limit.check_size(lambda: build_module(model, spec), FIRST_NUMBERS + NUMBERS_PER_BYTE * held)
+    except size_limit.TooLarge:
         raise CheckpointError(
             f"{where} or {runs.SPEC} describes a far larger model than that of the weights of {held:,} bytes;"
             " restore it from a copy."

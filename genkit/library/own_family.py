@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from genkit.config.classes import FAMILY
+from genkit.config.class_section import FAMILY
 from genkit.config.frozen import OPTION
 from genkit.config.settings import TrainerKnobs
 from genkit.families import FAMILIES

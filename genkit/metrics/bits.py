@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genkit.metrics import spread
+from genkit.metrics import value_intervals
 from genkit.metrics.measure import Kind, Measure, Protocol
 from genkit.system.errors import Unmeasurable
 
@@ -115,7 +115,7 @@ def example_measures(
     if len(log_likelihoods) < LEAST:
         have = len(log_likelihoods)
         raise Unmeasurable(OF_EXAMPLE, f"need at least {LEAST} examples; there are {have}.")
-    interval = spread.mean(-log_likelihoods)
+    interval = value_intervals.mean(-log_likelihoods)
     about = {**(about or {}), **({"k": k} if kind == "bound" else {})}
     return [
         _measure("nll", interval, "nats/example", kind, len(log_likelihoods), OF_EXAMPLES, about),
@@ -174,7 +174,7 @@ def token_measures(
         per_token, per_size = (math.fsum(nats) / count, None, None), (math.nan, None, None)
         of = ""
     else:
-        interval = spread.ratio_of if separate else spread.running
+        interval = value_intervals.ratio_of if separate else value_intervals.running
         per_token, per_size = interval(nats, tokens), interval(nats, sizes * (size / sizes.sum()))
         of = f"{OF_TEXT}, by its {'documents' if separate else STRETCHES}"
     about: Protocol = {"stride": stride}
@@ -225,7 +225,7 @@ def token_counts(tokens: np.ndarray, vocab_size: int) -> np.ndarray:
     return counts
 
 
-def _scaled(interval: spread.Interval, factor: float) -> spread.Interval:
+def _scaled(interval: value_intervals.Interval, factor: float) -> value_intervals.Interval:
     value, low, high = interval
     return value * factor, low * factor, high * factor
 

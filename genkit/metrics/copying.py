@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from genkit.metrics import spread
+from genkit.metrics import value_intervals
 from genkit.metrics.measure import Measure, Protocol
 from genkit.metrics.ngrams import PIECE, RULE, known_grams, mixed, present, words
 from genkit.metrics.wording import OF, need
@@ -43,10 +43,10 @@ def novelty(texts: Sequence[str], source: Source, orders: Sequence[int] = ALL_OR
         counts = [len(part) for part in known]
         hits = [int(part.sum()) for part in known]
         if order == COPIED:
-            interval = spread.rare(hits, counts)
+            interval = value_intervals.rare(hits, counts)
         else:
             fresh = [count - hit for count, hit in zip(counts, hits, strict=True)]
-            interval = spread.ratio(fresh, counts)
+            interval = value_intervals.ratio(fresh, counts)
         if interval[0] == interval[0]:  # texts of fewer words have no such n-grams
             about: Protocol = {"tokens": RULE}
             found.append(
@@ -82,12 +82,12 @@ def copied_spans(texts: Sequence[str], held_out: Sequence[str], source: Source) 
     made, given = spans[: len(texts)], spans[len(texts) :]
     whole = sum(int(span == len(text)) for span, text in zip(made, texts, strict=True))
     bound = float(np.quantile(given, QUANTILE, method="higher"))
-    above = spread.share(int((made > bound).sum()), len(made))
+    above = value_intervals.share(int((made > bound).sum()), len(made))
     numbers = (
-        ("copied_span", spread.mean(made), "characters", OF),
-        ("copied_span_excess", spread.difference(made, given), "characters", DIFFERENCE),
+        ("copied_span", value_intervals.mean(made), "characters", OF),
+        ("copied_span_excess", value_intervals.difference(made, given), "characters", DIFFERENCE),
         ("copied_span_above", above, "1", f"the share of this network's texts above {bound:g} characters"),
-        ("copied_whole", spread.share(whole, len(texts)), "1", OF),
+        ("copied_whole", value_intervals.share(whole, len(texts)), "1", OF),
     )
     about = {"quantile": QUANTILE}
     return [

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from genkit.core.identity import named
+from genkit.metrics.feature_intervals import normal
 from genkit.metrics.features import Features, check_enough, check_pair
 from genkit.metrics.measure import Measure
-from genkit.metrics.uncertainty import normal
 
 Moments = tuple[Tensor, Tensor]
 PARTS = (1, 2, 4)  # FID∞ fits FID at n, n/2 and n/4 samples

@@ -9,9 +9,9 @@ import math
 from dataclasses import replace
 
 from genkit.core.identity import named
+from genkit.metrics.feature_intervals import EXPECTED, Z, mean_of
 from genkit.metrics.features import Features, check_enough
 from genkit.metrics.measure import Measure
-from genkit.metrics.uncertainty import EXPECTED, Z, mean_of
 from genkit.system.errors import Unmeasurable
 
 

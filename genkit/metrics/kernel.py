@@ -10,9 +10,9 @@ from torch import Tensor
 
 from genkit.core.identity import named
 from genkit.metrics.distances import BLOCK, blocks, without_self
+from genkit.metrics.feature_intervals import normal, pair_variance
 from genkit.metrics.features import Features, check_enough, check_pair
 from genkit.metrics.measure import Measure
-from genkit.metrics.uncertainty import normal, pair_variance
 
 DEGREE = 3
 OF_BOTH = "the distance of this network's distribution from that of the data, both sets drawn anew"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genkit.metrics import spread
+from genkit.metrics import value_intervals
 from genkit.metrics.measure import Measure
 from genkit.metrics.wording import need
 from genkit.system.errors import Unmeasurable
@@ -69,7 +69,7 @@ def mauve(generated: np.ndarray, real: np.ndarray, featuriser: str, *, draws: in
     measure = Measure("mauve", found, "1", "higher", "estimate", n, len(real), protocol=protocol)
     if not draws:
         return measure
-    _, low, high = spread.within(spread.half_jackknife(value, n, found, draws=draws))
+    _, low, high = value_intervals.within(value_intervals.half_jackknife(value, n, found, draws=draws))
     return replace(measure, low=low, high=high, interval=OF)
 
 

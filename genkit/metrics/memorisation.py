@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from genkit.metrics.distances import nearest
+from genkit.metrics.feature_intervals import mean_of, normal, proportion
 from genkit.metrics.features import Features, check_enough, check_pair
 from genkit.metrics.measure import Direction, Measure
-from genkit.metrics.uncertainty import mean_of, normal, proportion
 from genkit.system.errors import Unmeasurable
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from genkit.metrics.distances import blocks, nearest
+from genkit.metrics.feature_intervals import normal, proportion
 from genkit.metrics.features import Features, check_enough, check_pair
 from genkit.metrics.measure import Direction, Measure
-from genkit.metrics.uncertainty import normal, proportion
 
 MANIFOLD, DENSITY = 3, 5  # k of precision and recall, and of density and coverage
 LEAST = 8 * (DENSITY + 1)  # samples of either set

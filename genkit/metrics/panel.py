@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from genkit.metrics.catalogue import BUILT_IN, kind_of
 from genkit.metrics.declaration import Measured, Measuring, Metric
 from genkit.metrics.evidence import Evidence, Seen
+from genkit.metrics.feature_intervals import EXPECTED
 from genkit.metrics.features import Features, check_pair
 from genkit.metrics.frechet import fid, fid_infinity
 from genkit.metrics.inception_score import inception_score
 from genkit.metrics.kernel import diversity, kid
 from genkit.metrics.measure import Measure
 from genkit.metrics.neighbours import coverage, density, neighbour_measures, precision, recall
-from genkit.metrics.uncertainty import EXPECTED
 from genkit.metrics.wasserstein import sliced_wasserstein
 from genkit.system.errors import ConfigError, Unmeasurable, nearest
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genkit.metrics.feature_intervals import normal, part_variance
 from genkit.metrics.features import PROJECTIONS, SEED, Features, check_enough, check_pair
 from genkit.metrics.measure import Measure
-from genkit.metrics.uncertainty import normal, part_variance
 from genkit.system.errors import Unmeasurable
 
 DEALS = {2: 96, 4: 24}  # see `part_variance`

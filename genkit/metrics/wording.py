@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from genkit.metrics import spread
+from genkit.metrics import value_intervals
 from genkit.metrics.measure import Direction, Kind, Measure, Protocol
 from genkit.metrics.ngrams import RULE, ngrams, words
 from genkit.system.errors import Unmeasurable
@@ -119,7 +119,7 @@ def _grouped(
             metric, f"needs longer texts: of {len(values)} groups of {GROUP}, {len(finite)} have any."
         )
     most = 100.0 if unit == "0-100" else 1.0
-    value, low, high = spread.within(spread.mean(finite), most=most)
+    value, low, high = value_intervals.within(value_intervals.mean(finite), most=most)
     protocol = {"tokens": RULE, "group": GROUP, **(about or {})}
     return Measure(metric, value, unit, direction, "estimate", n, n_real, low, high, OF_GROUPS, protocol)
 
@@ -136,7 +136,7 @@ def repeated(texts: Sequence[str]) -> Measure:
     tokens = [words(text) for text in texts]
     shares = [1 - len(set(grams)) / len(grams) for text in tokens if (grams := ngrams(text, 4))]
     need("repeated_4grams", len(shares), LEAST, "texts of four words")
-    return _plain("repeated_4grams", spread.rare(shares, np.ones(len(shares))), len(texts), "lower")
+    return _plain("repeated_4grams", value_intervals.rare(shares, np.ones(len(shares))), len(texts), "lower")
 
 
 def looping(texts: Sequence[str]) -> Measure:
@@ -147,7 +147,7 @@ def looping(texts: Sequence[str]) -> Measure:
     """
     tokens = [found for text in texts if len(found := words(text)) >= LOOP]
     need("loops", len(tokens), LEAST, f"texts of {LOOP} words")
-    share = spread.share(sum(map(loops, tokens)), len(tokens))
+    share = value_intervals.share(sum(map(loops, tokens)), len(tokens))
     return _plain("loops", share, len(texts), "lower", {"words": LOOP, "times": 3})
 
 
@@ -178,14 +178,14 @@ def lengths(texts: Sequence[str]) -> list[Measure]:
     need(("length_words", "length_characters"), len(texts), LEAST)
     counted = {"words": [len(words(text)) for text in texts], "characters": [len(text) for text in texts]}
     return [
-        _plain(f"length_{what}", spread.mean(counts), len(texts), "none", unit=what)
+        _plain(f"length_{what}", value_intervals.mean(counts), len(texts), "none", unit=what)
         for what, counts in counted.items()
     ]
 
 
 def _plain(
     metric: str,
-    interval: spread.Interval,
+    interval: value_intervals.Interval,
     n: int,
     direction: Direction,
     about: Protocol | None = None,

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from genkit import statistics
 from genkit.metrics.catalogue import group_of
+from genkit.report.metric_ranges import range_of
 from genkit.report.sources import Member
-from genkit.report.supports import range_of
-from genkit.runs import panels
-from genkit.runs.panels import identity
+from genkit.runs import row_tables
+from genkit.runs.row_tables import identity
 from genkit.runs.rows import Row
 from genkit.statistics import Summary
 
@@ -172,7 +172,7 @@ def _absence(arm: str, line: Line, lines: Iterable[Line], own: Sequence[Member])
 
 def difference(one: Row, other: Row) -> str:
     """In what the protocols of two rows of a metric differ."""
-    said = panels.difference(one, other, ("kind", "n", "n_real", "split", "judged"), 40)
+    said = row_tables.difference(one, other, ("kind", "n", "n_real", "split", "judged"), 40)
     return said or "its protocol has another fingerprint"
 
 

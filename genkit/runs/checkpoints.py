@@ -44,7 +44,7 @@ from genkit.runs.manifests import (
     verify,
 )
 from genkit.runs.manifests import locate as locate
-from genkit.runs.states import join_state, split_state
+from genkit.runs.optimizer_states import join_state, split_state
 from genkit.system import storage
 from genkit.system.errors import CheckpointError, StorageError
 from genkit.system.headers import read_header

@@ -19,7 +19,7 @@ from genkit.system.errors import CheckpointError, ConfigError, DataError, Diverg
 from genkit.system.interrupts import Interrupted, raised
 from genkit.system.launchers import Rank, place_of
 from genkit.system.process import restored
-from genkit.training import ranks, sessions
+from genkit.training import processes, sessions
 from genkit.training.fit import fit
 from genkit.training.sessions import Session
 
@@ -96,7 +96,7 @@ def _train(
     if resumed is not None and cfg.trainer.processes > 1:
         session.share(cfg)
     if place.count < cfg.trainer.devices:
-        ranks.train(run, cfg)
+        processes.train(run, cfg)
     else:
         ending = partial(_ended_while_waiting, run, resumed)
         more: dict[str, Any] = {"session": session, "ending": ending, "own_process": own_process}

@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.utilities import rank_zero_only
 
-from genkit.core.updates import Updates
+from genkit.core.training_step import Updates
 
 # Lightning asks for it at every step, and to find it takes longer than to be told.
 vars(Updates)["training_step"].__signature__ = inspect.signature(Updates.training_step)

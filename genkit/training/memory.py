@@ -11,7 +11,7 @@ import torch
 from genkit.config import Config
 from genkit.config.optim_knobs import OptimKnobs
 from genkit.config.settings import TrainerKnobs
-from genkit.core import bounds
+from genkit.core import size_limit
 from genkit.core.footprint import peak_bytes
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
@@ -34,8 +34,8 @@ def check_fits(cfg: Config, spec: Spec) -> None:
     made: list[GenerativeModule] = []
     try:
         # Views and results of operations are counted too: four times what fits is generous.
-        bounds.check_size(lambda: made.append(build_module(cfg.model, spec)), have)
-    except bounds.TooLarge:
+        size_limit.check_size(lambda: made.append(build_module(cfg.model, spec)), have)
+    except size_limit.TooLarge:
         raise ConfigError(
             f"model={cfg.model.family}: its parameters alone take more than the {have / 1e9:,.1f} GB of"
             " this machine; choose smaller sizes."

@@ -1,50 +1,93 @@
-"""The processes of a training as Lightning asks for them: it neither looks for a launcher nor is one."""
+"""Several processes of one training, started here, or by torchrun or SLURM, which repeat one command.
+
+Of those that somebody else has started the first makes the run, and the others join it.
+"""
 
 from __future__ import annotations
 
-from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 
-from genkit.system.launchers import Rank
+from genkit.config import Config
+from genkit.runs import Run
+from genkit.system.errors import ConfigError, GenkitError
+from genkit.system.interrupts import Interrupted, forwarded
+from genkit.system.launchers import TORCHRUN_NAMES, unbelieved
+
+PATIENCE = 600  # seconds that the others wait for the first
 
 
-class Processes(ClusterEnvironment):
-    """Those among which this one has its place; all of them are started already."""
+class RankFailed(GenkitError):
+    """One of several processes ended with an error, which it has printed."""
 
-    def __init__(self, place: Rank) -> None:
-        super().__init__()
-        self.place = place
+    def __init__(self, rank: int, exit_code: int) -> None:
+        super().__init__(f"process {rank} ended with exit code {exit_code}; its message stands above.")
+        self.exit_code = exit_code if exit_code > 0 else 1
 
-    @property
-    def creates_processes_externally(self) -> bool:
-        return True
 
-    @property
-    def main_address(self) -> str:
-        return self.place.address
+# ---------------------------------------------------------------------- started by somebody else
 
-    @property
-    def main_port(self) -> int:
-        return self.place.port
 
-    @staticmethod
-    def detect() -> bool:
-        """Never by itself."""
-        return False
+def wait_for_first(run: Run, start: str | None) -> None:
+    """Wait until the first process has written down what is trained.
 
-    def world_size(self) -> int:
-        return self.place.count
+    Args:
+        start: as the first one has written it into the record, see `genkit.system.launchers.Rank`.
 
-    def set_world_size(self, size: int) -> None:
-        """It is what it is."""
+    Raises:
+        ConfigError: it has ended, or has not written for ten minutes.
+    """
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        record = run.record()
+        if record.start == start:
+            if record.status == "running":
+                return
+            break
+        # The record of a run that goes on is not touched before it trains.
+        if run.shared().get("entries", {}).get("start") == start:
+            return
+        time.sleep(0.05)
+    raise ConfigError(f"{run.path} was not begun by the first process; its message says why.")
 
-    def global_rank(self) -> int:
-        return self.place.rank
 
-    def set_global_rank(self, rank: int) -> None:
-        """It is what it is."""
+# ---------------------------------------------------------------------- started here
 
-    def local_rank(self) -> int:
-        return self.place.local
 
-    def node_rank(self) -> int:
-        return self.place.node
+def train(run: Run, cfg: Config) -> None:
+    """Start one process a rank and wait; a failing one ends them all.
+
+    Raises:
+        RankFailed: one ended with an error.
+        Interrupted: by a signal, which they have seen too; the run is saved.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    count = cfg.trainer.devices
+    left = {*unbelieved(), *TORCHRUN_NAMES}  # these processes' places stand among their words
+    environment = {name: value for name, value in os.environ.items() if name not in left}
+    environment |= {f"GENKIT_{key.upper()}": str(value) for key, value in cfg.paths.by_name.items()}
+    command = [sys.executable, "-m", "genkit", "worker", str(run.path)]
+    started = [
+        subprocess.Popen([*command, str(rank), str(count), str(port)], env=environment)
+        for rank in range(count)
+    ]
+    with forwarded(started) as received:
+        while any(rank.poll() is None for rank in started):
+            if any(rank.poll() for rank in started) and not received:
+                time.sleep(5)  # the others may be ending by themselves
+                for rank in started:
+                    rank.terminate()
+                break
+            time.sleep(0.05)
+        codes = [rank.wait() for rank in started]
+    if received:
+        raise Interrupted(received[0])
+    for number, code in sorted(enumerate(codes), key=lambda pair: pair[1] in (0, -signal.SIGTERM)):
+        if code:
+            raise RankFailed(number, code)

@@ -30,9 +30,9 @@ from genkit.system.interrupts import Remembered
 from genkit.system.launchers import Rank
 from genkit.training import callbacks as watch
 from genkit.training import checkpointing, lightning
+from genkit.training.cluster_environment import Processes
 from genkit.training.history import CSVHistory
 from genkit.training.loggers import BoardHistory, MLflowHistory, WandbHistory, beginning
-from genkit.training.processes import Processes
 from genkit.training.selection import SampledMetric, sampled_metric
 
 console = terminal.console()

@@ -15,7 +15,7 @@ import pytest
 from genkit import train
 from genkit.runs import Run, read
 from genkit.system.errors import ConfigError
-from genkit.training import ranks
+from genkit.training import processes
 from tests.integration.conftest import start, weights_of, words
 from tests.integration.test_signals import LONG, wait_for_step
 
@@ -139,7 +139,7 @@ def test_nobody_waits_for_a_first_process_that_has_ended(status, tmp_path):
     run = Run.create(tmp_path, "run")
     run.update(status=status, start="1")
     with pytest.raises(ConfigError, match="was not begun by the first process"):
-        ranks.wait_for_first(run, "1")
+        processes.wait_for_first(run, "1")
 
 
 def test_more_processes_than_cores_are_refused(tmp_path, genkit):

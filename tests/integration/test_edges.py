@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genkit import config
-from genkit.core import bounds
+from genkit.core import size_limit
 from genkit.core.codecs import CharCodec
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.system.errors import ConfigError
@@ -87,8 +87,8 @@ def test_the_estimate_is_of_the_memory_that_is_there():
     with open("/proc/meminfo", encoding="utf-8") as file:
         total = int(next(line.split()[1] for line in file if line.startswith("MemTotal"))) * 1024
     assert 0 < of_machine() <= total
-    with pytest.raises(bounds.TooLarge):
-        bounds.check_size(lambda: torch.zeros(of_machine()), of_machine())
+    with pytest.raises(size_limit.TooLarge):
+        size_limit.check_size(lambda: torch.zeros(of_machine()), of_machine())
 
 
 def test_a_study_in_a_file_here_is_named_by_its_folder(tmp_path, monkeypatch, genkit):

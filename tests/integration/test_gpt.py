@@ -13,7 +13,7 @@ from genkit.core.codecs import ByteCodec, CharCodec
 from genkit.core.spec import TokenSpec
 from genkit.data.sources.grammar import sentences
 from genkit.families.gpt import GPT
-from genkit.nn.stepping import Stepper
+from genkit.nn.incremental import Stepper
 from genkit.nn.transformer import KVCache
 from genkit.system.errors import ConfigError
 

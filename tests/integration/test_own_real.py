@@ -9,7 +9,7 @@ from PIL import Image
 from genkit import evaluate
 from genkit.core.spec import View
 from genkit.evaluation import measuring
-from genkit.runs import panels, rows
+from genkit.runs import row_tables, rows
 from tests.conftest import open_plain
 from tests.unit.data.test_data_folders import SETTINGS
 
@@ -86,7 +86,7 @@ def test_a_column_takes_no_numbers_that_other_pictures_judged(judged, trained):
     of_data = evaluate(trained("vae"), "last", n=N, metrics=("precision",))
     both = [next(r for r in found if r.metric == "precision") for found in (judged, of_data)]
     with pytest.raises(ConfigError, match="do not belong in one column"):
-        panels.column(both)
+        row_tables.column(both)
 
 
 def test_a_report_keeps_them_apart_and_its_verdict_is_of_the_data(mine, trained, genkit, tmp_path):

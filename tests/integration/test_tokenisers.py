@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from genkit import evaluate, train
-from genkit.runs import panels
+from genkit.runs import row_tables
 from genkit.system.errors import ConfigError
 from tests.tokenisers import made
 
@@ -84,17 +84,17 @@ def of_model(folder, name):
 
 def test_bits_per_byte_of_every_tokeniser_share_a_column(trained_on_one_text):
     found = {name: of_model(trained_on_one_text, name) for name in ("chars", "bpe", "llama")}
-    bits = panels.column([each["bits_per_byte"] for each in found.values()])
+    bits = row_tables.column([each["bits_per_byte"] for each in found.values()])
     validation = TEXT[
         TEXT.rfind("\n", 0, int(len(TEXT) * 0.9)) + 1 : TEXT.rfind("\n", 0, int(len(TEXT) * 0.95)) + 1
     ]
     assert {row.n for row in bits} == {len(validation.encode())}
     assert len({row.place.judged for row in bits}) == 1
-    panel = panels.comparison(bits)
+    panel = row_tables.comparison(bits)
     assert len(panel.cells) == 1
     assert not {"–", "none"} & set(panel.cells[0])
     with pytest.raises(ConfigError, match=r"do not belong in one column: .*codec"):
-        panels.column([found["chars"]["nll"], found["bpe"]["nll"]])
+        row_tables.column([found["chars"]["nll"], found["bpe"]["nll"]])
 
 
 def test_a_lossy_tokeniser_has_no_bits_per_byte(trained_on_one_text):

@@ -11,7 +11,7 @@ from genkit.core.spec import TokenSpec
 from genkit.data.dataset import TokenWindows
 from genkit.evaluation.text_quality import documents
 from genkit.families.gpt import GPT
-from genkit.inference.likelihood import score_split, score_text
+from genkit.inference.scoring import score_split, score_text
 from genkit.interop import gpt2
 from tests.tokenisers import KINDS, LOSSLESS, made
 

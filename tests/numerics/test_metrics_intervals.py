@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from genkit.metrics.catalogue import kind_of
+from genkit.metrics.feature_intervals import pair_variance, part_variance
 from genkit.metrics.features import Features
 from genkit.metrics.frechet import fid, fid_infinity, frechet, moments
 from genkit.metrics.kernel import diversity, kid
@@ -17,7 +18,6 @@ from genkit.metrics.measure import Measure
 from genkit.metrics.memorisation import memorisation
 from genkit.metrics.neighbours import neighbour_measures
 from genkit.metrics.panel import inception_score
-from genkit.metrics.uncertainty import pair_variance, part_variance
 
 ROUNDS = 300
 CASES = {"same": (1.0, 0.0), "off": (1.1, 0.3)}  # scale and shift of the network's distribution

@@ -16,7 +16,7 @@ from genkit.data.dataset import TokenWindows
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
-from genkit.inference.likelihood import score_split, score_text, score_tokens, windows
+from genkit.inference.scoring import score_split, score_text, score_tokens, windows
 from genkit.interop import gpt2
 from genkit.system.errors import ConfigError
 

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from genkit.diagnostics import symptoms
-from genkit.diagnostics.general import RULES
+from genkit.diagnostics.general_rules import RULES
 from genkit.metrics import bits as likelihood
-from genkit.metrics import copying, spread, wording
+from genkit.metrics import copying, value_intervals, wording
 from genkit.metrics.mauve import compute, mauve, ngram_features
 from genkit.metrics.ngrams import known_grams, ngrams, word_pieces, words
 from genkit.system.errors import DataError
@@ -230,26 +230,34 @@ def test_intervals_cover_what_they_name():
 
     def ratio(generator):
         wholes = generator.integers(20, 60, 200)
-        return spread.ratio(generator.binomial(wholes, 0.3), wholes)
+        return value_intervals.ratio(generator.binomial(wholes, 0.3), wholes)
 
     def rare(chance):
         """Parts that are mostly 0, of a mean of 10 where they are not, of wholes of 40."""
-        return lambda g: spread.rare((g.random(300) < chance) * g.gamma(4, 2.5, 300), np.full(300, 40))
+        return lambda g: value_intervals.rare(
+            (g.random(300) < chance) * g.gamma(4, 2.5, 300), np.full(300, 40)
+        )
 
     for chance in (0.015, 0.1, 0.9):
         assert 0.92 < covered(rare(chance), chance * 10 / 40) < 0.98
-    assert covered(lambda g: spread.mean((g.random(300) < 0.015) * g.gamma(4, 2.5, 300)), 0.15) < 0.92
-    assert 0.92 < covered(lambda g: spread.mean(g.gamma(3, 1, 100)), 3.0) < 0.98
+    assert (
+        covered(lambda g: value_intervals.mean((g.random(300) < 0.015) * g.gamma(4, 2.5, 300)), 0.15) < 0.92
+    )
+    assert 0.92 < covered(lambda g: value_intervals.mean(g.gamma(3, 1, 100)), 3.0) < 0.98
     assert 0.92 < covered(ratio, 0.3) < 0.98
-    assert 0.92 < covered(lambda g: spread.share(g.binomial(500, 0.04), 500), 0.04) < 0.98
-    assert 0.92 < covered(lambda g: spread.difference(g.gamma(3, 1, 100), g.gamma(2, 1, 60)), 1.0) < 0.98
+    assert 0.92 < covered(lambda g: value_intervals.share(g.binomial(500, 0.04), 500), 0.04) < 0.98
+    assert (
+        0.92
+        < covered(lambda g: value_intervals.difference(g.gamma(3, 1, 100), g.gamma(2, 1, 60)), 1.0)
+        < 0.98
+    )
 
 
 def test_nothing_found_in_many_is_not_nothing_for_certain():
     """The upper end is that of a share of none."""
-    value, low, high = spread.rare(np.zeros(300), np.full(300, 40))
+    value, low, high = value_intervals.rare(np.zeros(300), np.full(300, 40))
     assert (value, low) == (0, 0)
-    assert high == pytest.approx(spread.share(0, 300)[2])
+    assert high == pytest.approx(value_intervals.share(0, 300)[2])
 
 
 def test_intervals_of_grouped_measures_cover_their_expectation():
@@ -308,7 +316,7 @@ def test_intervals_of_a_real_text_hold_what_the_rest_of_it_says(data_dir):
         return measure.value, measure.low, measure.high
 
     def naive(part: np.ndarray) -> tuple[float, ...]:
-        return spread.mean(part[: len(part) // 50 * 50].reshape(50, -1).mean(1))
+        return value_intervals.mean(part[: len(part) // 50 * 50].reshape(50, -1).mean(1))
 
     assert windows_held(nats, 75_000, naive) < 0.75  # fifty stretches taken for independent ones
     assert 0.92 <= windows_held(nats, 75_000, ours) <= 0.98
@@ -327,9 +335,9 @@ def test_intervals_cover_means_of_long_memory():
         return np.fft.fft(np.sqrt(power / len(power)) * (drawn[0] + 1j * drawn[1])).real[:n]
 
     for hurst, least in ((0.5, 0.93), (0.7, 0.89)):
-        held = covered(lambda g, h=hurst: spread.running(noise(g, 4000, h), np.ones(4000)), 0.0, 300)
+        held = covered(lambda g, h=hurst: value_intervals.running(noise(g, 4000, h), np.ones(4000)), 0.0, 300)
         assert least <= held <= 0.985, hurst
-    fixed = covered(lambda g: spread.mean(noise(g, 4000, 0.7).reshape(50, -1).mean(1)), 0.0, 300)
+    fixed = covered(lambda g: value_intervals.mean(noise(g, 4000, 0.7).reshape(50, -1).mean(1)), 0.0, 300)
     assert fixed < 0.75
 
 

@@ -15,7 +15,7 @@ from genkit.core.budget import Budget
 from genkit.core.module import GenerativeModule
 from genkit.core.optim.schedules import schedule_factor
 from genkit.core.phase import LossTerms, Phase
-from genkit.core.updates import MAX_SCALER_SKIPS
+from genkit.core.training_step import MAX_SCALER_SKIPS
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.system.errors import Diverged

@@ -7,7 +7,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from genkit.generation.decoding import decode, read_prompts
-from genkit.nn.stepping import ROUNDED, Stepper
+from genkit.nn.incremental import ROUNDED, Stepper
 from genkit.nn.transformer import KVCache, Transformer, TransformerConfig, rotate
 
 SIZES = {"vocab_size": 37, "block_size": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}

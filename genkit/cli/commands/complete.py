@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genkit.cli.command import Command, word
-from genkit.cli.images import Observed
+from genkit.cli.image_words import Observed
 
 
 class CompleteSettings(Observed):
@@ -12,13 +12,13 @@ class CompleteSettings(Observed):
         "what is hidden (default: what an example ends with)",
         kind="name",
         shown="lower",
-        values="genkit.cli.images:parts",
+        values="genkit.cli.image_words:parts",
     )
 
 
 COMMAND = Command(
     "images of which a part is hidden",
     CompleteSettings,
-    "genkit.cli.verbs:complete",
+    "genkit.cli.image_commands:complete",
     usage="run=RUN [image=FILE] [mask=lower]",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from genkit.cli.command import Command, word
-from genkit.cli.images import ImageSettings
+from genkit.cli.image_words import ImageSettings
 
 
 class InterpolateSettings(ImageSettings):
@@ -17,6 +17,6 @@ class InterpolateSettings(ImageSettings):
 COMMAND = Command(
     "images between two latents",
     InterpolateSettings,
-    "genkit.cli.verbs:interpolate",
+    "genkit.cli.image_commands:interpolate",
     usage="run=RUN [path=spherical]",
 )

@@ -23,7 +23,7 @@ import numpy as np
 from genkit.core.knobs import DataKnobs
 from genkit.data import seals
 from genkit.data.arrays import npy, ranges
-from genkit.data.arrays.unnamed import KeptPictures, PictureFile, Pixels
+from genkit.data.arrays.kept_pictures import KeptPictures, PictureFile, Pixels
 from genkit.data.dataset_knobs import Memory, MemoryImageKnobs, MemoryPictureKnobs, MemoryTextKnobs
 from genkit.data.labels import class_numbers
 from genkit.data.packing import Appended, open_array, packed

@@ -17,14 +17,14 @@ from genkit.core.spec import ArraySpec, View
 from genkit.data import open_dataset
 from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset import ArrayExamples, Dataset
-from genkit.evaluation.scores import likelihood
+from genkit.evaluation.likelihood_rows import likelihood
 from genkit.evaluation.subject import Settings, Subject, reasons, to_rows
 from genkit.families.vae import VAE
 from genkit.metrics.catalogue import BUILT_IN, answers, catalogue, kind_of
 from genkit.metrics.features import Features
 from genkit.metrics.memorisation import memorisation, memorisation_floor
 from genkit.metrics.panel import image_measures
-from genkit.runs import Record, panels, rows
+from genkit.runs import Record, row_tables, rows
 from genkit.system.errors import ConfigError, Unmeasurable
 
 SPEC = ArraySpec(1, (8, 8), levels=4, classes=("a", "b"))
@@ -82,7 +82,7 @@ def test_an_exact_density_stands_in_no_column_of_probabilities():
     for of, nats in (("density", 0.0), ("density", 12.0), ("unsaid", -88.7)):
         found = scored(Levelled(SPEC, of, nats))
         with pytest.raises(ConfigError, match=f"of is {of}, not probability"):
-            panels.column([probability, nll(found)])
+            row_tables.column([probability, nll(found)])
         assert all(row.role == "model" for row in found)  # equal chances of levels are no density's ceiling
         assert nll(found).fingerprint != probability.fingerprint
 
@@ -98,8 +98,8 @@ def test_the_exact_families_and_bounds_stand_in_one_column():
     torch.manual_seed(0)
     vae = nll(scored(VAE(SPEC, network="mlp", likelihood="categorical", hidden=8, latent_size=2)))
     exact = nll(scored(Levelled(SPEC, "probability", -88.7)))
-    assert [row.kind for row in panels.column([vae, exact])] == ["bound", "exact"]
-    assert panels.identity(vae) == panels.identity(exact)
+    assert [row.kind for row in row_tables.column([vae, exact])] == ["bound", "exact"]
+    assert row_tables.identity(vae) == row_tables.identity(exact)
 
 
 def test_given_labels_is_another_column_than_given_nothing():
@@ -108,7 +108,7 @@ def test_given_labels_is_another_column_than_given_nothing():
     plain, given = (nll(scored(VAE(SPEC, **small, conditional=flag))) for flag in (False, True))
     assert (plain.protocol["given"], given.protocol["given"]) == ("nothing", "labels")
     with pytest.raises(ConfigError, match="given is labels, not nothing"):
-        panels.column([plain, given])
+        row_tables.column([plain, given])
 
 
 def test_a_frame_of_known_zeros_is_another_column_and_is_said():
@@ -119,7 +119,7 @@ def test_a_frame_of_known_zeros_is_another_column_and_is_said():
     ]
     assert bits[1].protocol["padded_from"] == "7×7"
     with pytest.raises(ConfigError, match="padded_from is 7×7, not None"):
-        panels.column(bits)
+        row_tables.column(bits)
 
 
 def test_data_that_is_padded_says_from_what(tmp_path):
@@ -140,7 +140,7 @@ def test_data_that_is_padded_says_from_what(tmp_path):
 def test_the_ceiling_has_the_identity_of_what_it_is_set_beside():
     found = scored(Levelled(SPEC, "probability", -80.0))
     ceiling = nll(found, "ceiling")
-    assert panels.identity(ceiling) == panels.identity(nll(found))
+    assert row_tables.identity(ceiling) == row_tables.identity(nll(found))
     assert ceiling.value == pytest.approx(64 * np.log(4))
 
 
@@ -278,4 +278,4 @@ def test_what_cannot_be_measured_has_a_row_under_each_of_its_names():
 def test_an_arrow_is_that_of_a_number_not_of_a_gap():
     gap = rows.missing("recall", "1", "too few", replace(PLACE, run="a"))
     number = rows.Row("recall", 0.5, direction="higher", kind="estimate", n=9, place=replace(PLACE, run="b"))
-    assert panels.comparison([gap, number]).cells[0] == ("recall ↑", "none", "0.5")
+    assert row_tables.comparison([gap, number]).cells[0] == ("recall ↑", "none", "0.5")

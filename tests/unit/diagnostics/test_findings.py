@@ -6,9 +6,9 @@ import re
 import pytest
 
 from genkit.core.rule import Rule
-from genkit.diagnostics import findings, general
+from genkit.diagnostics import findings, general_rules
 from genkit.diagnostics.findings import judge
-from genkit.diagnostics.general import rules_for
+from genkit.diagnostics.general_rules import rules_for
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
@@ -16,7 +16,7 @@ from genkit.families.vae import VAE
 HIGH = Rule(code="high", severity="error", measure="x", above=1.0, advice="lower it.", patience=2, after=0.2)
 JUDGED = {family.__name__: rules_for(family.rules, family.remedies) for family in (GPT, DCGAN, VAE)}
 # Every rule there is, with the rules beside which it is asked.
-EVERY = {rule.code: (rule, rules) for rules in (general.RULES, *JUDGED.values()) for rule in rules}
+EVERY = {rule.code: (rule, rules) for rules in (general_rules.RULES, *JUDGED.values()) for rule in rules}
 
 
 def history(*values, measure="x", start=0.2):
@@ -159,7 +159,7 @@ def test_a_family_has_each_code_once_and_knows_what_says_it_better(family):
 def test_the_general_rules_name_no_familys_knobs():
     """What a family's own knobs can do is said for that family alone."""
     knobs = {"model.conditional"}  # of every family that takes labels
-    for rule in general.RULES:
+    for rule in general_rules.RULES:
         assert set(re.findall(r"model\.\w+", rule.advice)) <= knobs, rule.code
     told = {name: {rule.code: rule.advice for rule in rules} for name, rules in JUDGED.items()}
     assert told["DCGAN"]["collapsed"].endswith("lower optim.lr; or set model.r1 or model.loss=hinge.")
@@ -169,10 +169,10 @@ def test_the_general_rules_name_no_familys_knobs():
 
 
 def test_a_familys_rules_stand_before_those_of_results_and_in_the_place_of_general_ones():
-    first, last = general.OF_TRAINING[0], general.OF_RESULTS[-1]
+    first, last = general_rules.OF_TRAINING[0], general_rules.OF_RESULTS[-1]
     softer = Rule(code="collapsed", severity="warning", measure="diversity", below=0.1, advice="wait.")
     rules = rules_for((HIGH, softer), {"copies": "look"})
-    assert [rule.code for rule in rules].index("high") == len(general.OF_TRAINING)
+    assert [rule.code for rule in rules].index("high") == len(general_rules.OF_TRAINING)
     assert (rules[0], rules[-1].advice) == (first, last.advice.removesuffix(".") + "; or look.")
     rows = history(0.2, 0.2, measure="diversity", start=0.5)
     assert [f.code for f in judge(rows, rules)] == ["little_diversity"]

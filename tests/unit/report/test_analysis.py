@@ -7,10 +7,10 @@ import json
 import pytest
 
 from genkit.report.analysis import analyse
+from genkit.report.metric_ranges import range_of
 from genkit.report.numbers import summary_text
 from genkit.report.page import in_words, report
 from genkit.report.sources import Looks, Member, read_study
-from genkit.report.supports import range_of
 from genkit.report.tables import summary
 from genkit.runs.rows import from_plain
 from genkit.statistics import ANY, COUNT, POSITIVE, SHARE, Range, summarise

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from genkit.runs import panels, rows
+from genkit.runs import row_tables, rows
 from genkit.runs.rows import Place
 from genkit.system.errors import ConfigError
 from tests.unit.runs.test_rows import row
@@ -22,21 +22,21 @@ from tests.unit.runs.test_rows import row
 )
 def test_numbers_of_different_protocols_refuse_one_column(other, said):
     with pytest.raises(ConfigError, match=f"do not belong in one column.*{said}"):
-        panels.column([row(), row(run="b", **other)])
+        row_tables.column([row(), row(run="b", **other)])
     with pytest.raises(ConfigError, match=said):
-        panels.comparison([row(), row(run="b", **other)])
+        row_tables.comparison([row(), row(run="b", **other)])
 
 
 def test_a_bound_stands_beside_an_exact_number_and_says_so():
     bound = row("nll", 8.0, 7.8, 8.2, run="b", kind="bound", protocol={"k": 5})
-    made = panels.comparison([row("nll", 7.0, 6.8, 7.2, kind="exact"), bound])
+    made = row_tables.comparison([row("nll", 7.0, 6.8, 7.2, kind="exact"), bound])
     assert made.cells == [("nll ↓", "7.00 [6.80, 7.20]", "≤ 8.00 [7.80, 8.20]")]
 
 
 def test_numbers_of_one_protocol_stand_side_by_side():
     place = Place("b", "last", 1, "raw", "", 0, "test", "x", "fff")
     none = rows.missing("nll", "nats", "a GAN has none", place)
-    made = panels.comparison([row(), row("nll", 7.0, None, None), row(run="b", value=2.0), none])
+    made = row_tables.comparison([row(), row("nll", 7.0, None, None), row(run="b", value=2.0), none])
     assert made.head == ("metric", "a/last", "b/last")
     assert made.cells[0] == ("recall ↓", "1.00 [0.90, 1.10]", "2.00 [0.90, 1.10]")
     assert made.cells[1] == ("nll ↓", "7", "none")
@@ -44,14 +44,14 @@ def test_numbers_of_one_protocol_stand_side_by_side():
 
 
 def test_a_panel_has_a_floor_and_a_ceiling_beside_each_number():
-    made = panels.panel([row(), row(value=0.1, role="floor", n=20), row(value=9.0, role="ceiling")])
+    made = row_tables.panel([row(), row(value=0.1, role="floor", n=20), row(value=9.0, role="ceiling")])
     beside = ("100 / 50", "0.10 (n 20 / 50)", "9.00")
     assert made.cells == [("recall", "1.00 [0.90, 1.10]", "", "↓", "estimate", *beside)]
     assert any(note.startswith("recall: extractor digits") for note in made.notes)
     assert "a/last: step 3, raw weights, 0123456789ab, seed 0, against test, data fff" in made.notes
     assert made.markdown().startswith("| metric | value [95 %] |")
     with pytest.raises(ConfigError, match="one column"):
-        panels.panel([row(), row(n=7)])
+        row_tables.panel([row(), row(n=7)])
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_a_panel_has_a_floor_and_a_ceiling_beside_each_number():
     ],
 )
 def test_values_have_the_digits_that_their_interval_leaves(value, low, high, shown):
-    assert panels.valued(replace(row(), value=value, low=low, high=high)) == shown
+    assert row_tables.valued(replace(row(), value=value, low=low, high=high)) == shown

@@ -14,7 +14,7 @@ from genkit.core.codecs import Codec
 from genkit.core.spec import TokenSpec
 from genkit.data.dataset import TokenWindows
 from genkit.evaluation.subject import Found, Subject, reasons
-from genkit.inference.likelihood import Scores, score_split
+from genkit.inference.scoring import Scores, score_split
 from genkit.metrics.bits import ExampleScores, TokenScores, token_counts, unigram_log_likelihoods
 from genkit.metrics.declaration import Metric
 from genkit.metrics.evidence import Evidence

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from genkit.core.bounds import TooLarge, check_size
+from genkit.core.size_limit import TooLarge, check_size
 
 
 def test_a_network_within_the_limit_is_fine_and_leaves_the_generator_alone():
