@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from genkit.cli.command import SHOWN, CommandSettings, CommandWord, words_of
+from genkit.cli.command import SHOWN, CommandSettings, CommandWord, named, words_of
 from genkit.core.options import PLACES, Option, given_twice, key_and_value
 from genkit.system.errors import ConfigError, nearest
 from genkit.system.paths import place
@@ -150,13 +150,15 @@ def _unknown(command: str, argument: str, known: Sequence[str]) -> str:
 
 
 def _needed(command: str, missing: Sequence[CommandWord], typed: Sequence[str]) -> str:
-    """What is said where a word is not given: which one, a typo of it, and of runs those that there are."""
+    """What is said where a word is not given: which one, a typo of it, and the values that there are."""
     said = []
     for word in missing:
         keys = [argument.partition("=")[0] for argument in typed]
         typo = next((f" ({key}=?)" for key in keys if difflib.get_close_matches(key, [word.name])), "")
         said.append(f"{word.name}={word.shown or SHOWN.get(word.kind, '…')}{typo}")
     needs = f"{command} needs {' and '.join(said)}"
+    if missing[0].values:
+        return f"{needs}.{nearest('', list(named(missing[0].values)()))}"
     if missing[0].kind != "run":
         return f"{needs}."
     from genkit import config, runs

@@ -9,6 +9,7 @@ from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
 from genkit.system.textfiles import lines_of, read_given, read_input, unix
 
+WORDS = ("prompt", "prompt_file")  # of the command, for a family that takes prompts
 MAX_BYTES = 100_000_000  # of a file of prompts, or of the input
 
 

@@ -44,7 +44,8 @@ def _options(settings: SampleSettings, declared: Sequence[Option]) -> Options:
     if (prompt := prompts.read(settings)) is not None:
         given["prompt"] = prompt
     family = runs.read(settings.folder).family
-    own = [word.name for word in words_of(type(settings)).values() if not word.below]
+    words = [word.name for word in words_of(type(settings)).values() if not word.below]
+    own = [name for name in words if name not in prompts.WORDS]
     theirs = [option.name for option in declared]
     for key in given:
         if key not in theirs:

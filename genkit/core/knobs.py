@@ -233,6 +233,9 @@ class Knob:
             return ()
         closed = [end for end in (self.bound("ge"), self.bound("le")) if end is not None]
         if isinstance(value, float) or float in self.kinds:
+            if isinstance(value, int):  # (the next whole number, where the end itself is left out)
+                beside = ((self.bound("gt"), 1), (self.bound("lt"), -1))
+                closed += [int(end) + step for end, step in beside if end is not None]
             return sorted(closed, key=lambda end: abs(end - value))
         ends = {int(end) + step for end in closed for step in (0, -1, 1)}
         ends.update(other for other in others if isinstance(other, int) and not isinstance(other, bool))

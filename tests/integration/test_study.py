@@ -399,7 +399,7 @@ def test_dry_says_what_would_run_and_writes_nothing(genkit, declare, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "study needs study=NAME"),
+        ([], "study needs study=NAME | FILE.yaml. Known: beta_and_coverage, "),
         (["study=nothing"], "there is no study 'nothing'"),
         (["study=quickstart", "dry=yes"], "dry=yes is none of true or false; write dry=true"),
         (["study=quickstart", "hydra/launcher=slurm"], "there is no hydra/launcher=slurm"),

@@ -25,6 +25,8 @@ class Tried(ModelKnobs):
     some: Annotated[tuple[Literal["a", "b"], ...], knob("of a, b")] = ()
     depth: Annotated[int, knob("maybe", ge=2)] | None = None
     channels: Annotated[Literal[1, 3], knob("maybe")] | None = None
+    clip: Annotated[float, knob("maybe", gt=0)] | None = None
+    tilt: Annotated[float, knob("maybe", gt=-3, lt=3)] | None = None
     momentum: Annotated[float, knob("of rms", ge=0, only={"norm": ("rms",)})] = 0.9
     rise: Annotated[int, knob("of the share", ge=0, only={"share": GIVEN})] = 0
 
@@ -124,6 +126,10 @@ def test_values_of_another_type_are_refused(name, value, said):
         ({"some": ["c"]}, "model.some=[c]: choose from a, b."),
         ({"depth": 1}, "model.depth=1: give 2 or more, or null (nearest: model.depth=2)."),
         ({"channels": 2}, "model.channels=2: choose 1, 3 or null (nearest: model.channels=1)."),
+        ({"clip": 0}, "model.clip=0: give a positive number, or null (nearest: model.clip=1)."),
+        ({"clip": -0.5}, "model.clip=-0.5: give a positive number, or null."),  # (all are as far away)
+        ({"tilt": -9}, "(nearest: model.tilt=-2)."),
+        ({"tilt": 3}, "(nearest: model.tilt=2)."),
         ({"n": 0, "h": 0}, "model.n=0: "),  # a division by nought is not what is said
         ({"h": 0}, "model.h=0: give 1 or more (nearest: model.h=1)."),
     ],
