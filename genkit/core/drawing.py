@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from genkit.core.capabilities import Conditional
 from genkit.core.contract import Contract, S
 from genkit.core.noise import Noise
 from genkit.core.options import resolve_options
+from genkit.core.returned import drawn
 from genkit.core.samples import Samples
 from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
@@ -67,27 +69,31 @@ class Drawing(Contract[S]):
             options: of the family; see its `options`.
 
         Raises:
-            ConfigError: n is no whole number from 0, or an option is unknown or out of range.
+            ConfigError: n or seed is no whole number from 0, an option is unknown or out of range, or the
+                family has drawn something else than was asked for.
         """
         if not isinstance(n, int) or isinstance(n, bool) or n < 0:
             raise ConfigError(f"n takes an integer from 0, not {n!r}.")
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
+            raise ConfigError(f"seed takes an integer from 0 to 2^64 - 1, not {seed!r}.")
         if batch_size is not None and batch_size < 1:
             raise ConfigError(f"batch_size takes an integer from 1, not {batch_size}.")
         resolved = resolve_options(self.options, options, type(self).__name__)
         conditions = self.conditions(resolved) if isinstance(self, Conditional) else [None]
         asked = [condition for condition in conditions for _ in range(n)]
         size = batch_size or BATCH
-        drawn: list[Tensor] = []
+        samples: list[Tensor] = []
         with self._drawing(device, weights):
             for start in range(0, len(asked), size):
                 part = asked[start : start + size]
                 rows = range(first + start, first + start + len(part))
                 noise = Noise(seed, rows, purpose="sample", device=self.device)
-                drawn.extend(self.draw(noise, part, resolved))
+                found = self.draw(noise, part, resolved)
+                samples.extend(drawn(found, len(part), self.spec, type(self).__name__))
                 if advance is not None:
                     advance(len(part))
         origin = {**self.origin, "weights": "ema" if weights == "ema" and self.average else "raw"}
-        data = _stacked([sample.cpu() for sample in drawn], self.spec)
+        data = _stacked([sample.cpu() for sample in samples], self.spec)
         return Samples(data, self.spec, seed, resolved, origin)
 
     @contextlib.contextmanager

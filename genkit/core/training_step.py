@@ -20,6 +20,7 @@ from genkit.core.noise import mix
 from genkit.core.optim.optimisers import build_optimizer
 from genkit.core.optim.schedules import schedule_factor
 from genkit.core.phase import LossTerms, Phase, StepNoise, training_only
+from genkit.core.returned import check_loss
 from genkit.system.errors import ConfigError, Diverged
 
 MAX_SCALER_SKIPS = 25  # consecutive; a fresh scaler at 2^16 needs at most 16 halvings to reach 1
@@ -109,6 +110,7 @@ class Updates(Contract[S]):
             for i, (part, noise) in enumerate(micro):
                 with self._gradient_sync(i == len(micro) - 1):
                     loss = phase.loss(part, noise)
+                    check_loss(loss, f"{type(self).__name__}, phase {phase.name}")
                     self._record(phase, loss, step, 1 / len(micro))
                     self.manual_backward(loss.total / len(micro) if len(micro) > 1 else loss.total)
                 if len(micro) > 1:  # else every piece's graph would wait for the phase that needs it

@@ -10,6 +10,7 @@ from genkit.core.batch import Batch
 from genkit.core.contract import S
 from genkit.core.drawing import Drawing
 from genkit.core.noise import Noise
+from genkit.core.returned import check_scores
 
 
 class Validation(Drawing[S]):
@@ -43,6 +44,7 @@ class Validation(Drawing[S]):
         noise = Noise(self.plan.seed, batch.rows, purpose="validation", device=self.device)
         with torch.autocast(self.device.type, enabled=False):
             scores = self.score_batch(batch, noise)
+        check_scores(scores, len(batch), type(self).__name__)
         weight = batch.weight if batch.weight is not None else torch.ones(len(batch), device=self.device)
         weight = weight.to(self._sums.dtype)
         for sums, name in zip(self._sums, self.units, strict=True):

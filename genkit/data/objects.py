@@ -98,12 +98,22 @@ def _told(objects: object, labels: np.ndarray | None, cache_dir: str, stack: Exi
         return _texts([objects], labels, single=True)
     if (array := as_array(objects)) is not None:
         if array.dtype.kind in "UOST":
-            _refuse(objects, "of an array of texts give array.tolist()")
+            texts = array.dtype.kind != "O" or isinstance(array.flat[0] if array.size else "", str)
+            one = "of an array of texts give array.tolist()"
+            _refuse(
+                objects, one if texts else "of images give one array of numbers, such as np.stack(images)"
+            )
+        if array.dtype.kind in "mM":
+            _refuse(objects, "moments are no pixels; give numbers")
         return GivenImages(array, _fitting(labels, len(array)) if array.ndim else labels, "data=")
     if not (hasattr(objects, "__len__") and hasattr(objects, "__getitem__")):
         _refuse(objects, TAKEN)
     items = cast(MapStyle, objects)
-    if not len(items):
+    try:
+        count = len(items)
+    except Exception as error:  # of the user's own code
+        raise DataError(f"data= has no length: {type(error).__name__}: {error}") from error
+    if not count:
         raise DataError(f"data= is an empty {type(objects).__name__}; {TAKEN}.")
     first = _item(items, 0)
     if isinstance(first, str):
@@ -134,7 +144,7 @@ def _spooled(items: MapStyle, first: object, labels: np.ndarray | None, folder: 
             item = _item(items, place) if place else first
             if pairs:
                 if not isinstance(item, tuple | list) or len(item) != 2:
-                    _refuse_item(place, item, "each is (image, label)")
+                    _refuse_item(place, item, "each is (image, label); of nested lists give np.array(…)")
                 own.append(item[1])
                 item = item[0]
             yield item
@@ -240,8 +250,13 @@ def as_array(value: object) -> np.ndarray | None:
     if not _is(value, "torch.Tensor"):
         return None
     tensor: Any = value
-    tensor = tensor.detach().cpu()
-    return np.asarray((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
+    try:
+        tensor = tensor.detach().cpu()
+        return np.asarray((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
+    except (TypeError, NotImplementedError):  # sparse, of the device "meta", of eight-bit floats
+        kind = f"a tensor of {tensor.dtype} and {tensor.layout} on {tensor.device}"
+        remedy = "give a dense one, of numbers that numpy has"
+        raise ConfigError(f"data= holds {kind}, which is no array; {remedy}.") from None
 
 
 def _is(value: object, name: str) -> bool:

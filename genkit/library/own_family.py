@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from genkit.system.launchers import place_of
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule
 
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)  # what can be a knob
 HOUSE = ("family", "view", "sizes", "select")  # what a model's configuration says beside the family's knobs
 
 
@@ -36,7 +37,8 @@ def holding(*families: object) -> Iterator[None]:
 
 def words_of(family: type) -> list[str]:
     """What a configuration says of it."""
-    return [f"model={OPTION}", f"{FAMILY}={family.__name__}"]
+    name = family.__name__
+    return [f"model={OPTION}", f"{FAMILY}={name}" if name.isascii() else f'{FAMILY}="{name}"']
 
 
 def beside(words: Sequence[str], family: type) -> list[str]:
@@ -68,12 +70,31 @@ def checked(family: object) -> type[GenerativeModule]:
     declared = ((key, inspect.getattr_static(family, key)) for key in dir(family))
     if lacking := [key for key, found in declared if getattr(found, "__isabstractmethod__", False)]:
         raise ConfigError(f"family={name} lacks {', '.join(lacking)}; its bases say what they do.")
+    units = inspect.getattr_static(family, "units", {})
+    if isinstance(units, property):  # of the instance
+        units = {}
+    if not isinstance(units, Mapping) or not all(isinstance(t, str) for pair in units.items() for t in pair):
+        raise ConfigError(f"family={name}: its units are {units!r}; give names and units, {{'nll': 'nats'}}.")
     parameters = list(inspect.signature(family).parameters)
     if not parameters:
         raise ConfigError(f"family={name}: its __init__ takes no spec; write __init__(self, spec, …).")
     if taken := [key for key in parameters[1:] if key in HOUSE]:
         raise ConfigError(f"family={name}: its knob {taken[0]} has a name of the house; call it otherwise.")
+    for knob in list(inspect.signature(family).parameters.values())[1:]:
+        if knob.kind in NAMED and knob.default is not knob.empty and not _plain(knob.default):
+            raise ConfigError(
+                f"family={name}: the default of its knob {knob.name} is of type"
+                f" {type(knob.default).__name__}; a run's configuration holds numbers, texts, truth values,"
+                " lists of them and None."
+            )
     return family
+
+
+def _plain(value: object) -> bool:
+    """Whether a configuration can hold it."""
+    if isinstance(value, list | tuple):
+        return all(map(_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def check_alone(trainer: TrainerKnobs, family: type) -> None:

@@ -10,6 +10,7 @@ from genkit import config
 from genkit.cli.train import join, training_config
 from genkit.data import objects
 from genkit.library.own_family import beside, check_alone, holding
+from genkit.system.errors import ConfigError
 from genkit.system.launchers import settled
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ def train(
     Raises:
         genkit.system.errors.GenkitError: whatever the command line would refuse.
     """
+    if isinstance(overrides, str) or not (
+        isinstance(overrides, Sequence) and all(isinstance(word, str) for word in overrides)
+    ):
+        raise ConfigError(
+            f"genkit.train takes a list of words, such as ['model=vae'], and not {overrides!r}."
+        )
     words = list(overrides)
     with settled(), ExitStack() as stack:
         given = None

@@ -127,6 +127,19 @@ class gpt(Dots):  # which is a family's name already
     pass
 
 
+class Activated(Dots):
+    def __init__(self, spec, activation=nn.ReLU):
+        super().__init__(spec)
+
+
+class Unnamed(Dots):
+    units = {"nll": 3}
+
+
+class Größe(Dots):
+    pass
+
+
 class Anything(Dots, GenerativeModule):
     reads = GenerativeModule.reads
 
@@ -145,6 +158,12 @@ REFUSED = {
     "one unfinished": (Nothing, [], r"family=Nothing lacks draw, phases, score_batch"),
     "a name of the house": (Takes, [], r"its knob sizes has a name of the house"),
     "a name that is taken": (gpt, [], r"there is a family 'gpt' already; give it another name"),
+    "a default that is no value": (
+        Activated,
+        [],
+        r"the default of its knob activation is of type type; a run's",
+    ),
+    "units that are none": (Unnamed, [], r"family=Unnamed: its units are \{'nll': 3\}; give names and units"),
     "one that reads anything": (Anything, [], r"not given yet \(\?\?\?\): model\.view=…"),
     "several processes": (
         Dots,
@@ -166,6 +185,71 @@ def test_what_is_no_family_is_refused_in_a_line(tmp_path, kind):
         genkit.train([*typed, *more], data=X, family=family)
     assert "\n" not in str(refused.value)
     assert not list((tmp_path / "runs").glob("*"))
+
+
+def returning(method, change):
+    """Dots, of which a method returns something else."""
+    inner = getattr(Dots, method)
+    return type("Odd", (Dots,), {method: lambda self, *given: change(inner(self, *given))})
+
+
+RETURNED = {
+    "a column of scores": (
+        "score_batch",
+        lambda s: {"nll": s["nll"][:, None]},
+        r"shape \(\d+, 1\); give one",
+    ),
+    "the mean of scores": (
+        "score_batch",
+        lambda s: {"nll": s["nll"].mean()},
+        r"'nll' as a tensor of shape \(\)",
+    ),
+    "a loss alone": ("_loss", lambda loss: loss.total, r"Odd, phase likelihood: its loss returned a tensor"),
+    "a loss of each": (
+        "_loss",
+        lambda loss: LossTerms(loss.total.expand(3)),
+        r"of shape \(3,\); take the mean",
+    ),
+    "a number": (
+        "_loss",
+        lambda loss: LossTerms(loss.total, {"a": 1.0}),
+        r"term 'a' of its loss is an object",
+    ),
+    "fewer samples": ("draw", lambda x: x[:-1], r"Odd\.draw returned a tensor of shape .* one for each row"),
+    "samples without channels": ("draw", lambda x: x[:, 0], r"give samples of shape \(1, 8, 8\)"),
+    "nothing": ("draw", lambda x: None, r"Odd\.draw returned nothing, and was asked for"),
+}
+
+
+@pytest.mark.parametrize("kind", RETURNED)
+def test_what_a_method_returns_is_looked_at(tmp_path, kind):
+    method, change, said = RETURNED[kind]
+    family = returning(method, change)
+
+    def used():
+        run = genkit.train(words(tmp_path, "a"), data=X, family=family)["run"]
+        return genkit.load(run, family=family).sample(3)
+
+    with pytest.raises(ConfigError, match=said) as refused:
+        used()
+    assert "\n" not in str(refused.value)
+
+
+def test_the_name_of_a_class_may_have_any_letters(tmp_path):
+    run = genkit.train(words(tmp_path, "a"), data=X, family=Größe)["run"]
+    assert type(genkit.load(run, family=Größe)) is Größe
+
+
+@pytest.mark.parametrize("given", ["model=vae", None, [3]])
+def test_words_that_are_no_list_of_words_are_refused(given):
+    with pytest.raises(ConfigError, match=r"genkit\.train takes a list of words"):
+        genkit.train(given, data=X)
+
+
+@pytest.mark.parametrize("seed", [-1, "x", 2**64])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises(ConfigError, match=r"seed takes an integer from 0"):
+        Dots(ArraySpec(1, (8, 8), levels=4)).sample(1, seed=seed)
 
 
 def test_a_family_that_reads_anything_is_told_what(tmp_path):

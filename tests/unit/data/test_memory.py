@@ -282,6 +282,20 @@ REFUSED = {
         ConfigError,
         r"torch's DataLoader: give the dataset that it loads",
     ),
+    "moments": (IMAGES.astype("M8[s]"), ConfigError, r"moments are no pixels"),
+    "sparse": (
+        torch.zeros(60, 8, 8).to_sparse(),
+        ConfigError,
+        r"torch\.sparse_coo on cpu, which is no array",
+    ),
+    "no values": (torch.zeros(60, 8, 8, device="meta"), ConfigError, r"on meta, which is no array"),
+    "objects": (IMAGES.astype(object), ConfigError, r"one array of numbers, such as np\.stack"),
+    "nested lists": (IMAGES.tolist(), DataError, r"of nested lists give np\.array"),
+    "no length": (
+        type("Endless", (Listed,), {"__len__": lambda self: -1})([]),
+        DataError,
+        r"has no length: ",
+    ),
     "masked": (np.ma.masked_less(IMAGES, 3), ConfigError, r"array\.filled"),
 }
 
