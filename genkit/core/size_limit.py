@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-class TooLarge(ValueError):
-    """More numbers were asked for than are allowed."""
+class TooLarge(Exception):
+    """More numbers were asked for than are allowed: no ValueError, as of sizes that do not fit."""
 
 
 class _Counting(TorchFunctionMode):

@@ -112,7 +112,7 @@ class Record:
     step: int | None = None
     seconds: float | None = None
     wall_seconds: float | None = None
-    peak_memory: float | None = None
+    peak_memory: int | float | None = None
     best: Best | None = None
     final: Mapping[str, float | None] = field(default_factory=dict)
     ended: str = ""
