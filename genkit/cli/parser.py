@@ -38,6 +38,9 @@ def parse(command: str, settings: type[S], typed: Sequence[str]) -> S:
         if (attribute := by_name.get(key)) and "=" in argument:
             texts.setdefault(attribute, []).append(argument.partition("=")[2])
         elif bare := _bare(argument, declared):
+            choices = declared[bare].choices
+            if choices and argument not in choices:
+                raise ConfigError(f"{command} {argument}: no such word.{nearest(argument, choices)}")
             texts.setdefault(bare, []).append(argument)
         elif held := _holder(argument, declared):
             values[held] = (*_tuple(values.get(held)), argument)
