@@ -73,22 +73,25 @@ def study(
         StorageError: its folder cannot be written.
         KeyboardInterrupt: it was stopped; what ran is saved, and the same call goes on.
     """
-    from genkit.study import open_study, run_missing
-    from genkit.study.backends import check_launcher
-    from genkit.study.running import held, write_table
+    from genkit.system.process import restored
 
-    words = config.launching(launcher)
-    check_launcher(words)
-    paths = _paths(runs_dir)
-    plain, where = _plain(declared)
-    plain, families = _with_words({**plain, **said})
-    with holding(*families), _declared(plain, where, data, paths) as declaration:
-        plan = open_study(declaration, paths, yes=yes)
-        check_writable(plan.folder)
-        with held(plan):
-            run_missing(plan, paths, words, retry=retry)
-            write_table(plan)
-            return report(plan.folder)
+    with restored():
+        from genkit.study import open_study, run_missing
+        from genkit.study.backends import check_launcher
+        from genkit.study.running import held, write_table
+
+        words = config.launching(launcher)
+        check_launcher(words)
+        paths = _paths(runs_dir)
+        plain, where = _plain(declared)
+        plain, families = _with_words({**plain, **said})
+        with holding(*families), _declared(plain, where, data, paths) as declaration:
+            plan = open_study(declaration, paths, yes=yes)
+            check_writable(plan.folder)
+            with held(plan):
+                run_missing(plan, paths, words, retry=retry)
+                write_table(plan)
+                return report(plan.folder)
 
 
 def report(

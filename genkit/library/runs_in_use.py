@@ -36,9 +36,11 @@ def load(
         CheckpointError: the run holds no such checkpoint, or one that is damaged; its family is a class that
             has to be given.
     """
-    from genkit.inference.models import load as loaded
+    from genkit.system.process import restored
 
-    with nullcontext() if family is None else holding(family):
+    with restored(), nullcontext() if family is None else holding(family):
+        from genkit.inference.models import load as loaded
+
         return loaded(run, checkpoint, runs_dir=runs_dir, allow_nonfinite=allow_nonfinite)
 
 
@@ -77,8 +79,9 @@ def evaluate(
         DataError: the data is another by now, or too little for any metric of a group; pictures of the
             user's own cannot be read, or are of another size.
     """
-    from genkit.evaluation import evaluate as measured
     from genkit.system.process import restored
 
     with restored(), nullcontext() if family is None else holding(family):
+        from genkit.evaluation import evaluate as measured
+
         return measured(run, checkpoint, metrics=metrics, data=data, paths=paths, out=out, **settings)

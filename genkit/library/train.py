@@ -48,8 +48,10 @@ def train(
         raise ConfigError(
             f"genkit.train takes a list of words, such as ['model=vae'], and not {overrides!r}."
         )
+    from genkit.system.process import restored
+
     words = list(overrides)
-    with settled(), ExitStack() as stack:
+    with restored(), settled(), ExitStack() as stack:  # (to import Lightning draws numbers and adds filters)
         given = None
         if family is not None:
             stack.enter_context(holding(family))

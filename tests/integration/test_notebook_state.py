@@ -7,6 +7,8 @@ import logging
 import os
 import random
 import signal
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -164,3 +166,23 @@ def test_using_a_run_leaves_a_notebook_as_it_was(unusual, run, use):
         USES[use](run)
     after = state()
     assert {key: value for key, value in after.items() if value != before[key]} == {}
+
+
+FIRST = """
+import random, sys, warnings
+import torch
+random.seed(3)
+before = (random.getstate(), list(warnings.filters))
+import genkit
+record = genkit.train([*sys.argv[1:], "name=first"])
+assert (random.getstate(), list(warnings.filters)) == before
+genkit.load(record["run"]).sample(2)
+assert (random.getstate(), list(warnings.filters)) == before
+"""
+
+
+def test_the_call_that_imports_lightning_leaves_things_as_they_were_too(tmp_path):
+    words = [*TINY["vae"], *QUICK, "budget.steps=2", f"paths.runs_dir={tmp_path}"]
+    command = [sys.executable, "-c", FIRST, *words]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
