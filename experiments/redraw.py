@@ -8,7 +8,6 @@ drawn anew.  Learning curves are not among the rows, so `curves.svg` stays.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -16,15 +15,16 @@ from genkit.report import figures, tables
 from genkit.report.analysis import analyse
 from genkit.report.page import in_words
 from genkit.report.sources import Member
+from genkit.runs import rows
 
 
 def members(file: Path) -> list[Member]:
     """The runs that rows are of, trials of a search left out."""
     found: dict[tuple[str, int], Member] = {}
-    for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
-        if "trial" not in row:
-            arm, seed = row["arm"], row["training_seed"]
-            member = found.setdefault((arm, seed), Member(arm, seed, Path(f"{arm}-{seed}"), row["status"]))
+    for row in rows.read(file):
+        if (of := row.study) is not None and of.trial is None:
+            arm, seed = of.arm, of.training_seed
+            member = found.setdefault((arm, seed), Member(arm, seed, Path(f"{arm}-{seed}"), of.status))
             member.rows.append(row)
     return list(found.values())
 

@@ -52,7 +52,7 @@ def classifier() -> nn.Sequential:
 def split(name: str) -> tuple[Tensor, Tensor]:
     """A part of MNIST padded to 32×32, floats in [0, 1], with its labels."""
     cfg = config.compose("train", ["model=dcgan", "data=mnist", "data.split=peer"])
-    dataset = open_dataset(cfg["data"], cfg["paths"], View("arrays", (32,)))
+    dataset = open_dataset(cfg.data, cfg.paths.by_name, View("arrays", (32,)))
     examples = dataset.split(name)
     images, labels, _ = examples.gather(torch.arange(len(examples)).numpy())
     return torch.from_numpy(images).float() / 255, torch.from_numpy(labels)

@@ -33,7 +33,7 @@ BATCH, PEAK = 256, 4e-3
 def split(name: str) -> tuple[Tensor, Tensor]:
     """A part of MNIST, (N, 1, 28, 28) floats in [0, 1], with its labels."""
     cfg = config.compose("train", ["model=vae_mlp", "data=mnist", "data.split=peer"])
-    examples = open_dataset(cfg["data"], cfg["paths"], View("arrays", (28,))).split(name)
+    examples = open_dataset(cfg.data, cfg.paths.by_name, View("arrays", (28,))).split(name)
     images, labels, _ = examples.gather(torch.arange(len(examples)).numpy())
     return torch.from_numpy(images).float().view(-1, 1, 28, 28) / 255, torch.from_numpy(labels)
 

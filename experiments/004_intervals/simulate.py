@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genkit.core.identity import kind_of
+from genkit.metrics.catalogue import kind_of
 from genkit.metrics.features import Features
 from genkit.metrics.frechet import frechet, moments
 from genkit.metrics.measure import Measure

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genkit.metrics import text
+from genkit.metrics import wording
 from genkit.metrics.copying import novelty
 from genkit.metrics.mauve import mauve, ngram_features
 from genkit.metrics.measure import Measure
@@ -53,11 +53,11 @@ class Network:
 def measures(texts: list[str], real: list[str], features: np.ndarray, training: str) -> list[Measure]:
     """All but the copied spans: their intervals are a mean's and a proportion's."""
     return [
-        *text.distinct(texts),
-        text.self_bleu(texts),
-        text.repeated(texts),
-        text.looping(texts),
-        text.vocabulary_overlap(texts, real),
+        *wording.distinct(texts),
+        wording.self_bleu(texts),
+        wording.repeated(texts),
+        wording.looping(texts),
+        wording.vocabulary_overlap(texts, real),
         mauve(ngram_features(texts), features, "n-grams"),
         *novelty(texts, lambda: iter([training])),
     ]

@@ -85,7 +85,8 @@ def main(words: list[str]) -> None:
         print(json.dumps({one.name: row}), flush=True)
         rows.append(found[0, :COLUMNS])
     rows.append(test.data[:COLUMNS])
-    spec = ArraySpec(*test.data.shape[1:])
+    channels, *sizes = test.data.shape[1:]
+    spec = ArraySpec(channels, tuple(sizes))
     Samples(torch.cat(rows), spec, 0).grid(columns=COLUMNS).save(out)
 
 

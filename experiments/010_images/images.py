@@ -31,7 +31,7 @@ class Opened:
         self.module: GenerativeModule = genkit.load(run)
         cfg = config.load_frozen(Path(run) / runs.CONFIG)
         paths = config.paths([])
-        self.dataset: Dataset = open_dataset(cfg["data"], paths, config.view(cfg))
+        self.dataset: Dataset = open_dataset(cfg.data, paths, config.view(cfg))
 
     def batch(self, split: str, limit: int | None = None) -> Batch:
         """The first examples of a split as images (N, C, H, W) in [0, 1], with their labels."""

@@ -41,13 +41,13 @@ def measure(
     if not steps:
         return []
     cfg, record = config.load_frozen(run / runs.CONFIG), runs.read(run)
-    dataset = reopen(cfg["data"], config.paths([]), config.view(cfg), record)
+    dataset = reopen(cfg.data, config.paths([]), config.view(cfg), record)
     image = dataset.spec.array
     assert image is not None
     judge = extractor(suggested(image))
     examples = unchanged(dataset.split("test"))
     real = collect(judge, real_pictures(dataset.spec, examples, np.arange(len(examples))))
-    options = {k: v for k, v in asked.items() if k in {option["name"] for option in record["options"]}}
+    options = {k: v for k, v in asked.items() if k in {option.name for option in record.options}}
     chosen = int(checkpoints.locate(run / "checkpoints", "best").name[5:])
     found = []
     for step in steps:

@@ -87,7 +87,7 @@ def models() -> Iterator[Model]:
         kept = activations_per_token(network) * HALF / FLOAT * tokens
         weights = sum(p.numel() for p in network.parameters())
         yield Model(name, WINDOWS, weights, flops_per_token(network) * tokens, kept)
-    spec = ArraySpec(3, 64, 64, levels=256)
+    spec = ArraySpec(3, (64, 64), levels=256)
     yield of_images("dcgan, 64×64×3", DCGAN(spec))
     yield of_images("vae, 64×64×3", VAE(spec))
 

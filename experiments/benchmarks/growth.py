@@ -75,7 +75,7 @@ def dcgan_step(batch: int) -> Work:
     from genkit.core.spec import ArraySpec
     from genkit.families.dcgan import DCGAN
 
-    module = DCGAN(ArraySpec(1, 32, 32, levels=256), width=32)
+    module = DCGAN(ArraySpec(1, (32, 32), levels=256), width=32)
     rows = range(batch)
     images = torch.rand(batch, 1, 32, 32)
 
@@ -96,7 +96,7 @@ def images(n: int) -> Work:
     from genkit.core.spec import ArraySpec
     from genkit.families.vae import VAE
 
-    module = VAE(ArraySpec(1, 28, 28, levels=256)).eval()
+    module = VAE(ArraySpec(1, (28, 28), levels=256)).eval()
     return lambda: module.sample(n, batch_size=64)
 
 
@@ -138,7 +138,7 @@ def dataset(characters: int) -> Work:
     cfg = config.compose("train", [*words, f"paths.cache_dir={folder}"])
 
     def read() -> None:
-        examples = open_dataset(cfg["data"], cfg["paths"], config.view(cfg)).split("train")
+        examples = open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg)).split("train")
         for i in range(2):
             examples.gather(np.arange(i, len(examples), len(examples) // 12)[:12])
 

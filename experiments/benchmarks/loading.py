@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from genkit import config
+from genkit.core.knobs import DataKnobs
 from genkit.core.spec import View
 from genkit.data import open_dataset
 from genkit.data.loading import Gather
@@ -45,9 +46,9 @@ def best(work: Callable[[], Any], times: int = 3) -> float:
     return min(seconds)
 
 
-def data_group(*words: str) -> tuple[dict[str, Any], dict[str, str]]:
+def data_group(*words: str) -> tuple[DataKnobs, dict[str, str]]:
     cfg = config.compose("train", list(words))
-    return cfg["data"], cfg["paths"]
+    return cfg.data, cfg.paths.by_name
 
 
 # ---------------------------------------------------------------------- loading
@@ -132,7 +133,7 @@ from genkit.core.spec import View
 from genkit.data import open_dataset
 cfg = config.compose("train", sys.argv[1:])
 started = time.perf_counter()
-opened = open_dataset(cfg["data"], cfg["paths"], View("tokens", block_size=64))
+opened = open_dataset(cfg.data, cfg.paths.by_name, View("tokens", block_size=64))
 seconds = time.perf_counter() - started
 status = open("/proc/self/status").read()  # of this program alone, unlike getrusage after a fork
 peak = 1024 * int(status.partition("VmHWM:")[2].split()[0])

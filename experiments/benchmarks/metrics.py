@@ -27,11 +27,13 @@ from torch.utils.data import Dataset
 from genkit import config
 from genkit.core.spec import View
 from genkit.data import open_dataset
+from genkit.metrics.catalogue import BUILT_IN
+from genkit.metrics.declaration import Measuring
 from genkit.metrics.extractors import DIGITS_WEIGHTS, extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.memorisation import memorisation
 from genkit.metrics.networks import DigitsNetwork
-from genkit.metrics.panel import ALONE, PAIRED, fid, neighbour_measures
+from genkit.metrics.panel import METRICS, fid, image_measures
 
 BATCH = 256
 
@@ -39,7 +41,7 @@ BATCH = 256
 def pictures(part: str, n: int) -> Tensor:
     """n of MNIST, uint8 (n, 1, 28, 28)."""
     cfg = config.compose("train", ["model=vae_mlp", "data=mnist", "data.split=peer"])
-    examples = open_dataset(cfg["data"], cfg["paths"], View("arrays", (28,))).split(part)
+    examples = open_dataset(cfg.data, cfg.paths.by_name, View("arrays", (28,))).split(part)
     images, _, _ = examples.gather(torch.arange(n).numpy())
     return torch.from_numpy(images).view(-1, 1, 28, 28)
 
@@ -58,9 +60,13 @@ def panel(real: Tensor, generated: Tensor, clock: Callable[[], float]) -> dict[s
         lambda: [collect(made, s.split(BATCH)) for s in (real, generated)], clock
     )
     x, y = pair  # type: ignore[misc]
-    calls: dict[str, Callable[[], object]] = {name: lambda f=f: f(x, y) for name, f in PAIRED.items()}
-    calls |= {name: lambda f=f: f(y) for name, f in ALONE.items()}
-    calls["precision, recall, density, coverage"] = lambda: neighbour_measures(x, y)
+    together: dict[Measuring, list[str]] = {}  # what one call measures
+    for name in METRICS:
+        together.setdefault(BUILT_IN[name].measure, []).append(name)
+    calls: dict[str, Callable[[], object]] = {
+        ", ".join(names): lambda names=tuple(names): image_measures(x, y, names)
+        for names in together.values()
+    }
     calls["memorisation"] = lambda: memorisation(y, x, y)
     for name, call in calls.items():
         seconds[name], _ = timed(call, clock)

@@ -41,7 +41,7 @@ def stepped_nats(network: Transformer, tokens: Tensor, precision: str) -> float:
 def windows(folder: Path, context: int, count: int) -> np.ndarray:
     """`count` windows of the validation split, evenly spread, int64 (count, context + 1)."""
     cfg = config.load_frozen(folder / runs.CONFIG)
-    examples: Any = open_dataset(cfg["data"], config.paths([]), config.view(cfg)).split("validation")
+    examples: Any = open_dataset(cfg.data, config.paths([]), config.view(cfg)).split("validation")
     starts = np.linspace(0, len(examples.tokens) - context - 1, count).astype(int)
     return np.stack([examples.tokens[start : start + context + 1] for start in starts]).astype(np.int64)
 
