@@ -43,7 +43,7 @@ class Opened:
             rows = range(start, min(start + AT_ONCE, count))
             data, classes, _ = examples.gather(np.arange(rows.start, rows.stop))
             assert classes is not None
-            images.append(self.module.as_images(Batch(torch.from_numpy(data), rows)).data)
+            images.append(self.module.as_arrays(Batch(torch.from_numpy(data), rows)).data)
             labels.append(torch.from_numpy(classes).long())
         return Batch(torch.cat(images), range(count), torch.cat(labels))
 

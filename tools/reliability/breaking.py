@@ -60,9 +60,9 @@ def foreign_optimiser() -> None:
     """The optimiser holds copies of the parameters, with gradients of their own."""
     from dataclasses import replace
 
-    from genkit.core import updates
+    from genkit.core import training_step
 
-    build = updates.build_optimizer
+    build = training_step.build_optimizer
 
     def built(phase: Any, settings: Any) -> Any:
         copies = {id(p): torch.nn.Parameter(p.detach().clone()) for p in phase.parameters}
@@ -72,7 +72,7 @@ def foreign_optimiser() -> None:
         object.__setattr__(other, "parameters", tuple(copies.values()))
         return build(other, settings)
 
-    updates.build_optimizer = built
+    training_step.build_optimizer = built
 
 
 def _detached(name: str) -> None:
