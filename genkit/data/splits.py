@@ -15,7 +15,6 @@ import numpy as np
 from genkit.data.packing import printable
 from genkit.system.errors import ConfigError, DataError
 
-PROTOCOLS = ("peer", "three")
 SHARE = 0.05  # validation and test each, of a source without parts
 FEWEST = 4  # examples that a distance between two samples takes (KID), where a fifth of the source has them
 

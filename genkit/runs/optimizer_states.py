@@ -7,8 +7,6 @@ from typing import Any
 
 from torch import Tensor
 
-from genkit.runs.manifests import locate as locate
-
 
 def split_state(value: Any, tensors: dict[str, Tensor], path: str) -> Any:
     """Nested state to JSON, with tensors moved out under their path.

@@ -23,8 +23,6 @@ from genkit.data.packing import printable
 from genkit.system.errors import DataError
 from genkit.system.plain import open_file
 
-BACKGROUND = 255  # behind transparency, where the data has no word about it
-
 
 @dataclass(frozen=True)
 class GivenPicture:

@@ -30,7 +30,7 @@ from genkit.system.errors import ConfigError, DataError
 
 PICTURES_HERE = 2_000  # not worth starting processes for
 FEW = 0.1  # share of colour among grey pictures up to which it may have been an oversight
-WAITING, DONE, REFUSED = 0, 1, 2
+DONE, REFUSED = 1, 2  # states of a picture; 0: it waits
 
 
 # ---------------------------------------------------------------------- packing
