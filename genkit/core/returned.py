@@ -44,11 +44,29 @@ def check_scores(found: object, count: int, family: str) -> None:
     if not isinstance(found, Mapping):
         raise ConfigError(f"{family}.score_batch returned {_named(found)}; return {{name: tensor (B,)}}.")
     for name, scores in found.items():
-        if not isinstance(scores, Tensor) or scores.shape != (count,):
-            raise ConfigError(
-                f"{family}.score_batch returned {name!r} as {_named(scores)}; give one number an example,"
-                f" a tensor of shape ({count},)."
-            )
+        if not _is_one_each(scores, count):
+            raise _not_one_each(f"{family}.score_batch returned {name!r} as", scores, count)
+
+
+def check_likelihoods(found: object, count: int, family: str) -> None:
+    """
+    Args:
+        found: by `log_likelihood`.
+        count: of examples in the batch.
+
+    Raises:
+        ConfigError: it is not one number an example.
+    """
+    if not _is_one_each(found, count):
+        raise _not_one_each(f"{family}.log_likelihood returned", found, count)
+
+
+def _is_one_each(values: object, count: int) -> bool:
+    return isinstance(values, Tensor) and values.shape == (count,)
+
+
+def _not_one_each(said: str, values: object, count: int) -> ConfigError:
+    return ConfigError(f"{said} {_named(values)}; give one number an example, a tensor of shape ({count},).")
 
 
 def drawn(found: object, count: int, spec: Spec, family: str) -> list[Tensor]:

@@ -64,7 +64,7 @@ def evaluate(
     """
     paths = paths or config.paths([])
     folder = Run(runs.find(str(run), paths["runs_dir"]))
-    asked = None if metrics is None else list(metrics)
+    asked = None if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
     known = catalogue(metric for metric in asked or () if not isinstance(metric, str))
     own = iter(known.own)
     names = None if asked is None else tuple(m if isinstance(m, str) else next(own) for m in asked)

@@ -25,6 +25,7 @@ from genkit.core.codecs import Codec
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL
+from genkit.core.returned import check_likelihoods
 from genkit.data.dataset import Examples, TokenWindows
 from genkit.generation.decoding import Unfolding
 from genkit.system.errors import ConfigError
@@ -211,9 +212,9 @@ def _examples(
         batch = Batch(torch.from_numpy(data), rows, None if labels is None else torch.from_numpy(labels))
         noise = Noise(0, rows, purpose="score", device=module.device)
         batch = module.prepare(batch.to(module.device))
-        parts.append(
-            module.log_likelihood(batch, noise, importance_samples=importance_samples).double().cpu()
-        )
+        found = module.log_likelihood(batch, noise, importance_samples=importance_samples)
+        check_likelihoods(found, len(rows), type(module).__name__)
+        parts.append(found.double().cpu())
     return torch.cat(parts).numpy()
 
 

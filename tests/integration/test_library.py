@@ -156,6 +156,18 @@ def test_a_metric_of_ones_own_is_measured_beside_others(tmp_path):
     assert "nll" in {row.metric for row in rows}
 
 
+def test_one_name_of_metrics_is_a_name_and_likelihoods_are_one_number_an_example(tmp_path, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 17, (300, 8, 8), dtype=np.uint8)
+    words = on_objects("vae", tmp_path, "a", "budget.steps=2", "model.likelihood=categorical")
+    run = genkit.train(words, data=images)["run"]
+    one, listed = (genkit.evaluate(run, metrics=asked) for asked in ("likelihood", ["likelihood"]))
+    assert [row.metric for row in one] == [row.metric for row in listed]
+    scored = VAE.log_likelihood
+    monkeypatch.setattr(VAE, "log_likelihood", lambda self, *a, **more: scored(self, *a, **more)[:, None])
+    with pytest.raises(ConfigError, match=r"VAE\.log_likelihood returned a tensor of shape \(\d+, 1\)"):
+        genkit.evaluate(run, metrics="likelihood")
+
+
 @pytest.mark.slow
 def test_several_processes_read_what_the_first_was_given(tmp_path):
     words = on_objects("vae", tmp_path, "two", "budget.steps=2")
