@@ -61,13 +61,12 @@ def reconstruct(settings: ReconstructSettings) -> int:
 def complete(settings: CompleteSettings) -> int:
     """Examples with a part hidden."""
     run = OpenedWithData(settings, "complete")
-    medium = run.array.medium
-    parts, part = medium.parts, settings.mask or medium.rest or medium.parts[0]
+    parts, part = run.array.parts, settings.mask or run.array.rest or run.array.parts[0]
     if part not in parts:
         raise ConfigError(f"mask={part} is none of {', '.join(parts)}.{closest(part, parts)}")
     from genkit.core.observation import mask
 
-    return _answer(run, settings, mask(part, run.array.sizes, settings.seed))
+    return _answer(run, settings, mask(part, run.array.sizes, settings.seed, run.array.names))
 
 
 def denoise(settings: DenoiseSettings) -> int:

@@ -31,7 +31,8 @@ from genkit.system.errors import CheckpointError, ConfigError, nearest
 
 # A run that goes on is watched and placed anew, and keeps all that decides its numbers.
 RESUMED_GROUPS = ("trainer", "callbacks", "logger")
-KEPT = {"model": ("family", "view", "sizes"), "data": ("name",)}  # comes with the choice, and is no knob
+# What comes with the choice, and is no knob.
+KEPT = {"model": ("family", "view", "sizes", "axes"), "data": ("name",)}
 
 
 # ---------------------------------------------------------------------- composing

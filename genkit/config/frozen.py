@@ -29,7 +29,13 @@ MOVED = ("data.path", "data.digest")
 RECORD, SESSIONS = "run.json", "sessions"
 # What a run's configuration has, whatever else its groups hold.
 SHAPE = {
-    "model": {"family?": str, "view?": str, "sizes?": Optional([int]), "block_size?": int | None},
+    "model": {
+        "family?": str,
+        "view?": str,
+        "sizes?": Optional([int]),
+        "axes?": int,
+        "block_size?": int | None,
+    },
     "data?": {"name?": str, **{f"{key}?": str | None for key in ("path", "digest", "tokenizer_path")}},
     **{f"{group}?": dict for group in ("optim", "trainer", "callbacks", "logger")},
     "budget?": {str: float | None},
@@ -193,4 +199,4 @@ def view(cfg: Config) -> View:
     """What the configured model asks of its data."""
     from genkit.core.spec import View
 
-    return View(cfg.model.view, cfg.model.sizes, getattr(cfg.model, "block_size", None) or 0)
+    return View(cfg.model.view, cfg.model.sizes, getattr(cfg.model, "block_size", None) or 0, cfg.model.axes)

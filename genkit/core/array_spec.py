@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,10 +13,12 @@ import numpy as np
 from genkit.core import media
 from genkit.core.media.image import IMAGE
 from genkit.core.media.medium import Medium, Shown
+from genkit.core.representations import representation_from_dict
+from genkit.core.representations.representation import Representation
 from genkit.system.schemas import typed
 
 NOWHERE: Mapping[str, object] = {}  # what is known of examples that came from nowhere
-MOST_LEVELS, MOST_AXES, LONGEST_NAME = 256, 3, 100
+MOST_AXES, LONGEST_NAME = 3, 100
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ArrayForm:
     levels: int
     medium: str = IMAGE.name
     rate: float | None = None
+    representation: dict[str, object] | None = None
 
 
 class DataSpec(ABC):
@@ -81,10 +84,12 @@ class ArraySpec(DataSpec):
         channels: numbers that stand at one place.
         sizes: places along each axis, one to three of them; an image has height and width.
         levels: how many distinct values an entry can take: 256 for 8-bit pictures, 17 for scikit-learn's
-            digits, 2 for binarised ones.
+            digits, 2 for binarised ones, 65,536 for recorded sound.
         classes: names of the labels; () where there are none.
         medium: what such an array is.
-        rate: places a second along the axis of time, where there is one and it is known.
+        rate: places a second along the axis of time, where there is one and it is known; of what the medium
+            has, whatever stands for it.
+        representation: what the arrays stand for an example by; None: they are it.
     """
 
     kind: ClassVar[Literal["arrays"]] = "arrays"
@@ -95,6 +100,7 @@ class ArraySpec(DataSpec):
     classes: tuple[str, ...] = ()
     medium: Medium = IMAGE
     rate: float | None = None
+    representation: Representation | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.sizes, tuple):
@@ -134,15 +140,39 @@ class ArraySpec(DataSpec):
         return self.size
 
     @property
+    def native(self) -> ArraySpec:
+        """The arrays that these stand for, as their medium has them: or these themselves."""
+        if self.representation is None:
+            return self
+        sizes = self.representation.native(self.sizes)
+        return replace(self, sizes=sizes, levels=2**self.medium.depth, representation=None)
+
+    @property
     def order(self) -> tuple[int, ...]:
-        """The axes of (B, C, *sizes) in the order in which tokens stand: those of the medium, the slowest
-        first, and the channels of a place together."""
+        """The axes of (B, C, *sizes) in the order in which tokens stand, the slowest first, and the channels
+        of a place together."""
         return 0, *(axis + 2 for axis in self.axes), 1
 
     @property
     def axes(self) -> tuple[int, ...]:
         """The axes of places alone, (*sizes), in that order."""
-        return self.medium.order or tuple(range(len(self.sizes)))
+        own = self.medium.order if self.representation is None else self.representation.order
+        return own or tuple(range(len(self.sizes)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the axes of places."""
+        return self.medium.axes if self.representation is None else self.representation.axes
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What of an example can be hidden, for a model to complete."""
+        return self.medium.parts if self.representation is None else self.representation.parts
+
+    @property
+    def rest(self) -> str:
+        """That one of the parts without which a beginning is left, in the order of tokens; "": none."""
+        return self.medium.rest if self.representation is None else self.representation.rest
 
     @property
     def ordered(self) -> tuple[int, ...]:
@@ -154,13 +184,27 @@ class ArraySpec(DataSpec):
         """The axes of (B, *ordered) in the order of (B, C, *sizes)."""
         return tuple(self.order.index(axis) for axis in range(len(self.order)))
 
-    def to_bytes(self, levels: np.ndarray) -> np.ndarray:
-        """Levels spread over 0 … 255, uint8: the scale on which arrays are shown, saved and judged."""
-        return np.round(levels * (255 / (self.levels - 1))).astype(np.uint8)
+    def as_shown(self, unit: np.ndarray) -> np.ndarray:
+        """Floats in [0, 1], (n, C, *sizes), as their medium shows, saves and judges them: on a fixed scale,
+        of 8 bits or 16, and of what they stand for, (n, C, *native)."""
+        # A fixed scale: stretching each to its own range would hide a model's contrast, or its loudness.
+        inside = unit.clip(0, 1)
+        if self.representation is not None:
+            return self.representation.back(inside)
+        return self._spread(inside * (2**self.medium.depth - 1))
+
+    def _spread(self, entries: np.ndarray) -> np.ndarray:
+        """Numbers from 0 to the largest that the medium's bits have, as its integers."""
+        whole = np.round(entries)
+        return whole.astype(np.uint8) if self.medium.depth == 8 else (whole - 2**15).astype(np.int16)
 
     def shown(self, rows: Sequence[np.ndarray] | np.ndarray, about: Mapping[str, object] = NOWHERE) -> Shown:
         levels = np.asarray(rows).reshape(-1, *self.shape)
-        return Shown(arrays=self.to_bytes(levels), array=self, about=about)
+        if self.representation is not None:
+            arrays = self.representation.back(levels / (self.levels - 1))
+        else:
+            arrays = self._spread(levels * ((2**self.medium.depth - 1) / (self.levels - 1)))
+        return Shown(arrays=arrays, array=self.native, about=about)
 
     def to_dict(self) -> dict[str, object]:
         return {"kind": self.kind, **self.form(), "classes": list(self.classes)}
@@ -172,6 +216,7 @@ class ArraySpec(DataSpec):
             "levels": self.levels,
             **({} if self.medium == IMAGE else {"medium": self.medium.name}),
             **({} if self.rate is None else {"rate": self.rate}),
+            **({} if self.representation is None else {"representation": self.representation.to_dict()}),
         }
 
     @classmethod
@@ -188,11 +233,19 @@ class ArraySpec(DataSpec):
         medium = media.find(form.medium)
         (channels, *sizes), levels, rate = form.shape, form.levels, form.rate
         shape = "×".join(str(n)[:20] for n in (channels, *sizes[:MOST_AXES]))
-        if not 1 <= len(sizes) <= MOST_AXES or len(sizes) != len(medium.axes):
-            axes = f"{len(medium.axes)} axes ({', '.join(medium.axes)})" if medium.axes else "no axes"
+        stand = None if form.representation is None else representation_from_dict(form.representation)
+        names = medium.axes if stand is None else stand.axes
+        if not 1 <= len(sizes) <= MOST_AXES or len(sizes) != len(names):
+            axes = f"{len(names)} axes ({', '.join(names)})" if names else "no axes"
             raise ValueError(f"{medium.one} has {axes}, and the shape of a channel here has {len(sizes)}")
-        if not 2 <= levels <= MOST_LEVELS or min(channels, *sizes) < 1:
+        most = 2**medium.depth if stand is None else stand.levels
+        if not 2 <= levels <= most or min(channels, *sizes) < 1:
             raise ValueError(f"no {medium.many} of {shape} with {str(levels)[:20]} levels")
         if rate is not None and not 0 < rate < math.inf:
             raise ValueError(f"no rate is {rate}")
-        return cls(channels, tuple(sizes), levels, classes, medium, rate)
+        made = cls(channels, tuple(sizes), levels, classes, medium, rate, stand)
+        if stand is not None and (
+            stand.name not in medium.representations or stand.sizes(made.native.sizes) != made.sizes
+        ):
+            raise ValueError(f"no {medium.many} are represented by a {stand.name} of {shape}")
+        return made

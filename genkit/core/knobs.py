@@ -63,6 +63,7 @@ class ModelKnobs(Knobs, frozen=True, kw_only=True):
     family: str
     view: Literal["tokens", "arrays"]
     sizes: Annotated[tuple[int, ...], knob("sides of images that it takes; []: any")] = ()
+    axes: Annotated[int, knob("of the arrays that it takes: 1 of waveforms; 0: any", ge=0, le=3)] = 0
     select: Annotated[
         Annotated[str, msgspec.Meta(min_length=1)] | None,
         knob(

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from types import EllipsisType
 
 import torch
 import torch.nn.functional as F
@@ -122,28 +121,37 @@ class WhiteNoise(Observation):
         return measured.clamp(0, 1)
 
 
-# What can be hidden by name: of time, of height and width, of either.
-IN_TIME, ANYWHERE = ("end", "start", "middle"), ("random",)
-IN_PLANES = ("lower", "upper", "left", "right", "box")
-MASKS: dict[int, tuple[str, ...]] = {  # by the number of axes
-    1: (*IN_TIME, *ANYWHERE),
-    2: (*IN_PLANES, *ANYWHERE),
-    3: (*IN_TIME, *IN_PLANES, *ANYWHERE),
+# What can be hidden by name: of an axis by its own, of the plane, of anything.
+HALVES: dict[str, tuple[str, ...]] = {
+    "time": ("end", "start", "middle"),
+    "frequency": ("high", "low"),
+    "height": ("lower", "upper"),
+    "width": ("left", "right"),
 }
+IN_PLANES, ANYWHERE = ("box",), ("random",)
+USUAL = {1: ("time",), 2: ("height", "width"), 3: ("time", "height", "width")}  # by the number of axes
 
 
-def mask(hidden: str, sizes: tuple[int, ...], seed: int = 0) -> Mask:
-    """The mask that hides a part by name: half of time or its middle, half of the plane or the box in its
-    middle (at all times), or every second place at random.
+def masks(axes: tuple[str, ...]) -> tuple[str, ...]:
+    """What can be hidden of examples with axes of these names."""
+    planes = IN_PLANES if {"height", "width"} <= set(axes) else ()
+    return (*(part for axis in axes for part in HALVES.get(axis, ())), *planes, *ANYWHERE)
+
+
+def mask(hidden: str, sizes: tuple[int, ...], seed: int = 0, axes: tuple[str, ...] = ()) -> Mask:
+    """The mask that hides a part by name: half of an axis or the middle of time, the box in the middle of the
+    plane (at all times), or every second place at random.
 
     Args:
-        sizes: of the axes: time, height and width, or both.
+        sizes: of the axes.
+        axes: their names; by default time, or height and width, or all three.
 
     Raises:
-        ConfigError: there is no such part over so many axes.
+        ConfigError: there is no such part over these axes.
     """
-    if hidden not in MASKS[len(sizes)]:
-        listed = ", ".join(MASKS[len(sizes)])
+    axes = axes or USUAL[len(sizes)]
+    if hidden not in masks(axes):
+        listed = ", ".join(masks(axes))
         raise ConfigError(f"mask={hidden} hides nothing that is known; choose one of {listed}.")
     if hidden in ANYWHERE:
         order = Noise(seed, range(1), purpose="mask").uniform("pixels", math.prod(sizes))[0].argsort()
@@ -151,31 +159,20 @@ def mask(hidden: str, sizes: tuple[int, ...], seed: int = 0) -> Mask:
         known[order[: len(order) // 2]] = True
         return Mask(known=known.view(sizes))
     away = torch.zeros(sizes, dtype=torch.bool)
-    away[_hidden(hidden, sizes)] = True
+    away[tuple(_hidden(hidden, axis, size) for axis, size in zip(axes, sizes, strict=True))] = True
     return Mask(known=~away)
 
 
-def _hidden(name: str, sizes: tuple[int, ...]) -> tuple[slice | EllipsisType, ...]:
-    """The entries that a part is, as an index."""
-    if name in IN_TIME:
-        time = sizes[0]
-        return ({"end": _from(time), "start": _until(time), "middle": _middle(time)}[name], ...)
-    height, width = sizes[-2:]
-    return {
-        "lower": (..., _from(height), slice(None)),
-        "upper": (..., _until(height), slice(None)),
-        "left": (..., _until(width)),
-        "right": (..., _from(width)),
-        "box": (..., _middle(height), _middle(width)),
-    }[name]
-
-
-def _until(size: int) -> slice:
-    return slice(0, size // 2)
-
-
-def _from(size: int) -> slice:
-    return slice(size // 2, size)
+def _hidden(part: str, axis: str, size: int) -> slice:
+    """What of an axis a part is; all of it where the part is of another axis."""
+    if part in IN_PLANES:
+        return _middle(size) if axis in ("height", "width") else slice(None)
+    if part not in HALVES.get(axis, ()):
+        return slice(None)
+    if part == "middle":
+        return _middle(size)
+    # (A band of frequencies is counted from the lowest.)
+    return slice(0, size // 2) if part in ("start", "low", "upper", "left") else slice(size // 2, size)
 
 
 def _middle(size: int) -> slice:

@@ -61,10 +61,9 @@ class Samples:
         """The samples as their medium shows them."""
         if self.spec.kind == "tokens":
             return self.spec.read([ids.cpu().numpy() for ids in self.data], self.provenance())
-        # A fixed scale: stretching each to its own range would hide a model's contrast.
         data = self.data if isinstance(self.data, Tensor) else torch.stack(self.data)
-        scaled = (data.clamp(0, 1) * 255).round().to(torch.uint8)
-        return Shown(arrays=scaled.cpu().numpy(), array=self.spec, about=self.provenance())
+        arrays = self.spec.as_shown(data.float().cpu().numpy())
+        return Shown(arrays=arrays, array=self.spec.native, about=self.provenance())
 
     @property
     def texts(self) -> list[str]:
@@ -79,7 +78,8 @@ class Samples:
 
     @property
     def arrays(self) -> np.ndarray:
-        """The samples as arrays on a fixed scale, uint8 (n, C, *sizes): what is shown, saved and judged.
+        """The samples as arrays on a fixed scale, uint8 (n, C, *sizes), or int16 of sound, whatever the model
+        reads in its place: what is shown, saved and judged.
 
         Raises:
             ConfigError: these samples are no arrays.
@@ -95,14 +95,14 @@ class Samples:
         Raises:
             ConfigError: these samples are no arrays over two axes.
         """
-        if self.spec.array is None or len(self.spec.array.sizes) != 2:
+        if self.spec.array is None or len(self.spec.array.native.sizes) != 2:
             raise self._others("images")
         return np.moveaxis(self.arrays, 1, -1)
 
     def _others(self, wanted: str) -> ConfigError:
         """What is said where something else is wanted than these samples are."""
         array = self.spec.array
-        own = "texts" if array is None else "images" if len(array.sizes) == 2 else "arrays"
+        own = "texts" if array is None else "images" if len(array.native.sizes) == 2 else "arrays"
         return ConfigError(f"these samples are {self.spec.medium.many}, not {wanted}; see .{own}.")
 
     @property

@@ -32,11 +32,13 @@ class View:
         kind: "arrays" or "tokens".
         sizes: for arrays, the sizes that the model takes for a side; empty means any.
         block_size: for tokens, the length of the windows that the model reads; 0: as the data has it.
+        axes: for arrays, the number of axes that the model takes; 0: any.
     """
 
     kind: str
     sizes: tuple[int, ...] = ()
     block_size: int = 0
+    axes: int = 0
 
 
 @dataclass(frozen=True)

@@ -69,14 +69,15 @@ class Examples(ABC):
 
 
 class ArrayExamples(Examples):
-    """Images as levels, uint8 (C, H, W) each, with their labels.
+    """Images, or other arrays, as levels (C, *sizes) each, with their labels.
 
     Args:
-        images: of all parts, uint8 (N, C, H, W), in memory or mapped.
+        images: of all parts, uint8 or uint16 (N, C, *sizes), in memory or mapped.
         labels: of all parts, int64 (N,), or None.
         rows: those of this part.
         levels: what becomes of the values.
         augmentation: what is done in training; None elsewhere.
+        native: the same rows as their medium has them, where these arrays stand for them; None: they are it.
     """
 
     def __init__(
@@ -86,9 +87,10 @@ class ArrayExamples(Examples):
         rows: np.ndarray,
         levels: Levels,
         augmentation: Augmentation | None = None,
+        native: ArrayExamples | None = None,
     ) -> None:
         self.images, self.labels, self.rows, self.levels = images, labels, rows, levels
-        self.augmentation = augmentation
+        self.augmentation, self.native = augmentation, native
 
     def __len__(self) -> int:
         return len(self.rows)

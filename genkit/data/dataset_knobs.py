@@ -173,6 +173,43 @@ class ImageKnobs(ExampleKnobs, frozen=True):
             yield Clash(("on_device", "flip", "shift", "crop", "binarize"), DRAWN)
 
 
+class ClipKnobs(ExampleKnobs, frozen=True):
+    """What all clips of sound have: as what a model reads them."""
+
+    view: (
+        Annotated[
+            Literal["waveform", "mu_law", "mel"],
+            knob("what a model reads; null: the waveform if it reads one axis, else mel"),
+        ]
+        | None
+    ) = None
+    levels: (
+        Annotated[
+            int,
+            knob(
+                "values of an entry; null: 16 of mel, 64 of mu_law",
+                ge=2,
+                le=256,
+                unit="levels",
+                only={"view": ("mu_law", "mel", None)},
+            ),
+        ]
+        | None
+    ) = None
+    bands: Annotated[
+        int, knob("of a mel picture, its height", ge=4, le=512, unit="bands", only={"view": ("mel", None)})
+    ] = 32
+    hop: Annotated[
+        int,
+        knob("from frame to frame of it", ge=1, le=65_536, unit="samples", only={"view": ("mel", None)}),
+    ] = 128
+    binarize: Annotated[Literal["threshold"], knob("to two levels")] = "threshold"
+    shift: Annotated[
+        int,
+        knob("in training: moved in time by so many, silence coming in", ge=0, le=65_536, unit="entries"),
+    ] = 0
+
+
 class GreyKnobs(ImageKnobs, frozen=True):
     """Images of which it is known that they have more than two levels."""
 

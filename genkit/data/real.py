@@ -17,15 +17,18 @@ BATCH = 250
 
 
 def pictures(samples: Samples) -> Tensor:
-    """Samples as arrays of 8 bits, uint8 (n, C, *sizes): what would be saved is what is judged."""
+    """Samples as their medium shows them, (n, C, *sizes): what would be saved is what is judged."""
     return torch.from_numpy(samples.arrays)
 
 
 def as_samples(spec: Spec, examples: Examples, rows: np.ndarray) -> Samples:
-    """Real examples in the form of samples."""
+    """Real examples in the form of samples, as their medium has them, whatever a model reads."""
+    own = examples.images if isinstance(examples, PixelWindows) else examples
+    if isinstance(own, ArrayExamples) and own.native is not None and spec.array is not None:
+        spec, examples = spec.array.native, own.native
     data, _, _ = examples.gather(rows)
     if spec.kind == "arrays":
-        return Samples(torch.from_numpy(data).float() / (spec.levels - 1), spec, 0)
+        return Samples(torch.from_numpy(data.astype(np.float32)) / (spec.levels - 1), spec, 0)
     return Samples([torch.from_numpy(ids.astype(np.int64)) for ids in spec.sequences(data)], spec, 0)
 
 

@@ -22,9 +22,10 @@ from genkit.data.arrays.images import (
     sized,
     untrained_classes,
 )
-from genkit.data.arrays.treatments import Augmentation
+from genkit.data.arrays.representing import represented, silence
+from genkit.data.arrays.treatments import Augmentation, Levels
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, PixelWindows, TokenWindows, fingerprint
-from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
+from genkit.data.dataset_knobs import ClipKnobs, DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
 from genkit.data.sources import Images, Text
@@ -160,7 +161,7 @@ def _packs(arrays: Iterable[np.ndarray]) -> tuple[Path, ...]:
     return tuple(sorted({folder for array in arrays if (folder := folder_of(array)) is not None}))
 
 
-# ---------------------------------------------------------------------- images
+# ---------------------------------------------------------------------- arrays
 
 
 def _examples(
@@ -173,29 +174,48 @@ def _examples(
     check_levels(source, f"data={name}")
     check_numbers(source.labels, source.classes, len(source.images), f"data={name}")
     parts, protocol = divided(source, data, cache_dir)
-    images, notices = sized(name, source, data.size, sizes, cache_dir)
     said = (*oddities(source, parts), *untrained_classes(source, parts))
+    if source.medium.representations:
+        clips = settled(given, ClipKnobs)
+        images, notices = represented(name, source, clips, view, cache_dir), list(source.notices)
+        levels = Levels(images.levels, images.levels)
+        time = images.representation.axes.index("time") if images.representation else 0
+        changes = Augmentation(shift=clips.shift, fill=silence(images), along=(time,))
+    else:
+        images, notices = sized(name, source, data.size, sizes, cache_dir)
+        levels, changes = fewer_levels(name, images, data), Augmentation.of(data)
     notices += [f"{name}: {line}" for line in said]
-    levels = fewer_levels(name, images, data)
     channels, *sides = images.images.shape[1:]
-    arrays = ArraySpec(channels, tuple(sides), levels.levels, images.classes, images.medium, images.rate)
+    about_arrays = (images.classes, images.medium, images.rate, images.representation)
+    arrays = ArraySpec(channels, tuple(sides), levels.levels, *about_arrays)
     examples = {
         part: ArrayExamples(
-            images.images, images.labels, rows, levels, Augmentation.of(data) if part == "train" else None
+            *(images.images, images.labels, rows, levels),
+            changes if part == "train" else None,
+            _native(images, rows),
         )
         for part, rows in parts.items()
     }
-    about = f"{images.contents()} {digest([images.labels])} {levels}"
+    # Of the examples, whichever way they are read: models of all views are judged by the same.
+    judged = images.native or images
+    kept = levels if images.native is None else Levels(judged.levels, judged.levels)
+    about = f"{judged.contents()} {digest([judged.labels])} {kept}"
     spec: Spec = arrays
     splits: Mapping[str, Examples] = examples
     if view.kind == "tokens":
         codec = _pixels(name, arrays, view)
         spec = TokenSpec(codec, None, images.classes)
         splits = {part: PixelWindows(own, codec) for part, own in examples.items()}
-    # Of the images, whichever way they are read: models of both views are judged by the same examples.
-    print_ = fingerprint(arrays, about, parts)
-    packs = _packs([images.images])
+    print_ = fingerprint(arrays.native, about, parts)
+    packs = _packs([images.images, *([images.native.images] if images.native else [])])
     return Dataset(name, spec, splits, protocol, print_, notices, packs, images.unpadded)
+
+
+def _native(images: Images, rows: np.ndarray) -> ArrayExamples | None:
+    """The examples that these stand for, where they do."""
+    if (native := images.native) is None:
+        return None
+    return ArrayExamples(native.images, native.labels, rows, Levels(native.levels, native.levels))
 
 
 def _pixels(name: str, spec: ArraySpec, view: View) -> PixelCodec:

@@ -110,6 +110,8 @@ def _of_examples(subject: Subject, scores: Scores, k: int) -> ExampleScores:
     assert array is not None
     about: dict[str, str | int | float | bool | None] = {"of": scores.likelihood.of, "given": scores.given}
     about["levels"] = array.levels
+    if array.representation is not None:
+        about["representation"] = array.representation.name
     if subject.dataset.unpadded is not None:  # bits per dimension are then of known zeros, too
         about["padded_from"] = "×".join(map(str, subject.dataset.unpadded))
     worth, values = scores.likelihood, np.asarray(scores.values)

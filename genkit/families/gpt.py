@@ -316,10 +316,9 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         if self.spec.array is None:
             return f"it models {medium.many}; give sample a prompt."
         if self._beginning(observation, self.spec.array) is None:
-            answer = f": of the verbs it answers complete with mask={medium.rest}" if medium.rest else ""
-            return (
-                f"it draws {medium.many} in raster order, so what is known must be their beginning{answer}."
-            )
+            rest = self.spec.array.rest
+            answer = rest and f": of the verbs it answers complete with mask={rest}"
+            return f"it draws {medium.many} in raster order: what is known must be their beginning{answer}."
         return None
 
     def _beginning(self, observation: Observation, array: ArraySpec) -> int | None:

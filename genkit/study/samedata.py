@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from genkit.data.dataset import Dataset
 
 # What may differ between the data of two arms: how texts become tokens, and what training does to images.
-VIEW_KEYS = ("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device")
+VIEW_KEYS = (
+    *("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device"),
+    *("view", "bands", "hop", "patch"),  # of one sound
+)
 
 
 def check_same_data(arms: Mapping[str, Config], paths: Mapping[str, str]) -> Dataset:
@@ -51,7 +54,7 @@ def check_same_data(arms: Mapping[str, Config], paths: Mapping[str, str]) -> Dat
                 f"the arms {other} and {arm} have different data: data.{key} is {expected.get(key)} and"
                 f" {data.get(key)}; a study compares on one dataset."
             )
-        arrays = [d.spec.array for d in (reference, dataset)]
+        arrays = [d.spec.array and d.spec.array.native for d in (reference, dataset)]
         if arrays[0] != arrays[1]:
             said = [_levels(d.spec) for d in (reference, dataset)]
             raise ConfigError(

@@ -1,6 +1,6 @@
 """Media: what an example can be.  A medium is one file, and everything else asks it.
 
-Built in are texts and images; another distribution adds one by
+Built in are texts, images and sounds; another distribution adds one by
 
     [project.entry-points."genkit.media"]
     points = "my_package.points:POINTS"
@@ -26,7 +26,11 @@ MEDIA: Registry[Medium] = Registry(
     "medium",
     "media",
     "medium={name} is none that is known here; install what offers it.",
-    {"text": "genkit.core.media.text:TEXT", "image": "genkit.core.media.image:IMAGE"},
+    {
+        "text": "genkit.core.media.text:TEXT",
+        "image": "genkit.core.media.image:IMAGE",
+        "audio": "genkit.core.media.audio:AUDIO",
+    },
     _fault,
 )
 

@@ -34,8 +34,9 @@ class Shown:
 
     Attributes:
         texts: the examples, where they are texts.
-        arrays: the examples, where they are arrays: uint8 (n, C, *sizes), levels spread over 0 … 255.
-        array: what each array is; None for texts.
+        arrays: the examples, where they are arrays, (n, C, *sizes): levels spread over 0 … 255, uint8; of a
+            medium of 16 bits over -32,768 … 32,767, int16.
+        array: what each array is, as its medium has it; None for texts.
         about: where they come from, as plain values.
     """
 
@@ -82,6 +83,9 @@ class Medium(ABC):
             sequence is the beginning of an example; () means as they stand.
         views: what a model can read of it as it is: "arrays" (floats), "tokens".
         pictorial: whether an example is a picture: it can be brought to another size, compared by its look.
+        depth: bits of an entry as it is shown, saved and judged: 8, or 16, which stand for samples of sound.
+        representations: what a model can read in its place, besides what it is: names of
+            `genkit.core.representations`, the usual one first.
         suffixes: of the files that it is saved as, the usual one first.  `write` knows them.
         parts: what of an example can be hidden, for a model to complete: names of `genkit.core.observation`.
         rest: that one of the parts without which a beginning is left, in the order of tokens; "": none.
@@ -102,6 +106,8 @@ class Medium(ABC):
     order: tuple[int, ...] = ()
     views: tuple[str, ...] = ("arrays", "tokens")
     pictorial: bool = False
+    depth: int = 8
+    representations: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = (".png", ".npz")
     parts: tuple[str, ...] = ("random",)
     rest: str = ""
@@ -122,6 +128,8 @@ class Medium(ABC):
             return f"has views {self.views}, of which a model reads arrays and tokens"
         if "arrays" in self.views and not 1 <= len(self.axes) <= 3:
             return f"has {len(self.axes)} axes; an array has from 1 to 3"
+        if self.depth not in (8, 16):
+            return f"has entries of {self.depth} bits; there are 8 and 16"
         if not self.suffixes or not all(re.fullmatch(r"\.[a-z0-9]+", suffix) for suffix in self.suffixes):
             return f"has suffixes {self.suffixes}; one is written .png"
         return ""
@@ -224,11 +232,10 @@ class Medium(ABC):
             lengths: tokens of each, where examples have lengths of their own.
             counts: how often the training data have each token, where that is what noise is made by.
         """
-        array = spec.array
-        if array is None:
+        if spec.array is None:
             raise TypeError(f"{type(self).__name__} is no medium of arrays, and says not what its noise is")
-        levels = generator.integers(0, array.levels, (len(lengths), *array.shape))
-        return Shown(arrays=array.to_bytes(levels), array=array)
+        native = spec.array.native
+        return native.shown(generator.integers(0, native.levels, (len(lengths), *native.shape)))
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, object]) -> None:

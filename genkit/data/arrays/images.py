@@ -58,14 +58,15 @@ def check_levels(images: Images, what: str) -> None:
     """
     shape, dtype, medium = images.images.shape, images.images.dtype, images.medium
     fits = len(shape) == 2 + len(medium.axes) and shape[1] in (medium.channels or (shape[1],))
-    if dtype != np.uint8 or not fits:
+    kind = f"uint{medium.depth}"
+    if dtype != np.dtype(kind) or not fits:
         wanted = f"(N, C, {', '.join(medium.axes)})"
         which = f", C is {' or '.join(map(str, medium.channels))}" if medium.channels else ""
         raise DataError(
-            f"{what} gives {dtype} of shape {shape}: {medium.many} are uint8 levels {wanted}{which}."
+            f"{what} gives {dtype} of shape {shape}: {medium.many} are {kind} levels {wanted}{which}."
         )
-    if not 2 <= images.levels <= 256:
-        raise DataError(f"{what} has {images.levels} levels; there are from 2 to 256.")
+    if not 2 <= images.levels <= 2**medium.depth:
+        raise DataError(f"{what} has {images.levels} levels; there are from 2 to {2**medium.depth:,}.")
 
 
 def divided(images: Images, data: ExampleKnobs, cache_dir: str) -> tuple[dict[str, np.ndarray], str]:

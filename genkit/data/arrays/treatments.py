@@ -30,13 +30,18 @@ class Augmentation:
 
     Attributes:
         flip: the last axis is turned round in every second example, left and right of an image.
-        shift: places at most by which an example is moved along each axis; what comes in is level 0.
+        shift: places at most by which an example is moved along each axis, or those of `along`; what comes
+            in is `fill`.
         crop: places that are added on every side by reflection before a part of the old size is cut out.
+        fill: the level that comes in: of sound, silence.
+        along: the axes that are shifted; None: all.
     """
 
     flip: bool = False
     shift: int = 0
     crop: int = 0
+    fill: int = 0
+    along: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, data: ImageKnobs) -> Augmentation:
@@ -56,7 +61,11 @@ class Augmentation:
             turned = (turns < 0.5).reshape(-1, *[1] * (axes + 1))
             arrays = np.where(turned, arrays[..., ::-1], arrays)
         if self.shift:
-            arrays = _cut(arrays, _offsets(shifts, self.shift), self.shift, "constant")
+            offsets = _offsets(shifts, self.shift)
+            if self.along is not None:
+                still = [axis for axis in range(axes) if axis not in self.along]
+                offsets[:, still] = self.shift
+            arrays = _cut(arrays, offsets, self.shift, "constant", self.fill)
         if self.crop:
             arrays = _cut(arrays, _offsets(crops, self.crop), self.crop, "reflect")
         return arrays
@@ -68,11 +77,15 @@ def _offsets(uniform: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _cut(
-    arrays: np.ndarray, offsets: np.ndarray, reach: int, mode: Literal["constant", "reflect"]
+    arrays: np.ndarray, offsets: np.ndarray, reach: int, mode: Literal["constant", "reflect"], fill: int = 0
 ) -> np.ndarray:
     """A window of the old size out of every array (B, C, S…) after padding; offsets (B, axes)."""
     count, _, *sizes = arrays.shape
-    padded = np.pad(arrays, ((0, 0), (0, 0), *[(reach, reach)] * len(sizes)), mode=mode)
+    widths = ((0, 0), (0, 0), *[(reach, reach)] * len(sizes))
+    if mode == "constant":
+        padded = np.pad(arrays, widths, mode, constant_values=fill)
+    else:
+        padded = np.pad(arrays, widths, mode)
     places = [np.arange(count).reshape(-1, *[1] * len(sizes))]
     for axis, size in enumerate(sizes):
         along = offsets[:, axis, None] + np.arange(size)  # (B, S)

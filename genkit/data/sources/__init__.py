@@ -15,6 +15,7 @@ from genkit.core.media.image import IMAGE
 from genkit.core.media.medium import Medium
 from genkit.core.media.text import TEXT
 from genkit.core.registry import Registry
+from genkit.core.representations.representation import Representation
 from genkit.data.arrays.folders import Pictures
 from genkit.data.dataset_knobs import ShakespeareKnobs
 from genkit.data.packing import digest, open_array, packed
@@ -27,7 +28,7 @@ class Images:
     """Images of one shape, or arrays of another medium.
 
     Attributes:
-        images: uint8 levels (N, C, *sizes), in memory or mapped.
+        images: levels (N, C, *sizes), uint8, or uint16 of a medium of 16 bits; in memory or mapped.
         labels: int64 (N,), or None.
         levels: how many values an entry can take.
         classes: names of the labels, () without.
@@ -41,6 +42,8 @@ class Images:
         unpadded: height and width before a frame was put around every image; None where there is none.
         medium: what an array is.
         rate: places a second along the axis of time, where there is one and it is known.
+        native: the examples as their medium has them, where these stand for them; None: they are it.
+        representation: by what they stand for them.
     """
 
     images: np.ndarray
@@ -57,6 +60,8 @@ class Images:
     unpadded: tuple[int, int] | None = None
     medium: Medium = IMAGE
     rate: float | None = None
+    native: Images | None = None
+    representation: Representation | None = None
 
     @property
     def usable(self) -> np.ndarray:

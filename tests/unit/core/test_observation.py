@@ -6,7 +6,7 @@ import torch
 
 from genkit.core.media import MEDIA, find
 from genkit.core.noise import Noise
-from genkit.core.observation import MASKS, AveragePool, Mask, WhiteNoise, mask
+from genkit.core.observation import USUAL, AveragePool, Mask, WhiteNoise, mask, masks
 from genkit.system.errors import ConfigError
 
 SIZES = [(12,), (4, 6), (2, 4, 6)]
@@ -63,9 +63,9 @@ def test_the_likelihood_of_a_noisy_example_is_a_normal_density(sizes):
 @pytest.mark.parametrize("name", MEDIA.names())
 def test_what_a_medium_can_hide_is_what_masks_of_its_axes_hide(name):
     medium = find(name)
-    assert set(medium.parts) <= set(MASKS.get(len(medium.axes), ("random",)))
+    assert set(medium.parts) <= set(masks(medium.axes))
     if medium.rest:
-        assert mask(medium.rest, (4,) * len(medium.axes)).prefix() is not None
+        assert mask(medium.rest, (4,) * len(medium.axes), axes=medium.axes).prefix() is not None
 
 
 def hidden(name, sizes):
@@ -90,6 +90,18 @@ def test_of_two_axes_the_names_are_those_of_images():
     assert hidden("box", (4, 4)) == box
 
 
+def test_of_a_spectrogram_the_parts_are_those_of_time_and_of_frequency_the_lowest_band_first():
+    def hidden(name):
+        return (~mask(name, (2, 4), axes=("frequency", "time")).known).int().tolist()
+
+    assert hidden("end") == [[0, 0, 1, 1], [0, 0, 1, 1]]
+    assert hidden("middle") == [[0, 1, 1, 0], [0, 1, 1, 0]]
+    assert hidden("high") == [[0, 0, 0, 0], [1, 1, 1, 1]]
+    assert hidden("low") == [[1, 1, 1, 1], [0, 0, 0, 0]]
+    with pytest.raises(ConfigError, match=r"mask=lower .*end, start, middle, random|mask=lower .*high, low"):
+        mask("lower", (2, 4), axes=("frequency", "time"))
+
+
 def test_of_three_axes_either_time_or_the_plane_is_cut_at_all_places_of_the_other():
     half = [[0, 0], [1, 1]]
     assert hidden("end", (2, 2, 2)) == [[[0, 0], [0, 0]], [[1, 1], [1, 1]]]
@@ -98,14 +110,15 @@ def test_of_three_axes_either_time_or_the_plane_is_cut_at_all_places_of_the_othe
     assert mask("end", (2, 3, 3)).prefix() == 9
 
 
-@pytest.mark.parametrize("axes", MASKS)
+@pytest.mark.parametrize("axes", USUAL)
 def test_every_name_hides_a_part_and_others_are_refused_with_those_that_there_are(axes):
     sizes = (8,) * axes
-    for name in MASKS[axes]:
+    named = masks(USUAL[axes])
+    for name in named:
         assert 0 < int(mask(name, sizes, seed=1).known.sum()) < 8**axes
-    with pytest.raises(ConfigError, match=", ".join(MASKS[axes])):
+    with pytest.raises(ConfigError, match=", ".join(named)):
         mask("all of it", sizes)
     other = "lower" if axes == 1 else "end"
-    if other not in MASKS[axes]:
+    if other not in named:
         with pytest.raises(ConfigError, match=f"mask={other} hides nothing"):
             mask(other, sizes)

@@ -1,0 +1,95 @@
+"""What a model reads in the place of examples as their medium has them: chosen, made once and kept."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from genkit.core.representations import representation_from_dict
+from genkit.core.representations.representation import Representation
+from genkit.core.spec import View
+from genkit.data.dataset_knobs import ClipKnobs
+from genkit.data.packing import check_space, digest_of, open_array, packed, progress
+from genkit.data.sources import Images
+from genkit.system.errors import ConfigError, StorageError
+
+RATE = 8_000.0  # samples a second where a source says none
+AT_ONCE = 2**22  # entries of the medium that are turned at once
+
+
+def represented(name: str, source: Images, data: ClipKnobs, view: View, cache_dir: str) -> Images:
+    """Examples as the model is to read them.
+
+    Raises:
+        ConfigError: there is no such representation of them, or the model reads others.
+    """
+    one = len(source.medium.axes)
+    wanted = data.view or ("waveform" if view.axes == one else "mel")
+    axes = 2 if wanted == "mel" else one
+    if view.axes not in (0, axes):
+        own = "waveform or mu_law" if view.axes == one else "mel"
+        raise ConfigError(f"data.view={wanted}: the model reads {view.axes} axes; set data.view={own}.")
+    if wanted == "waveform":
+        return source
+    try:
+        stand = _representation(wanted, source, data)
+        return _represented(source, stand, cache_dir)
+    except ValueError as error:
+        raise ConfigError(f"data={name}, data.view={wanted}: {error}.") from error
+
+
+def _representation(view: str, source: Images, data: ClipKnobs) -> Representation:
+    if view == "mu_law":
+        return representation_from_dict({"name": view, "levels": data.levels or 64})
+    about = {"rate": source.rate or RATE, "samples": source.images.shape[2]}
+    drawn = {"levels": data.levels or 16, "bands": data.bands, "hop": data.hop}
+    return representation_from_dict({"name": "log_mel", **about, **drawn})
+
+
+def _represented(source: Images, stand: Representation, cache_dir: str) -> Images:
+    contents = source.contents()  # taken once
+    count, channels, *native = source.images.shape
+    shape = (count, channels, *stand.sizes(tuple(native)))
+    step = max(1, AT_ONCE // int(np.prod(source.images.shape[1:])))
+
+    def fill(made: np.ndarray) -> None:
+        with progress(f"making {stand.name} of {source.medium.many}", count, 20_000) as advance:
+            for start in range(0, count, step):
+                part = source.images[start : start + step]
+                made[start : start + step] = stand.forward(signed(part))
+                advance(len(part))
+
+    def build(folder: Path) -> dict[str, object]:
+        check_space(folder, int(np.prod(shape)))
+        made = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+        fill(made)
+        made.flush()
+        about = {"name": stand.name, "contents": contents, "representation": stand.to_dict()}
+        return {**about, "digest": digest_of(folder, ["images.npy"]), "digest_of": ["images.npy"]}
+
+    levels: np.ndarray | None = None
+    with contextlib.suppress(StorageError):
+        if cache_dir:
+            folder, _ = packed(cache_dir, stand.name, {"contents": contents, **stand.to_dict()}, build)
+            levels = open_array(folder / "images.npy")
+    if levels is None:
+        levels = np.empty(shape, np.uint8)
+        fill(levels)
+    given = replace(source, digest=contents)
+    return replace(given, images=levels, levels=stand.levels, hashes=None, native=given, representation=stand)
+
+
+def signed(levels: np.ndarray) -> np.ndarray:
+    """Levels of 16 bits, uint16, as what is shown of them, int16."""
+    return (levels.astype(np.int32) - 2**15).astype(np.int16)
+
+
+def silence(images: Images) -> int:
+    """The level that stands for silence."""
+    if images.representation is None or images.native is None:
+        return 2**15
+    quiet = np.zeros((1, *images.native.images.shape[1:]), np.int16)
+    return int(images.representation.forward(quiet).flat[0])
