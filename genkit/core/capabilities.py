@@ -178,6 +178,11 @@ class Conditional(ABC):
             ConfigError: a condition that this instance cannot take.
         """
 
+    def captions(self, condition: Sequence[Any], noise: Noise) -> Sequence[str]:
+        """What each row that is drawn from this noise is asked to be, in a word or two; () where there is
+        nothing to be said."""
+        return ()
+
 
 CAPABILITIES: tuple[type, ...] = (
     Likelihood,

@@ -83,6 +83,7 @@ class Drawing(Contract[S]):
         asked = [condition for condition in conditions for _ in range(n)]
         size = batch_size or BATCH
         samples: list[Tensor] = []
+        captions: list[str] = []
         with self._drawing(device, weights):
             for start in range(0, len(asked), size):
                 part = asked[start : start + size]
@@ -90,11 +91,12 @@ class Drawing(Contract[S]):
                 noise = Noise(seed, rows, purpose="sample", device=self.device)
                 found = self.draw(noise, part, resolved)
                 samples.extend(drawn(found, len(part), self.spec, type(self).__name__))
+                captions += self.captions(part, noise) if isinstance(self, Conditional) else ()
                 if advance is not None:
                     advance(len(part))
         origin = {**self.origin, "weights": "ema" if weights == "ema" and self.average else "raw"}
         data = _stacked([sample.cpu() for sample in samples], self.spec)
-        return Samples(data, self.spec, seed, resolved, origin)
+        return Samples(data, self.spec, seed, resolved, origin, captions)
 
     @contextlib.contextmanager
     def _drawing(self, device: torch.device | str | None, weights: str) -> Iterator[None]:

@@ -41,3 +41,8 @@ class Labelled(GenerativeModule[S], Conditional):
     def labels(self, condition: Sequence[int | None], noise: Noise) -> Tensor | None:
         """The label of each row, int64 (B,): as asked, else drawn; None where none is taken."""
         return choose_labels(condition, self.classes, noise) if self.classes else None
+
+    def captions(self, condition: Sequence[int | None], noise: Noise) -> Sequence[str]:
+        """The class of each row, also where it was drawn."""
+        labels = self.labels(condition, noise)
+        return [] if labels is None else [self.spec.classes[label] for label in labels.tolist()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import overload
@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from genkit.core.grid import png
-from genkit.core.media.medium import Board, Shown
+from genkit.core.media.medium import Board, Shown, Single
 from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
 
@@ -30,6 +30,7 @@ class Samples:
         seed: of the call; sample i depends on (seed, i) and the weights alone.
         options: every option with its value.
         origin: where the weights came from: run, checkpoint, digest, and which weights ("ema" or "raw").
+        captions: what each is asked to be, in a word or two: its class; () where nobody says.
     """
 
     data: Tensor | list[Tensor]
@@ -37,6 +38,7 @@ class Samples:
     seed: int
     options: Mapping[str, object] = field(default_factory=dict)
     origin: Mapping[str, object] = field(default_factory=dict)
+    captions: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.data)
@@ -45,25 +47,25 @@ class Samples:
     def __getitem__(self, place: slice) -> Samples: ...
 
     @overload
-    def __getitem__(self, place: int) -> str | Image.Image: ...
+    def __getitem__(self, place: int) -> Single: ...
 
-    def __getitem__(self, place: int | slice) -> Samples | str | Image.Image:
-        """One sample as a text or a picture; a part of them as samples."""
+    def __getitem__(self, place: int | slice) -> Samples | Single:
+        """One sample as a text, a picture or a clip to listen to; a part of them as samples."""
         if isinstance(place, slice):
-            return replace(self, data=self.data[place])
-        one = replace(
-            self, data=[self.data[place]] if isinstance(self.data, list) else self.data[place][None]
-        )
-        return self.spec.medium.single(one.shown)
+            return replace(self, data=self.data[place], captions=self.captions[place])
+        own = [self.data[place]] if isinstance(self.data, list) else self.data[place][None]
+        captions = [self.captions[place]] if self.captions else ()
+        return self.spec.medium.single(replace(self, data=own, captions=captions).shown)
 
     @property
     def shown(self) -> Shown:
         """The samples as their medium shows them."""
         if self.spec.kind == "tokens":
-            return self.spec.read([ids.cpu().numpy() for ids in self.data], self.provenance())
+            read = self.spec.read([ids.cpu().numpy() for ids in self.data], self.provenance())
+            return replace(read, captions=self.captions)
         data = self.data if isinstance(self.data, Tensor) else torch.stack(self.data)
-        arrays = self.spec.as_shown(data.float().cpu().numpy())
-        return Shown(arrays=arrays, array=self.spec.native, about=self.provenance())
+        arrays, about = self.spec.as_shown(data.float().cpu().numpy()), self.provenance()
+        return Shown(arrays=arrays, array=self.spec.native, about=about, captions=self.captions)
 
     @property
     def texts(self) -> list[str]:

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.core.grid import grid, png
+from genkit.core.grid import png
 from genkit.core.identity import named
+from genkit.core.media.medium import Shown
 from genkit.core.spec import ArraySpec
 from genkit.data.packing import followed
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, unchanged
@@ -122,14 +123,22 @@ class ArrayQuality:
         return noise(self.extractor, self.array, self.n)
 
     def show(self, pairs: Pairs, folder: Path) -> None:
-        """Write `nearest.png`: the samples nearest to a training example, above those."""
-        dataset = self.subject.dataset
+        """Write `nearest.png`: the samples nearest to a training example, above those; and whatever else the
+        medium keeps of examples, with all of these."""
+        dataset, medium = self.subject.dataset, self.array.medium
         rows = self._rows("train", TRAIN_MOST)[pairs.train.numpy()]
-        made = [self.subject.sample(1, int(i)).images for i in pairs.generated]
-        given = [as_samples(dataset.spec, unchanged(dataset.split("train")), rows).images]
+        made = [self.subject.sample(1, int(i)).shown for i in pairs.generated]
+        given = as_samples(dataset.spec, unchanged(dataset.split("train")), rows).shown
+        captions = [f"sample {int(i)}" for i in pairs.generated] + [f"training {int(row)}" for row in rows]
+        arrays = np.concatenate([*(one.arrays for one in made), given.arrays])
+        both = Shown(arrays=arrays, array=given.array, captions=captions)
         storage.make_folder(folder)
-        file = folder / "nearest.png"
-        storage.write_bytes(file, png(grid(np.concatenate(made + given), columns=len(made))))
+        for suffix in medium.keeps:
+            file = folder / f"nearest{suffix}"
+            if suffix == ".png" and (sheet := medium.sheet(both, columns=len(made))) is not None:
+                storage.write_bytes(file, png(sheet))
+            else:
+                medium.save(both, file)
 
 
 def _extractor(subject: Subject, array: ArraySpec) -> Extractor | None:

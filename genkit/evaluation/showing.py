@@ -8,7 +8,7 @@ from genkit.data.real import as_samples, unchanged
 from genkit.evaluation.subject import Subject
 
 
-def keep_real(subject: Subject, folder: Path) -> Path:
+def keep_real(subject: Subject, folder: Path) -> None:
     """Write `real.png`, `real.txt`, … into the folder: always the same examples of a part, from all of it.
 
     Raises:
@@ -16,4 +16,5 @@ def keep_real(subject: Subject, folder: Path) -> Path:
     """
     spec, examples = subject.dataset.spec, unchanged(subject.examples)
     shown = as_samples(spec, examples, examples.some(spec.medium.kept))
-    return shown.save(folder / f"real{spec.medium.suffixes[0]}")
+    for suffix in spec.medium.keeps:
+        shown.save(folder / f"real{suffix}")

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from genkit.report import figures, tables
+from genkit.report import embedded, figures, tables
 from genkit.report.analysis import Analysis, analyse
 from genkit.report.lines import Line, key_of
 from genkit.report.numbers import number, summary_text
@@ -29,16 +29,11 @@ from genkit.runs.studies import Trial
 from genkit.statistics import at_most, expected_best, pair_in_words, reach_in_words
 from genkit.system import storage
 from genkit.system.errors import StorageError
-from genkit.system.plain import read_bytes
 from genkit.system.terminal import without_controls
 
 HERE = Path(__file__).parent
 PAGE = "report.html"
-LONGEST_TEXT = 2_000
 NOTHING = "No metric decides: nothing is compared."
-MOST_BYTES = 2_000_000  # of one embedded picture or text
-MOST_PIXELS = 50_000_000  # of one embedded picture: a browser takes four bytes for each
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # what a picture begins with, before its width and its height
 
 
 def report(source: Path | Sequence[Path], out: Path) -> Path:
@@ -111,7 +106,10 @@ def _figures(
         svg, png = figures.render(figure)
         storage.write_bytes(folder / f"{name}.svg", svg)
         storage.write_bytes(folder / f"{name}.png", png)
-        drawn[name] = {"light": _address(svg, "svg+xml"), "dark": _address(figures.on_dark(svg), "svg+xml")}
+        drawn[name] = {
+            "light": embedded.address(svg, embedded.SVG),
+            "dark": embedded.address(figures.on_dark(svg), embedded.SVG),
+        }
     return drawn, front
 
 
@@ -131,8 +129,8 @@ def _page(
     shown = [_member(number, member, analysis.primary, out) for number, member in enumerate(members)]
     seeds = {arm: len([m for m in members if m.arm == arm]) for arm in analysis.arms}
     return environment.get_template("page.html").render(
-        policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none';"
-        " form-action 'none'",
+        policy="default-src 'none'; img-src data:; media-src data:; base-uri 'none'; form-action 'none';"
+        f" style-src 'sha256-{digest}'",
         style=Markup(style),
         verdict=in_words(analysis),
         question=told.declared.question or "",
@@ -262,14 +260,15 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
         if member is None:
             continue
         entry: dict[str, Any] = {"arm": arm, "seed": member.seed, "picture": "", "text": "", "pairs": ""}
-        entry |= {"step": None, "remark": ""}
+        entry |= {"step": None, "remark": "", "players": [], "pair_players": []}
         if member.samples is not None:
             entry["step"] = int(member.samples.stem.removeprefix("step-"))
             if member.step not in (None, entry["step"]):
                 entry["remark"] = f" (none were drawn at step {member.step})"
-            entry |= _shown(member.samples, member.path)
+            entry |= embedded.shown(member.samples, member.path)
         if member.pairs is not None:
-            entry["pairs"] = _picture(member.pairs, member.path)
+            entry["pairs"] = embedded.picture(member.pairs, member.path)
+            entry["pair_players"] = embedded.players(member.pairs, member.path)
         shown.append(entry)
     return shown
 
@@ -281,36 +280,4 @@ def _real(members: Sequence[Member]) -> dict[str, object]:
         return {}
     # The picture is of the run's own data.
     split = next((row.place.split for row in member.rows if not row.place.own), "")
-    return {"split": split, **_shown(member.real, member.path)}
-
-
-def _shown(path: Path, run: Path) -> dict[str, str]:
-    """A picture or a text of a run, ready to be shown."""
-    if path.suffix != ".txt":
-        return {"picture": _picture(path, run), "text": ""}
-    text = _text(path, run)
-    return {"picture": "", "text": text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")}
-
-
-def _picture(path: Path, run: Path) -> str:
-    """A PNG of a run as an address; "" where it is none, or too large to carry along or to be drawn."""
-    try:
-        data = read_bytes(path, MOST_BYTES, below=run)
-    except (OSError, ValueError):
-        return ""
-    if not data.startswith(PNG) or len(data) < len(PNG) + 8:
-        return ""
-    width, height = (int.from_bytes(data[place : place + 4], "big") for place in (len(PNG), len(PNG) + 4))
-    return _address(data, "png") if 0 < width * height <= MOST_PIXELS else ""
-
-
-def _text(path: Path, run: Path) -> str:
-    """A text of a run; "" where it cannot be read, or is too large to carry along."""
-    try:
-        return read_bytes(path, MOST_BYTES, below=run).decode("utf-8", "replace")
-    except (OSError, ValueError):
-        return ""
-
-
-def _address(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return {"split": split, **embedded.shown(member.real, member.path)}

@@ -88,9 +88,9 @@ class SampleWriter(Callback):
         module = ours(pl_module)
         due = self.every is None or trainer.global_step % self.every == 0 or trainer.should_stop
         if trainer.is_global_zero and due and self.n:
-            suffix = module.spec.medium.suffixes[0]
             samples = module.sample(self.n, seed=0)
-            samples.save(self.run.samples / f"step-{trainer.global_step}{suffix}")
+            for suffix in module.spec.medium.keeps:
+                samples.save(self.run.samples / f"step-{trainer.global_step}{suffix}")
             for logger in trainer.loggers:
                 if isinstance(logger, ShowsSamples):
                     logger.log_samples(samples, trainer.global_step)

@@ -7,16 +7,19 @@ the run folders, in which there are plain files alone.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from PIL.Image import Image
 from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from genkit.config.values import leaves
-from genkit.core.media.medium import BoardPicture, BoardTexts
+from genkit.core.clip import Clip
+from genkit.core.media.medium import BoardPicture, BoardSounds, BoardTexts
 from genkit.core.samples import Samples
 from genkit.runs import Run
 from genkit.runs.studies import MEMBERS
@@ -38,6 +41,13 @@ def beside(run: Run) -> Path:
     """Where loggers of other programs write: beside the run folders; of members, beside their study."""
     parent = run.path.absolute().parent
     return parent.parent if (parent / MEMBERS).is_file() else parent
+
+
+@contextlib.contextmanager
+def clip_files(clips: Sequence[Clip], folder: Path) -> Iterator[list[Path]]:
+    """Clips as WAV files within the context, for programs that take files; they lie in a folder of theirs."""
+    with tempfile.TemporaryDirectory(prefix=".clips-", dir=folder) as place:
+        yield [clip.save(Path(place) / f"{i:05d}.wav") for i, clip in enumerate(clips)]
 
 
 @contextlib.contextmanager
@@ -90,10 +100,29 @@ class BoardHistory(TensorBoardLogger):
                 blocks = "\n\n---\n\n".join("    " + text.replace("\n", "\n    ") for text in texts)
                 self._unless_full(lambda: self.experiment.add_text("samples", blocks, step))
             case BoardPicture(picture):
-                pixels = np.asarray(picture.convert("RGB"))
-                self._unless_full(
-                    lambda: self.experiment.add_image("samples", pixels, step, dataformats="HWC")
-                )
+                self._unless_full(self._add_picture, picture, step)
+            case BoardSounds(clips, picture):
+                self._unless_full(self._add_picture, picture, step)
+                self._unless_full(self._add_clips, clips, step)
+
+    def _add_picture(self, picture: Image, step: int) -> None:
+        pixels = np.asarray(picture.convert("RGB"))
+        self.experiment.add_image("samples", pixels, step, dataformats="HWC")
+
+    def _add_clips(self, clips: Sequence[Clip], step: int) -> None:
+        """A player for each: the very samples, where `add_audio` would go through floats of one channel."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        for i, clip in enumerate(clips):
+            audio = Summary.Audio(
+                sample_rate=clip.rate,
+                num_channels=len(clip.waveform),
+                length_frames=clip.waveform.shape[1],
+                encoded_audio_string=clip.wav,
+                content_type="audio/wav",
+            )
+            summary = Summary(value=[Summary.Value(tag=f"samples/{i}", audio=audio)])
+            self.experiment._get_file_writer().add_summary(summary, step)
 
     def save(self) -> None:
         if self._logged:  # before that there is no file, and none is made for a training that is refused
@@ -138,7 +167,21 @@ class WandbHistory(WandbLogger):
                 shown: Any = wandb.Table(columns=["sample"], data=[[text] for text in texts])
             case BoardPicture(picture):
                 shown = wandb.Image(picture)
+            case BoardSounds(clips, picture):
+                shown = wandb.Image(picture)
+                self._log_clips(clips, step)
         self.experiment.log({"samples": shown, "trainer/global_step": step})
+
+    def _log_clips(self, clips: Sequence[Clip], step: int) -> None:
+        import wandb
+
+        board = self.experiment
+        with clip_files(clips, self._folder) as files:
+            heard = [
+                wandb.Audio(file, caption=clip.caption or None)
+                for file, clip in zip(files, clips, strict=True)
+            ]
+            board.log({"clips": heard, "trainer/global_step": step})
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -177,3 +220,8 @@ class MLflowHistory(MLFlowLogger):
                 self.experiment.log_text(self.run_id, "\n\n".join(texts) + "\n", f"samples/step-{step}.txt")
             case BoardPicture(picture):
                 self.experiment.log_image(self.run_id, picture, f"samples/step-{step}.png")
+            case BoardSounds(clips, picture):
+                self.experiment.log_image(self.run_id, picture, f"samples/step-{step}.png")
+                with clip_files(clips, self._artifacts) as files:
+                    for file in files:
+                        self.experiment.log_artifact(self.run_id, str(file), f"samples/step-{step}")

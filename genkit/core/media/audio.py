@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genkit.core.media.medium import Medium, Shown
+import numpy as np
+
+from genkit.core.clip import Clip, players, program
+from genkit.core.media.medium import BoardSounds, Medium, Shown, write_npz
+from genkit.core.sound_sheet import sound_sheet
+from genkit.system import storage
+from genkit.system.wave_files import joined_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+UNSAID = 8_000.0  # samples a second, where nobody says how many
+ON_BOARD = 8  # clips of one step that boards keep, beside the sheet of all
 
 
 @dataclass(frozen=True)
@@ -23,11 +33,56 @@ class AudioMedium(Medium):
     channels: tuple[int, ...] = (1, 2)
     depth: int = 16
     representations: tuple[str, ...] = ("log_mel", "mu_law")
+    suffixes: tuple[str, ...] = (".wav", ".png", ".npz")
+    kept_as: tuple[str, ...] = (".wav", ".png")
     parts: tuple[str, ...] = ("end", "start", "middle", "random")
     rest: str = "end"
+    kept: int = 16
 
-    def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image | None:
-        return None
+    def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image:
+        """Spectrograms over waveforms, in reading order."""
+        return sound_sheet(shown.arrays, rate(shown), shown.captions, columns, border)
+
+    def single(self, shown: Shown) -> Clip:
+        return clips(shown)[0]
+
+    def html(self, shown: Shown) -> str:
+        """A player for each, as many as a page should hold."""
+        return players(clips(shown))
+
+    def board(self, shown: Shown) -> BoardSounds:
+        return BoardSounds(clips(shown[:ON_BOARD]), self._drawn(shown))
+
+    def write(self, shown: Shown, path: Path) -> None:
+        """`.wav`: one after another with short silences between; `.png`: the sheet; `.npz`: int16 (n, C, T),
+        rate, captions and the provenance."""
+        match path.suffix.lower():
+            case ".wav":
+                waves = joined_file(shown.arrays, rate(shown), program(), shown.about, shown.captions)
+                storage.write_bytes(path, waves)
+            case ".npz":
+                about = {**shown.about, "rate": rate(shown), "captions": list(shown.captions)}
+                write_npz(path, {"waveforms": shown.arrays, "rate": np.array(rate(shown))}, about)
+            case _:
+                super().write(shown, path)
+
+    def write_each(self, shown: Shown, folder: Path) -> None:
+        for i, clip in enumerate(clips(shown)):
+            (folder / f"{i:05d}.wav").write_bytes(clip.wav)
+
+
+def clips(shown: Shown) -> list[Clip]:
+    """The examples one by one; of each it is said which it is, and of what."""
+    captions = shown.captions or [""] * len(shown)
+    return [
+        Clip(waveform, rate(shown), caption, {**shown.about, "sample": i, "of": caption})
+        for i, (waveform, caption) in enumerate(zip(shown.arrays, captions, strict=True))
+    ]
+
+
+def rate(shown: Shown) -> float:
+    """Samples a second."""
+    return UNSAID if shown.array is None or shown.array.rate is None else shown.array.rate
 
 
 AUDIO = AudioMedium()

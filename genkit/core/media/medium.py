@@ -12,10 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from genkit.core.clip import Clip
 from genkit.core.grid import png
 from genkit.system import storage
 from genkit.system.errors import ConfigError
@@ -38,18 +39,21 @@ class Shown:
             medium of 16 bits over -32,768 … 32,767, int16.
         array: what each array is, as its medium has it; None for texts.
         about: where they come from, as plain values.
+        captions: what each is of, in a word or two: the class that was asked for; () where nobody says.
     """
 
     texts: Sequence[str] = ()
     arrays: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint8))
     array: ArraySpec | None = None
     about: Mapping[str, object] = field(default_factory=dict)
+    captions: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.texts if self.array is None else self.arrays)
 
     def __getitem__(self, part: slice) -> Shown:
-        return replace(self, texts=self.texts[part], arrays=self.arrays[part])
+        own = self.texts[part], self.arrays[part], self.captions[part]
+        return replace(self, texts=own[0], arrays=own[1], captions=own[2])
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,16 @@ class BoardPicture:
     picture: Image
 
 
-Board = BoardTexts | BoardPicture
+@dataclass(frozen=True)
+class BoardSounds:
+    """For TensorBoard and its like: clips, one by one, and all of them in one picture."""
+
+    clips: Sequence[Clip]
+    picture: Image
+
+
+Board = BoardTexts | BoardPicture | BoardSounds
+Single: TypeAlias = "str | Image | Clip"  # one example, to look at or to listen to
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,7 @@ class Medium(ABC):
         representations: what a model can read in its place, besides what it is: names of
             `genkit.core.representations`, the usual one first.
         suffixes: of the files that it is saved as, the usual one first.  `write` knows them.
+        kept_as: the suffixes of all files in which examples are kept to be looked at; () means the usual one.
         parts: what of an example can be hidden, for a model to complete: names of `genkit.core.observation`.
         rest: that one of the parts without which a beginning is left, in the order of tokens; "": none.
         budgets: the units in which a training on it can be counted.
@@ -109,6 +123,7 @@ class Medium(ABC):
     depth: int = 8
     representations: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = (".png", ".npz")
+    kept_as: tuple[str, ...] = ()
     parts: tuple[str, ...] = ("random",)
     rest: str = ""
     budgets: tuple[str, ...] = COUNTED
@@ -145,8 +160,8 @@ class Medium(ABC):
             border: grey pixels between two.
         """
 
-    def single(self, shown: Shown) -> str | Image:
-        """The only example of `shown`, to look at."""
+    def single(self, shown: Shown) -> Single:
+        """The only example of `shown`, to look at or to listen to."""
         return self._drawn(shown)
 
     def terminal(self, shown: Shown) -> str | None:
@@ -168,6 +183,11 @@ class Medium(ABC):
         return picture
 
     # ------------------------------------------------------------------ saved
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """The suffixes of the files in which examples are kept to be looked at."""
+        return self.kept_as or self.suffixes[:1]
 
     def check_suffix(self, out: str | Path) -> str:
         """The suffix of a file or "" of a folder, if examples can be saved so.

@@ -1,0 +1,73 @@
+"""What of a run's files stands in a page itself: pictures, clips to listen to, texts.
+
+A file that is none of them, or too large to carry along, is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+from genkit.system.plain import read_bytes
+from genkit.system.wave_files import parts
+
+LONGEST_TEXT = 2_000
+MOST_BYTES = 2_000_000  # of one file
+MOST_PIXELS = 50_000_000  # of one picture: a browser takes four bytes for each
+MOST_PLAYERS = 16  # of clips that stand together
+SVG = "image/svg+xml"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # what a picture begins with, before its width and its height
+
+
+@dataclass(frozen=True)
+class Player:
+    """A clip to listen to: its address, and what it is of."""
+
+    address: str
+    caption: str
+
+
+def shown(path: Path, run: Path) -> dict[str, str | list[Player]]:
+    """A picture, with what is to be heard of it, or a text of a run, ready to be shown."""
+    if path.suffix != ".txt":
+        return {"picture": picture(path, run), "text": "", "players": players(path, run)}
+    text = _text(path, run)
+    short = text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")
+    return {"picture": "", "text": short, "players": []}
+
+
+def players(path: Path, run: Path) -> list[Player]:
+    """The clips that a picture shows, the first of them; none where it shows none, or they cannot be read."""
+    sound = path.with_suffix(".wav")
+    if not sound.is_file():
+        return []
+    try:
+        found = parts(read_bytes(sound, MOST_BYTES, below=run))[:MOST_PLAYERS]
+    except (OSError, ValueError):
+        return []
+    return [Player(address(part.file, "audio/wav"), part.caption) for part in found]
+
+
+def picture(path: Path, run: Path) -> str:
+    """A PNG of a run as an address; "" where it is none, or too large to carry along or to be drawn."""
+    try:
+        data = read_bytes(path, MOST_BYTES, below=run)
+    except (OSError, ValueError):
+        return ""
+    if not data.startswith(PNG) or len(data) < len(PNG) + 8:
+        return ""
+    width, height = (int.from_bytes(data[place : place + 4], "big") for place in (len(PNG), len(PNG) + 4))
+    return address(data, "image/png") if 0 < width * height <= MOST_PIXELS else ""
+
+
+def _text(path: Path, run: Path) -> str:
+    """A text of a run; "" where it cannot be read, or is too large to carry along."""
+    try:
+        return read_bytes(path, MOST_BYTES, below=run).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return ""
+
+
+def address(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
