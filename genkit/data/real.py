@@ -22,13 +22,15 @@ def pictures(samples: Samples) -> Tensor:
 
 
 def as_samples(spec: Spec, examples: Examples, rows: np.ndarray) -> Samples:
-    """Real examples in the form of samples, as their medium has them, whatever a model reads."""
+    """Real examples in the form of samples, as their medium has them, whatever a model reads; of each its
+    class is said."""
     own = examples.images if isinstance(examples, PixelWindows) else examples
     if isinstance(own, ArrayExamples) and own.native is not None and spec.array is not None:
         spec, examples = spec.array.native, own.native
-    data, _, _ = examples.gather(rows)
+    data, labels, _ = examples.gather(rows)
     if spec.kind == "arrays":
-        return Samples(torch.from_numpy(data.astype(np.float32)) / (spec.levels - 1), spec, 0)
+        of = [] if labels is None or not spec.classes else [spec.classes[int(label)] for label in labels]
+        return Samples(torch.from_numpy(data.astype(np.float32)) / (spec.levels - 1), spec, 0, captions=of)
     return Samples([torch.from_numpy(ids.astype(np.int64)) for ids in spec.sequences(data)], spec, 0)
 
 

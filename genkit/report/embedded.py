@@ -32,7 +32,7 @@ def shown(path: Path, run: Path) -> dict[str, str | list[Player]]:
     """A picture, with what is to be heard of it, or a text of a run, ready to be shown."""
     if path.suffix != ".txt":
         return {"picture": picture(path, run), "text": "", "players": players(path, run)}
-    text = _text(path, run)
+    text = text_of(path, run)
     short = text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")
     return {"picture": "", "text": short, "players": []}
 
@@ -43,7 +43,7 @@ def players(path: Path, run: Path) -> list[Player]:
     if not sound.is_file():
         return []
     try:
-        found = parts(read_bytes(sound, MOST_BYTES, below=run))[:MOST_PLAYERS]
+        found = parts(read_bytes(sound, MOST_BYTES, below=run), MOST_PLAYERS)
     except (OSError, ValueError):
         return []
     return [Player(address(part.file, "audio/wav"), part.caption) for part in found]
@@ -61,7 +61,7 @@ def picture(path: Path, run: Path) -> str:
     return address(data, "image/png") if 0 < width * height <= MOST_PIXELS else ""
 
 
-def _text(path: Path, run: Path) -> str:
+def text_of(path: Path, run: Path) -> str:
     """A text of a run; "" where it cannot be read, or is too large to carry along."""
     try:
         return read_bytes(path, MOST_BYTES, below=run).decode("utf-8", "replace")

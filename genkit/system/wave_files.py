@@ -135,8 +135,8 @@ def parts(content: bytes, most: int) -> list[Part]:
     found = []
     for i in range(min(order.count, most)):
         start = i * (order.samples + order.gap)
-        file = _samples_file(whole[:, start : start + order.samples], rate)
-        found.append(Part(file, order.captions[i] if order.captions else ""))
+        own = _samples_file(whole[:, start : start + order.samples], rate)
+        found.append(Part(own, order.captions[i] if order.captions else ""))
     return found
 
 

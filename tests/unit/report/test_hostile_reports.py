@@ -6,6 +6,7 @@ import os
 import struct
 import zlib
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,13 +15,14 @@ from genkit.cli import main
 from genkit.cli.show import _terms
 from genkit.core.spec import ArraySpec
 from genkit.report import report
+from genkit.report.embedded import MOST_PLAYERS, picture, players, text_of
 from genkit.report.figures import LONGEST_NAME, _short
 from genkit.report.numbers import number
-from genkit.report.page import _picture, _text
 from genkit.report.sources import _curves
 from genkit.runs import rows
 from genkit.system.errors import CheckpointError, ConfigError
 from genkit.system.plain import MAX_FOLDERS, find_links
+from genkit.system.wave_files import joined_file, wave_file
 from tests.unit.report.report_runs import row, write_run
 
 
@@ -33,7 +35,7 @@ def png(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(("sides", "shown"), [((8, 8), True), ((60_000, 60_000), False), ((0, 8), False)])
 def test_a_picture_that_no_browser_could_hold_is_left_out(sides, shown, tmp_path):
     (tmp_path / "a.png").write_bytes(png(*sides))
-    assert _picture(tmp_path / "a.png", tmp_path).startswith("data:image/png") == shown
+    assert picture(tmp_path / "a.png", tmp_path).startswith("data:image/png") == shown
 
 
 def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(tmp_path, monkeypatch):
@@ -51,9 +53,9 @@ def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(tmp_path, monkeypa
 
     monkeypatch.setattr(os, "open", swapped)
     monkeypatch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, swapped})
-    assert _text(run / "samples" / "step-6.txt", run) == "own"
+    assert text_of(run / "samples" / "step-6.txt", run) == "own"
     assert (run / "samples").is_symlink()
-    assert _text(run / "samples" / "step-6.txt", run) == ""  # a link by now
+    assert text_of(run / "samples" / "step-6.txt", run) == ""  # a link by now
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_a_run_that_cannot_be_read_is_named_on_the_page_and_by_the_exit_code(nam
 
 def test_a_signature_alone_is_no_picture(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG")
-    assert _picture(tmp_path / "a.png", tmp_path) == ""
+    assert picture(tmp_path / "a.png", tmp_path) == ""
 
 
 def test_rows_that_json_does_not_know_are_none_and_endless_ones_are_refused(tmp_path):
@@ -148,3 +150,27 @@ def test_a_comparison_with_a_run_that_cannot_be_read_is_refused(tmp_path, capsys
     (other / "evaluation.jsonl").write_text("{")
     assert main(["compare", str(one), str(other)]) == 3
     assert "evaluation.jsonl holds no rows" in capsys.readouterr().err
+
+
+def test_a_file_of_sounds_that_lies_is_one_sound_or_none(tmp_path):
+    clips = np.zeros((3, 1, 50), np.int16)
+    told = joined_file(clips, 8_000, "genkit", {}, ["a", "b", "c"])
+    (tmp_path / "a.wav").write_bytes(told)
+    assert [player.caption for player in players(tmp_path / "a.png", tmp_path)] == ["a", "b", "c"]
+    for wrong, count in (
+        (told.replace(b'"count": 3', b'"count": 9'), 1),
+        (told.replace(b'"captions": ["a", "b"', b'"captions": [1, 2,  3'), 1),
+        (told[:60], 0),
+        (told.replace(b"WAVEfmt ", b"WAVEdata"), 0),
+        (
+            wave_file(np.zeros((1, 0), np.int16), 8_000, "genkit", {"clips": {"count": 10**9, "samples": 0}}),
+            1,
+        ),
+        (joined_file(np.zeros((500, 1, 1), np.int16), 1, "genkit", {}), MOST_PLAYERS),
+    ):
+        (tmp_path / "a.wav").write_bytes(wrong)
+        found = players(tmp_path / "a.png", tmp_path)
+        assert len(found) == count, wrong[:200]
+        assert all(player.address.startswith("data:audio/wav;base64,UklGR") for player in found)
+    (tmp_path / "b.wav").symlink_to(tmp_path / "a.wav")
+    assert players(tmp_path / "b.png", tmp_path) == []
