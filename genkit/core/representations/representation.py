@@ -7,10 +7,13 @@ Nothing here imports torch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import numpy as np
+
+NEAR = 1e-3  # of a level: the rounding of float32 is a hundredth of it, at 256 levels
 
 
 @dataclass(frozen=True)
@@ -65,3 +68,23 @@ class Representation(ABC):
     def to_dict(self) -> dict[str, object]:
         """Plain values that `representation_from_dict` rebuilds it from."""
         return {"name": self.name, **asdict(self)}
+
+    def entries(self, unit: np.ndarray) -> np.ndarray:
+        """Floats in [0, 1] as levels, float64 from 0 to levels - 1: what float32 has moved a little away from
+        a whole level is that level again, so that a sample is the same as the example that it equals."""
+        levels = np.asarray(unit, np.float64) * (self.levels - 1)
+        whole = np.rint(levels)
+        return np.where(np.abs(levels - whole) < NEAR, whole, levels)
+
+
+def checked(representation: Representation, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """See that attributes are numbers of a range, both ends included.
+
+    Raises:
+        ValueError: one is not; it and the range are named.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(representation, name)
+        if not low <= value <= high:  # (nor is what is no number)
+            said = f"{representation.name}.{name} is {str(value)[:20]}"
+            raise ValueError(f"{said}, and must be from {low:,.12g} to {high:,.12g}")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from genkit.core.representations import representation_from_dict
+from genkit.core.representations.log_mel import LogMel
+from genkit.core.representations.mu_law import MuLaw
 from genkit.core.representations.representation import Representation
 from genkit.core.spec import View
 from genkit.data.dataset_knobs import ClipKnobs
@@ -43,10 +44,9 @@ def represented(name: str, source: Images, data: ClipKnobs, view: View, cache_di
 
 def _representation(view: str, source: Images, data: ClipKnobs) -> Representation:
     if view == "mu_law":
-        return representation_from_dict({"name": view, "levels": data.levels or 64})
-    about = {"rate": source.rate or RATE, "samples": source.images.shape[2]}
-    drawn = {"levels": data.levels or 16, "bands": data.bands, "hop": data.hop}
-    return representation_from_dict({"name": "log_mel", **about, **drawn})
+        return MuLaw(data.levels or 64)
+    rate, samples = source.rate or RATE, source.images.shape[2]
+    return LogMel.usual(rate, samples, levels=data.levels or 16, bands=data.bands, hop=data.hop)
 
 
 def _represented(source: Images, stand: Representation, cache_dir: str) -> Images:
