@@ -59,6 +59,10 @@ class Noise:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def of_batch(self) -> Noise:
+        """That of the batch as a whole, of one row: the same whichever rows of it these are."""
+        return Noise(self.seed, range(1), purpose=self.purpose, step=self.step, device=self.device)
+
     def _raw(self, name: str, size: int) -> np.ndarray:
         """uint64 (rows, size)."""
         blocks = -(-size // 4)  # a Philox block is four words; rows start on a block of their own

@@ -1,7 +1,8 @@
 """DCGAN: two convolutional networks trained against each other (Radford et al. 2016).
 
 The generator turns latents into examples, the discriminator tells them from real ones; each learns from the
-other's mistakes.  Losses, penalties, normalisation, augmentation and labels are knobs of the same two phases.
+other's mistakes.  Losses, penalties, normalisation, augmentation and labels are knobs of the same two phases;
+so is what WaveGAN (Donahue et al. 2019) does otherwise for sounds (`model=wavegan`).
 
 Legend: B batch, C channels, S… sizes of the axes, L latent size.
 """
@@ -27,6 +28,7 @@ from genkit.nn.augment import POLICIES
 from genkit.nn.convolutions import Discriminator, Generator, growth
 from genkit.nn.memory_format import CHANNELS_LAST, to_channels_last
 from genkit.nn.normalisation import GlobalBatchNorm, as_trained
+from genkit.nn.phase_shuffle import shifts
 from genkit.system.errors import ConfigError
 
 TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
@@ -36,13 +38,19 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     """Two phases, the discriminator's and the generator's.
 
     Args:
-        spec: of the arrays; sides of images are 4·2^k, see `genkit.nn.convolutions.growth`.
+        spec: of the arrays; sides of images are 4·2^k, sounds have 16·2^k samples, see
+            `genkit.nn.convolutions.growth`.
         latent_size: L; the prior is N(0, I).
         width: channels next to the data; they double towards the small end.
         loss: "non_saturating", "hinge", "least_squares" or "wasserstein".
         gradient_penalty: weight of (‖∇D‖ - 1)² between real and generated images; 10 in its paper.
         r1: weight γ of ½ ‖∇D‖² on real images.
         norm, spectral_norm: of the discriminator; see `genkit.nn.convolutions`.
+        generator_norm: "batch" or "none".
+        upsampling: of the generator, "transposed" or "nearest".
+        phase_shuffle: places by which data over a single axis are moved at most between the discriminator's
+            layers, one number a batch and layer (Donahue et al. 2019).
+        bias, initial: of both networks.
         extra_layers: convolutions at the discriminator's end; None for one with labels, whose projection
             needs features worth summing over the places, else none.
         augment: DiffAugment's policies: "colour" (of images), "translation", "cutout".
@@ -67,6 +75,11 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         gradient_penalty: float = 0.0,
         r1: float = 0.0,
         norm: str = "batch",
+        generator_norm: str = "batch",
+        upsampling: str = "transposed",
+        phase_shuffle: int = 0,
+        bias: bool = False,
+        initial: str = "dcgan",
         spectral_norm: bool = False,
         extra_layers: int | None = None,
         augment: Sequence[str] = (),
@@ -86,9 +99,15 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         try:
             way = growth(sizes)
         except ValueError as error:
-            advice = "set data.size" if spec.medium.pictorial else "choose another model"
+            advice = f"set {spec.medium.sized_by}" if spec.medium.sized_by else "choose another model"
             raise ConfigError(f"{error}: {advice}.") from error
-        self.generator = Generator(latent_size, channels, way, width, self.classes)
+        self.generator = Generator(
+            *(latent_size, channels, way, width, self.classes),
+            norm=generator_norm,
+            upsampling=upsampling,
+            bias=bias,
+            initial=initial,
+        )
         extra = (1 if conditional else 0) if extra_layers is None else extra_layers
         self.discriminator = Discriminator(
             *(channels, way, width),
@@ -96,7 +115,16 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
             norm=norm,
             spectral=spectral_norm,
             extra=extra,
+            bias=bias,
+            initial=initial,
         )
+        self.phase_shuffle = phase_shuffle
+        if phase_shuffle and not (len(sizes) == 1 and self.discriminator.joints):
+            what = f"{len(sizes)} axes" if len(sizes) > 1 else "a discriminator of one layer"
+            raise ConfigError(
+                f"model.phase_shuffle={phase_shuffle} moves data between layers along a single axis, and"
+                f" {spec.said()} have {what}: set model.phase_shuffle=0."
+            )
         self._format = torch.contiguous_format
         if channels_last:
             self._format = CHANNELS_LAST.get(len(sizes), torch.contiguous_format)
@@ -131,11 +159,15 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         return noise.once("fakes", make, (self.generator,))
 
     def _judged(self, data: Tensor, batch: Batch, noise: StepNoise, use: str) -> Tensor:
-        """Logits of examples as the discriminator sees them: augmented."""
+        """Logits of examples as the discriminator sees them: augmented, and moved between its layers."""
         for name in self.augment:
             policy = POLICIES[name]
             data = policy.change(data, noise.uniform(f"{use}/{name}", policy.numbers[data.ndim - 2]))
-        return self.discriminator(data.contiguous(memory_format=self._format), batch.labels)
+        moved = None
+        if most := self.phase_shuffle:
+            count = len(self.discriminator.joints)
+            moved = shifts(noise.of_batch().uniform(f"{use}/phase_shuffle", count)[0], most)
+        return self.discriminator(data.contiguous(memory_format=self._format), batch.labels, moved)
 
     def _discriminator_loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
         # Real and generated ones pass separately, each normalised by its own statistics (paper, section 3).
@@ -147,6 +179,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         if (accuracy := self.game.accuracy(real, fake)) is not None:
             terms["accuracy"] = accuracy
 
+        # The penalties are of the network itself: of what is neither augmented nor shuffled.
         def critic(examples: Tensor) -> Tensor:
             return self.discriminator(examples, batch.labels)
 

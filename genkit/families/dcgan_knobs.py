@@ -20,6 +20,26 @@ class DCGANKnobs(ModelKnobs, frozen=True):
     ] = 0.0
     r1: Annotated[float, knob("weight of ½ ‖∇D‖² on real images", ge=0)] = 0.0
     norm: Annotated[Literal["batch", "layer", "none"], knob("of the discriminator")] = "batch"
+    generator_norm: Annotated[Literal["batch", "none"], knob("of the generator")] = "batch"
+    upsampling: Annotated[
+        Literal["transposed", "nearest"],
+        knob(
+            "of the generator: transposed convolutions, or repeats and convolutions against pitched artefacts"
+        ),
+    ] = "transposed"
+    phase_shuffle: Annotated[
+        int,
+        knob(
+            "by which data of a single axis move at most between the discriminator's layers; WaveGAN takes 2",
+            ge=0,
+            le=15,
+            unit="places",
+        ),
+    ] = 0
+    bias: Annotated[bool, knob("of convolutions that no normalisation follows")] = False
+    initial: Annotated[
+        Literal["dcgan", "he"], knob("kernels at the beginning: N(0, 0.02), or as large as keeps the scale")
+    ] = "dcgan"
     spectral_norm: Annotated[bool, knob("of the discriminator")] = False
     extra_layers: (
         Annotated[

@@ -93,7 +93,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
                 spec.shape, outputs, latent_size, hidden, width, self.classes
             )
         except ValueError as error:
-            size = "data.size to a multiple of 4, or " if spec.medium.pictorial else ""
+            size = f"{spec.medium.sized_by} to a multiple of 4, or " if spec.medium.sized_by else ""
             raise ConfigError(f"model.network={network} {error}: set {size}model.network=mlp.") from error
 
     # ------------------------------------------------------------------ training

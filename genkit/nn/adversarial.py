@@ -108,7 +108,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, share: Tensor) 
     Args:
         share: of the real image in each mixture, in [0, 1], (B,).
     """
-    share = share[:, None, None, None]
+    share = share.view(-1, *[1] * (real.ndim - 1))
     mixed = share * real + (1 - share) * fake
     norms = (squared_gradient_norms(critic, mixed) + 1e-12).sqrt()
     return (norms - 1).square().mean()

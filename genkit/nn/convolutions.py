@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +19,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from genkit.nn.axes import CONVOLUTIONS, TRANSPOSED, Convolution, Sizes, Stride, Transposed, stride
-from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm
+from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm, Modulation
+from genkit.nn.phase_shuffle import shuffled
 from genkit.nn.precision import widened
-from genkit.nn.resampling import DOWN, UP
+from genkit.nn.resampling import DOWN, UP, nearest
 
 SLOPE = 0.2  # of LeakyReLU (section 3)
 # By the number of axes: the size of each at the small end, and the factor of a step at most.
@@ -65,7 +67,8 @@ def _factors(size: int, base: int, largest: int) -> Sizes:
     k = (size // base).bit_length() - 1
     if k < 1 or size != base << k:
         taken = ", ".join(str(base << i) for i in range(1, 6))
-        raise ValueError(f"a DCGAN makes sizes of {taken}, …, not {size}")
+        near = f" (the nearest: {base << k}, {base << k + 1})" if k > 5 else ""
+        raise ValueError(f"a DCGAN makes sizes of {taken}, …, not {size}{near}")
     by_four, by_two = divmod(k, 2) if largest == 4 else (0, k)
     return (2,) * by_two + (4,) * by_four
 
@@ -74,47 +77,85 @@ def dcgan_initialise(network: nn.Module) -> None:
     """Radford et al. 2016, section 4: kernels from N(0, 0.02), gains from N(1, 0.02)."""
     for module in network.modules():
         if isinstance(module, Convolution | Transposed):
-            nn.init.normal_(module.weight, 0.0, 0.02)
+            nn.init.normal_(_kernel(module), 0.0, 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, GlobalBatchNorm) and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, ConditionalBatchNorm):
+        elif isinstance(module, Modulation):
             nn.init.normal_(module.gain.weight, 1.0, 0.02)
             nn.init.zeros_(module.shift.weight)
+
+
+def he_initialise(network: nn.Module) -> None:
+    """Kernels from a normal distribution with which what comes out behind a ReLU is as large as what came in,
+    where no normalisation sees to that (He et al. 2015, equation 10)."""
+    for module in network.modules():
+        if isinstance(module, Convolution | Transposed):
+            kernel = _kernel(module)
+            entries = prod(kernel.shape[2:])  # of a kernel, that meet at one place
+            if isinstance(module, Transposed) and kernel is module.weight:
+                # Those a stride apart; from a single place on each stands alone.
+                entries = max(1, entries // prod(module.stride)) if max(module.stride) > 1 else 1
+            nn.init.normal_(kernel, 0.0, (2 / (module.in_channels * entries)) ** 0.5)
+
+
+INITIAL: dict[str, Callable[[nn.Module], None]] = {"dcgan": lambda network: None, "he": he_initialise}
+
+
+def _kernel(layer: Convolution | Transposed) -> Tensor:
+    """The parameter that a layer's kernels are, or are made of."""
+    return next(parameter for parameter in layer.parameters() if parameter.ndim > 2)
 
 
 class Generator(nn.Module):
     """DCGAN's generator (Radford et al. 2016, figure 1): latents (B, L) to arrays (B, C, S…) in [-1, 1].
 
     Transposed convolutions multiply the sizes from the base to S… and halve the channels down to W.  With
-    classes, a vector of the label stands beside the latent (Mirza and Osindero 2014) and each normalisation
-    has gains and shifts of the label; those alone, the same at every place, cannot say what is where on small
-    images.
+    classes, a vector of the label stands beside the latent (Mirza and Osindero 2014) and each layer has gains
+    and shifts of the label; those alone, the same at every place, cannot say what is where on small images.
 
     Args:
         way: from the base to S….
+        norm: "batch" as in the paper, "none".
+        upsampling: "transposed" as in the paper, "nearest" (`genkit.nn.resampling.nearest`).
+        bias: of the convolutions that no normalisation follows.
+        initial: weights at the beginning, of `INITIAL`.
     """
 
     __call__: Callable[..., Tensor]
 
-    def __init__(self, latent_size: int, channels: int, way: Growth, width: int, classes: int = 0) -> None:
+    def __init__(
+        self,
+        latent_size: int,
+        channels: int,
+        way: Growth,
+        width: int,
+        classes: int = 0,
+        *,
+        norm: str = "batch",
+        upsampling: str = "transposed",
+        bias: bool = False,
+        initial: str = "dcgan",
+    ) -> None:
         super().__init__()
         self.axes = way.axes
         widths = [width << i for i in reversed(range(len(way.steps)))]  # W·2^(k-1) … W
         inputs = 2 * latent_size if classes else latent_size
-        grow = UP[self.axes]
-        kernels: list[nn.Module] = [TRANSPOSED[self.axes](inputs, widths[0], way.base, 1, 0, bias=False)]
+        grow, own = UPSAMPLING[upsampling], bias and norm == "none"
+        kernels: list[nn.Module] = [TRANSPOSED[self.axes](inputs, widths[0], way.base, 1, 0, bias=own)]
         kernels += [
-            grow(wide, narrow, *step.up, bias=False)
+            grow(wide, narrow, step, own)
             for (wide, narrow), step in zip(pairwise(widths), way.steps[:-1], strict=True)
         ]
         self.kernels = nn.ModuleList(kernels)
-        self.norms = nn.ModuleList(
-            ConditionalBatchNorm(w, classes) if classes else GlobalBatchNorm(w) for w in widths
-        )
-        self.to_image = grow(widths[-1], channels, *way.steps[-1].up, bias=False)
+        norms = LABELLED_NORMS if classes else NORMS
+        self.norms = nn.ModuleList(norms[norm](w, classes) for w in widths)
+        self.to_image = grow(widths[-1], channels, way.steps[-1], bias)
         self.classes = nn.Embedding(classes, latent_size) if classes else None
         dcgan_initialise(self)
+        INITIAL[initial](self)
         if self.classes is not None:
             # As long as one number of the latent: a louder label drowns the rest, one image for each class.
             nn.init.normal_(self.classes.weight, 0.0, latent_size**-0.5)
@@ -130,10 +171,24 @@ class Generator(nn.Module):
         return data.tanh()
 
 
-NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "batch": GlobalBatchNorm,
-    "layer": lambda channels: nn.GroupNorm(1, channels),
-    "none": lambda channels: nn.Identity(),
+def transposed(inputs: int, outputs: int, step: Stride, bias: bool) -> Transposed:
+    """The transposed convolution that multiplies sizes by a step."""
+    return UP[len(step.factors)](inputs, outputs, *step.up, bias=bias)
+
+
+UPSAMPLING: dict[str, Callable[[int, int, Stride, bool], Transposed]] = {
+    "transposed": transposed,
+    "nearest": nearest,
+}
+# By name, made for channels and classes.
+NORMS: dict[str, Callable[[int, int], nn.Module]] = {
+    "batch": lambda channels, classes: GlobalBatchNorm(channels),
+    "layer": lambda channels, classes: nn.GroupNorm(1, channels),
+    "none": lambda channels, classes: nn.Identity(),
+}
+LABELLED_NORMS: dict[str, Callable[[int, int], nn.Module]] = {
+    "batch": ConditionalBatchNorm,
+    "none": Modulation,
 }
 
 
@@ -149,6 +204,11 @@ class Discriminator(nn.Module):
         norm: "batch" as in the paper, "layer" (one group), "none".
         spectral: divide each kernel by its largest singular value (Miyato et al. 2018).
         extra: convolutions with kernels of 3 at the end, the first of which doubles the channels.
+        bias: of the convolutions that no normalisation follows.
+        initial: weights at the beginning, of `INITIAL`.
+
+    Attributes:
+        joints: layers behind which what goes on can be shuffled: all that divide but the last.
     """
 
     __call__: Callable[..., Tensor]
@@ -163,22 +223,26 @@ class Discriminator(nn.Module):
         norm: str = "batch",
         spectral: bool = False,
         extra: int = 0,
+        bias: bool = False,
+        initial: str = "dcgan",
     ) -> None:
         super().__init__()
         shrink, convolution, steps = DOWN[way.axes], CONVOLUTIONS[way.axes], way.steps[::-1]
-        widths = [width << i for i in range(len(steps))]
+        widths, own = [width << i for i in range(len(steps))], bias and norm == "none"
         # Not in place: autograd copies a view that is written to, and a halving may put one out.
-        layers: list[nn.Module] = [shrink(channels, width, *steps[0].down, bias=False), nn.LeakyReLU(SLOPE)]
+        layers: list[nn.Module] = [shrink(channels, width, *steps[0].down, bias=bias), nn.LeakyReLU(SLOPE)]
         for (narrow, wide), step in zip(pairwise(widths), steps[1:], strict=True):
-            layers += [shrink(narrow, wide, *step.down, bias=False), NORMS[norm](wide), _leaky()]
+            layers += [shrink(narrow, wide, *step.down, bias=own), NORMS[norm](wide, 0), _leaky()]
+        self.joints = tuple(range(1, len(layers) - 1, 3))
         narrow, features = widths[-1], widths[-1] * (2 if extra else 1)
         for _ in range(extra):
-            layers += [convolution(narrow, features, 3, 1, 1, bias=False), NORMS[norm](features), _leaky()]
+            layers += [convolution(narrow, features, 3, 1, 1, bias=own), NORMS[norm](features, 0), _leaky()]
             narrow = features
         self.layers = nn.Sequential(*layers)
-        self.to_logit = convolution(features, 1, way.base, 1, 0, bias=False)
+        self.to_logit = convolution(features, 1, way.base, 1, 0, bias=bias)
         self.classes = nn.Embedding(classes, features) if classes else None
         dcgan_initialise(self)
+        INITIAL[initial](self)
         if self.classes is not None:
             nn.init.normal_(self.classes.weight, 0.0, 0.02)
         if spectral:
@@ -186,8 +250,20 @@ class Discriminator(nn.Module):
                 if isinstance(module, Convolution | nn.Embedding):
                     spectral_norm(module)
 
-    def forward(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
-        features: Tensor = self.layers(data)  # (B, F, base…)
+    def forward(self, data: Tensor, labels: Tensor | None = None, shifts: Tensor | None = None) -> Tensor:
+        """Logits.
+
+        Args:
+            shifts: over a single axis, places by which phase shuffle moves what leaves each of `joints`.
+        """
+        if shifts is None:
+            features: Tensor = self.layers(data)  # (B, F, base…)
+        else:
+            moved, features = dict(zip(self.joints, shifts, strict=True)), data
+            for i, layer in enumerate(self.layers):
+                features = layer(features)
+                if i in moved:
+                    features = shuffled(features, moved[i])
         logits = widened(self.to_logit(features).flatten())
         if self.classes is not None:
             assert labels is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,19 +99,30 @@ def as_trained(*networks: nn.Module) -> Iterator[None]:
             norm.of_batch = kept
 
 
-class ConditionalBatchNorm(nn.Module):
-    """Batch normalisation with a gain and a shift for each class (Dumoulin et al. 2017)."""
+class Modulation(nn.Module):
+    """A gain and a shift of each channel for each class, and no normalisation (Perez et al. 2018, FiLM)."""
+
+    __call__: Callable[..., Tensor]
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
-        self.norm = GlobalBatchNorm(channels, affine=False)
         self.gain = nn.Embedding(classes, channels)
         self.shift = nn.Embedding(classes, channels)
 
     def forward(self, input: Tensor, labels: Tensor) -> Tensor:
         gain, shift = self.gain(labels), self.shift(labels)  # (B, C)
-        normal: Tensor = self.norm(input)
-        return normal * _over_axes(gain, input) + _over_axes(shift, input)
+        return input * _over_axes(gain, input) + _over_axes(shift, input)
+
+
+class ConditionalBatchNorm(Modulation):
+    """Batch normalisation with a gain and a shift for each class (Dumoulin et al. 2017)."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__(channels, classes)
+        self.norm = GlobalBatchNorm(channels, affine=False)
+
+    def forward(self, input: Tensor, labels: Tensor) -> Tensor:
+        return super().forward(self.norm(input), labels)
 
 
 def _over_axes(channels: Tensor, x: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 They are torch's own.  But over images on a CPU, oneDNN's kernels are slow for one channel of the image and
 for many features on few places; there halvings and doublings (kernels of 4×4 at stride 2, one pixel of
-padding) gather the patches and multiply them by the kernels as one matrix.
+padding) gather the patches and multiply them by the kernels as one matrix.  Those over a single axis stand in
+`genkit.nn.polyphase`.
 
 Legend: B batch, C channels of the larger image, H height, W width of the smaller one, F features.
 """
@@ -16,8 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.nn.utils.parametrize import register_parametrization
 
-from genkit.nn.axes import CONVOLUTIONS, TRANSPOSED, Convolution, Transposed, stride
+from genkit.nn.axes import CONVOLUTIONS, TRANSPOSED, Convolution, Sizes, Stride, Transposed, stride
+from genkit.nn.polyphase import Decimation, Interpolation
 
 PLACES = 16  # on so many of the smaller image, and
 KERNELS = 1 << 17  # with so many pairs of channels, the product is 1.3 to 1.5 times as fast
@@ -50,8 +53,44 @@ class Upscaling(nn.ConvTranspose2d):
 
 
 # By the number of axes; made with a `Stride`: DOWN[2](inputs, outputs, *stride(2, 2).down).
-DOWN: dict[int, Callable[..., Convolution]] = {**CONVOLUTIONS, 2: Downscaling}
-UP: dict[int, Callable[..., Transposed]] = {**TRANSPOSED, 2: Upscaling}
+DOWN: dict[int, Callable[..., Convolution]] = {**CONVOLUTIONS, 1: Decimation, 2: Downscaling}
+UP: dict[int, Callable[..., Transposed]] = {**TRANSPOSED, 1: Interpolation, 2: Upscaling}
+
+
+class Repeats(nn.Module):
+    """Kernels (F, C, K…) over an array each of whose places is repeated, as those of a transposed convolution
+    by that factor, (F, C, K + factor - 1 …)."""
+
+    def __init__(self, factors: Sizes) -> None:
+        super().__init__()
+        self.factors = factors
+
+    def forward(self, kernels: Tensor) -> Tensor:
+        for axis, factor in enumerate(self.factors, 2):
+            behind = (0, 0) * (kernels.ndim - 1 - axis)
+            kernels = sum(
+                (F.pad(kernels, (*behind, i, factor - 1 - i)) for i in range(1, factor)),
+                F.pad(kernels, (*behind, 0, factor - 1)),
+            )
+        return kernels
+
+
+def nearest(inputs: int, outputs: int, step: Stride, bias: bool) -> Transposed:
+    """Multiplies sizes by a step: each place is repeated (nearest-neighbour upsampling), then a convolution
+    of stride 1 follows, with kernels of odd length.
+
+    A transposed convolution whose kernel is no multiple of its stride plays every place a pattern of its own
+    (Odena et al. 2016), which is heard as a pitch; behind repeats all places see the same.  Both together are
+    one transposed convolution with summed kernels, and cost no more than that.
+    """
+    odd = tuple(kernel - 1 + kernel % 2 for kernel in step.kernels)
+    sizes = tuple(kernel + factor - 1 for kernel, factor in zip(odd, step.factors, strict=True))
+    padding = tuple(kernel // 2 for kernel in odd)
+    layer = UP[len(odd)](inputs, outputs, sizes, step.factors, padding, bias=bias)
+    layer.weight = nn.Parameter(torch.empty(inputs, outputs, *odd))
+    nn.init.kaiming_uniform_(layer.weight, 5**0.5)  # as torch's own layers begin
+    register_parametrization(layer, "weight", Repeats(step.factors), unsafe=True)  # of another shape
+    return layer
 
 
 def _as_product(kernel: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, places: int, one: bool) -> bool:

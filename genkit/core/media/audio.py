@@ -31,6 +31,7 @@ class AudioMedium(Medium):
     many: str = "sounds"
     axes: tuple[str, ...] = ("time",)
     channels: tuple[int, ...] = (1, 2)
+    sized_by: str = "data.length"
     depth: int = 16
     representations: tuple[str, ...] = ("log_mel", "mu_law")
     suffixes: tuple[str, ...] = (".wav", ".png", ".npz")

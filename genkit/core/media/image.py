@@ -29,6 +29,7 @@ class ImageMedium(Medium):
     axes: tuple[str, ...] = ("height", "width")
     channels: tuple[int, ...] = (1, 3)
     pictorial: bool = True
+    sized_by: str = "data.size"
     parts: tuple[str, ...] = ("lower", "upper", "left", "right", "box", "random")
     rest: str = "lower"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities"})

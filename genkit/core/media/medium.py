@@ -96,6 +96,7 @@ class Medium(ABC):
             sequence is the beginning of an example; () means as they stand.
         views: what a model can read of it as it is: "arrays" (floats), "tokens".
         pictorial: whether an example is a picture: it can be brought to another size, compared by its look.
+        sized_by: the knob of the data by which examples have other sizes; "": there is none.
         depth: bits of an entry as it is shown, saved and judged: 8, or 16, which stand for samples of sound.
         representations: what a model can read in its place, besides what it is: names of
             `genkit.core.representations`, the usual one first.
@@ -120,6 +121,7 @@ class Medium(ABC):
     order: tuple[int, ...] = ()
     views: tuple[str, ...] = ("arrays", "tokens")
     pictorial: bool = False
+    sized_by: str = ""
     depth: int = 8
     representations: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = (".png", ".npz")

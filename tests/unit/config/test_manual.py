@@ -27,7 +27,7 @@ def test_a_page_fits_a_terminal_and_names_every_knob_with_its_default(word):
     said = [line.split()[0] for line in lines[1:] if line.strip()]
     section = config.compose("train", [word]).plain.get(group) or {}
     for key, value in leaves({} if group == "paths" else section):
-        if key not in ("family", "view", "sizes", "name") or group == "optim":
+        if key not in ("family", "view", "sizes", "axes", "name") or group == "optim":
             text = shown(value)
             assert f"{group}.{key}={text if text.isprintable() else repr(text)}" in said
 

@@ -282,6 +282,7 @@ def test_what_has_no_other_size_is_told_of_none():
     class Waves(ImageMedium):
         axes: tuple[str, ...] = ("time",)
         pictorial: bool = False
+        sized_by: str = ""
 
     for family, said in (
         (DCGAN, "not 18: choose another model."),
