@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from genkit.core.codecs import Codec, SubwordCodec, shortened
+from genkit.core.codecs import Codec, SubwordCodec
+from genkit.core.codecs.subword_codec import shortened
 from genkit.core.seams import Segment
 from genkit.system.errors import DataError
 
