@@ -68,7 +68,8 @@ def _takes(knob: Knob) -> str:
     """What values a knob takes."""
     if knob.choices:
         return knob.extent
-    kind = {"an integer": "integer", "a number": "number", "a word": "text", "a list": "list"}.get(knob.kind)
+    kinds = {"an integer": "integer", "a number": "number", "a word": "text", "a list": "list"}
+    kind = {**kinds, "a number or a list": "number or list"}.get(knob.kind)
     if knob.extent:
         return f"{kind}, {knob.extent.removeprefix('a ')}" if kind != "number" else knob.extent
     said = " ".join(filter(None, (kind or knob.kind, f"of {knob.unit}" if knob.unit else "")))

@@ -211,3 +211,5 @@ class Config(RunKnobs, frozen=True, kw_only=True):
         if self.model.select is None:
             for key in ("callbacks.metrics.n", "callbacks.metrics.extractor"):
                 yield Idle(key, "model.select=val/kid or another metric of samples")
+        if self.model.view == "arrays":
+            yield Idle("data.patch", "a model that reads tokens, such as model=gpt_pixels")

@@ -24,6 +24,7 @@ from genkit.core.phase import Phase
 from genkit.core.plan import TrainingPlan
 from genkit.core.rule import Rule
 from genkit.core.spec import DataSpec, Spec
+from genkit.core.token_arrays import arrays_of
 from genkit.system.errors import ConfigError
 
 _SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms", "gradients"})
@@ -180,16 +181,17 @@ class Contract(LightningModule, Generic[S]):
         Raises:
             ConfigError: the data are no arrays, nor tokens that were made of some.
         """
-        batch, array = self.prepare(batch.to(self.device)), self.spec.array
-        if array is None:
-            trained = self.spec.medium.many
+        batch = self.prepare(batch.to(self.device))
+        spec: Spec = self.spec
+        if spec.kind == "arrays":
+            return batch
+        if (codec := spec.array_codec) is None:
+            trained = spec.medium.many
             raise ConfigError(
                 f"{type(self).__name__} was trained on {trained}; this needs arrays, as images."
             )
-        if self.spec.kind == "arrays":
-            return batch
-        levels = batch.data[:, 1:].view(-1, *array.ordered)  # after the start
-        return Batch(levels.permute(array.back) / (array.levels - 1), batch.rows, batch.labels)
+        data = arrays_of(codec, batch.data[:, 1:])  # after the start
+        return Batch(data / (codec.array.levels - 1), batch.rows, batch.labels)
 
     @final
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:

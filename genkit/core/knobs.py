@@ -165,9 +165,10 @@ class Knob:
     @cached_property
     def kind(self) -> str:
         """What a value is, in words."""
-        first = self.kinds[0]
+        single = [kind for kind in self.kinds if not _is_list(kind)]
         if self.is_list:
-            return "a list"
+            return "a number or a list" if single else "a list"
+        first = single[0]
         if get_origin(first) is Literal:
             first = type(get_args(first)[0])
         words = {bool: "true or false", int: "an integer", float: "a number", str: "a word"}

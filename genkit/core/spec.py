@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from genkit.core.array_spec import NOWHERE, ArraySpec, DataSpec
-from genkit.core.codecs import Codec, codec_from_dict
+from genkit.core.codecs import ArrayCodec, Codec, codec_from_dict
 from genkit.core.media.medium import Medium, Shown
 from genkit.system.schemas import typed
 
@@ -92,8 +92,13 @@ class TokenSpec(DataSpec):
         return self.codec.array and replace(self.codec.array, classes=self.classes)
 
     @property
+    def array_codec(self) -> ArrayCodec | None:
+        """The codec, where it is one of arrays."""
+        return self.codec if isinstance(self.codec, ArrayCodec) else None
+
+    @property
     def numbers(self) -> int:
-        return self.codec.length or 1
+        return 1 if self.codec.array is None else self.codec.array.numbers
 
     def sequences(self, windows: Sequence[np.ndarray] | np.ndarray) -> list[np.ndarray]:
         """Windows as a dataset's `gather` has them, without what is no part of an example: of texts what lies

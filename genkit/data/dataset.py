@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genkit.core.codecs import PixelCodec
+from genkit.core.codecs import ArrayCodec
 from genkit.core.spec import Spec
 from genkit.data.arrays.treatments import Augmentation, Levels
 from genkit.data.splits import mixed
@@ -124,7 +124,7 @@ class ArrayExamples(Examples):
 class PixelWindows(Examples):
     """Images as sequences of their levels, the start before each: inputs, and the next token of each."""
 
-    def __init__(self, images: ArrayExamples, codec: PixelCodec) -> None:
+    def __init__(self, images: ArrayExamples, codec: ArrayCodec) -> None:
         self.images, self.codec = images, codec
 
     def __len__(self) -> int:

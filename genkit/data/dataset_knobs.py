@@ -29,6 +29,7 @@ GivenLabel = Annotated[
     Literal["labels"], knob("those of data=(…, labels); null: without", advice="write labels, or null")
 ]
 
+Side = Annotated[int, msgspec.Meta(ge=1, le=4_096)]  # of a patch
 DRAWN = "what is drawn for each example is drawn on the processor; leave on_device out"
 
 
@@ -126,6 +127,16 @@ class ExampleKnobs(DataKnobs, frozen=True):
         Literal["threshold", "static", "dynamic"],
         knob("to two levels; static: drawn once, dynamic: in every epoch", only={"levels": (2, None)}),
     ] = "threshold"
+    patch: (
+        Annotated[
+            Side | tuple[Side, ...],
+            knob(
+                "neighbours that are one token: so many along the fastest axis, or [along each axis]",
+                advice="give a number of neighbours, or one for each axis",
+            ),
+        ]
+        | None
+    ) = None
     split: Split = "three"
     validation: Annotated[
         int,

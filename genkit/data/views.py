@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from genkit.core.codecs import Codec, PixelCodec
+from genkit.core.codecs import Codec
 from genkit.core.knobs import DataKnobs
 from genkit.core.spec import CONTEXT, ArraySpec, Spec, TokenSpec, View
 from genkit.data.arrays.folders import Pictures
@@ -22,6 +22,7 @@ from genkit.data.arrays.images import (
     sized,
     untrained_classes,
 )
+from genkit.data.arrays.patches import array_codec
 from genkit.data.arrays.representing import represented, silence
 from genkit.data.arrays.treatments import Augmentation, Levels
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, PixelWindows, TokenWindows, fingerprint
@@ -203,7 +204,7 @@ def _examples(
     spec: Spec = arrays
     splits: Mapping[str, Examples] = examples
     if view.kind == "tokens":
-        codec = _pixels(name, arrays, view)
+        codec = array_codec(name, arrays, data.patch, view.block_size)
         spec = TokenSpec(codec, None, images.classes)
         splits = {part: PixelWindows(own, codec) for part, own in examples.items()}
     print_ = fingerprint(arrays.native, about, parts)
@@ -216,16 +217,3 @@ def _native(images: Images, rows: np.ndarray) -> ArrayExamples | None:
     if (native := images.native) is None:
         return None
     return ArrayExamples(native.images, native.labels, rows, Levels(native.levels, native.levels))
-
-
-def _pixels(name: str, spec: ArraySpec, view: View) -> PixelCodec:
-    """The codec that makes an array a sequence, which a model reads as a whole."""
-    codec = PixelCodec(spec)
-    if view.block_size not in (0, codec.length):
-        shape = "×".join(map(str, spec.shape))
-        raise ConfigError(
-            f"model.block_size={view.block_size}: {spec.medium.one} of data={name} is {shape}, {codec.length}"
-            " tokens;"
-            " leave model.block_size out, or set data.size."
-        )
-    return codec

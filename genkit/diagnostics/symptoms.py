@@ -20,6 +20,7 @@ from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.phase import Phase
 from genkit.core.spec import Spec
+from genkit.core.token_arrays import levels_of
 from genkit.diagnostics.known import LENGTH, TEXTS, KnownImages, KnownTexts, pieces
 
 FEWEST = 16  # examples below which a distance says nothing
@@ -184,8 +185,9 @@ def _whole(spec: Spec, steps: int | None) -> bool:
 
 def _scaled(spec: Spec, tokens: Tensor, steps: int | None) -> Tensor:
     """The first of the tokens that an array is, (B, T), as numbers in [0, 1]."""
-    assert spec.array is not None
-    return tokens[:, :steps].float() / (spec.array.levels - 1)
+    assert spec.kind == "tokens"
+    assert spec.array_codec is not None
+    return levels_of(spec.array_codec, tokens[:, :steps]).float() / (spec.array_codec.array.levels - 1)
 
 
 def drawing(
@@ -194,7 +196,7 @@ def drawing(
     """What draws arrays in [0, 1], (B, C, *sizes), for labels (B,), always from the same noise.
 
     Args:
-        steps: tokens that are drawn of each, where it has more: then they are those, (B, steps).
+        steps: tokens that are drawn of each, where it has more: then they are those, (B, entries).
     """
     options = {option.name: option.default for option in module.options}
     if steps is not None and _takes(module, "max_new_tokens"):

@@ -25,11 +25,13 @@ from genkit.core.capabilities import (
 )
 from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
-from genkit.core.observation import Mask, Observation
+from genkit.core.observation import Observation
 from genkit.core.options import LABEL, Option, Options, as_list, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, Rule
-from genkit.core.spec import ArraySpec, TokenSpec
+from genkit.core.spec import TokenSpec
+from genkit.core.token_arrays import arrays_of
+from genkit.generation import beginnings
 from genkit.generation.decoding import Drawn, Unfolding, decode, uniforms
 from genkit.nn.incremental import PRECISIONS
 from genkit.nn.lora import adapt
@@ -45,7 +47,7 @@ OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on
 class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
     """GPT-2's decoder, or a modern one by its knobs: see `TransformerConfig`.
 
-    Of arrays, as images are, it models the levels in the order of their medium, after a start token that can
+    Of arrays, as images are, it models the levels in the order of their codec, after a start token that can
     be one of each class.
 
     Args:
@@ -301,49 +303,33 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         stops = [self.spec.separator or ""] if options["stop"] is None else as_list(options["stop"])
         return Drawn(rows, self.spec.codec, [stop for stop in stops if stop])
 
-    def _tokens(self, noise: Noise, begun: Sequence[Tensor], options: Options) -> Iterator[Tensor]:
-        """The next token of every row, (B,), step by step."""
+    def _tokens(
+        self, noise: Noise, begun: Sequence[Tensor], options: Options, first: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """The next token of every row, (B,), step by step; the first of them one of those in bool (B, V)."""
         whole, steps = self.spec.length, options["max_new_tokens"]
         steps = (whole or DRAWN) if steps is None else min(steps, whole or steps)
-        return decode(
-            self.network, begun, uniforms(noise, steps), options, self._banned(options["bad_tokens"])
-        )
+        banned = self._banned(options["bad_tokens"])
+        return decode(self.network, begun, uniforms(noise, steps), options, banned, first)
 
     # ------------------------------------------------------------------ completion
 
     def refusal(self, observation: Observation) -> str | None:
-        medium = self.spec.medium
-        if self.spec.array is None:
-            return f"it models {medium.many}; give sample a prompt."
-        if self._beginning(observation, self.spec.array) is None:
-            rest = self.spec.array.rest
-            answer = rest and f": of the verbs it answers complete with mask={rest}"
-            return f"it draws {medium.many} in raster order: what is known must be their beginning{answer}."
-        return None
-
-    def _beginning(self, observation: Observation, array: ArraySpec) -> int | None:
-        """How many places are known, where they are the first in the order of tokens; else None."""
-        if not isinstance(observation, Mask):
-            return None
-        return Mask(known=observation.known.permute(array.axes)).prefix()
+        if self.spec.array_codec is None:
+            return f"it models {self.spec.medium.many}; give sample a prompt."
+        return beginnings.refusal(self.spec.array_codec, observation)
 
     def complete(
         self, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
     ) -> Tensor:
         """Exact: the rest of each array given its beginning, from the model's own distribution."""
-        array = self.spec.array
-        assert array is not None
-        known = (self._beginning(observation, array) or 0) * array.channels
-        levels = (measured * (array.levels - 1)).round().long().permute(array.order).flatten(1)  # (B, T)
-        conditions = (
-            labels.tolist() if self.classes and labels is not None else [levels.new_zeros(0)] * len(levels)
-        )
-        begun = [
-            torch.cat((s, row[:known]))
-            for s, row in zip(self._begun(noise, conditions)[1], levels, strict=True)
-        ]
+        codec = self.spec.array_codec
+        assert codec is not None
+        known = beginnings.beginning(codec, observation, measured)
+        no_prompt = [known.tokens.new_zeros(0)] * len(measured)
+        starts = self._begun(noise, labels.tolist() if self.classes and labels is not None else no_prompt)[1]
+        begun = [torch.cat((start, row)) for start, row in zip(starts, known.tokens, strict=True)]
         options = {option.name: option.default for option in self.options}
-        options["max_new_tokens"] = array.size - known
-        rest = torch.stack(list(self._tokens(noise, begun, options)), dim=1)
-        whole = torch.cat((levels[:, :known], rest), dim=1) / (array.levels - 1)
-        return whole.view(-1, *array.ordered).permute(array.back)
+        options["max_new_tokens"] = codec.length - known.tokens.shape[1]
+        rest = torch.stack(list(self._tokens(noise, begun, options, known.first)), dim=1)
+        return arrays_of(codec, torch.cat((known.tokens, rest), dim=1)) / (codec.array.levels - 1)

@@ -98,6 +98,7 @@ def decode(
     uniforms: Iterable[Tensor],
     options: Options,
     banned: Tensor | None = None,
+    first: Tensor | None = None,
 ) -> Iterator[Tensor]:
     """Yield the next token of every row, int64 (B,), once for each of the uniforms.
 
@@ -106,6 +107,7 @@ def decode(
         uniforms: float32 (B,) each, what decides one choice of every row.
         options: as `choose` takes them; `precision` of the steps, float32 unless given.
         banned: tokens that are never drawn.
+        first: which tokens each row may begin with, bool (B, V); None: all.
     """
     S, device = network.config.block_size, network.tokens.weight.device
     rows = [prompt.to(device) for prompt in prompts]
@@ -128,6 +130,8 @@ def decode(
             logits, fresh = read_prompts(network, cache, history), []
         if banned is not None:
             logits[:, banned] = -torch.inf
+        if first is not None and number == 0:
+            logits = logits.masked_fill(~first, -torch.inf)
         token = choose(logits, uniform, options, seen)
         if seen is not None:
             seen.scatter_(1, token[:, None], True)

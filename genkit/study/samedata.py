@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genkit.core.spec import Spec
     from genkit.data.dataset import Dataset
 
-# What may differ between the data of two arms: how texts become tokens, and what training does to images.
+# What may differ between the data of two arms: how examples become tokens, and what training does to images.
 VIEW_KEYS = (
     *("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device"),
     *("view", "bands", "hop", "patch"),  # of one sound

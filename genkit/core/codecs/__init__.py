@@ -9,13 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from genkit.core.array_spec import ArraySpec
+from genkit.core.codecs.array_codec import ArrayCodec
 from genkit.core.codecs.character_codecs import ByteCodec, CharCodec
 from genkit.core.codecs.codec import Codec
+from genkit.core.codecs.patch_codec import PatchCodec
 from genkit.core.codecs.pixel_codec import PixelCodec
 from genkit.core.codecs.subword_codec import SubwordCodec
 from genkit.system.schemas import typed
 
-__all__ = ["ByteCodec", "CharCodec", "Codec", "PixelCodec", "SubwordCodec", "codec_from_dict"]
+__all__ = [
+    "ArrayCodec",
+    "ByteCodec",
+    "CharCodec",
+    "Codec",
+    "PatchCodec",
+    "PixelCodec",
+    "SubwordCodec",
+    "codec_from_dict",
+]
 
 
 def codec_from_dict(plain: Mapping[str, object]) -> Codec:
@@ -33,5 +44,8 @@ def codec_from_dict(plain: Mapping[str, object]) -> Codec:
         return SubwordCodec(typed(plain.get("tokenizer"), str, "tokenizer"))
     if name == PixelCodec.name:
         return PixelCodec(ArraySpec.from_form(plain))
-    known = ", ".join(codec.name for codec in (CharCodec, ByteCodec, SubwordCodec, PixelCodec))
+    if name == PatchCodec.name:
+        return PatchCodec(ArraySpec.from_form(plain), typed(plain.get("patch"), tuple[int, ...], "patch"))
+    codecs = (CharCodec, ByteCodec, SubwordCodec, PixelCodec, PatchCodec)
+    known = ", ".join(codec.name for codec in codecs)
     raise ValueError(f"unknown codec {name!r}; known: {known}")

@@ -9,7 +9,8 @@ from genkit.core.media import MEDIA
 ROOT = Path(genkit.__file__).parent
 # Where media and specs are declared: they may know what they are.
 OWN = ("core/media/", "core/spec.py", "core/array_spec.py", "core/codecs/")
-SPECS = {"ArraySpec", "TokenSpec", "DataSpec", "PixelCodec", "Medium", "TextMedium", "ImageMedium"}
+SPECS = {"ArraySpec", "TokenSpec", "DataSpec", "Medium", "TextMedium", "ImageMedium"}
+SPECS |= {"ArrayCodec", "PixelCodec", "PatchCodec"}
 DECLARED = {"TEXT", "IMAGE"}
 
 
