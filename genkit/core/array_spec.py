@@ -148,14 +148,8 @@ class ArraySpec(DataSpec):
         return replace(self, sizes=sizes, levels=2**self.medium.depth, representation=None)
 
     @property
-    def order(self) -> tuple[int, ...]:
-        """The axes of (B, C, *sizes) in the order in which tokens stand, the slowest first, and the channels
-        of a place together."""
-        return 0, *(axis + 2 for axis in self.axes), 1
-
-    @property
     def axes(self) -> tuple[int, ...]:
-        """The axes of places alone, (*sizes), in that order."""
+        """The axes, of (*sizes), in the order in which tokens stand, the slowest first."""
         own = self.medium.order if self.representation is None else self.representation.order
         return own or tuple(range(len(self.sizes)))
 
@@ -173,16 +167,6 @@ class ArraySpec(DataSpec):
     def rest(self) -> str:
         """That one of the parts without which a beginning is left, in the order of tokens; "": none."""
         return self.medium.rest if self.representation is None else self.representation.rest
-
-    @property
-    def ordered(self) -> tuple[int, ...]:
-        """The shape of an array whose axes stand in that order."""
-        return tuple(self.shape[axis - 1] for axis in self.order[1:])
-
-    @property
-    def back(self) -> tuple[int, ...]:
-        """The axes of (B, *ordered) in the order of (B, C, *sizes)."""
-        return tuple(self.order.index(axis) for axis in range(len(self.order)))
 
     def as_shown(self, unit: np.ndarray) -> np.ndarray:
         """Floats in [0, 1], (n, C, *sizes), as their medium shows, saves and judges them: on a fixed scale,

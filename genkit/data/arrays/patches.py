@@ -41,6 +41,11 @@ def _patch(array: ArraySpec, asked: int | Patch | None) -> Patch:
     Raises:
         ConfigError: it does not divide the array, or has more values than a token has.
     """
+    if array.levels > MOST_IDS:
+        raise ConfigError(
+            f"{array.medium.many} of {array.levels:,} levels are no tokens, which have {MOST_IDS:,} values at"
+            " most; set data.view=mu_law or mel."
+        )
     sizes, names, fastest = array.sizes, array.names, array.axes[-1]
     if asked is None or isinstance(asked, int):
         patch = tuple(asked or 1 if axis == fastest else 1 for axis in range(len(sizes)))
