@@ -40,7 +40,8 @@ def magnitudes(sounds: Tensor, window: int) -> Tensor:
         pad_mode="constant",  # takes sounds that are shorter than half a window, too
         return_complex=True,
     )
-    return (spectra.abs() / (window / 4)).unflatten(0, sounds.shape[:2])
+    heights: Tensor = spectra.abs() / (window / 4)  # of a sine: half of the window's sum
+    return heights.view(*sounds.shape[:2], *heights.shape[1:])
 
 
 def spectral_distance(sounds: Tensor, truth: Tensor, windows: Sequence[int] = WINDOWS) -> Tensor:

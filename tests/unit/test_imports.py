@@ -21,7 +21,7 @@ ALLOWED = {
     "interop": {"core", "nn", "system"},
     "families": {"core", "nn", "generation", "system"},
     "data": {"core", "system"},
-    "metrics": {"core", "system"},
+    "metrics": {"core", "nn", "system"},  # nn: the distance of spectra by which models are trained, too
     "config": {"core", "data", "families", "interop", "system"},  # data: the knobs of datasets
     "runs": {"config", "core", "data", "system"},  # data: whether packed folders are as they were
     "inference": {"families", "runs", "data", "generation", "config", "core", "system"},
