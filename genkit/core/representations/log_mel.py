@@ -14,7 +14,9 @@ of what comes back, a support vector machine 99.0 % of both.
 | a range of 70 dB   | 1.2         | | bands from 50 to 3,800 Hz   | 1.9         |
 | 8 levels           | 1.4         | | 4 levels                    | 5.8         |
 
-The bank's pseudo-inverse without refinements loses 0.5 more, Slaney's mel 2 more.
+Without the refinements of the bank's pseudo-inverse 0.5 points more are lost, with Slaney's mel 1 more (two of
+the listeners, 1,500 digits).  Strings of 110 to 440 Hz keep their pitch to half a semitone in 89 % of the usual
+pictures, and in all of 64 bands with hops of 256, which have as many entries.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-REFINEMENTS = 8  # steps from the pseudo-inverse; 32 more change the accuracy of no listener
+REFINEMENTS = 8  # steps from the pseudo-inverse; with 32 listeners understand no more
 
 
 def mel(hertz: np.ndarray) -> np.ndarray:
