@@ -14,7 +14,8 @@ import msgspec
 from genkit.config.frozen import is_given
 from genkit.config.settings import GROUPS
 from genkit.core.knobs import DataKnobs, Knobs, ModelKnobs, knobs_of
-from genkit.data.dataset_knobs import DATASET_KNOBS, ExampleKnobs, ImageKnobs, TextKnobs
+from genkit.data.dataset_knobs import DATASET_KNOBS, ImageKnobs, TextKnobs
+from genkit.data.example_knobs import ExampleKnobs
 from genkit.families import FAMILIES, FAMILY_KNOBS
 from genkit.system.errors import ConfigError, nearest
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from genkit.core.knobs import DataKnobs
     from genkit.core.spec import View
     from genkit.data.arrays.folders import Pictures
+    from genkit.data.audio.recordings import Recordings
     from genkit.data.dataset import Dataset
     from genkit.data.sources import Images, Text
     from genkit.data.text.streams import Texts
@@ -89,7 +90,7 @@ def reopen(
     return dataset
 
 
-def open_source(data: DataKnobs, paths: Mapping[str, str]) -> Images | Pictures | Text | Texts:
+def open_source(data: DataKnobs, paths: Mapping[str, str]) -> Images | Pictures | Recordings | Text | Texts:
     """What the configured data is read from, before any view.
 
     Raises:
@@ -99,14 +100,15 @@ def open_source(data: DataKnobs, paths: Mapping[str, str]) -> Images | Pictures 
     """
     from genkit.core import media
     from genkit.data.arrays.folders import Pictures
+    from genkit.data.audio.recordings import Recordings
     from genkit.data.sources import DATASETS, Images, Text
     from genkit.data.text.streams import Texts
 
     # (What another distribution reads by is a mapping.)
     given = data if data.name in DATASETS.built_in else msgspec.structs.asdict(data)
     read = DATASETS.load(data.name)(given, paths)
-    if not isinstance(read, Images | Text | Pictures | Texts):
-        kinds = "Images, Text, Pictures or Texts"
+    if not isinstance(read, Images | Text | Pictures | Recordings | Texts):
+        kinds = "Images, Text, Pictures, Recordings or Texts"
         raise DATASETS.refusal(data.name, f"returns a {type(read).__name__}; what is read is {kinds}")
     if not media.MEDIA.knows(read.medium.name):
         reason = f"is of a medium that no distribution offers: give {read.medium.name} an entry point"

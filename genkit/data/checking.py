@@ -14,7 +14,11 @@ from genkit.data.arrays.duplicates import across, as_8_bits, distinct, exact_pai
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.images import by_precedence, divided, known_hashes, packed_images
 from genkit.data.arrays.surveys import look_at
-from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs
+from genkit.data.audio.recording_checks import check_recordings
+from genkit.data.audio.recordings import Recordings
+from genkit.data.clip_knobs import AudioKnobs
+from genkit.data.dataset_knobs import DocumentKnobs, PictureKnobs
+from genkit.data.example_knobs import ExampleKnobs
 from genkit.data.packing import printable
 from genkit.data.sources import Images, Text
 from genkit.data.text.streams import BLANKS, CONTROLS, Texts
@@ -27,7 +31,10 @@ Report = list[tuple[str, str]]
 
 
 def check(
-    name: str, source: Images | Pictures | Text | Texts, data: DataKnobs, paths: Mapping[str, str]
+    name: str,
+    source: Images | Pictures | Recordings | Text | Texts,
+    data: DataKnobs,
+    paths: Mapping[str, str],
 ) -> Report:
     """(topic, finding) in the order of reading."""
     if isinstance(source, Texts):
@@ -45,8 +52,11 @@ def check(
         bad = [line for line in source.notices if "cannot be read" in line]
         report += [("unreadable", line) for line in bad] or [("unreadable", "none")]
         report += [("note", line) for line in source.notices if line not in bad]
+    if isinstance(source, Recordings):
+        clips = settled(data, AudioKnobs)
+        report, source = check_recordings(name, source, clips, paths["cache_dir"])
     return report + _check_images(
-        source, replace(settled(data, ImageKnobs), dedupe="off"), paths["cache_dir"]
+        source, replace(settled(data, ExampleKnobs), dedupe="off"), paths["cache_dir"]
     )
 
 
@@ -59,7 +69,7 @@ def _check_files(pictures: Pictures, cache_dir: str) -> Report:
     return [("files", f"{len(pictures):,}"), ("sizes", look.histogram()), ("modes", modes)]
 
 
-def _check_images(images: Images, data: ImageKnobs, cache_dir: str) -> Report:
+def _check_images(images: Images, data: ExampleKnobs, cache_dir: str) -> Report:
     numbers, order = known_hashes(images, cache_dir), by_precedence(images)
     exact = exact_pairs(numbers, order)
     many = images.medium.many

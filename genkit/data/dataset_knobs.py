@@ -3,34 +3,20 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-import msgspec
-
 from genkit.core.knobs import Clash, DataKnobs, knob
-
-Filled = Annotated[str, msgspec.Meta(min_length=1)]  # a text that is not empty
-Split = Annotated[
-    Literal["three", "peer"],
-    knob("three parts of which what selects never judges; peer: the parts that published numbers have"),
-]
-Dedupe = Annotated[
-    Literal["off", "exact", "near"], knob("leave out what repeats other examples, before the split")
-]
-OnBad = Annotated[Literal["error", "skip"], knob("what becomes of files that cannot be read")]
-MaxBad = Annotated[float, knob("share of them that may be skipped", ge=0, le=1, only={"on_bad": ("skip",)})]
-Range = Annotated[
-    tuple[float, float],
-    knob(
-        "values of black and white; null: by the values of all",
-        advice="give the values of black and white, such as [0,4095]",
-    ),
-]
-Digest = Annotated[str, knob("of what was given; null: it is given")]
-GivenLabel = Annotated[
-    Literal["labels"], knob("those of data=(…, labels); null: without", advice="write labels, or null")
-]
-
-Side = Annotated[int, msgspec.Meta(ge=1, le=4_096)]  # of a patch
-DRAWN = "what is drawn for each example is drawn on the processor; leave on_device out"
+from genkit.data.clip_knobs import AudioFolderKnobs, FsddKnobs, PlucksKnobs, SpeechCommandsKnobs
+from genkit.data.example_knobs import (
+    DRAWN,
+    Dedupe,
+    Digest,
+    ExampleKnobs,
+    Filled,
+    GivenLabel,
+    MaxBad,
+    OnBad,
+    Range,
+    Split,
+)
 
 
 class TextKnobs(DataKnobs, frozen=True):
@@ -117,47 +103,10 @@ class HubTextKnobs(TextFileKnobs, frozen=True):
     column: Annotated[str, knob("of the texts")] = "text"
 
 
-class ExampleKnobs(DataKnobs, frozen=True):
-    """What all sets of arrays have, of any medium."""
-
-    levels: (
-        Annotated[int, knob("values of an entry; null: their own", ge=2, le=256, unit="levels")] | None
-    ) = None
-    binarize: Annotated[
-        Literal["threshold", "static", "dynamic"],
-        knob("to two levels; static: drawn once, dynamic: in every epoch", only={"levels": (2, None)}),
-    ] = "threshold"
-    patch: (
-        Annotated[
-            Side | tuple[Side, ...],
-            knob(
-                "neighbours that are one token: so many along the fastest axis, or [along each axis]",
-                advice="give a number of neighbours, or one for each axis",
-            ),
-        ]
-        | None
-    ) = None
-    split: Split = "three"
-    validation: Annotated[
-        int,
-        knob(
-            "held out for selection where the source has no part for it; 0: a share",
-            ge=0,
-            unit="examples",
-            advice="give a number of examples",
-        ),
-    ] = 0
-    dedupe: Dedupe = "off"
-    on_device: Annotated[bool, knob("keep the data on the GPU")] = False
-
-    def clashes(self) -> Iterator[Clash]:
-        if self.on_device and self.binarize != "threshold":
-            yield Clash(("on_device", "binarize"), DRAWN)
-
-
 class ImageKnobs(ExampleKnobs, frozen=True):
     """What all images have."""
 
+    split: Split = "three"
     size: (
         Annotated[
             int,
@@ -182,43 +131,6 @@ class ImageKnobs(ExampleKnobs, frozen=True):
     def clashes(self) -> Iterator[Clash]:
         if self.on_device and (self.flip or self.shift or self.crop or self.binarize != "threshold"):
             yield Clash(("on_device", "flip", "shift", "crop", "binarize"), DRAWN)
-
-
-class ClipKnobs(ExampleKnobs, frozen=True):
-    """What all clips of sound have: as what a model reads them."""
-
-    view: (
-        Annotated[
-            Literal["waveform", "mu_law", "mel"],
-            knob("what a model reads; null: the waveform if it reads one axis, else mel"),
-        ]
-        | None
-    ) = None
-    levels: (
-        Annotated[
-            int,
-            knob(
-                "values of an entry; null: 16 of mel, 64 of mu_law",
-                ge=2,
-                le=256,
-                unit="levels",
-                only={"view": ("mu_law", "mel", None)},
-            ),
-        ]
-        | None
-    ) = None
-    bands: Annotated[
-        int, knob("of a mel picture, its height", ge=4, le=512, unit="bands", only={"view": ("mel", None)})
-    ] = 32
-    hop: Annotated[
-        int,
-        knob("from frame to frame of it", ge=1, le=65_536, unit="samples", only={"view": ("mel", None)}),
-    ] = 128
-    binarize: Annotated[Literal["threshold"], knob("to two levels")] = "threshold"
-    shift: Annotated[
-        int,
-        knob("in training: moved in time by so many, silence coming in", ge=0, le=65_536, unit="entries"),
-    ] = 0
 
 
 class GreyKnobs(ImageKnobs, frozen=True):
@@ -319,6 +231,10 @@ Memory = MemoryTextKnobs | MemoryImageKnobs | MemoryPictureKnobs  # what Python 
 
 DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "digits": GreyKnobs,
+    "plucks": PlucksKnobs,
+    "fsdd": FsddKnobs,
+    "speech_commands": SpeechCommandsKnobs,
+    "audio_folder": AudioFolderKnobs,
     **dict.fromkeys(("mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"), PublishedKnobs),
     "celeba": CelebaKnobs,
     "image_folder": FolderKnobs,

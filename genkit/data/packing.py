@@ -27,6 +27,7 @@ import numpy as np
 from filelock import FileLock
 
 from genkit.data import seals
+from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.dataset_knobs import DocumentKnobs, PictureKnobs
 from genkit.data.seals import DESCRIPTION
 from genkit.system import storage
@@ -292,7 +293,7 @@ def unreadable(refused: Mapping[str, str], total: int, what: str) -> str:
 
 
 def within_ceiling(
-    refused: Mapping[str, str], total: int, data: DocumentKnobs | PictureKnobs, what: str
+    refused: Mapping[str, str], total: int, data: AudioKnobs | DocumentKnobs | PictureKnobs, what: str
 ) -> list[str]:
     """What to say of refused files, if they may be left out.
 

@@ -101,7 +101,7 @@ def divide(
         rows: the usable examples, increasing.
         part: of every example, where the source has parts.
         labels: of every example; parts that are made here are balanced by them.
-        split: "peer" or "three".
+        split: "peer" or "three"; "speakers" is three parts, of which the source has made the test part.
         validation: examples kept for selection where the source has no part for it; 0: a share of them.
 
     Raises:
@@ -111,6 +111,8 @@ def divide(
     if len(rows) < 10:
         raise DataError(f"{len(rows)} usable examples are too few to train and validate; give at least 10.")
     if part is None:
+        if split == "speakers":
+            raise ConfigError("data.split=speakers: this data has no speakers; take three or peer.")
         share = max(1, round(SHARE * len(rows)), min(FEWEST, len(rows) // 5))
         train, rest = hold_out(rows, labels, 2 * share)
         if split == "peer":

@@ -25,8 +25,11 @@ from genkit.data.arrays.images import (
 from genkit.data.arrays.patches import array_codec
 from genkit.data.arrays.representing import represented, silence
 from genkit.data.arrays.treatments import Augmentation, Levels
+from genkit.data.audio.clip_packing import packed_clips
+from genkit.data.audio.recordings import Recordings
+from genkit.data.clip_knobs import AudioKnobs, ClipKnobs
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, PixelWindows, TokenWindows, fingerprint
-from genkit.data.dataset_knobs import ClipKnobs, DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
+from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
 from genkit.data.sources import Images, Text
@@ -42,7 +45,7 @@ READERS = {"tokens": "model=gpt", "arrays": "model=vae"}  # one of the models th
 K = TypeVar("K", bound=DataKnobs)
 
 
-def native_view(source: Images | Pictures | Text | Texts) -> View:
+def native_view(source: Images | Pictures | Recordings | Text | Texts) -> View:
     """The view of a source as it is."""
     return View(source.medium.views[0])
 
@@ -58,7 +61,7 @@ def settled(data: DataKnobs, every: type[K]) -> K:
 
 def as_view(
     name: str,
-    source: Images | Pictures | Text | Texts,
+    source: Images | Pictures | Recordings | Text | Texts,
     data: DataKnobs,
     paths: Mapping[str, str],
     view: View,
@@ -166,12 +169,14 @@ def _packs(arrays: Iterable[np.ndarray]) -> tuple[Path, ...]:
 
 
 def _examples(
-    name: str, source: Images | Pictures, given: DataKnobs, paths: Mapping[str, str], view: View
+    name: str, source: Images | Pictures | Recordings, given: DataKnobs, paths: Mapping[str, str], view: View
 ) -> Dataset:
     sizes = view.sizes if view.kind == "arrays" else ()
     cache_dir, data = paths.get("cache_dir", ""), settled(given, ImageKnobs)
     if isinstance(source, Pictures):
         source = packed_images(name, source, settled(given, PictureKnobs), cache_dir, sizes)
+    if isinstance(source, Recordings):
+        source = packed_clips(name, source, settled(given, AudioKnobs), cache_dir)
     check_levels(source, f"data={name}")
     check_numbers(source.labels, source.classes, len(source.images), f"data={name}")
     parts, protocol = divided(source, data, cache_dir)

@@ -101,7 +101,7 @@ def image_folder(data: FolderKnobs, paths: Mapping[str, str]) -> FilePictures:
         raise DataError(
             f"{root} is {'no folder' if root.exists() else 'missing'}; give a folder of pictures."
         )
-    found, missing, others = _walk(root)
+    found, missing, others = walk(root, SUFFIXES)
     if not found:
         kinds = others_listed(others, 0)
         raise DataError(
@@ -127,8 +127,10 @@ def others_listed(others: Mapping[str, Sequence[str]], named: int = 3) -> str:
     return ", ".join(listed) + (f", and {len(ordered) - 5} more kinds" if len(ordered) > 5 else "")
 
 
-def _walk(root: Path) -> tuple[dict[str, tuple[int, int]], dict[str, str], dict[str, list[str]]]:
-    """Pictures with size and time, names that lead nowhere, and other files by their suffix."""
+def walk(
+    root: Path, suffixes: Sequence[str]
+) -> tuple[dict[str, tuple[int, int]], dict[str, str], dict[str, list[str]]]:
+    """Files of these suffixes with size and time, names that lead nowhere, and others by their suffix."""
     found: dict[str, tuple[int, int]] = {}
     missing: dict[str, str] = {}
     others: dict[str, list[str]] = {}
@@ -151,13 +153,13 @@ def _walk(root: Path) -> tuple[dict[str, tuple[int, int]], dict[str, str], dict[
             if entry.name.startswith(("._", ".DS_Store", "__MACOSX")):  # not of the user's making
                 continue
             if entry.name.startswith("."):
-                if suffix in SUFFIXES:
+                if suffix in suffixes:
                     others.setdefault(f"hidden {suffix}", []).append(name)
                 continue
             try:
                 if entry.is_dir():
                     waiting.append(name)
-                elif suffix not in SUFFIXES:
+                elif suffix not in suffixes:
                     others.setdefault(suffix, []).append(name)
                 elif not entry.is_file():
                     missing[name] = "a broken link" if entry.is_symlink() else "no file"
@@ -170,7 +172,7 @@ def _walk(root: Path) -> tuple[dict[str, tuple[int, int]], dict[str, str], dict[
 
 
 def layout(
-    names: Sequence[str], root: Path
+    names: Sequence[str], root: Path, many: str = "pictures"
 ) -> tuple[list[str] | None, np.ndarray | None, tuple[str, ...], list[str]]:
     """Parts and labels by the names of folders, and what they were taken for where one may wonder."""
     folders = [name.split(os.sep)[:-1] for name in names]
@@ -182,14 +184,14 @@ def layout(
     if len(classes) < 2:
         if classes and parts is None and not stray and any(len(f) > 1 for f in folders):
             said.append(
-                f"all pictures are below {printable(classes[0])}, so there are no classes; give"
+                f"all {many} are below {printable(classes[0])}, so there are no classes; give"
                 f" data.path={root / printable(classes[0])} to have its folders as classes"
             )
         return parts, None, (), said
     if stray:
         shown = ", ".join(map(printable, stray[:3])) + (", …" if len(stray) > 3 else "")
         said.append(
-            f"{len(stray):,} of {len(names):,} pictures are in none of the {len(classes):,} folders of"
+            f"{len(stray):,} of {len(names):,} {many} are in none of the {len(classes):,} folders of"
             f" classes ({shown}), so there are no labels; move them into one, or away"
         )
         return parts, None, (), said

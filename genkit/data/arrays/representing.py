@@ -12,7 +12,7 @@ from genkit.core.representations.log_mel import LogMel
 from genkit.core.representations.mu_law import MuLaw
 from genkit.core.representations.representation import Representation
 from genkit.core.spec import View
-from genkit.data.dataset_knobs import ClipKnobs
+from genkit.data.clip_knobs import ClipKnobs
 from genkit.data.packing import check_space, digest_of, open_array, packed, progress
 from genkit.data.sources import Images
 from genkit.system.errors import ConfigError, StorageError

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from genkit.data.dataset_knobs import ShakespeareKnobs
 from genkit.data.packing import digest, open_array, packed
 from genkit.data.text.streams import Texts, read_text
 from genkit.system.errors import DataError, StorageError
+
+if TYPE_CHECKING:
+    from genkit.data.audio.recordings import Recordings
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Images:
         hashes: as `genkit.data.arrays.pictures.hashes`, where they are known.
         digest: of all contents, where it is known; else it is computed.
         notices: what a user should know.
+        groups: which of them were one before, (N,), and stay in one part; None: each is by itself.
         unpadded: height and width before a frame was put around every image; None where there is none.
         medium: what an array is.
         rate: places a second along the axis of time, where there is one and it is known.
@@ -57,6 +61,7 @@ class Images:
     hashes: np.ndarray | None = None
     digest: str | None = None
     notices: tuple[str, ...] = ()
+    groups: np.ndarray | None = None
     unpadded: tuple[int, int] | None = None
     medium: Medium = IMAGE
     rate: float | None = None
@@ -85,7 +90,8 @@ class Text:
     separator: str | None = None
 
 
-Source = Callable[[Any, Mapping[str, str]], Images | Text | Pictures | Texts]  # of the dataset's knobs
+# Of the dataset's knobs.
+Source = Callable[[Any, Mapping[str, str]], "Images | Text | Pictures | Texts | Recordings"]
 DIGITS = tuple("0123456789")
 
 
@@ -186,6 +192,10 @@ DATASETS: Registry[Source] = Registry(
         "svhn": "genkit.data.sources.published:svhn",
         "celeba": "genkit.data.sources.published:celeba",
         "image_folder": "genkit.data.arrays.folders:image_folder",
+        "plucks": "genkit.data.audio.plucks:plucks",
+        "fsdd": "genkit.data.audio.recordings:fsdd",
+        "speech_commands": "genkit.data.audio.recordings:speech_commands",
+        "audio_folder": "genkit.data.audio.recordings:audio_folder",
         "arrays": "genkit.data.sources.arrays:arrays",
         "hf_images": "genkit.data.sources.hub:hf_images",
         "memory_images": "genkit.data.sources.kept:memory_images",

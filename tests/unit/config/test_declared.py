@@ -8,7 +8,8 @@ import pytest
 
 from genkit.config import declared
 from genkit.core.knobs import DataKnobs, ModelKnobs, knobs_of
-from genkit.data.dataset_knobs import DATASET_KNOBS, ExampleKnobs, ImageKnobs
+from genkit.data.dataset_knobs import DATASET_KNOBS, ImageKnobs
+from genkit.data.example_knobs import ExampleKnobs
 from genkit.data.sources import DATASETS
 from genkit.families import FAMILIES, FAMILY_KNOBS
 from genkit.system.errors import ConfigError

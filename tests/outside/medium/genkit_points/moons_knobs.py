@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from genkit.core.knobs import knob
-from genkit.data.dataset_knobs import ExampleKnobs
+from genkit.data.example_knobs import ExampleKnobs
 
 
 class MoonsKnobs(ExampleKnobs, frozen=True):

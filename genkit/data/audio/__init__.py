@@ -1,0 +1,1 @@
+"""Recordings: opened, brought to one rate and one length, packed as clips."""
