@@ -27,7 +27,7 @@ FIELDS = ("rate", "channels", "frames", "peak", "clipped", "offset")
 
 
 @dataclass(frozen=True)
-class Survey:
+class RecordingSurvey:
     """What every recording is.
 
     Attributes:
@@ -50,7 +50,7 @@ class Survey:
         return [row for row, heard in self.heard.items() if is_meant(heard)]
 
 
-def survey(recordings: Recordings, cache_dir: str) -> Survey:
+def survey(recordings: Recordings, cache_dir: str) -> RecordingSurvey:
     """Listen to every recording, once."""
 
     def build(folder: Path) -> dict[str, object]:
@@ -68,10 +68,10 @@ def survey(recordings: Recordings, cache_dir: str) -> Survey:
     folder, about = packed(cache_dir, "heard", {"listing": recordings.listing}, build)
     rows = np.asarray(open_array(folder / "heard.npy")).tolist()
     heard = {int(row): Heard(int(a), int(b), int(c), *more) for row, a, b, c, *more in rows}
-    return Survey(recordings.names, heard, about["refused"])
+    return RecordingSurvey(recordings.names, heard, about["refused"])
 
 
-def form_of(name: str, seen: Survey, data: AudioKnobs) -> ClipForm:
+def form_of(name: str, seen: RecordingSurvey, data: AudioKnobs) -> ClipForm:
     """The form of all clips, by the configuration and what recordings have in common.
 
     Raises:
@@ -161,7 +161,7 @@ def packed_clips(name: str, recordings: Recordings, data: AudioKnobs, cache_dir:
     )
 
 
-def remarks(seen: Survey, form: ClipForm) -> list[str]:
+def remarks(seen: RecordingSurvey, form: ClipForm) -> list[str]:
     """What a training on these recordings should know."""
     said, total = [], len(seen.heard)
     kinds = {
