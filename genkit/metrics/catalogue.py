@@ -31,6 +31,8 @@ EXTRACTORS: Registry[Callable[..., object]] = Registry(
         "digits": "genkit.metrics.extractors:digits",
         "random": "genkit.metrics.extractors:random",
         "inception": "genkit.metrics.inception:inception",
+        "spoken_digits": "genkit.metrics.extractors:spoken_digits",
+        "random_ear": "genkit.metrics.extractors:random_ear",
     },
 )
 OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no metric.", {})

@@ -8,14 +8,17 @@ holds all three.  A distribution adds its own by entry point:
 
 `Faces()` is a `torch.nn.Module` from images (B, C, H, W), floats in [0, 1], to features (B, d), or to
 features and logits (B, K).  It may have the attributes `resizer` (in words), `classes` (the names of the K
-classes) and `axes` (of the arrays that it reads, where they are no images).
+classes) and `axes` (of the arrays that it reads, where they are no images).  One that hears sounds has
+`axes = 1` and a `rate`: it is given clips (B, C, T), floats in [-1, 1], at so many samples a second; what it
+knows may be speech (`speech = True`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from importlib.resources import files
 
 import torch
@@ -23,13 +26,19 @@ from torch import Tensor, nn
 
 from genkit.core.spec import ArraySpec
 from genkit.metrics.catalogue import EXTRACTORS
-from genkit.metrics.networks import DigitsNetwork, RandomNetwork
+from genkit.metrics.hearing import RandomEar, SpokenDigitsNetwork
+from genkit.metrics.networks import DigitsNetwork, RandomNetwork, fold
 from genkit.system.errors import CheckpointError, ConfigError, DataError
 
 VERSION = "1"  # of what is done to pictures around the network
 DIGITS_WEIGHTS = "digits.safetensors"
 DIGITS_SHA256 = "650ab7fb75ab20d2e0f5cd9d3c0e60538eea37b71cd9a13d043382e42a0b9600"
+SPOKEN_DIGITS_WEIGHTS = "spoken_digits.safetensors"
+SPOKEN_DIGITS_SHA256 = "763b83d2c0dc6d1b61516739a5f52335962fb745ae47ddb92272e269eb1e00ce"
+SOUND = 16  # bits of a medium whose arrays are clips
+FINEST = 1_000  # of the two numbers whose ratio is that of two rates
 PROBE = 32  # side of the picture with which a module is asked how many features it has
+PROBED = 4096  # samples of the clip with which one is that hears
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,9 @@ class Extractor:
         classes: the names of the K classes; empty where it classifies nothing.
         any_classes: whether its classes serve for the inception score of any pictures.
         axes: of the arrays that it reads, 2 for images.
+        rate: samples a second of the clips that it hears, (B, C, T) in [-1, 1]; None: it hears none.
+        speech: whether what it knows is speech.
+        given: samples a second of the clips that it is given; None: as it hears them.
     """
 
     name: str
@@ -55,6 +67,9 @@ class Extractor:
     classes: tuple[str, ...] = ()
     any_classes: bool = False
     axes: int = 2
+    rate: float | None = None
+    speech: bool = False
+    given: float | None = None
 
     @property
     def protocol(self) -> dict[str, str]:
@@ -69,16 +84,19 @@ class Extractor:
         """Features (B, d) float32 and class probabilities (B, K), or None where it does not classify.
 
         Args:
-            images: (B, C, H, W), uint8 0 … 255 or floats in [0, 1].
+            images: (B, C, H, W), uint8 0 … 255 or floats in [0, 1]; of sounds (B, C, T), int16 or floats in
+                [-1, 1].
 
         Raises:
             DataError: not such images, or a network that makes something else of them.
         """
-        return self.of_unit(unit(images, self.axes))
+        return self.of_unit(unit(images, self.axes, sound=self.rate is not None))
 
     @torch.inference_mode()
     def of_unit(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """`both` of what `unit` returned."""
+        if self.rate is not None and self.given not in (None, self.rate):
+            images = resampled(images, self.given, self.rate)
         found = self.network(images.to(self.device, non_blocking=True))
         features, logits = found if isinstance(found, tuple) else (found, None)
         if features.ndim != 2 or len(features) != len(images):
@@ -92,6 +110,21 @@ class Extractor:
     def features(self, images: Tensor) -> Tensor:
         """Features (B, d), float32; see `both`."""
         return self.both(images)[0]
+
+    def reading(self, array: ArraySpec) -> Extractor:
+        """This extractor, for such arrays as they are shown.
+
+        Raises:
+            ConfigError: it reads others.
+        """
+        native = array.native
+        hears, sounds = self.rate is not None, native.medium.depth == SOUND
+        if len(native.sizes) != self.axes or hears != sounds:
+            own = "sounds" if hears else "images" if self.axes == 2 else f"arrays over {self.axes} axes"
+            fits = native.medium.extractor(native)
+            other = f"; extractor={fits} does" if fits else ""
+            raise ConfigError(f"extractor={self.name} is of {own}, not of {native.medium.many}{other}.")
+        return replace(self, given=native.rate) if hears else self
 
     def on(self, device: torch.device | str) -> Extractor:
         """This extractor, its weights moved to a device."""
@@ -130,16 +163,21 @@ def suggested(spec: ArraySpec) -> str:
 
 
 def wrapped(name: str, network: nn.Module) -> Extractor:
-    """A user's own module as an extractor; its number of features is found with one picture."""
+    """A user's own module as an extractor; its number of features is found with one picture, or one clip."""
     network = network.eval().requires_grad_(False)
+    rate = None if (said := getattr(network, "rate", None)) is None else float(said)
+    channels, size = (3, PROBE) if rate is None else (1, PROBED)
     with torch.inference_mode():
-        sizes = [PROBE] * (axes := int(getattr(network, "axes", 2)))
-        found = network(torch.zeros(1, int(getattr(network, "channels", 3)), *sizes))
+        sizes = [size] * (axes := int(getattr(network, "axes", 2)))
+        found = network(torch.zeros(1, int(getattr(network, "channels", channels)), *sizes))
     features = found[0] if isinstance(found, tuple) else found
     resizer = str(getattr(network, "resizer", "the extractor's own"))
     classes = tuple(str(c) for c in getattr(network, "classes", ()))
     digest = weights_digest(network.state_dict(), type(network).__qualname__)
-    return Extractor(name, network, digest, features.shape[-1], resizer, classes, axes=axes)
+    speech = bool(getattr(network, "speech", False))
+    return Extractor(
+        name, network, digest, features.shape[-1], resizer, classes, axes=axes, rate=rate, speech=speech
+    )
 
 
 def digits() -> Extractor:
@@ -148,23 +186,48 @@ def digits() -> Extractor:
     Raises:
         CheckpointError: the file of weights is not the one that belongs to this version.
     """
-    from safetensors.torch import load
-
-    raw = (files("genkit.metrics") / DIGITS_WEIGHTS).read_bytes()
-    digest = hashlib.sha256(raw).hexdigest()
-    if digest != DIGITS_SHA256:
-        raise CheckpointError(
-            f"genkit/metrics/{DIGITS_WEIGHTS} has SHA-256 {digest[:12]}…, not {DIGITS_SHA256[:12]}…: "
-            "it was changed; install genkit again."
-        )
     network = DigitsNetwork()
-    network.load_state_dict(load(raw), strict=False)  # without the counters of batch normalisation
-    network.eval().fold()
+    digest = _bundled(network, DIGITS_WEIGHTS, DIGITS_SHA256)
+    fold(network.body)
     side = DigitsNetwork.side
     words = f"luma; bilinear, antialiased, to {side}×{side}"
     classes = tuple(map(str, range(DigitsNetwork.classes)))
     frozen = network.requires_grad_(False).to(memory_format=torch.channels_last)
-    return Extractor("digits", frozen, _versioned(digest), DigitsNetwork.size, words, classes)
+    return Extractor("digits", frozen, digest, DigitsNetwork.size, words, classes)
+
+
+def spoken_digits() -> Extractor:
+    """The bundled network for spoken digits, trained on FSDD; see experiments/040_spoken_digits_extractor.
+
+    Raises:
+        CheckpointError: the file of weights is not the one that belongs to this version.
+    """
+    network = SpokenDigitsNetwork()
+    digest = _bundled(network, SPOKEN_DIGITS_WEIGHTS, SPOKEN_DIGITS_SHA256)
+    fold(network.body)
+    frozen, own = network.requires_grad_(False), SpokenDigitsNetwork
+    return Extractor(
+        *("spoken_digits", frozen, digest, own.size, own.resizer, own.classes),
+        axes=1,
+        rate=own.rate,
+        speech=True,
+    )
+
+
+def _bundled(network: nn.Module, file: str, known: str) -> str:
+    """Give a network, in evaluation mode, the weights that are shipped for it; returns their digest."""
+    from safetensors.torch import load
+
+    raw = (files("genkit.metrics") / file).read_bytes()
+    digest = hashlib.sha256(raw).hexdigest()
+    if digest != known:
+        raise CheckpointError(
+            f"genkit/metrics/{file} has SHA-256 {digest[:12]}…, not {known[:12]}…: "
+            "it was changed; install genkit again."
+        )
+    network.load_state_dict(load(raw), strict=False)  # without the counters of batch normalisation
+    network.eval()
+    return _versioned(digest)
 
 
 def random() -> Extractor:
@@ -174,20 +237,42 @@ def random() -> Extractor:
     return Extractor("random", network, weights_digest(network.state_dict(), "random"), network.size, words)
 
 
-def unit(images: Tensor, axes: int | None = 2) -> Tensor:
-    """Images, or arrays over other axes, as floats in [0, 1].
+def random_ear() -> Extractor:
+    """The network that was never trained, of sounds."""
+    network = RandomEar().eval().requires_grad_(False)
+    digest = weights_digest(network.state_dict(), "random_ear")
+    return Extractor("random_ear", network, digest, network.size, network.resizer, axes=1, rate=network.rate)
+
+
+def resampled(clips: Tensor, rate: float, wanted: float) -> Tensor:
+    """Clips (B, C, T) at a rate brought to another one, by a polyphase filter."""
+    from scipy.signal import resample_poly
+
+    ratio = Fraction(wanted / rate).limit_denominator(FINEST)
+    found = resample_poly(clips.cpu().numpy(), ratio.numerator, ratio.denominator, axis=-1)
+    return torch.from_numpy(found).float()
+
+
+def unit(images: Tensor, axes: int | None = 2, sound: bool = False) -> Tensor:
+    """Images, or arrays over other axes, as floats in [0, 1]; clips of 16 bits as floats in [-1, 1].
 
     Args:
         axes: that each has beside its channels; None: any number of them.
+        sound: whether floats are those of clips.
 
     Raises:
-        DataError: not (B, C, *sizes) of uint8 or of finite floats in [0, 1].
+        DataError: not (B, C, *sizes) of uint8 or of finite floats in [0, 1]; for clips, of int16 or such
+            floats in [-1, 1].
     """
     if axes is not None and images.ndim != axes + 2:
         form = "images (B, C, H, W)" if axes == 2 else f"arrays over {axes} axes"
         raise DataError(f"{form} are needed, not a tensor of shape {tuple(images.shape)}.")
-    if images.dtype == torch.uint8:
+    if images.dtype == torch.uint8 and not sound:
         return images.float() / 255
+    if images.dtype == torch.int16 and (sound or axes is None):
+        return images.float() / 2**15
+    if sound:
+        return _waves(images)
     if not images.is_floating_point():
         raise DataError(f"images are uint8 or floats in [0, 1], not {images.dtype}.")
     if len(images) and not torch.isfinite(images).all():
@@ -195,6 +280,17 @@ def unit(images: Tensor, axes: int | None = 2) -> Tensor:
     if len(images) and (images.min() < -1e-3 or images.max() > 1 + 1e-3):
         raise DataError(f"images are floats in [0, 1]; these reach {images.min():g} … {images.max():g}.")
     return images.float().clamp(0, 1)
+
+
+def _waves(clips: Tensor) -> Tensor:
+    if not clips.is_floating_point():
+        raise DataError(f"sounds are int16 or floats in [-1, 1], not {clips.dtype}.")
+    if len(clips) and not torch.isfinite(clips).all():
+        raise DataError("sounds hold NaN or infinite values.")
+    if len(clips) and clips.abs().max() > 1 + 1e-3:
+        reach = f"{clips.min():g} … {clips.max():g}"
+        raise DataError(f"sounds are floats in [-1, 1]; these reach {reach}.")
+    return clips.float().clamp(-1, 1)
 
 
 def weights_digest(weights: Mapping[str, Tensor], version: str) -> str:

@@ -82,7 +82,8 @@ def collect(extractor: Extractor | None, batches: Iterable[Tensor]) -> Features:
 
     Args:
         extractor: None: there is none of such arrays, and their features have no dimension.
-        batches: (B, C, *sizes), uint8 0 … 255 or floats in [0, 1], all of one shape.
+        batches: (B, C, *sizes), uint8 0 … 255 or floats in [0, 1], all of one shape; of sounds int16, or
+            floats in [-1, 1] for an extractor that hears.
 
     Raises:
         DataError: no picture, mixed sizes, values out of range or not finite.
@@ -91,10 +92,11 @@ def collect(extractor: Extractor | None, batches: Iterable[Tensor]) -> Features:
     probabilities: list[Tensor] = []
     projections: list[Tensor] = []
     keys: list[Tensor] = []
+    sound = extractor is not None and extractor.rate is not None
     directions = None
     shape: tuple[int, ...] = ()
     for batch in batches:
-        images = unit(batch, extractor.axes if extractor else None)
+        images = unit(batch, extractor.axes if extractor else None, sound)
         if directions is None:
             shape = tuple(images.shape[1:])
             directions = directions_of(images[0].numel())
@@ -106,7 +108,7 @@ def collect(extractor: Extractor | None, batches: Iterable[Tensor]) -> Features:
         if classes is not None:
             probabilities.append(classes)
         projections.append(images.flatten(1).cpu() @ directions)
-        keys.append(keys_of(batch))
+        keys.append(keys_of(batch, sound))
     if not sum(map(len, vectors)):
         raise DataError("there are no pictures to measure.")
     return Features(
@@ -124,9 +126,12 @@ def directions_of(pixels: int) -> Tensor:
     return torch.nn.functional.normalize(torch.randn(pixels, PROJECTIONS, generator=generator), dim=0)
 
 
-def keys_of(images: Tensor) -> Tensor:
-    """A 64-bit hash of each picture as 8-bit pixels; two different ones share it once in 10¹⁹ pairs."""
-    if images.dtype != torch.uint8:
+def keys_of(images: Tensor, sound: bool = False) -> Tensor:
+    """A 64-bit hash of each picture as 8-bit pixels, or of each clip as samples of 16 bits; two different
+    ones share it once in 10¹⁹ pairs."""
+    if sound and images.is_floating_point():
+        images = (images * 2**15).round().clamp(-(2**15), 2**15 - 1).to(torch.int16)
+    elif images.dtype not in (torch.uint8, torch.int16):
         images = (images.clamp(0, 1) * 255).round().to(torch.uint8)
     pixels = np.ascontiguousarray(images.cpu().flatten(1).numpy())
     hashes = [hashlib.blake2b(row, digest_size=8).digest() for row in pixels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -26,10 +27,35 @@ def grey(images: Tensor) -> Tensor:
     return (images * images.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
-def _block(ins: int, outs: int, stride: int) -> nn.Sequential:
+def block(ins: int, outs: int, stride: int) -> nn.Sequential:
+    """A convolution of 3×3, normalised and rectified."""
     return nn.Sequential(
         nn.Conv2d(ins, outs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outs), nn.ReLU(inplace=True)
     )
+
+
+def fold(body: nn.Sequential) -> None:
+    """Put the fixed normalisation of blocks into their convolutions: the same features, a quarter faster."""
+    for part in body:
+        if isinstance(part, nn.Sequential):
+            convolution, normalisation = part[0], part[1]
+            assert isinstance(convolution, nn.Conv2d)
+            assert isinstance(normalisation, nn.BatchNorm2d)
+            part[0], part[1] = fuse_conv_bn_eval(convolution, normalisation), nn.Identity()
+
+
+def untrained(widths: Sequence[int], seed: int) -> nn.ModuleList:
+    """Convolutions of 4×4 that halve each side, from one width to the next, drawn from a fixed seed."""
+    generator = torch.Generator().manual_seed(seed)
+    layers = [nn.Conv2d(a, b, 4, 2, padding=1) for a, b in pairwise(widths)]
+    for layer in layers:
+        deviation = (2 / layer.weight[0].numel()) ** 0.5  # He initialisation keeps the scale
+        bias = torch.empty(layer.out_channels)
+        with torch.no_grad():
+            layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * deviation)
+            bias.copy_(torch.randn(bias.shape, generator=generator) * 0.1)
+        layer.bias = nn.Parameter(bias)
+    return nn.ModuleList(layers)
 
 
 class DigitsNetwork(nn.Module):
@@ -43,24 +69,15 @@ class DigitsNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _block(1, 32, 2),  # 14×14
-            _block(32, 48, 1),
-            _block(48, 64, 2),  # 7×7
-            _block(64, 80, 1),
-            _block(80, 96, 2),  # 4×4
+            block(1, 32, 2),  # 14×14
+            block(32, 48, 1),
+            block(48, 64, 2),  # 7×7
+            block(64, 80, 1),
+            block(80, 96, 2),  # 4×4
             nn.Flatten(),
         )
         self.hidden = nn.Linear(96 * 16, self.size)
         self.head = nn.Linear(self.size, self.classes)
-
-    def fold(self) -> None:
-        """Put the fixed normalisation into the convolutions: the same features, a quarter faster."""
-        for block in self.body:
-            if isinstance(block, nn.Sequential):
-                convolution, normalisation = block[0], block[1]
-                assert isinstance(convolution, nn.Conv2d)
-                assert isinstance(normalisation, nn.BatchNorm2d)
-                block[0], block[1] = fuse_conv_bn_eval(convolution, normalisation), nn.Identity()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) in [0, 1] to features (B, 64) and logits (B, 10)."""
@@ -78,16 +95,7 @@ class RandomNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (3, 32, 64, self.size)
-        self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, padding=1) for a, b in pairwise(widths))
-        generator = torch.Generator().manual_seed(self.seed)
-        for layer in self.layers:
-            assert isinstance(layer, nn.Conv2d)
-            assert layer.bias is not None
-            deviation = (2 / layer.weight[0].numel()) ** 0.5  # He initialisation keeps the scale
-            with torch.no_grad():
-                layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * deviation)
-                layer.bias.copy_(torch.randn(layer.bias.shape, generator=generator) * 0.1)
+        self.layers = untrained((3, 32, 64, self.size), self.seed)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to features (B, 128)."""

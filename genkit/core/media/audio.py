@@ -17,7 +17,10 @@ from genkit.system.wave_files import joined_file
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from genkit.core.spec import ArraySpec
+
 UNSAID = 8_000.0  # samples a second, where nobody says how many
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")  # spoken
 ON_BOARD = 8  # clips of one step that boards keep, beside the sheet of all
 
 
@@ -66,6 +69,10 @@ class AudioMedium(Medium):
                 write_npz(path, {"waveforms": shown.arrays, "rate": np.array(rate(shown))}, about)
             case _:
                 super().write(shown, path)
+
+    def extractor(self, array: ArraySpec) -> str:
+        """The bundled network where digits are spoken, else the untrained one."""
+        return "spoken_digits" if array.classes == DIGITS else "random_ear"
 
     def write_each(self, shown: Shown, folder: Path) -> None:
         for i, clip in enumerate(clips(shown)):
