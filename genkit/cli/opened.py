@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genkit import config, runs
-from genkit.cli.image_words import FromData, ImageSettings
+from genkit.cli.example_words import ExampleSettings, FromData
 from genkit.cli.outputs import Output
 from genkit.core.options import LABEL
 from genkit.core.spec import ArraySpec
@@ -38,7 +38,7 @@ class Opened:
         CheckpointError: no such checkpoint.
     """
 
-    def __init__(self, settings: ImageSettings, command: str, about: str = "") -> None:
+    def __init__(self, settings: ExampleSettings, command: str, about: str = "") -> None:
         self.settings, self.folder = settings, settings.folder
         settings.check_model()
         default = self.folder / "samples" / f"{command}{about}-seed{settings.seed}.png"

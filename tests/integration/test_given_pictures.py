@@ -12,7 +12,7 @@ from genkit import load
 from genkit.cli import main
 from genkit.core.spec import View
 from tests.conftest import open_plain
-from tests.integration.test_image_verbs import WORDS
+from tests.integration.test_example_verbs import WORDS
 from tests.unit.data.test_data_folders import SETTINGS
 
 SMALL = ["model.width=4", "model.hidden=16"]

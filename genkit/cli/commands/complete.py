@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genkit.cli.command import Command, word
-from genkit.cli.image_words import Observed
+from genkit.cli.example_words import Observed
 
 
 class CompleteSettings(Observed):
@@ -12,13 +12,13 @@ class CompleteSettings(Observed):
         "what is hidden (default: what an example ends with)",
         kind="name",
         shown="lower",
-        values="genkit.cli.image_words:parts",
+        values="genkit.cli.example_words:parts",
     )
 
 
 COMMAND = Command(
     "images of which a part is hidden",
     CompleteSettings,
-    "genkit.cli.image_commands:complete",
+    "genkit.cli.example_commands:complete",
     usage="run=RUN [image=FILE] [mask=lower]",
 )

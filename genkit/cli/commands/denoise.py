@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genkit.cli.command import Command, word
-from genkit.cli.image_words import Observed
+from genkit.cli.example_words import Observed
 
 
 class DenoiseSettings(Observed):
@@ -13,6 +13,6 @@ class DenoiseSettings(Observed):
 COMMAND = Command(
     "images with noise on every pixel",
     DenoiseSettings,
-    "genkit.cli.image_commands:denoise",
+    "genkit.cli.example_commands:denoise",
     usage="run=RUN [image=FILE] [scale=0.3]",
 )

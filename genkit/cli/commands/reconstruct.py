@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genkit.cli.command import Command
-from genkit.cli.image_words import FromData
+from genkit.cli.example_words import FromData
 
 
 class ReconstructSettings(FromData):
@@ -13,6 +13,6 @@ class ReconstructSettings(FromData):
 COMMAND = Command(
     "images through a model and back",
     ReconstructSettings,
-    "genkit.cli.image_commands:reconstruct",
+    "genkit.cli.example_commands:reconstruct",
     usage="run=RUN [image=FILE]",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genkit.cli.command import Command, word
-from genkit.cli.image_words import Observed
+from genkit.cli.example_words import Observed
 
 
 class UpscaleSettings(Observed):
@@ -13,6 +13,6 @@ class UpscaleSettings(Observed):
 COMMAND = Command(
     "images of which means are known",
     UpscaleSettings,
-    "genkit.cli.image_commands:upscale",
+    "genkit.cli.example_commands:upscale",
     usage="run=RUN [image=FILE] [factor=2]",
 )

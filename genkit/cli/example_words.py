@@ -12,7 +12,7 @@ from genkit.system.errors import ConfigError
 OF_DATA, OF_PICTURE = ("n", "split"), ("fit", "label")
 
 
-class ImageSettings(OfModel):
+class ExampleSettings(OfModel):
     """A command that writes a picture of images."""
 
     n: int = word(8, "examples", low=1, high=1_000)
@@ -22,7 +22,7 @@ class ImageSettings(OfModel):
     )
 
 
-class FromData(ImageSettings):
+class FromData(ExampleSettings):
     """A command that begins with examples of the run's data, or with a picture of the user's own."""
 
     split: Split = word("test", "of the run's own data")

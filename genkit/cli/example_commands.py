@@ -12,7 +12,7 @@ from genkit.cli.commands.denoise import DenoiseSettings
 from genkit.cli.commands.interpolate import InterpolateSettings
 from genkit.cli.commands.reconstruct import ReconstructSettings
 from genkit.cli.commands.upscale import UpscaleSettings
-from genkit.cli.image_words import Observed
+from genkit.cli.example_words import Observed
 from genkit.cli.opened import Opened, OpenedWithData
 from genkit.system.errors import ConfigError, closest
 from genkit.system.terminal import say
