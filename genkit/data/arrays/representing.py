@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from genkit.core.representations.log_mel import LogMel
 from genkit.core.representations.mu_law import MuLaw
 from genkit.core.representations.representation import Representation
 from genkit.core.spec import View
@@ -45,6 +44,8 @@ def represented(name: str, source: Images, data: ClipKnobs, view: View, cache_di
 def _representation(view: str, source: Images, data: ClipKnobs) -> Representation:
     if view == "mu_law":
         return MuLaw(data.levels or 64)
+    from genkit.core.representations.log_mel import LogMel  # which loads SciPy
+
     rate, samples = source.rate or RATE, source.images.shape[2]
     return LogMel.usual(rate, samples, levels=data.levels or 16, bands=data.bands, hop=data.hop)
 
