@@ -1,10 +1,12 @@
-"""`genkit interpolate | reconstruct | complete | denoise | upscale`: what a run makes of images.
+"""`genkit interpolate | reconstruct | complete | denoise | upscale`: what a run makes of examples.
 
-Each writes one picture with a column an example: what went in, what came out, the truth.
+Each writes one picture with a column an example: what went in, what came out, the truth.  Sounds are written
+to be listened to as well: of each example the same, one after another.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from genkit.cli.commands.complete import CompleteSettings
@@ -14,6 +16,7 @@ from genkit.cli.commands.reconstruct import ReconstructSettings
 from genkit.cli.commands.upscale import UpscaleSettings
 from genkit.cli.example_words import Observed
 from genkit.cli.opened import Opened, OpenedWithData
+from genkit.core.media.medium import Shown
 from genkit.system.errors import ConfigError, closest
 from genkit.system.terminal import say
 
@@ -36,7 +39,8 @@ def interpolate(settings: InterpolateSettings) -> int:
             seed=settings.seed,
             labels=labels,
         )
-    run.save(images.flatten(0, 1), columns=settings.steps)
+    ways = [f"{i / (settings.steps - 1):.0%}" for i in range(settings.steps)]
+    run.save([run.shown(row, ways) for row in images], across=True)
     if labels is not None:
         classes = [run.array.classes[label] for label in labels.tolist()]
         how = "as label= says" if settings.label is not None else "drawn at random, label= chooses"
@@ -49,10 +53,10 @@ def reconstruct(settings: ReconstructSettings) -> int:
     run = OpenedWithData(settings, "reconstruct")
     from genkit.inference import verbs
 
-    batch = run.batch()
+    batch, truth = run.examples()
     with run.module.weights(settings.weights):
         result = verbs.reconstruct(run.module, batch)
-    run.save_rows([batch.data, result])
+    run.save([called(truth, "input"), called(run.shown(result), "result")])
     error = float((result - batch.data).square().mean())
     say(f"rows: input, result{run.told()}; mean squared error {error:.4f}")
     return 0
@@ -95,7 +99,7 @@ def _answer(run: OpenedWithData, settings: Observed, observation: Observation) -
     from genkit.core.noise import Noise
     from genkit.inference import verbs
 
-    batch, seed = run.batch(), settings.seed
+    (batch, truth), seed = run.examples(), settings.seed
     noise = Noise(seed, batch.rows, purpose="observation", device=run.module.device)
     measured = observation.observe(batch.data, noise)
     with run.module.weights(settings.weights):
@@ -103,7 +107,15 @@ def _answer(run: OpenedWithData, settings: Observed, observation: Observation) -
             verbs.complete(run.module, observation, measured, batch, seed=seed + i)
             for i in range(settings.draws)
         ]
-    run.save_rows([observation.picture(measured), *draws, batch.data])
+    seen = observation.picture(measured, run.array.blank)
+    answers = [called(run.shown(draw), f"answer {i}") for i, draw in enumerate(draws, 1)]
+    run.save([called(run.shown(seen), "input"), *answers, called(truth, "truth")])
     error = float((torch.stack(draws).mean(0) - batch.data).square().mean())
     say(f"rows: input, {len(draws)} answers{run.told()}, truth; mean squared error of their mean {error:.4f}")
     return 0
+
+
+def called(row: Shown, name: str) -> Shown:
+    """A row of examples with a name below each, and what each is of."""
+    captions = row.captions or [""] * len(row)
+    return replace(row, captions=[f"{name}, {of}" if of else name for of in captions])

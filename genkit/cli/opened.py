@@ -1,16 +1,20 @@
-"""A run opened for a command that makes images of images, and the examples that it begins with."""
+"""A run opened for a command that makes examples of examples, and those that it begins with."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from genkit import config, runs
 from genkit.cli.example_words import ExampleSettings, FromData
 from genkit.cli.outputs import Output
+from genkit.core.media.medium import Shown
 from genkit.core.options import LABEL
 from genkit.core.spec import ArraySpec
 from genkit.data.dataset_knobs import PictureKnobs
@@ -22,16 +26,20 @@ if TYPE_CHECKING:
 
     from genkit.core.batch import Batch
     from genkit.core.module import GenerativeModule
-    from genkit.data.arrays.given_picture import GivenPicture
-    from genkit.data.dataset import Dataset
+    from genkit.data.dataset import Dataset, Examples
+    from genkit.data.given_example import GivenExample
 
 
 class Opened:
-    """A run whose words are checked, its model, and the place of the picture.
+    """A run whose words are checked, its model, and the places of what is made.
 
     Args:
         command: its name.
-        about: what stands behind it in the picture's name.
+        about: what stands behind it in the names of files.
+
+    Attributes:
+        array: what an example is, as the model reads it.
+        outputs: the file or folder of `out=`; without it a file for each way in which examples are kept.
 
     Raises:
         ConfigError: words that do not go together, or a run of texts.
@@ -41,17 +49,29 @@ class Opened:
     def __init__(self, settings: ExampleSettings, command: str, about: str = "") -> None:
         self.settings, self.folder = settings, settings.folder
         settings.check_model()
-        default = self.folder / "samples" / f"{command}{about}-seed{settings.seed}.png"
-        path = settings.out or default
-        if path.suffix.lower() != ".png":
-            raise ConfigError(f"out={path}: {command} writes a .png.")
-        self.out = Output(path)
         spec = runs.spec(self.folder)
         if spec.array is None:
             raise ConfigError(
                 f"{command} works on images and other arrays, and {self.folder.name} models {spec.said()}."
             )
         self.array: ArraySpec = spec.array
+        name = f"{command}{about}-seed{settings.seed}"
+        self.outputs = [Output(path) for path in self._places(settings.out, name, command)]
+
+    def _places(self, out: Path | None, name: str, command: str) -> list[Path]:
+        """Where what is made is written.
+
+        Raises:
+            ConfigError: a suffix that does not fit.
+        """
+        medium = self.array.medium
+        if out is None:
+            return [self.folder / "samples" / f"{name}{suffix}" for suffix in medium.keeps]
+        if not medium.pictorial:
+            medium.check_suffix(out)
+        elif out.suffix.lower() != ".png":
+            raise ConfigError(f"out={out}: {command} writes a .png.")
+        return [out]
 
     @cached_property
     def module(self) -> GenerativeModule:
@@ -76,50 +96,70 @@ class Opened:
         noise = Noise(self.settings.seed, range(n), device=self.module.device)
         return choose_labels(asked * n, len(classes), noise)
 
-    def save(self, images: Tensor, columns: int) -> None:
-        """A picture of images (N, C, H, W) in reading order."""
-        from genkit.core.grid import png
+    def shown(self, examples: Tensor, captions: Sequence[str] = ()) -> Shown:
+        """Examples (N, C, *sizes) as the model gives them, as their medium shows them."""
         from genkit.core.samples import Samples
+
+        return Samples(examples, self.array, self.settings.seed, captions=captions).shown
+
+    def save(self, rows: Sequence[Shown], *, across: bool = False) -> None:
+        """Write these rows of as many examples each.
+
+        Args:
+            across: where they stand one after another, not in a picture: row by row.  Else what stands in a
+                column, of which one is made from the other.
+        """
+        from genkit.core.grid import png
         from genkit.system import storage
 
-        storage.make_folder(self.out.path.parent)
-        shown = Samples(images, self.array, self.settings.seed).grid(columns=columns)
-        storage.write_bytes(self.out.path, png(shown))
-        say(self.out)
-
-    def save_rows(self, rows: Sequence[Tensor]) -> None:
-        """A picture with these images (n, C, H, W) as rows."""
-        import torch
-
-        self.save(torch.cat(list(rows)), columns=len(rows[0]))
+        medium, columns = self.array.medium, len(rows[0])
+        arrays = np.concatenate([row.arrays for row in rows])
+        captions = [caption for row in rows for caption in row.captions or [""] * columns]
+        about = {"run": self.folder.name, "checkpoint": self.settings.checkpoint, "seed": self.settings.seed}
+        whole = replace(rows[0], arrays=arrays, captions=captions, about=about)
+        table = np.arange(len(whole)).reshape(len(rows), columns)
+        order = (table if across else table.T).flatten()
+        listed = replace(whole, arrays=arrays[order], captions=[captions[i] for i in order])
+        for out in self.outputs:
+            storage.make_folder(out.path.parent)
+            if out.path.suffix.lower() == ".png" and (sheet := medium.sheet(whole, columns=columns)):
+                storage.write_bytes(out.path, png(sheet))
+            else:
+                medium.save(listed, out.path)
+            say(out)
 
 
 class OpenedWithData(Opened):
-    """A run together with what its model is given: examples of its data, or a picture of the user's own."""
+    """A run together with what its model is given: examples of its data, or one of the user's own."""
 
     def __init__(self, settings: FromData, command: str) -> None:
         settings.check_words()
         self.asked = settings
-        super().__init__(settings, command, "" if settings.image is None else "-image")
-        self.picture = None if settings.image is None else self._read(settings.image)
+        about = "-image" if settings.image is not None else "-given" if settings.file is not None else ""
+        super().__init__(
+            settings, command, about or ("" if settings.number is None else f"-{settings.number}")
+        )
+        self.given = None if settings.file is None else self._read(settings.file)
 
-    def _read(self, image: str) -> GivenPicture:
-        """The picture of `image=`, of which what is lost is said.
+    def _read(self, file: str) -> GivenExample:
+        """The user's own example, of which what is lost is said.
 
         Raises:
             DataError: it cannot be read, or fitted.
-            ConfigError: the result would be written over it, or the run's data are no pictures.
+            ConfigError: the result would be written over it, or the run's data are of another medium.
         """
-        from genkit.data.arrays.given_picture import GivenPicture
+        from genkit.data.given_example import read_given_example
 
-        if len(self.array.sizes) != 2:
-            many = self.array.medium.many
-            raise ConfigError(f"image= is a picture, and {self.folder.name} models {many}; leave it out.")
-        path = Path(image).expanduser()
-        if self.out.path.exists() and path.exists() and self.out.path.samefile(path):
-            raise ConfigError(f"out={self.out.path} is the picture of image= itself; give another place.")
+        word, path, medium = self.asked.typed, Path(file).expanduser(), self.array.medium
+        if word == "image" and len(self.array.native.sizes) != 2:
+            models = f"{self.folder.name} models {medium.many}"
+            raise ConfigError(f"image= is a picture, and {models}; leave it out.")
+        for out in self.outputs:
+            if out.path.exists() and path.exists() and out.path.samefile(path):
+                kind = "picture" if word == "image" else "file"
+                raise ConfigError(f"out={out.path} is the {kind} of {word}= itself; give another place.")
         data = config.load_frozen(self.folder / runs.CONFIG).data
-        found = GivenPicture.read(path, self.array, data, self.asked.fit, self._frame)
+        found = read_given_example(word, path, self.array, data, self.asked.fit, self._frame)
         for line in found.notices:
             say(f"note: {line}", file=sys.stderr)
         return found
@@ -142,23 +182,37 @@ class OpenedWithData(Opened):
             None if isinstance(data, PictureKnobs) else self._dataset().unpadded
         )  # pictures in files never get one
 
-    def batch(self) -> Batch:
-        """Some examples of a split of the run's own data, from all of its classes, or the picture.
+    def examples(self) -> tuple[Batch, Shown]:
+        """Some examples of a split of the run's own data, from all of its classes, or the one that was given:
+        as the model reads them, and as their medium has them.
 
         Raises:
+            ConfigError: the split has no example of the number of `in=`, or a label is missing.
             DataError: the data is not what the run was trained on.
         """
         from genkit.data.loading import Gather
-        from genkit.data.real import unchanged
+        from genkit.data.real import as_samples, unchanged
 
-        if self.picture is not None:
-            return self._given_batch(self.picture)
+        if self.given is not None:
+            return self._given_batch(self.given), self.given.shown(self.asked.label or "")
         examples = unchanged(self._dataset().split(self.asked.split))
-        rows = examples.some(self.asked.n)
-        return self.module.as_arrays(Gather(examples, self.module.device)(rows, range(len(rows))))
+        rows = self._rows(examples)
+        batch = self.module.as_arrays(Gather(examples, self.module.device)(rows, range(len(rows))))
+        return batch, as_samples(self.module.spec, examples, rows).shown
 
-    def _given_batch(self, picture: GivenPicture) -> Batch:
-        """The picture of `image=` as a batch of one, with the label that was typed.
+    def _rows(self, examples: Examples) -> np.ndarray:
+        number = self.asked.number
+        if number is None:
+            return examples.some(self.asked.n)
+        if number >= len(examples):
+            raise ConfigError(
+                f"in={number}: the {self.asked.split} part has examples 0 to {len(examples) - 1:,}; to give a"
+                f" file of that name, write in=./{number}."
+            )
+        return np.array([number])
+
+    def _given_batch(self, given: GivenExample) -> Batch:
+        """The user's own example as a batch of one, with the label that was typed.
 
         Raises:
             ConfigError: a model with labels is told none, or one without labels is told one.
@@ -169,18 +223,19 @@ class OpenedWithData(Opened):
 
         if LABEL in self.module.options and self.asked.label is None:
             classes = ", ".join(self.array.classes[:20]) + (", …" if len(self.array.classes) > 20 else "")
+            kind = "picture" if self.array.medium.pictorial else "sound"
             raise ConfigError(
-                f"{self.folder.name} was trained with labels: say which the picture has by label=: {classes}."
+                f"{self.folder.name} was trained with labels: say which the {kind} has by label=: {classes}."
             )
-        data = torch.from_numpy(picture.levels).float() / (self.array.levels - 1)
+        data = torch.from_numpy(given.levels).float() / (self.array.levels - 1)
         labels = self.labels(1, self.asked.label)
         return Batch(data.to(self.module.device), range(1), labels)
 
     def told(self) -> str:
         """What the model is told beside the observation: one that was trained with labels, the example's own,
-        or what was typed of a picture."""
+        or what was typed of a given one."""
         from genkit.inference.scoring import conditions
 
         if conditions(self.module) != "labels":
             return ""
-        return ", each given its true label" if self.picture is None else f", given label={self.asked.label}"
+        return ", each given its true label" if self.given is None else f", given label={self.asked.label}"

@@ -168,6 +168,19 @@ class ArraySpec(DataSpec):
         """That one of the parts without which a beginning is left, in the order of tokens; "": none."""
         return self.medium.rest if self.representation is None else self.representation.rest
 
+    @property
+    def entry(self) -> str:
+        """What one of the numbers of an array is, by which a likelihood is divided."""
+        return self.medium.entry if len(self.sizes) == len(self.medium.axes) else Medium.entry
+
+    @property
+    def blank(self) -> float:
+        """What stands in [0, 1] where nothing is known: grey, or silence."""
+        if self.representation is None:
+            return 0.5
+        nothing = np.zeros((1, *self.native.shape), np.int16)
+        return float(self.representation.forward(nothing).mean()) / (self.levels - 1)
+
     def as_shown(self, unit: np.ndarray) -> np.ndarray:
         """Floats in [0, 1], (n, C, *sizes), as their medium shows, saves and judges them: on a fixed scale,
         of 8 bits or 16, and of what they stand for, (n, C, *native)."""

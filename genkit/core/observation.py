@@ -40,8 +40,8 @@ class Observation(ABC):
         """A x of (B, C, S…), without noise."""
 
     @abstractmethod
-    def picture(self, measured: Tensor) -> Tensor:
-        """What is known as an array (B, C, S…) in [0, 1]; what is hidden is ½, grey or silence."""
+    def picture(self, measured: Tensor, hidden: float = 0.5) -> Tensor:
+        """What is known as an array (B, C, S…) in [0, 1]; what is not is `hidden`, grey or silence."""
 
     def observe(self, data: Tensor, noise: Noise) -> Tensor:
         """What is known of these examples; exact measurements have no noise added."""
@@ -70,8 +70,8 @@ class Mask(Observation):
     def measure(self, data: Tensor) -> Tensor:
         return data * self.known.to(data)
 
-    def picture(self, measured: Tensor) -> Tensor:
-        return torch.where(self.known.to(measured.device), measured, torch.full_like(measured, 0.5))
+    def picture(self, measured: Tensor, hidden: float = 0.5) -> Tensor:
+        return torch.where(self.known.to(measured.device), measured, torch.full_like(measured, hidden))
 
     def merge(self, data: Tensor, measured: Tensor) -> Tensor:
         return torch.where(self.known.to(data.device), measured, data)
@@ -99,7 +99,7 @@ class AveragePool(Observation):
     def measure(self, data: Tensor) -> Tensor:
         return POOLS[data.ndim - 2](data, self.factor)
 
-    def picture(self, measured: Tensor) -> Tensor:
+    def picture(self, measured: Tensor, hidden: float = 0.5) -> Tensor:
         axes = range(2, measured.ndim)
         factors = [self.factor] * len(axes) if isinstance(self.factor, int) else self.factor
         for axis, factor in zip(axes, factors, strict=True):
@@ -117,7 +117,7 @@ class WhiteNoise(Observation):
     def observe(self, data: Tensor, noise: Noise) -> Tensor:
         return data + self.scale * noise.normal("observation", *data.shape[1:])
 
-    def picture(self, measured: Tensor) -> Tensor:
+    def picture(self, measured: Tensor, hidden: float = 0.5) -> Tensor:
         return measured.clamp(0, 1)
 
 

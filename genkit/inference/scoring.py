@@ -42,7 +42,7 @@ class Scores:
         values: (N,).
         unit: what each is of: "token" or "example".
         likelihood: what they are worth, and of what.
-        size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an image; 0 where the tokens
+        size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an example; 0 where the tokens
             do not say the whole text, which then has no likelihood.
         importance_samples: k of a bound; None where there is none.
         given: what each is conditional on: "labels", or "nothing".
@@ -156,7 +156,8 @@ def score_split(
             f" {values.max():.4g} nats, more than certainty: its LikelihoodKind is of a density."
         )
     size, given = spec.numbers * len(examples), conditions(module)
-    return Scores(values, "example", kind, size, "dimension", k, given)
+    per = spec.array.entry if spec.array is not None else "dimension"
+    return Scores(values, "example", kind, size, per, k, given)
 
 
 def conditions(module: GenerativeModule) -> str:

@@ -42,6 +42,7 @@ class AudioMedium(Medium):
     parts: tuple[str, ...] = ("end", "start", "middle", "random")
     rest: str = "end"
     kept: int = 16
+    entry: str = "sample"
 
     def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image:
         """Spectrograms over waveforms, in reading order."""

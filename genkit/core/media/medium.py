@@ -111,6 +111,7 @@ class Medium(ABC):
         drawn: samples that an evaluation draws, unless told otherwise.
         kept: examples that are kept to be looked at beside numbers.
         nll: the unit of a likelihood of it.
+        entry: what one of the numbers of an array is, by which a likelihood is divided.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Medium(ABC):
     drawn: int = 1_000
     kept: int = 64
     nll: str = "nats/example"
+    entry: str = "dimension"
 
     def fault(self) -> str:
         """What is wrong with what it says, to follow its name; "": nothing."""

@@ -44,6 +44,7 @@ class GivenPicture:
         data: DataKnobs,
         fit: str | None = None,
         frame: Callable[[], tuple[int, int] | None] = lambda: None,
+        word: str = "image",
     ) -> GivenPicture:
         """Read a file.
 
@@ -54,22 +55,23 @@ class GivenPicture:
                 None: as the data says.
             frame: called for a picture of another size: height and width of the images without the frame of
                 level 0 that the data has put around them; None where it has none.
+            word: that named the file, for messages.
 
         Raises:
             DataError: there is no such file, it is no picture that can be read, or has another shape and
                 nobody says what becomes of that.
         """
-        source = _source(path)
+        source = _source(path, word)
         seen = look(source)
         if seen.refused:
-            raise DataError(f"image={path} is no picture that can be read: {seen.refused[source.names[0]]}.")
+            raise DataError(f"{word}={path} is no picture that can be read: {seen.refused[source.names[0]]}.")
         width, height = seen.sizes[0].tolist()
         inner = None if (height, width) == (spec.height, spec.width) else frame()
-        form = _form(seen, spec, data, fit or getattr(data, "fit", None), inner, str(path))
+        form = _form(seen, spec, data, fit or getattr(data, "fit", None), inner, f"{word}={path}")
         [picture] = attempts(lambda row: _opened(source, row, form), [0])
         if isinstance(picture, str):
             reason = picture.removesuffix("; set data.range")  # the run's data has said what it says
-            raise DataError(f"image={path} is no picture that can be read: {reason}.")
+            raise DataError(f"{word}={path} is no picture that can be read: {reason}.")
         pixels, said = picture[None], _remarks(seen, form)
         if inner is not None:
             pixels = squared(pixels, spec.height, 256)
@@ -80,10 +82,10 @@ class GivenPicture:
         made = Levels(256, spec.levels, binarize).apply(pixels, np.arange(1), 0, 0, trains=False)
         if not np.array_equal(np.round(made * (255 / (spec.levels - 1))), pixels):
             said.append(f"its values become {spec.levels} levels, as many as the data has")
-        return cls(np.array(made), [f"image={printable(source.names[0])}: {line}." for line in said])
+        return cls(np.array(made), [f"{word}={printable(source.names[0])}: {line}." for line in said])
 
 
-def _source(path: str | Path) -> FilePictures:
+def _source(path: str | Path, word: str) -> FilePictures:
     """One file as a source of pictures.
 
     Raises:
@@ -93,7 +95,9 @@ def _source(path: str | Path) -> FilePictures:
     try:
         open_file(file, follow=True).close()
     except OSError as error:
-        raise DataError(f"image={path} cannot be read: {error.strerror}; give a file of a picture.") from None
+        raise DataError(
+            f"{word}={path} cannot be read: {error.strerror}; give a file of a picture."
+        ) from None
     return FilePictures(file.parent, [file.name], "")
 
 
@@ -119,7 +123,7 @@ def _form(
     own = seen.sizes[0].tolist()
     if fit is None and own[0] * height != own[1] * width:
         raise DataError(
-            f"image={path} is {own[0]}×{own[1]} and becomes {width}×{height}: say how with fit="
+            f"{path} is {own[0]}×{own[1]} and becomes {width}×{height}: say how with fit="
             f"{', '.join(FITS[:-1])} or {FITS[-1]}."
         )
     pictures = data if isinstance(data, PictureKnobs) else PictureKnobs()  # of arrays, the range is of others
