@@ -115,5 +115,5 @@ class PlucksKnobs(ClipKnobs, frozen=True):
     """Plucked strings that are computed."""
 
     split: Split = "three"
-    examples: Annotated[int, knob("that there are", ge=100, le=1_000_000, unit="examples")] = 6_000
-    pitches: Annotated[int, knob("from A2 upwards, by semitones", ge=2, le=24, unit="pitches")] = 12
+    examples: Annotated[int, knob("that are computed", ge=100, le=1_000_000, unit="examples")] = 6_000
+    pitches: Annotated[int, knob("from A3 upwards, by semitones", ge=2, le=24, unit="pitches")] = 12

@@ -1,98 +1,142 @@
-"""Plucked strings that are computed (Karplus and Strong 1983; tuned by Jaffe and Smith 1983).
+"""Plucked strings that are computed (Karplus and Strong 1983; tuned as by Jaffe and Smith 1983).
 
-A delay line that holds a burst of noise is read round and round through a two-point average, which takes away
-the high partials first: the string.  Its period is that of the line (N samples), of the average (½) and of an
-all-pass filter that delays by the rest, so that a pitch is exact.  The label is the pitch; how bright a
-string is, how long it rings, where it is plucked and how loud differ from example to example.
+A burst of noise runs round and round a loop of three: a line that delays it by N samples, a two-point average
+(1 - s) + s/z with a loss, which takes away the high partials first, and an all-pass (c + 1/z) / (1 + c/z).
+What line and average delay the fundamental by is known exactly, and the all-pass gives the rest of its period
+(Jaffe and Smith, equation 16): a string is in tune to within a thousandth of a semitone.  The label is the
+pitch; how bright the burst is, how fast the high partials go and how long the string rings, where it is
+plucked, and how loud, differ from example to example.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from genkit.core.media.audio import AUDIO
 from genkit.data.clip_knobs import PlucksKnobs
+from genkit.data.packing import check_space, digest_of, open_array, packed, progress
 from genkit.data.sources import Images
+from genkit.system.errors import StorageError
 
 RATE, LENGTH = 8_000, 4_096  # samples a second, samples
-LOWEST = 110.0  # Hz, A2
-NOTES = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
-SEED = 0
+# (Flats, for a sharp's sign begins a comment in a shell.)
+NOTES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+LOWEST = 57  # A3, as MIDI counts notes
+VERSION = 1  # of how a string is computed
+BLOCK = 1_000  # strings that are computed at once
 
 
-def frequency(semitone: int) -> float:
-    """Of so many semitones above A2, in Hz (equal temperament)."""
-    return float(LOWEST * 2 ** (semitone / 12))
+def note(number: int) -> str:
+    """The name of a number of MIDI: 57 is A3, 69 is A4."""
+    return f"{NOTES[number % 12]}{number // 12 - 1}"
 
 
-def note(semitone: int) -> str:
-    """Its name: A2, A#2, B2, C3, …"""
-    return f"{NOTES[semitone % 12]}{2 + (semitone + 9) // 12}"
+def frequency(name: str) -> float:
+    """Of a note by its name, such as Bb3, in Hz: equal temperament, A4 is 440 Hz.
+
+    Raises:
+        ValueError: no note is called so.
+    """
+    found = re.fullmatch(r"([A-G]b?)(-?\d)", name)
+    if found is None or found[1] not in NOTES:
+        raise ValueError(f"{name} is no note; one is called {', '.join(NOTES[9:])} and so on, with an octave")
+    return _hertz(NOTES.index(found[1]) + 12 * (int(found[2]) + 1))
+
+
+def _hertz(number: int) -> float:
+    return float(440 * 2 ** ((number - 69) / 12))
 
 
 def plucks(data: PlucksKnobs, paths: Mapping[str, str]) -> Images:
-    """As many strings as asked for; one depends on its number alone."""
-    count = data.examples
-    labels = np.arange(count) % data.pitches
-    levels = np.empty((count, 1, LENGTH), np.uint16)
-    for start in range(0, count, 1_000):
-        numbers = np.arange(start, min(start + 1_000, count))
-        strings = strung(numbers, labels[numbers])
-        levels[numbers, 0] = np.round(strings * 32_767).astype(np.int32) + 2**15
-    classes = tuple(note(i) for i in range(data.pitches))
-    return Images(levels, labels, 2**16, classes, medium=AUDIO, rate=float(RATE))
+    """As many strings as are asked for; each depends on its number, and on how many pitches there are."""
+    labels = np.arange(data.examples) % data.pitches
+    classes = tuple(note(LOWEST + i) for i in range(data.pitches))
+    images, digest = _kept(labels, paths.get("cache_dir", ""))
+    return Images(images, labels, 2**16, classes, digest=digest, medium=AUDIO, rate=float(RATE))
 
 
-def strung(numbers: np.ndarray, semitones: np.ndarray) -> np.ndarray:
-    """The strings of these numbers, (n, LENGTH) within ±1."""
-    n = len(numbers)
-    drawn = np.empty((n, 4))
-    bursts = np.zeros((n, int(RATE / LOWEST) + 2))
-    periods = RATE / (LOWEST * 2 ** (semitones / 12))
-    # The delay that is left for the all-pass filter lies between ½ and 1½, where it is well behaved.
-    delays = np.floor(periods - 1.0).astype(np.int64)
-    rest = periods - 0.5 - delays
-    for i, number in enumerate(numbers.tolist()):
-        generator = np.random.Generator(np.random.Philox(key=[SEED, number]))
-        drawn[i] = generator.random(4)
-        bursts[i, : delays[i]] = generator.uniform(-1, 1, delays[i])
-    bright, ring, place, loud = drawn.T
-    _shape(bursts, delays, bright, place)
-    seconds = 0.15 * 8**ring  # until it is 60 dB down, 0.15 to 1.2
-    losses = 10 ** (-3 * periods / (RATE * seconds))
-    return _rung(bursts, delays, rest, losses) * (10 ** (-12 * loud / 20))[:, None]
+def _kept(labels: np.ndarray, cache_dir: str) -> tuple[np.ndarray, str | None]:
+    """The strings of these semitones, uint16 (N, 1, LENGTH), from the cache where there is one, and their
+    digest."""
+    shape = (len(labels), 1, LENGTH)
+
+    def fill(target: np.ndarray) -> None:
+        with progress("plucking strings", len(labels), 20_000) as advance:
+            for start in range(0, len(labels), BLOCK):
+                block = labels[start : start + BLOCK].tolist()
+                strings = [string(start + i, LOWEST + semitone) for i, semitone in enumerate(block)]
+                target[start : start + BLOCK, 0] = np.stack(strings).astype(np.int32) + 2**15
+                advance(len(block))
+
+    def build(folder: Path) -> dict[str, object]:
+        check_space(folder, 2 * math.prod(shape))
+        made = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint16, shape)
+        fill(made)
+        made.flush()
+        about = {"name": "plucks", "digest": digest_of(folder, ["images.npy"]), "digest_of": ["images.npy"]}
+        return dict(about)
+
+    if cache_dir:
+        with contextlib.suppress(StorageError):
+            key = {"examples": len(labels), "pitches": int(labels.max()) + 1, "version": VERSION}
+            folder, about = packed(cache_dir, "plucks", key, build)
+            return open_array(folder / "images.npy"), str(about["digest"])
+    images = np.empty(shape, np.uint16)
+    fill(images)
+    return images, None
 
 
-def _shape(bursts: np.ndarray, delays: np.ndarray, bright: np.ndarray, place: np.ndarray) -> None:
-    """What excites each string: smoother where it is less bright, without the partials that have a node where
-    it is plucked; its mean is 0."""
-    for i, delay in enumerate(delays.tolist()):
-        burst = bursts[i, :delay]
-        spectrum = np.fft.rfft(burst)
-        partials = np.arange(len(spectrum))
-        spectrum *= np.exp(-partials * (1 - bright[i]) * 0.25)
-        spectrum *= np.abs(np.sin(np.pi * partials * (0.1 + 0.4 * place[i])))
-        spectrum[0] = 0
-        bursts[i, :delay] = np.fft.irfft(spectrum, delay)
+def string(index: int, number: int) -> np.ndarray:
+    """One string, int16 (LENGTH,).
+
+    Args:
+        index: of the example, by which all but the pitch is drawn.
+        number: of the note, as MIDI counts.
+    """
+    from scipy.signal import lfilter
+
+    period = RATE / _hertz(number)
+    turn = 2 * math.pi / period  # of the fundamental, from sample to sample
+    drawn = _uniform(index, 5 + math.ceil(period))
+    bright, slope, ring, place, loud = drawn[:5].tolist()
+    late = 0.15 + 0.35 * slope  # the second point's share of the average
+    average = 1 - late + late * complex(math.cos(turn), -math.sin(turn))  # at the fundamental
+    averaged = -math.atan2(average.imag, average.real) / turn  # samples
+    delay = math.floor(period - averaged - 0.3)
+    rest = period - averaged - delay  # 0.3 … 1.3, where an all-pass is well behaved
+    allpass = math.sin((1 - rest) * turn / 2) / math.sin((1 + rest) * turn / 2)
+    seconds = 0.8 * 4**ring  # until the fundamental is 60 dB down: 0.8 … 3.2
+    loss = min(0.9995, 10 ** (-3 * period / (RATE * seconds)) / abs(average))
+    burst = _burst(2 * drawn[5:] - 1, bright, max(1, round(period * (0.1 + 0.4 * place))))
+    # The loop as one filter: 1 / (1 - loss · average · all-pass · z^-delay), both sides times 1 + c/z.
+    feedback = np.zeros(delay + 3)
+    feedback[:2] = 1, allpass
+    feedback[delay:] -= loss * np.convolve((1 - late, late), (allpass, 1))
+    sound = lfilter((1, allpass), feedback, burst)
+    level = 10 ** (-12 * loud / 20)  # the peak, 0 … 12 dB below full scale
+    return np.asarray(np.round(sound * (level * 32_767 / np.abs(sound).max())), np.int16)
 
 
-def _rung(bursts: np.ndarray, delays: np.ndarray, rest: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    """What the lines give, (n, LENGTH), each with a peak of 1."""
-    n = len(bursts)
-    rows, out = np.arange(n), np.zeros((n, LENGTH))
-    turn = 2 * np.pi / (delays + 0.5 + rest)  # of the fundamental from sample to sample
-    # Of the all-pass filter, whose delay there is the rest (Jaffe and Smith 1983, equation 16).
-    gain = np.sin(turn * (1 - rest) / 2) / np.sin(turn * (1 + rest) / 2)
-    line, past, into, outof = bursts.copy(), np.zeros(n), np.zeros(n), np.zeros(n)
-    for t in range(LENGTH):
-        at = t % delays
-        value = line[rows, at]
-        out[:, t] = value
-        mean = losses * 0.5 * (value + past)
-        passed = gain * mean + into - gain * outof
-        past, into, outof = value, mean, passed
-        line[rows, at] = passed
-    peak = np.abs(out).max(1, keepdims=True)
-    return np.asarray(out / np.maximum(peak, 1e-12))
+def _uniform(index: int, count: int) -> np.ndarray:
+    """Numbers in [0, 1) of an example, the same with every version of numpy."""
+    raw = np.random.Philox(key=[VERSION, index]).random_raw(count)
+    return np.asarray((raw >> np.uint64(11)) * 2.0**-53)
+
+
+def _burst(noise: np.ndarray, bright: float, place: int) -> np.ndarray:
+    """What excites a string, (LENGTH,): noise of one period, smoothed where it is dull, without the partials
+    that have a node at so many samples from the bridge."""
+    from scipy.signal import lfilter
+
+    dull = 0.9 * (1 - bright)
+    burst = np.zeros(LENGTH)
+    smooth = lfilter((1 - dull,), (1, -dull), noise)
+    burst[: len(noise)] = smooth - smooth.mean()
+    burst[place:] -= burst[:-place].copy()
+    return burst

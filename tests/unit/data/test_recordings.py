@@ -1,4 +1,4 @@
-"""Recordings become clips: rates, lengths, loudness, ends; what is odd about them; parts; and strings."""
+"""Recordings become clips: rates, lengths, loudness, ends; what is odd about them; and parts."""
 
 import tracemalloc
 
@@ -10,10 +10,9 @@ from scipy.signal import resample_poly
 from genkit.core.spec import View
 from genkit.data import open_dataset, open_source
 from genkit.data.audio.clips import ClipForm
-from genkit.data.audio.plucks import RATE, frequency, note, strung
 from genkit.data.audio.recording import Held, Mixed, Resampled
 from genkit.data.checking import check
-from genkit.data.clip_knobs import AudioFolderKnobs, FsddKnobs, PlucksKnobs, SpeechCommandsKnobs
+from genkit.data.clip_knobs import AudioFolderKnobs, FsddKnobs, SpeechCommandsKnobs
 from genkit.system.errors import ConfigError, DataError
 
 WAVES = View("arrays", axes=1)
@@ -227,46 +226,3 @@ def test_spoken_words_have_the_published_lists(tmp_path):
     assert (digits.spec.classes, digits.counts) == (("one", "two"), {"train": 13, "validation": 2, "test": 1})
     every = open_dataset(SpeechCommandsKnobs(name="speech_commands", length=128, words="all"), paths, WAVES)
     assert every.spec.classes == ("bed", "one", "two")
-
-
-# ---------------------------------------------------------------------- strings
-
-
-def pitch(samples):
-    """The fundamental in Hz, by the phase of its first partials over two stretches (a vocoder's way)."""
-    length, hop = 2048, 64
-    window = np.hanning(length)
-    first, second = (np.fft.rfft(samples[at : at + length] * window) for at in (256, 256 + hop))
-    bins = np.arange(len(first)) * RATE / length
-    turned = np.angle(second * np.conj(first) * np.exp(-2j * np.pi * np.arange(len(first)) * hop / length))
-    exact = bins + turned * RATE / (2 * np.pi * hop)
-    return exact, np.abs(first)
-
-
-def test_strings_are_in_tune():
-    semitones = np.arange(24)
-    for semitone, samples in zip(semitones.tolist(), strung(np.arange(24) + 700, semitones), strict=True):
-        exact, loud = pitch(samples)
-        wanted = frequency(semitone)
-        near = np.flatnonzero(np.abs(np.arange(len(exact)) * RATE / 2048 - wanted) < 6)
-        found = exact[near[loud[near].argmax()]]
-        assert abs(1200 * np.log2(found / wanted)) < 8, note(semitone)  # cents; 100 are a semitone
-
-
-def test_strings_depend_on_their_number_alone_and_die_away():
-    few, more = strung(np.array([5]), np.array([3])), strung(np.arange(9), np.arange(9) % 7)
-    np.testing.assert_array_equal(few[0], strung(np.array([4, 5]), np.array([1, 3]))[1])
-    assert not np.array_equal(few[0], more[5])
-    assert np.abs(few).max() <= 1
-    early, late = np.square(more[:, :1000]).mean(1), np.square(more[:, -1000:]).mean(1)
-    assert (late < early).all()
-
-
-def test_names_of_notes():
-    assert [note(i) for i in (0, 2, 3, 12, 15)] == ["A2", "B2", "C3", "A3", "C4"]
-    assert frequency(12) == 220
-    source = open_source(
-        PlucksKnobs(name="plucks", examples=100, pitches=5), {"cache_dir": "", "data_dir": ""}
-    )
-    assert source.classes == ("A2", "A#2", "B2", "C3", "C#3")
-    assert np.bincount(source.labels).tolist() == [20] * 5
