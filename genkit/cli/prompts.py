@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from genkit.cli.commands.sample import SampleSettings
 from genkit.cli.shared import declared_options
-from genkit.core.options import Options
+from genkit.cli.sound_stream import check_listener
+from genkit.core.options import LABEL, Options
 from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
 from genkit.system.textfiles import lines_of, read_given, read_input, unix
@@ -38,16 +39,21 @@ def _input() -> str:
 
 
 def check_stream(settings: SampleSettings, options: Options, spec: Spec) -> None:
-    """Refuse to stream what is not one text.
+    """Refuse to stream what is not one text or one sound that a model draws token by token.
 
     Raises:
-        ConfigError: several samples or prompts, a file, or a family without prompts.
+        ConfigError: several samples or prompts, a file, a family without prompts, or nobody to hear it.
     """
     has_prompts = "prompt" in [option.name for option in declared_options(settings.folder)]
-    if spec.array is not None or not has_prompts:  # (who reads pixels as tokens has prompts, too)
+    if spec.kind != "tokens" or not has_prompts or (spec.unstreamed and spec.medium.pictorial):
         raise ConfigError("stream=true: this run draws no texts; leave it out.")
-    if ("n" in settings.given and settings.n != 1) or isinstance(options.get("prompt"), list):
+    if spec.unstreamed:
+        raise ConfigError(f"stream=true: this run {spec.unstreamed}; leave it out.")
+    several = any(isinstance(options.get(given), list) for given in ("prompt", LABEL.name))
+    if ("n" in settings.given and settings.n != 1) or several:
         raise ConfigError("stream=true prints one sample; set n=1 and give one prompt.")
     for key in ("out", "batch_size"):
         if key in settings.given:
             raise ConfigError(f"stream=true prints and saves nothing; leave {key}= out.")
+    if spec.array is not None:
+        check_listener()

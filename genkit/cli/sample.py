@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from genkit import runs
 from genkit.cli import prompts
 from genkit.cli.command import words_of
@@ -13,6 +15,8 @@ from genkit.cli.commands.sample import SampleSettings
 from genkit.cli.outputs import Output
 from genkit.cli.parser import read_options
 from genkit.cli.shared import declared_options
+from genkit.cli.sound_stream import write_sound
+from genkit.core.array_spec import ArraySpec
 from genkit.core.options import Option, Options, as_list, resolve_options
 from genkit.system.errors import ConfigError, closest
 from genkit.system.terminal import say
@@ -30,7 +34,7 @@ def sample(settings: SampleSettings) -> int:
             spec.codec.encode(spec.codec.known(text) if options.get("unk") == "skip" else text)
     if settings.stream:
         prompts.check_stream(settings, options, spec)
-        return _stream(settings, options)
+        return _stream(settings, options, spec.array)
     return _draw(settings, options, out)
 
 
@@ -85,17 +89,21 @@ def _draw(settings: SampleSettings, options: Options, out: Output) -> int:
 
 @runtime_checkable
 class Streaming(Protocol):
-    """A model that shows a text as it is drawn."""
+    """A model that shows a sample as it is drawn."""
 
-    def stream(self, *, seed: int, weights: str, **options: Any) -> Iterator[str]: ...
+    def stream(self, *, seed: int, weights: str, **options: Any) -> Iterator[str | np.ndarray]: ...
 
 
-def _stream(settings: SampleSettings, options: Options) -> int:
-    """Print one sample as it is drawn."""
+def _stream(settings: SampleSettings, options: Options, array: ArraySpec | None) -> int:
+    """Show one sample as it is drawn: a text, or a sound."""
     module = settings.load()
     if not isinstance(module, Streaming):
         raise ConfigError(f"stream=true: {type(module).__name__} draws whole samples; leave it out.")
-    for piece in module.stream(seed=settings.seed, weights=settings.weights, **options):
+    pieces = module.stream(seed=settings.seed, weights=settings.weights, **options)
+    if array is not None:
+        write_sound(array, (piece for piece in pieces if not isinstance(piece, str)))
+        return 0
+    for piece in pieces:
         say(piece, end="", flush=True)
     say()
     return 0

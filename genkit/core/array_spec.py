@@ -181,6 +181,11 @@ class ArraySpec(DataSpec):
         nothing = np.zeros((1, *self.native.shape), np.int16)
         return float(self.representation.forward(nothing).mean()) / (self.levels - 1)
 
+    @property
+    def nothing(self) -> int:
+        """The level of what is not there: black, or silence."""
+        return 0 if self.medium.depth == 8 else round(self.blank * (self.levels - 1))
+
     def as_shown(self, unit: np.ndarray) -> np.ndarray:
         """Floats in [0, 1], (n, C, *sizes), as their medium shows, saves and judges them: on a fixed scale,
         of 8 bits or 16, and of what they stand for, (n, C, *native)."""

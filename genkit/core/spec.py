@@ -100,6 +100,18 @@ class TokenSpec(DataSpec):
     def numbers(self) -> int:
         return 1 if self.codec.array is None else self.codec.array.numbers
 
+    @property
+    def unstreamed(self) -> str:
+        """Why an example cannot be shown while it is drawn, to follow who draws it; "" where it can: a text,
+        or what is over time alone and has an entry for each of what it stands for."""
+        array = self.array
+        if array is None or (array.names == ("time",) and array.sizes == array.native.sizes):
+            return ""
+        many = self.medium.many
+        if array.representation is None:
+            return f"draws {many}, which are not streamed"
+        return f"draws {many} by {array.representation.name}, whose way back needs the whole of each"
+
     def sequences(self, windows: Sequence[np.ndarray] | np.ndarray) -> list[np.ndarray]:
         """Windows as a dataset's `gather` has them, without what is no part of an example: of texts what lies
         outside the data (below 0), of arrays their start."""

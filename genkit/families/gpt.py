@@ -32,7 +32,8 @@ from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import arrays_of
 from genkit.generation import beginnings
-from genkit.generation.decoding import Drawn, Unfolding, decode, uniforms
+from genkit.generation.decoding import Drawn, decode, uniforms
+from genkit.generation.streaming import Piece, array_pieces, text_pieces
 from genkit.nn.incremental import PRECISIONS
 from genkit.nn.lora import adapt
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
@@ -262,17 +263,20 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         device: torch.device | str | None = None,
         weights: str = "ema",
         **options: Any,
-    ) -> Iterator[str]:
-        """The text of `sample(1, prompt=prompt, …)` in pieces as they become certain, prompt first.
+    ) -> Iterator[Piece]:
+        """`sample(1, prompt=prompt, …)` in pieces as they become certain, prompt first: a text, or of what is
+        over time alone the stretches of it, (C, T), as its medium shows them.
 
         What could still turn out to be the beginning of a stop text is held back, and so are the bytes of an
         unfinished character.  Until it is used up or closed, the module stays as drawing needs it: in
         evaluation mode, on the device, with the wanted weights.
+
+        Raises:
+            ConfigError: what is drawn is shown as a whole alone.
         """
         resolved = resolve_options(self.options, {"prompt": prompt, **options}, type(self).__name__)
-        if self.spec.array is not None:
-            drawn = self.spec.medium.many
-            raise ConfigError(f"this model draws {drawn}, which are not streamed; use sample().")
+        if self.spec.unstreamed:
+            raise ConfigError(f"this model {self.spec.unstreamed}; use sample().")
         condition = self.conditions(resolved)
         return self._stream(seed, condition, resolved, device, weights)
 
@@ -280,24 +284,19 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
     def _stream(
         self,
         seed: int,
-        condition: Sequence[Tensor],
+        condition: Sequence[Any],
         options: Options,
         device: torch.device | str | None,
         weights: str,
-    ) -> Iterator[str]:
-        drawn, text = self._drawn(1, options), Unfolding(self.spec.codec)
+    ) -> Iterator[Piece]:
         with self._drawing(device, weights):
             noise = Noise(seed, range(1), purpose="sample", device=self.device)
-            if piece := text.add(condition[0].tolist()):
-                yield piece
-            for tokens in self._tokens(noise, self._begun(noise, condition)[1], options):
-                closed = drawn.add(tokens)
-                if piece := text.add(drawn.settle(closed)):
-                    yield piece
-                if closed:
-                    break
-        if piece := text.add(drawn.settle(True)) + text.rest():
-            yield piece
+            prompts, begun = self._begun(noise, condition)
+            prompt, steps = prompts[0].tolist(), self._tokens(noise, begun, options)
+            if (codec := self.spec.array_codec) is not None:
+                yield from array_pieces(codec, prompt, steps)
+            else:
+                yield from text_pieces(self.spec.codec, prompt, self._drawn(1, options), steps)
 
     def _drawn(self, rows: int, options: Options) -> Drawn:
         stops = [self.spec.separator or ""] if options["stop"] is None else as_list(options["stop"])

@@ -19,7 +19,9 @@ class SampleSettings(OfModel):
     )
     prompt: tuple[str, ...] = word((), "texts to continue, n samples of each; prompt=- reads stdin")
     prompt_file: str | None = word(None, "texts to continue, one a line", kind="file")
-    stream: bool = word(False, "print one sample token by token")
+    stream: bool = word(
+        False, "one sample token by token: a text is printed, a sound written as WAV to standard output"
+    )
     batch_size: int | None = at_once(None, "samples drawn")
     allow_nonfinite: bool = word(False, "draw also from weights that are not finite")
     options: tuple[str, ...] = word((), "the options of the run's family: genkit families", below=("",))

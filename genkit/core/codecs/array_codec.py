@@ -80,12 +80,20 @@ class ArrayCodec(Codec):
         return digits.reshape(-1)
 
     def to_array(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Ids as levels, uint8 (C, *sizes): what is missing at the end is level 0, a start is the highest."""
-        levels = np.zeros(self.array.size, dtype=np.uint8)
+        """Ids as levels, uint8 (C, *sizes): what is missing at the end is black, or silence; a start is the
+        highest."""
+        levels = np.full(self.array.size, self.array.nothing, dtype=np.uint8)
         given = self.to_levels(np.asarray(ids)[: self.length]).clip(0, self.array.levels - 1)
         levels[: len(given)] = given
         arrays: np.ndarray = levels.reshape(1, *self.ordered).transpose(self.back)
         return arrays.reshape(self.array.shape)
+
+    def stretch(self, ids: Sequence[int]) -> np.ndarray:
+        """Whole patches, of all channels, of an array over one axis as its medium shows them, (C, T)."""
+        turned = self.to_levels(ids).reshape(-1, self.array.channels, self.joined)
+        levels = turned.transpose(1, 0, 2).reshape(1, self.array.channels, -1)
+        found: np.ndarray = self.array.as_shown(levels / (self.array.levels - 1))[0]
+        return found
 
     def encode(self, text: str) -> np.ndarray:
         words, levels = text.split(), self.array.levels
