@@ -94,6 +94,7 @@ def divide(
     labels: np.ndarray | None,
     split: str,
     validation: int = 0,
+    wholes: np.ndarray | None = None,
 ) -> tuple[dict[str, np.ndarray], str]:
     """Rows of "train", "validation" and "test", and the protocol in words.
 
@@ -103,25 +104,52 @@ def divide(
         labels: of every example; parts that are made here are balanced by them.
         split: "peer" or "three"; "speakers" is three parts, of which the source has made the test part.
         validation: examples kept for selection where the source has no part for it; 0: a share of them.
+        wholes: of every example, which recording it is a window of: one that is divided as a whole, and
+            counts as an example here; None: each is by itself.
 
     Raises:
         ConfigError: more is to be kept than there is, or the source has a part for it.
         DataError: too few examples for three parts.
     """
-    if len(rows) < 10:
-        raise DataError(f"{len(rows)} usable examples are too few to train and validate; give at least 10.")
+    if wholes is None:
+        parts, how = _divided(rows, part, labels, split, validation)
+        return parts, _words(parts, how)
+    own = wholes[rows]
+    heads = rows[np.unique(own, return_index=True)[1]]
+    parts, how = _divided(heads, part, labels, split, validation, few=True)
+    parts = {name: rows[np.isin(own, wholes[chosen])] for name, chosen in parts.items()}
+    return parts, _words(parts, f"{how}; windows of one recording, of {len(heads):,}, stay in one part")
+
+
+def _divided(
+    rows: np.ndarray,
+    part: Sequence[str] | None,
+    labels: np.ndarray | None,
+    split: str,
+    validation: int,
+    few: bool = False,
+) -> tuple[dict[str, np.ndarray], str]:
+    """Rows of each part, and how they were made.
+
+    Args:
+        few: they stand for many each, so that one of them is a part.
+    """
+    left = 1 if few else 2  # in any part that others are taken from
+    least = 10 if not few else 1 if part is not None else 2 if split == "peer" else 3
+    if len(rows) < least:
+        what = "recordings, whose windows stay in one part," if few else "usable examples"
+        raise DataError(f"{len(rows)} {what} are too few to train and validate; give at least {least}.")
     if part is None:
         if split == "speakers":
             raise ConfigError("data.split=speakers: this data has no speakers; take three or peer.")
-        share = max(1, round(SHARE * len(rows)), min(FEWEST, len(rows) // 5))
-        train, rest = hold_out(rows, labels, 2 * share)
+        share = max(1, round(SHARE * len(rows)), 0 if few else min(FEWEST, len(rows) // 5))
         if split == "peer":
+            train, rest = hold_out(rows, labels, min(2 * share, len(rows) - left), left)
             parts = {"train": train, "validation": rest, "test": rest}
-            return parts, _words(parts, "drawn once and balanced; test is the validation part")
-        train, rest = hold_out(rows, labels, (validation or share) + share)
-        selecting, test = hold_out(rest, labels, share)
-        parts = {"train": train, "validation": selecting, "test": test}
-        return parts, _words(parts, "drawn once and balanced")
+            return parts, "drawn once and balanced; test is the validation part"
+        train, rest = hold_out(rows, labels, (validation or share) + share, left)
+        selecting, test = hold_out(rest, labels, share, left)
+        return {"train": train, "validation": selecting, "test": test}, "drawn once and balanced"
     given = np.asarray(part)[rows]
     parts = {name: rows[given == name] for name in ("train", "validation", "test") if (given == name).any()}
     missing = [name for name in ("validation", "test") if name not in parts]
@@ -130,26 +158,33 @@ def divide(
             f"data.validation={validation}: the data has a validation part of its own; leave it out."
         )
     if not missing:
-        return parts, _words(parts, "the source's own parts")
+        return parts, "the source's own parts"
     other = next((name for name in ("test", "validation") if name in parts), None)
     if split == "peer" and other and not validation:
         parts[missing[0]] = parts[other]
-        return parts, _words(parts, f"the source's own two parts; {missing[0]} is the {other} part")
+        return parts, f"the source's own two parts; {missing[0]} is the {other} part"
     for name in missing:
         kept = validation or max(1, min(len(parts["train"]) // 10, 10_000))
-        parts["train"], parts[name] = hold_out(parts["train"], labels, kept)
-    return parts, _words(parts, f"{' and '.join(missing)} held out of the training part, balanced")
+        if few and len(parts["train"]) < 2:
+            raise DataError(
+                f"windows of one recording stay in one part, and there is one to train on: give two, or a"
+                f" {name} part."
+            )
+        parts["train"], parts[name] = hold_out(parts["train"], labels, kept, left)
+    return parts, f"{' and '.join(missing)} held out of the training part, balanced"
 
 
-def hold_out(rows: np.ndarray, labels: np.ndarray | None, count: int) -> tuple[np.ndarray, np.ndarray]:
+def hold_out(
+    rows: np.ndarray, labels: np.ndarray | None, count: int, left: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
     """The rows without `count` of them, and those, drawn once for ever and in equal shares of each class.
 
     Raises:
-        ConfigError: fewer than two rows would be left.
+        ConfigError: fewer than `left` rows would be left.
     """
-    if not 0 < count <= len(rows) - 2:
+    if not 0 < count <= len(rows) - left:
         raise ConfigError(
-            f"data.validation={count}: there are {len(rows):,} examples; keep from 1 to {len(rows) - 2:,}."
+            f"data.validation={count}: there are {len(rows):,} examples; keep from 1 to {len(rows) - left:,}."
         )
     held = np.zeros(len(rows), bool)
     held[drawn(len(rows), None if labels is None else labels[rows], count)] = True

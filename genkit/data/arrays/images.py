@@ -84,19 +84,9 @@ def divided(images: Images, data: ExampleKnobs, cache_dir: str) -> tuple[dict[st
         out = _left_out(images, kind, cache_dir)
         rows = rows[~np.isin(rows, out)]
         said = f"; {len(out):,} that repeat others ({kind}) are left out"
-    parts, protocol = _divide(images, rows, data)
+    own = images.part, images.labels
+    parts, protocol = divide(rows, *own, data.split, data.validation, images.groups)
     return parts, ((images.protocol and f"{protocol} ({images.protocol})") or protocol) + said
-
-
-def _divide(images: Images, rows: np.ndarray, data: ExampleKnobs) -> tuple[dict[str, np.ndarray], str]:
-    """Rows of each part; those that were one before stay in one."""
-    if images.groups is None:
-        return divide(rows, images.part, images.labels, data.split, data.validation)
-    first = np.unique(images.groups[rows], return_index=True)[1]
-    heads, protocol = divide(rows[first], images.part, images.labels, data.split, data.validation)
-    own = {name: images.groups[heads[name]] for name in heads}
-    parts = {name: rows[np.isin(images.groups[rows], own[name])] for name in heads}
-    return parts, f"{protocol}; each with all of its {len(rows):,} windows"
 
 
 def oddities(images: Images, parts: Mapping[str, np.ndarray]) -> list[str]:

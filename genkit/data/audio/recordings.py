@@ -92,16 +92,29 @@ def fsdd(data: FsddKnobs, paths: Mapping[str, str]) -> Recordings:
         raise DataError(f"{root} holds no recording that is called DIGIT_SPEAKER_INDEX.wav.")
     labels = np.array([int(digit) for digit, _, _ in named.values()], np.int64)
     if data.split == "speakers":
-        part = ["test" if speaker == data.speaker else "train" for _, speaker, _ in named.values()]
-        protocol = f"test is the speaker {data.speaker}, whom training never hears"
-        if "test" not in part:
-            there = sorted({speaker for _, speaker, _ in named.values()})
-            raise ConfigError(f"data.speaker={data.speaker}: the speakers are {', '.join(there)}.")
+        part, protocol = _by_speaker([speaker for _, speaker, _ in named.values()], data.speaker)
     else:
         part = ["test" if int(index) < TESTED else "train" for _, _, index in named.values()]
         protocol = "test is the published part, recordings 0 to 4 of each speaker and digit"
     listing = listing_of({name: found[name] for name in named})
     return Recordings(root, list(named), listing, part, labels, DIGIT_NAMES, protocol, missing)
+
+
+def _by_speaker(speakers: Sequence[str], left_out: str) -> tuple[list[str], str]:
+    """The part of each recording, no speaker in two of them, and the protocol in words.
+
+    Raises:
+        ConfigError: the one who is left out is none of them, or training would hear nobody.
+    """
+    there = sorted(set(speakers))
+    if left_out not in there or len(there) < 3:
+        raise ConfigError(
+            f"data.speaker={left_out}: the speakers are {', '.join(there)}; three or more serve."
+        )
+    selecting = there[(there.index(left_out) + 1) % len(there)]
+    of = {left_out: "test", selecting: "validation"}
+    protocol = f"test is the speaker {left_out}, validation {selecting}; training hears neither"
+    return [of.get(speaker, "train") for speaker in speakers], protocol
 
 
 def speech_commands(data: SpeechCommandsKnobs, paths: Mapping[str, str]) -> Recordings:

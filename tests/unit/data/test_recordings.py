@@ -138,12 +138,51 @@ def test_every_policy_is_in_the_fingerprint_and_the_place_is_not(folder, tmp_pat
     assert opened(moved, tmp_path / "other").fingerprint in found
 
 
-def test_windows_of_a_recording_stay_in_one_part(folder, tmp_path):
-    dataset = opened(folder, tmp_path / "cache", length=100, fit="windows")
-    of = {part: dataset.split(part).gather(np.arange(n))[0] for part, n in dataset.counts.items()}
-    sizes = {part: len(data) for part, data in of.items()}
-    assert all(size % 10 == 0 for size in sizes.values()), sizes  # ten windows of each recording
-    assert "windows" in dataset.protocol
+def ramps(root, frames, parts=("",)):
+    """Recordings that are told from one another by their level."""
+    for part in parts:
+        for i, count in enumerate(frames):
+            write(root / part / f"{i}.wav", np.full(count, (i + 1) / 10))
+
+
+def levels_of(dataset):
+    """The levels that windows of each part have."""
+    parts = {}
+    for part, n in dataset.counts.items():
+        waves = dataset.split(part).gather(np.arange(n))[0].astype(np.int64) - 2**15
+        parts[part] = set(np.round(waves[:, 0, 0] / 3276.7).tolist())
+    return parts
+
+
+def test_three_long_recordings_are_three_parts_of_many_windows(tmp_path):
+    ramps(tmp_path / "long", (6400, 3200, 1600))
+    windows = {"length": 64, "fit": "windows", "normalise": "none"}
+    dataset = opened(tmp_path / "long", tmp_path / "cache", **windows)
+    assert sorted(dataset.counts.values()) == [25, 50, 100]
+    of = levels_of(dataset)
+    assert set.union(*of.values()) == {1, 2, 3}
+    assert all(len(levels) == 1 for levels in of.values())
+    peer = opened(tmp_path / "long", tmp_path / "cache", split="peer", **windows)
+    of = levels_of(peer)
+    assert of["validation"] == of["test"] != of["train"]
+
+
+def test_parts_of_long_recordings_may_be_given_and_a_missing_one_is_taken_as_a_whole(tmp_path):
+    ramps(tmp_path / "long", (640, 640), ("train", "test"))
+    windows = {"length": 64, "fit": "windows", "normalise": "none"}
+    of = levels_of(opened(tmp_path / "long", tmp_path / "cache", **windows))
+    assert of["train"].isdisjoint(of["validation"])
+    assert of["test"] == {1, 2}
+    (tmp_path / "long" / "train" / "1.wav").unlink()
+    with pytest.raises(DataError, match=r"one to train on: give two, or a validation part"):
+        opened(tmp_path / "long", tmp_path / "cache", **windows)
+
+
+@pytest.mark.parametrize(("count", "split"), [(2, "three"), (1, "peer")])
+def test_too_few_long_recordings_are_refused_with_how_many_it_takes(count, split, tmp_path):
+    ramps(tmp_path / "long", (640,) * count)
+    with pytest.raises(DataError, match=rf"{count} recordings, whose windows .* give at least {count + 1}"):
+        opened(tmp_path / "long", tmp_path / "cache", length=64, fit="windows", split=split)
 
 
 def test_rates_and_lengths_that_differ_are_asked_about(folder, tmp_path):
@@ -199,18 +238,18 @@ def spoken(root, digits=(0, 1), speakers=("theo", "lucas"), count=8):
 
 
 def test_spoken_digits_have_the_published_test_part_or_a_speaker_left_out(tmp_path):
-    spoken(tmp_path)
+    spoken(tmp_path, speakers=("lucas", "nicolas", "theo"))
     paths = {"cache_dir": str(tmp_path / "cache"), "data_dir": str(tmp_path)}
     published = open_dataset(FsddKnobs(name="fsdd", length=256), paths, WAVES)
-    assert published.counts["test"] == 2 * 2 * 5
+    assert published.counts["test"] == 2 * 3 * 5
     assert published.spec.classes[:2] == ("zero", "one")
     left_out = open_dataset(
         FsddKnobs(name="fsdd", length=256, split="speakers", speaker="lucas"), paths, WAVES
     )
-    assert left_out.counts["test"] == 2 * 8
-    assert "lucas" in left_out.protocol
+    assert left_out.counts == {"train": 2 * 8, "validation": 2 * 8, "test": 2 * 8}
+    assert "test is the speaker lucas, validation nicolas; training hears neither" in left_out.protocol
     absent = FsddKnobs(name="fsdd", length=256, split="speakers", speaker="george")
-    with pytest.raises(ConfigError, match="the speakers are lucas, theo"):
+    with pytest.raises(ConfigError, match="the speakers are lucas, nicolas, theo"):
         open_dataset(absent, paths, WAVES)
 
 
