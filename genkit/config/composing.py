@@ -153,8 +153,11 @@ def resume(run: Config, arguments: Sequence[str]) -> Config:
         defaults["model"] = section_of(frozen["model"].get("family"))
     kept = {k: v for k, v in copied(frozen).items() if k not in [word.key for word in choices]}
     _check_version(kept, defaults)
+    # The model stays as its checkpoints know it: a knob that came later is where its declaration has it.
     defaults = {
-        key: {**value, **kept[key]} if isinstance(value, Mapping) and key in kept else kept.get(key, value)
+        key: {**value, **kept[key]}
+        if isinstance(value, Mapping) and key in kept and key != "model"
+        else kept.get(key, value)
         for key, value in {**kept, **defaults}.items()
     }
     cfg = copied(defaults)

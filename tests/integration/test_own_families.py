@@ -78,7 +78,7 @@ def test_a_class_is_trained_loaded_evaluated_and_goes_on(tmp_path, capsys):
     assert (record["family"], record["model"], record["status"]) == ("Dots", "Dots", "finished")
     model = load_frozen(tmp_path / "runs" / "a" / "config.yaml").plain["model"]
     assert model == {
-        **{"family": "Dots", "view": "arrays", "sizes": [], "select": None},
+        **{"family": "Dots", "view": "arrays", "sizes": [], "axes": 0, "select": None},
         **{"width": 6, "kind": "plain", "slope": 1.0},
     }
     module = genkit.load(run, family=Dots)
