@@ -9,7 +9,7 @@ Legend: B batch, C channels, S… sizes of the axes, L latent size, k importance
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -30,9 +30,11 @@ from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, WARNING, Rule
 from genkit.core.spec import ArraySpec
 from genkit.nn.autoencoder import PAIRS
+from genkit.nn.companding import WAVEFORMS
 from genkit.nn.importance import gaussian_log_weights, importance_bound
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl
 from genkit.nn.precision import widened
+from genkit.nn.spectra import spectral_distance
 from genkit.system.errors import ConfigError
 
 TEMPERATURE = Option("temperature", "float", 1.0, "standard deviation of the latents drawn", low=0, high=100)
@@ -44,6 +46,7 @@ PIXELS = Option(
     choices=("mean", "drawn"),
 )
 ACTIVE = 0.01  # variance of a latent's posterior mean over the data, above which it is in use
+MOST_LEVELS = 256  # of which each has a number of its own; more would fill the memory
 AT_ONCE = 16  # importance samples in memory
 
 
@@ -52,7 +55,8 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
 
     Args:
         spec: of the arrays.
-        network: "mlp" (one hidden layer each way), "conv" or "residual" (sides of images divisible by 4).
+        network: "mlp" (one hidden layer each way), "conv" or "residual" (sides of images divisible by 4; over
+            a single axis with long kernels, see `genkit.nn.autoencoder.divisions`).
         latent_size: L.
         hidden: width of the hidden layer.
         width: channels of the first convolution (not of "mlp").
@@ -61,11 +65,13 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         beta_warmup: steps over which the weight rises from 0.
         free_bits: nats that each latent may cost for nothing, on average over the batch (Kingma et al. 2016).
         importance_samples: k of the training objective; 1 is the ELBO with its analytic divergence.
+        spectral_weight: nats that each sample of a sound costs in the loss for a distance of 1 between the
+            spectra of the decoder's mean and of the data, at several resolutions.
         conditional: on the labels of the data.
     """
 
     options: tuple[Option, ...] = (TEMPERATURE, PIXELS, LABEL)
-    units = {"neg_elbo": "nats", "reconstruction": "nats", "kl": "nats"}
+    units = {"neg_elbo": "nats", "reconstruction": "nats", "kl": "nats", "spectral": "distance"}
     remedies = {"collapsed": "lower model.beta", "classes_collapsed": "lower model.beta"}
 
     def __init__(
@@ -81,9 +87,21 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         beta_warmup: int = 0,
         free_bits: float = 0.0,
         importance_samples: int = 1,
+        spectral_weight: float = 0.0,
         conditional: bool = False,
     ) -> None:
         super().__init__(spec, conditional=conditional)
+        if spec.levels > MOST_LEVELS and likelihood in ("bernoulli", "categorical"):
+            raise ConfigError(
+                f"model.likelihood={likelihood} is of {MOST_LEVELS} levels at most, and {spec.said()} have"
+                f" {spec.levels}: set model.likelihood=discretised_logistic, or data.view=mu_law."
+            )
+        if spectral_weight and self._waveform is None:
+            raise ConfigError(
+                f"model.spectral_weight={spectral_weight:g} compares sounds over time, and the model reads"
+                f" {spec.said()}: set data.view=waveform or mu_law of sounds, or model.spectral_weight=0."
+            )
+        self.spectral_weight = spectral_weight
         self.latent_size, self.importance_samples = latent_size, importance_samples
         self.beta, self.beta_warmup, self.free_bits = beta, beta_warmup, free_bits
         self.likelihood = LIKELIHOODS[likelihood](spec.levels)
@@ -106,12 +124,15 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         if self.importance_samples > 1:
             bound = self._importance_bound(batch, noise, self.importance_samples).mean()
             return LossTerms(-bound, {"neg_bound": -bound.detach()})
-        reconstruction, kl = self._elbo_parts(batch, noise)  # (B,), (B, L)
+        output, reconstruction, kl = self._elbo_parts(batch, noise)  # (B, …), (B,), (B, L)
         weight = self.beta * min(1.0, (noise.step + 1) / (self.beta_warmup + 1))
         cost = self._free(kl, noise) if self.free_bits else kl.sum(1).mean()
         total = reconstruction.mean() + weight * cost
         terms = {"reconstruction": reconstruction.mean(), "kl": kl.sum(1).mean()}
         terms = {"neg_elbo": terms["reconstruction"] + terms["kl"], **terms}
+        if self.spectral_weight:
+            terms["spectral"] = self._spectral(output, batch).mean()
+            total = total + self.spectral_weight * self.spec.size * terms["spectral"]
         return LossTerms(total, {name: value.detach() for name, value in terms.items()})
 
     def _free(self, kl: Tensor, noise: StepNoise) -> Tensor:
@@ -124,26 +145,43 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
 
     def _posterior(self, data: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x), (B, L) each, in float32 at least: KL and densities are sums."""
+        if self._waveform is not None:
+            data = data * 2 - 1  # around silence, where a network begins
         mean, log_variance = widened(self.encoder(data, labels)).chunk(2, dim=-1)
         return mean, log_variance
 
-    def _elbo_parts(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor]:
-        """-log p(x|z) with one latent drawn, (B,), and KL(q(z|x) || p(z)) of each latent, (B, L)."""
+    @property
+    def _waveform(self) -> Callable[[Tensor, int], Tensor] | None:
+        """What makes samples from -1 to 1 of floats in [0, 1]; None of what is no sound over time."""
+        stands = self.spec.representation
+        return WAVEFORMS.get(stands.name if stands else "") if self.spec.names == ("time",) else None
+
+    def _spectral(self, output: Tensor, batch: Batch) -> Tensor:
+        """How far the decoder's mean is from the data by their spectra, (B,)."""
+        assert self._waveform is not None
+        mean = self.likelihood.mean(widened(output))
+        made, truth = (self._waveform(unit, self.spec.levels) for unit in (mean, batch.data))
+        return spectral_distance(made, truth)
+
+    def _elbo_parts(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
+        """What the decoder puts out for one latent drawn, -log p(x|z), (B,), and KL(q(z|x) || p(z)) of each
+        latent, (B, L)."""
         mean, log_variance = self._posterior(batch.data, batch.labels)
         latent = mean + torch.exp(0.5 * log_variance) * noise.normal("posterior", self.latent_size)
-        nll = self.likelihood.nll(self.decoder(latent, batch.labels), batch.data)
-        return nll, gaussian_kl(mean, log_variance)
+        output = self.decoder(latent, batch.labels)
+        return output, self.likelihood.nll(output, batch.data), gaussian_kl(mean, log_variance)
 
     # ------------------------------------------------------------------ scores
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """The negative ELBO of each example and its two parts (paper, equation 10), whatever was trained."""
-        reconstruction, kl = self._elbo_parts(batch, noise)
-        return {
+        output, reconstruction, kl = self._elbo_parts(batch, noise)
+        scores = {
             "neg_elbo": reconstruction + kl.sum(1),
             "reconstruction": reconstruction,
             "kl": kl.sum(1),
         }
+        return {**scores, "spectral": self._spectral(output, batch)} if self.spectral_weight else scores
 
     def schedules(self) -> dict[str, int]:
         return {"model.beta_warmup": self.beta_warmup}
@@ -182,6 +220,8 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         }
 
     def likelihood_kind(self) -> LikelihoodKind:
+        if self.spectral_weight:
+            return LikelihoodKind("none", "trained with a distance of spectra, which is no part of any bound")
         if self.likelihood.discrete:
             return LikelihoodKind("bound", "ELBO", of="probability")
         what = type(self.likelihood).__name__

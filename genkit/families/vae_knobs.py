@@ -44,6 +44,14 @@ class VAEKnobs(ModelKnobs, frozen=True):
     importance_samples: Annotated[
         int, knob("k of the training objective; 1: the ELBO", ge=1, le=100_000, unit="samples")
     ] = 1
+    spectral_weight: Annotated[
+        float,
+        knob(
+            "of a sound's distance by spectra at several resolutions, a sample; then the loss is no bound",
+            ge=0,
+            unit="nats",
+        ),
+    ] = 0.0
     conditional: Annotated[bool, knob("on the labels of the data")] = False
 
     def clashes(self) -> Iterator[Clash]:
@@ -53,4 +61,9 @@ class VAEKnobs(ModelKnobs, frozen=True):
                 ("importance_samples", "beta", "beta_warmup", "free_bits"),
                 "the importance-weighted objective has no divergence to weigh; leave beta, beta_warmup and"
                 " free_bits",
+            )
+        if self.importance_samples > 1 and self.spectral_weight:
+            yield Clash(
+                ("importance_samples", "spectral_weight"),
+                "the importance-weighted objective has no spectral term; leave spectral_weight at 0",
             )

@@ -8,6 +8,7 @@ Legend: B batch, C channels, S… sizes of the axes, L latent size, K classes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genkit.nn.axes import CONVOLUTIONS, Sizes, Stride, stride
+from genkit.nn.convolutions import he_initialise
 from genkit.nn.memory_format import to_channels_last
 from genkit.nn.resampling import DOWN, UP
 
@@ -86,19 +88,25 @@ class Residual(nn.Module):
         return x + change
 
 
+SMALL = 64  # places of a single axis that a hidden layer sees, at most, where they can be so few
 Shape = tuple[int, ...]  # channels, then the size of each axis
 Pair = tuple[ArrayEncoder, ArrayDecoder]
 
 
-def two_steps(sizes: Sizes) -> tuple[Stride, Stride]:
-    """What divides the sizes on the way in: each is halved twice; a single axis is divided by 4 twice where
-    that goes, and time, the first of three, is halved as often as that goes.
+def divisions(sizes: Sizes) -> tuple[Stride, ...]:
+    """What divides the sizes on the way in: each is halved twice, and time, the first of three, as often as
+    that goes.  A single axis is divided by 4 where that goes, twice and until fewer than `SMALL` places are
+    left: a hidden layer on a thousand places would hold nearly all weights, and a kernel hear no more than a
+    few periods of a sound.
 
     Raises:
         ValueError: an axis that must be halved cannot be.
     """
     if len(sizes) == 1 and sizes[0] % 16 == 0:
-        return stride(4), stride(4)
+        times = 2
+        while sizes[0] % 4 ** (times + 1) == 0 and sizes[0] // 4**times >= SMALL:
+            times += 1
+        return (stride(4),) * times
     time, sides = (sizes[:1], sizes[1:]) if len(sizes) == 3 else ((), sizes)
     if any(side % 4 for side in sides):
         raise ValueError(f"halves the sides twice, {'×'.join(map(str, sizes))} cannot be")
@@ -121,29 +129,23 @@ def mlp_pair(shape: Shape, outputs: int, latent_size: int, hidden: int, width: i
 
 
 def conv_pair(shape: Shape, outputs: int, latent_size: int, hidden: int, width: int, classes: int) -> Pair:
-    """Two divisions of the sizes by strided convolutions, then a hidden layer; the decoder is its mirror.
+    """Divisions of the sizes by strided convolutions, then a hidden layer; the decoder is its mirror.
 
     Raises:
-        ValueError: see `two_steps`.
+        ValueError: see `divisions`.
     """
-    channels, axes, (first, second) = shape[0], len(shape) - 1, two_steps(shape[1:])
-    shrink, grow = DOWN[axes], UP[axes]
-    down = nn.Sequential(
-        shrink(channels, width, *first.down),
-        nn.ReLU(),
-        shrink(width, 2 * width, *second.down),
-        nn.ReLU(),
-    )
-    up = nn.Sequential(
-        nn.ReLU(),
-        grow(2 * width, width, *second.up),
-        nn.ReLU(inplace=True),
-        grow(width, outputs * channels, *first.up),
-    )
-    small = (2 * width, *divided(shape[1:], first, second))
+    channels, axes, steps = shape[0], len(shape) - 1, divisions(shape[1:])
+    shrink, grow, widths = DOWN[axes], UP[axes], [width << i for i in range(len(steps))]
+    down: list[nn.Module] = []
+    for (narrow, wide), step in zip(pairwise((channels, *widths)), steps, strict=True):
+        down += [shrink(narrow, wide, *step.down), nn.ReLU()]
+    up: list[nn.Module] = []
+    for (narrow, wide), step in reversed([*zip(pairwise((outputs * channels, *widths)), steps, strict=True)]):
+        up += [nn.ReLU(inplace=bool(up)), grow(wide, narrow, *step.up)]
+    small = (widths[-1], *divided(shape[1:], *steps))
     return (
-        ArrayEncoder(to_channels_last(down, axes), prod(small), hidden, 2 * latent_size, classes),
-        ArrayDecoder(to_channels_last(up, axes), small, hidden, latent_size, classes),
+        ArrayEncoder(_lined(down, axes), prod(small), hidden, 2 * latent_size, classes),
+        ArrayDecoder(_lined(up, axes), small, hidden, latent_size, classes),
     )
 
 
@@ -153,34 +155,30 @@ def residual_pair(
     """As `conv_pair` with two residual blocks at each size but the full one.
 
     Raises:
-        ValueError: see `two_steps`.
+        ValueError: see `divisions`.
     """
-    channels, axes, (first, second) = shape[0], len(shape) - 1, two_steps(shape[1:])
-    shrink, grow = DOWN[axes], UP[axes]
-    down = nn.Sequential(
-        shrink(channels, width, *first.down),
-        Residual(width, axes),
-        Residual(width, axes),
-        shrink(width, 2 * width, *second.down),
-        Residual(2 * width, axes),
-        Residual(2 * width, axes),
-        nn.SiLU(),
-    )
-    up = nn.Sequential(
-        Residual(2 * width, axes),
-        Residual(2 * width, axes),
-        nn.SiLU(),
-        grow(2 * width, width, *second.up),
-        Residual(width, axes),
-        Residual(width, axes),
-        nn.SiLU(),
-        grow(width, outputs * channels, *first.up),
-    )
-    small = (2 * width, *divided(shape[1:], first, second))
+    channels, axes, steps = shape[0], len(shape) - 1, divisions(shape[1:])
+    shrink, grow, widths = DOWN[axes], UP[axes], [width << i for i in range(len(steps))]
+    down: list[nn.Module] = []
+    for (narrow, wide), step in zip(pairwise((channels, *widths)), steps, strict=True):
+        down += [shrink(narrow, wide, *step.down), Residual(wide, axes), Residual(wide, axes)]
+    up: list[nn.Module] = []
+    for (narrow, wide), step in reversed([*zip(pairwise((outputs * channels, *widths)), steps, strict=True)]):
+        up += [Residual(wide, axes), Residual(wide, axes), nn.SiLU(), grow(wide, narrow, *step.up)]
+    small = (widths[-1], *divided(shape[1:], *steps))
     return (
-        ArrayEncoder(to_channels_last(down, axes), prod(small), hidden, 2 * latent_size, classes),
-        ArrayDecoder(to_channels_last(up, axes), small, hidden, latent_size, classes),
+        ArrayEncoder(_lined([*down, nn.SiLU()], axes), prod(small), hidden, 2 * latent_size, classes),
+        ArrayDecoder(_lined(up, axes), small, hidden, latent_size, classes),
     )
+
+
+def _lined(layers: list[nn.Module], axes: int) -> nn.Module:
+    """A trunk.  Behind many long kernels what comes out begins as large as what went in, or the latents would
+    not be heard: as torch begins, each transposed convolution makes it several times weaker."""
+    trunk = nn.Sequential(*layers)
+    if axes == 1:
+        he_initialise(trunk)
+    return to_channels_last(trunk, axes)
 
 
 # By name: makers of an encoder to mean and log-variance (B, 2 L) and of a decoder to (B, outputs · C, S…).

@@ -101,17 +101,24 @@ class DiscretisedLogistic(EntryLikelihood):
 
     outputs = 2
 
+    def __init__(self, levels: int) -> None:
+        super().__init__(levels)
+        # Of 16 bits the bins are as many times narrower, and so may the density be.
+        self.narrowest = -7.0 - math.log(max(1.0, (levels - 1) / 255))
+
     def _mean_and_precision(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Mean around the middle of the range, and the scale's inverse."""
         mean, log_scale = output.chunk(2, dim=1)
-        return mean + 0.5, torch.exp(-log_scale.clamp(min=-7.0) + 2.0)
+        return mean + 0.5, torch.exp(-log_scale.clamp(min=self.narrowest) + 2.0)
 
     def nats(self, output: Tensor, data: Tensor) -> Tensor:
         mean, inverse = self._mean_and_precision(output)
         half = 0.5 / (self.levels - 1)
         upper, lower = (data - mean + half) * inverse, (data - mean - half) * inverse
         # log(σ(u) - σ(l)) = log σ(u) + log σ(-l) + log(1 - e^(l - u)), stable in both tails
-        inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
+        # Two edges of 16 bits are so near to each other that their difference is rounding.
+        width = upper - lower if self.levels <= 256 else 2 * half * inverse
+        inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-width))
         log_probability = torch.where(data < half, F.logsigmoid(upper), inner)
         log_probability = torch.where(data > 1 - half, F.logsigmoid(-lower), log_probability)
         return -log_probability
