@@ -223,11 +223,11 @@ class OpenedWithData(Opened):
 
         if LABEL in self.module.options and self.asked.label is None:
             classes = ", ".join(self.array.classes[:20]) + (", …" if len(self.array.classes) > 20 else "")
-            kind = "picture" if self.array.medium.pictorial else "sound"
+            kind = "picture" if self.array.medium.pictorial else "recording"
             raise ConfigError(
                 f"{self.folder.name} was trained with labels: say which the {kind} has by label=: {classes}."
             )
-        data = torch.from_numpy(given.levels).float() / (self.array.levels - 1)
+        data = torch.from_numpy(given.levels.astype(np.float32)) / (self.array.levels - 1)
         labels = self.labels(1, self.asked.label)
         return Batch(data.to(self.module.device), range(1), labels)
 

@@ -12,6 +12,7 @@ from genkit.core.knobs import DataKnobs
 from genkit.core.media.medium import Shown
 from genkit.core.spec import ArraySpec
 from genkit.data.arrays.given_picture import GivenPicture
+from genkit.data.clip_knobs import ClipKnobs
 from genkit.system.errors import ConfigError
 
 
@@ -55,7 +56,21 @@ def read_given_example(
         ConfigError: nothing of this medium is read from a file.
         DataError: it cannot be read, or fitted.
     """
-    if len(array.native.sizes) == 2:
+    native = array.native
+    if isinstance(data, ClipKnobs):
+        if fit is not None:
+            raise ConfigError(
+                "fit= is of pictures, and recordings are cut or end in silence; leave fit= out."
+            )
+        from genkit.data.audio.given_clip import GivenClip
+
+        clip = GivenClip.read(path, native, data, word)
+        if array.representation is not None:
+            levels = array.representation.forward(clip.waveform)
+        else:
+            levels = (clip.waveform.astype(np.int32) + 2**15).astype(np.uint16)
+        return GivenExample(array, levels, clip.waveform, clip.notices)
+    if len(native.sizes) == 2:
         picture = GivenPicture.read(path, array, data, fit, frame, word)
         return GivenExample(array, picture.levels, array.shown(picture.levels).arrays, picture.notices)
     raise ConfigError(f"{word}= is a file, and no {array.medium.many} are read from one; leave it out.")

@@ -13,7 +13,8 @@ class SampleSettings(OfModel):
     seed: int = SEED
     out: Path | None = word(
         None,
-        ".png or .npz for images, .txt, .jsonl or .npz for texts; a folder gets a file each",
+        ".png or .npz for images, .wav, .png or .npz for sounds, .txt, .jsonl or .npz for texts; a folder"
+        " gets a file each",
         kind="output",
         shown="FILE | FOLDER",
     )
