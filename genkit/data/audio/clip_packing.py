@@ -169,6 +169,10 @@ def remarks(seen: RecordingSurvey, form: ClipForm) -> list[str]:
         "are clipped (samples at full scale)": seen.where(lambda heard: heard.clipped > CLIPPED),
         "are not around 0 (a DC offset)": seen.where(lambda heard: abs(heard.offset) > OFFSET),
         f"are brought to {form.rate:,} Hz": seen.where(lambda heard: heard.rate != form.rate),
+        "have several channels, which are mixed": seen.where(lambda heard: heard.channels > form.channels),
+        "go beyond full scale and are clipped, which data.normalise=peak mends": seen.where(
+            lambda heard: heard.peak > 1 and not form.peak
+        ),
     }
     for what, rows in kinds.items():
         if rows:

@@ -10,7 +10,7 @@ import numpy as np
 from genkit.data.audio.recording import Held, Mixed, Recording, Resampled
 
 WHOLE = 2**22  # samples up to which a recording is held in memory while it is worked on
-SILENT = 1e-4  # of full scale: a peak below it, 80 dB down, is silence
+SILENT = 2.0**-11  # of full scale: a peak below it, 66 dB down, is silence
 FULL = 32_767
 AT_SCALE = 0.999  # of full scale: a sample that cannot be louder
 
@@ -80,7 +80,7 @@ class Heard:
         channels: as they are.
         frames: samples of a channel.
         peak: the largest value without its sign, of full scale.
-        clipped: the share of samples at full scale.
+        clipped: the share of samples at full scale whose neighbour is, too: a peak alone is one sample.
         offset: the mean, of full scale.
     """
 
@@ -102,7 +102,8 @@ class Heard:
         for block in recording.blocks():
             loud = np.abs(block)
             peak = max(peak, float(loud.max(initial=0)))
-            at_scale += int((loud >= AT_SCALE).sum())
+            flat = loud >= AT_SCALE
+            at_scale += int((flat[:, 1:] & flat[:, :-1]).sum())
             total += float(block.sum(dtype=np.float64))
         numbers = recording.frames * recording.channels
         found = (recording.rate, recording.channels, recording.frames)

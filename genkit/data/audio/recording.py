@@ -12,7 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
-BLOCK = 2**20  # samples of a channel that are read at once
+BLOCK = 2**18  # samples of a channel that are read at once
+STRETCH = 2**16  # samples that are brought to another rate at once
 SLOWEST, FASTEST, MOST_CHANNELS = 100, 1_000_000, 32  # samples a second; channels of what is opened
 REACH = 10  # of scipy's polyphase filter: so many samples of the slower rate on either side
 
@@ -83,17 +84,29 @@ class Resampled(Recording):
         # What the filter reaches to either side, in whole steps of the ratio.
         steps = math.ceil((REACH * max(self.up, self.down) / self.up + 1) / self.down)
         self.margin = steps * self.down
+        self._last: tuple[int, np.ndarray] | None = None  # windows are read one after another
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        from scipy.signal import resample_poly
-
         if self.up == self.down:
             return self.inner.read(start, stop)
-        first = max(0, start // self.up * self.down - self.margin)
-        last = min(self.inner.frames, -(-stop // self.up) * self.down + self.margin)
-        made = resample_poly(self.inner.read(first, last), self.up, self.down, axis=1)
-        begin = first // self.down * self.up
-        return np.asarray(made[:, start - begin : stop - begin], np.float32)
+        pieces = []
+        for number in range(start // STRETCH, -(-stop // STRETCH)):
+            begin = number * STRETCH
+            pieces.append(self._stretch(number)[:, max(0, start - begin) : stop - begin])
+        return np.concatenate(pieces, 1)
+
+    def _stretch(self, number: int) -> np.ndarray:
+        """The samples from number · STRETCH on, as many."""
+        from scipy.signal import resample_poly
+
+        if self._last is None or self._last[0] != number:
+            start, stop = number * STRETCH, min((number + 1) * STRETCH, self.frames)
+            first = max(0, start // self.up * self.down - self.margin)
+            last = min(self.inner.frames, -(-stop // self.up) * self.down + self.margin)
+            made = resample_poly(self.inner.read(first, last), self.up, self.down, axis=1)
+            begin = first // self.down * self.up
+            self._last = number, np.asarray(made[:, start - begin : stop - begin], np.float32)
+        return self._last[1]
 
 
 def checked(recording: Recording) -> Recording:

@@ -17,6 +17,19 @@ PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 OTHERS = {2: "Microsoft ADPCM", 6: "A-law", 7: "μ-law", 17: "IMA ADPCM", 80: "MPEG", 85: "MP3"}
 UNKNOWN = (0, 0xFFFFFFFF)  # lengths that are written where the length was not known: all that follows
 MOST_CHUNKS = 1_000
+# What files begin with that are something else, at a place.
+BEGINNINGS = {
+    (4, b"ftyp"): "an MP4 file",
+    (8, b"AVI "): "an AVI video",
+    (0, b"\x1aE\xdf\xa3"): "a Matroska or WebM file",
+    (0, b"ID3"): "an MP3 file",
+    (0, b"\xff\xfb"): "an MP3 file",
+    (0, b"fLaC"): "a FLAC file",
+    (0, b"OggS"): "an OGG file",
+    (0, b"FORM"): "an AIFF file",
+    (0, b"<"): "a page of HTML or XML",
+    (0, b"version https://git-lfs"): "a pointer of Git LFS",
+}
 
 
 class WavFile(Recording):
@@ -50,7 +63,7 @@ class WavFile(Recording):
 def _chunks(head: bytes, file: BinaryIO, size: int) -> tuple[bytes, tuple[int, int]]:
     """The chunk that says what samples are, and where those stand and how many bytes they take."""
     if len(head) < 12 or head[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or head[8:] != b"WAVE":
-        raise ValueError(f"no WAV file: it begins with {_said(head)}")
+        raise ValueError(f"no WAV file: {_other(head, size)}")
     if head[:4] != b"RIFF":
         raise ValueError(f"a WAV file of the kind {head[:4].decode()}, which is not read; save it as RIFF")
     form = b""
@@ -107,7 +120,18 @@ def _floats(raw: np.ndarray, kind: int, bits: int) -> np.ndarray:
         wide[:, 1:] = raw.reshape(-1, 3)
         raw, bits = wide.reshape(-1), 32
     values = raw.view(f"<i{bits // 8}")
-    return np.asarray(values.astype(np.float64) / 2 ** (bits - 1), np.float32)
+    exact = np.float32 if bits == 16 else np.float64
+    return np.asarray(values.astype(exact) / 2 ** (bits - 1), np.float32)
+
+
+def _other(head: bytes, size: int) -> str:
+    """What begins so, as far as it is known."""
+    if not size:
+        return "it is empty"
+    for (place, beginning), what in BEGINNINGS.items():
+        if head[place:].startswith(beginning[: 12 - place]):
+            return f"it is {what}"
+    return f"it begins with {_said(head)}"
 
 
 def _said(head: bytes) -> str:

@@ -59,6 +59,16 @@ def test_a_stretch_of_a_resampled_recording_is_as_in_the_whole(rate):
         np.testing.assert_allclose(recording.read(start, stop), whole[:, start:stop], atol=1e-6)
 
 
+def test_windows_over_the_ends_of_stretches_are_as_in_the_whole(monkeypatch):
+    monkeypatch.setattr("genkit.data.audio.recording.STRETCH", 700)
+    samples = noise(9000)
+    recording = Resampled(Held(samples, 44_100), 8000)
+    whole = resample_poly(samples, 80, 441, axis=1)
+    for start in (0, 650, 700, 690):
+        stop = min(start + 1500, recording.frames)
+        np.testing.assert_allclose(recording.read(start, stop), whole[:, start:stop], atol=1e-6)
+
+
 def test_a_tone_keeps_its_pitch_and_its_level_at_another_rate():
     made = Resampled(Held(tone(44_100, 1000, 44_100)[None].astype(np.float32), 44_100), 8000)
     samples = made.read(1000, 5000)[0]
@@ -219,6 +229,27 @@ def test_a_check_names_what_is_odd(folder, tmp_path):
         assert report[topic].startswith("1"), topic
         assert f"{name}.wav" in report[topic], topic
     assert {"low/0.wav", "high/copy.wav"} == set(report["exact duplicates"][3:].split(" = "))
+
+
+def test_a_training_is_told_once_what_is_odd(folder, tmp_path):
+    write(folder / "low" / "silent.wav", np.zeros(1000))
+    write(folder / "low" / "square.wav", np.sign(tone(1000)))
+    write(folder / "low" / "loud.wav", tone(1000, level=1.0))  # whose peaks touch full scale, one by one
+    write(folder / "high" / "stereo.wav", np.stack((tone(1000, 300), tone(1000, 301))))
+    notices = opened(folder, tmp_path / "cache").notices
+    for said in (
+        "1 of 28 recordings are silent: low/silent.wav.",
+        "1 of 28 recordings are clipped (samples at full scale): low/square.wav.",
+        "1 of 28 recordings have several channels, which are mixed: high/stereo.wav.",
+    ):
+        assert sum(said in line for line in notices) == 1, said
+    floats = tmp_path / "floats"
+    for i in range(12):
+        floats.mkdir(exist_ok=True)
+        wavfile.write(floats / f"{i}.wav", 8000, (tone(1000, 200 + i) * (3 if i == 7 else 1)).astype("f4"))
+    beyond = "1 of 12 recordings go beyond full scale and are clipped"
+    assert any(beyond in line for line in opened(floats, tmp_path / "cache", normalise="none").notices)
+    assert not any(beyond in line for line in opened(floats, tmp_path / "cache").notices)
 
 
 def test_a_folder_without_recordings_says_what_it_has(tmp_path):
