@@ -58,7 +58,7 @@ def _texts(settings: ScoreSettings) -> list[str]:
 
 
 def _score(settings: ScoreSettings, texts: list[str], out: Output | None) -> int:
-    from genkit.data.real import same
+    from genkit.data.real import same, silent_end
     from genkit.inference.scoring import score_split, score_text
     from genkit.system.processor import keep_freed_memory
 
@@ -77,6 +77,11 @@ def _score(settings: ScoreSettings, texts: list[str], out: Output | None) -> int
                 say(f"note: {settings.split} is what the model was trained on: the data is too short.")
     for name, scores in rows.items():
         say(f"{_short(name)}  {_line(scores)}")
+        if not texts and (share := silent_end(module.spec, split)) and scores.size:
+            say(
+                f"note: {100 * share:.1f} % of the time is silence at the ends of clips; of the rest it is at"
+                f" most {scores.bits / (1 - share):.4f} bits/{scores.per}."
+            )
     if out is not None:
         lines = [_row(module, name, scores, bool(texts)) for name, scores in rows.items()]
         storage.write_text(out.path, "".join(lines))

@@ -40,6 +40,22 @@ def real_pictures(spec: Spec, examples: Examples, rows: np.ndarray) -> Iterator[
         yield pictures(as_samples(spec, examples, rows[start : start + BATCH]))
 
 
+def silent_end(spec: Spec, examples: Examples) -> float | None:
+    """Share of their time in which sounds are silent to the end, as those are that were filled up; None of
+    what is no sound.
+
+    Who knows of the silence pays nothing for it: of the rest alone, a number of nats an entry is that of all
+    by 1 minus this share.
+    """
+    if spec.array is None or spec.array.native.names != ("time",) or spec.medium.depth != 16:
+        return None
+    heard = 0
+    for waves in real_pictures(spec, examples, np.arange(len(examples))):
+        loud = (waves != 0).any(1)  # (n, T)
+        heard += int((loud * torch.arange(1, loud.shape[1] + 1)).amax(1).sum())
+    return 1 - heard / max(1, len(examples) * spec.array.native.sizes[0])
+
+
 def unchanged(examples: Examples) -> Examples:
     """The examples as the data has them, without what training does to them."""
     plain = copy.copy(examples)

@@ -13,6 +13,7 @@ from genkit.core.capabilities import Likelihood, TokenLikelihood
 from genkit.core.codecs import Codec
 from genkit.core.spec import TokenSpec
 from genkit.data.dataset import TokenWindows
+from genkit.data.real import silent_end
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.inference.scoring import Scores, score_split
 from genkit.metrics.bits import ExampleScores, TokenScores, token_counts, unigram_log_likelihoods
@@ -114,6 +115,8 @@ def _of_examples(subject: Subject, scores: Scores, k: int) -> ExampleScores:
         about["representation"] = array.representation.name
     if subject.dataset.unpadded is not None:  # bits per dimension are then of known zeros, too
         about["padded_from"] = "×".join(map(str, subject.dataset.unpadded))
+    if share := silent_end(subject.dataset.spec, subject.examples):  # and of known silence
+        about["silent_end"] = round(share, 4)
     worth, values = scores.likelihood, np.asarray(scores.values)
     kind: Kind = "estimate" if worth.kind == "none" else worth.kind
     return ExampleScores(values, kind, array.size, array.levels, k, worth.certain_at_zero, about)
