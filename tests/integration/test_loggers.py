@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
 import pytest
+from scipy.io import wavfile
 
 from genkit import train
 from genkit.runs import read
 from genkit.system.errors import ConfigError
+from genkit.system.wave_files import parts
 from tests.integration.conftest import words
 
 LOGGERS = ("csv", "default", "none", "wandb", "mlflow")
@@ -110,6 +113,33 @@ def test_wandb_has_samples_and_settings_and_ends_with_the_training(tmp_path, off
     assert pictures
     (log,) = folder.glob("*.wandb")
     assert b"latent_size" in log.read_bytes()
+
+
+@QUIETER
+@pytest.mark.parametrize("logger", ["mlflow", "wandb"])
+def test_boards_of_other_programs_have_sounds_to_listen_to(logger, tmp_path, offline):
+    """The very samples that the run keeps, each with the class that it is of."""
+    sound = ["model=vae", "model.width=4", "model.hidden=16", "model.conditional=true", "data=plucks"]
+    own = [
+        "budget.steps=2",
+        "batch_size=8",
+        "trainer=cpu",
+        "trainer.val_batches=1",
+        "callbacks.progress=none",
+    ]
+    place = [f"paths.runs_dir={tmp_path / 'runs'}", "name=run", f"logger={logger}", "callbacks.samples.n=2"]
+    train([*sound, "data.examples=120", *own, *place])
+    files = sorted((tmp_path / "runs" / "run" / "samples").glob("*.wav"))
+    kept = [part for file in files for part in parts(file.read_bytes(), 9)]
+    media = tmp_path / "runs" / f".{logger}"
+    assert not list(media.glob(".clips-*"))
+    found = list(media.rglob("*.wav"))
+    assert len(found) == len(kept) == 2 * len(files)
+    read = {wavfile.read(file)[1].tobytes() for file in found}
+    assert read == {wavfile.read(io.BytesIO(part.file))[1].tobytes() for part in kept}
+    if logger == "wandb":
+        (log,) = media.glob("wandb/offline-run-*/*.wandb")
+        assert all(part.caption.encode() in log.read_bytes() for part in kept)
 
 
 @QUIETER

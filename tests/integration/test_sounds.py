@@ -7,20 +7,25 @@ import wave
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy.io import wavfile
 
 from genkit import load
 from genkit.cli import main
+from genkit.core.spec import View
+from genkit.evaluation.array_quality import ArrayQuality
+from genkit.metrics.memorisation import Pairs
 from genkit.report.embedded import players
 from genkit.system.wave_files import parts
+from tests.conftest import open_plain
 
 DATA = ["data=plucks", "data.examples=120"]
 WORDS = ["debug=fast", "callbacks.progress=none", "logger=none", "callbacks.samples.n=4", "batch_size=16"]
 SMALL = ["model=vae", "model.width=4", "model.hidden=16"]
 MODELS = {
     "mel": [*SMALL, "model.conditional=true", "data.bands=16"],
-    "wave": [*SMALL, "data.view=waveform"],
+    "wave": [*SMALL, "data.view=waveform", "model.likelihood=discretised_logistic"],
     "gpt": ["model=gpt_tiny", "data.view=mel", "data.bands=16", "model.conditional=true"],
 }
 ANSWERS = {
@@ -110,6 +115,9 @@ def test_score_gives_bits_per_sample_of_what_has_a_likelihood(verb):
     code, out, _ = verb("score", "run=gpt", "split=test")
     assert code == 0
     assert "bits/dimension (exact)" in out  # of a log-mel picture, whose entries are no samples
+    code, out, _ = verb("score", "run=wave", "split=test")
+    assert code == 0
+    assert "bits/sample (bound)" in out
     code, _, err = verb("score", "run=gpt", "text=a")
     assert (code, len(err.splitlines())) == (2, 1)
 
@@ -294,6 +302,31 @@ def test_words_that_do_not_go_together_are_refused_in_a_line(verb, tmp_path, wor
 
 
 # ---------------------------------------------------------------------- reported
+
+
+def test_samples_are_shown_above_the_training_sounds_that_they_are_nearest_to(runs, tmp_path):
+    """As an evaluation keeps them: two pairs, to be seen in a sheet and to be heard."""
+    module, dataset = load(runs / "mel"), open_plain({"name": "plucks", "examples": 120}, {}, View("arrays"))
+
+    class Subject:
+        def sample(self, n, first):
+            return module.sample(n, first=first)
+
+    Subject.dataset = dataset
+    pairs = Pairs(
+        torch.tensor([3, 1]), torch.tensor([0, 4]), torch.zeros(2), torch.zeros(2, dtype=torch.bool)
+    )
+    ArrayQuality(Subject(), None, dataset.spec, 4, None).show(pairs, tmp_path / "step-3")
+    clips, captions = heard(tmp_path / "step-3" / "nearest.wav")
+    train = dataset.split("train")
+    rows = train.some()[[0, 4]]
+    assert captions == ["sample 3", "sample 1", *(f"training {row}" for row in rows)]
+    drawn = module.sample(4).arrays[[3, 1], 0].astype(int)
+    assert np.abs(clips[:2] - drawn).max() <= 8  # of 32,768: the rounding of another batch
+    assert np.abs(clips[:2] - drawn[::-1]).max() > 80
+    assert np.array_equal(clips[2:].astype(int) + 2**15, train.native.gather(rows)[0][:, 0])
+    found = players(tmp_path / "step-3" / "nearest.png", tmp_path)
+    assert [player.caption for player in found] == captions
 
 
 def test_a_report_plays_what_its_runs_have_drawn(verb, runs, tmp_path):
