@@ -142,6 +142,41 @@ OF_RESULTS = (
         too_long=True,
         said_by=("memorised",),
     ),
+    # ------------------------------------------------------------------ samples of sound
+    Rule(
+        code="silent",
+        severity=ERROR,
+        measure="silent",
+        above=0.25,
+        advice="Many sounds drawn are silent beside the data: look whether the data are (genkit data check),"
+        " or set data.normalise=peak.",
+        longer=True,
+    ),
+    Rule(
+        code="constant",
+        severity=ERROR,
+        measure="constant",
+        above=0.25,
+        advice="Many sounds drawn stand still beside silence: change the seed, or lower optim.lr.",
+        longer=True,
+    ),
+    Rule(
+        code="clipped",
+        severity=WARNING,
+        measure="clipped",
+        above=0.25,
+        advice="Many sounds drawn are cut off at full scale, as the data are not: lower optim.lr.",
+        longer=True,
+    ),
+    Rule(
+        code="one_period",
+        severity=WARNING,
+        measure="one_period",
+        above=0.5,
+        advice="The sounds drawn are one period over and over, as the data are not: enlarge the model.",
+        longer=True,
+        said_by=("constant",),
+    ),
     # ------------------------------------------------------------------ samples
     Rule(
         code="collapsed",
@@ -152,7 +187,7 @@ OF_RESULTS = (
         after=0.4,
         longer=True,
         unless=IN_USE,
-        said_by=("repetition_loops",),
+        said_by=("repetition_loops", "silent", "constant"),
     ),
     Rule(
         code="little_diversity",
@@ -161,7 +196,7 @@ OF_RESULTS = (
         below=0.6,
         advice="The samples vary less than the data: enlarge the model.",
         longer=True,
-        said_by=("collapsed", "repetition_loops"),
+        said_by=("collapsed", "repetition_loops", "silent", "constant"),
     ),
     Rule(
         code="classes_collapsed",

@@ -19,9 +19,11 @@ from genkit.core.capabilities import Conditional
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.phase import Phase
+from genkit.core.rule import number
 from genkit.core.spec import Spec
 from genkit.core.token_arrays import levels_of
 from genkit.diagnostics.known import LENGTH, TEXTS, KnownImages, KnownTexts, pieces
+from genkit.diagnostics.sound_symptoms import HEARD, of_sounds, spectra
 
 FEWEST = 16  # examples below which a distance says nothing
 LEVEL = 32  # steps whose median is the level of a loss
@@ -170,12 +172,24 @@ def _of_arrays(
     draw, whole = drawing(module, noise, steps), _whole(module.spec, steps)
     real = module.as_arrays(batch).data if whole else _scaled(module.spec, batch.data[:, 1:], steps)
     drawn = draw(batch.labels)
-    measured: dict[str, float | list[float]] = {"diversity": diversity(drawn, real)}
+    look: Callable[[Tensor], Tensor] = spectra if whole and _over_time(module.spec) else lambda same: same
+    measured: dict[str, float | list[float]] = {"diversity": diversity(look(drawn), look(real))}
     if batch.labels is not None and _takes(module, "label"):
-        measured |= of_labels(draw, drawn, real, batch.labels)
-    if training is not None and whole:
+        measured |= of_labels(lambda labels: look(draw(labels)), look(drawn), look(real), batch.labels)
+    array = module.spec.array
+    if whole and array is not None and array.native.names == ("time",):
+        heard, known = (array.as_shown(x[:HEARD].float().cpu().numpy()) for x in (drawn, real))
+        measured |= of_sounds(heard, known)
+    # Silence is near to whatever is soft, and no copy of it.
+    if training is not None and whole and number(measured, "silent") <= 0.5:
         measured["copied"] = copied_images(drawn, real, training)
     return measured
+
+
+def _over_time(spec: Spec) -> bool:
+    """Whether arrays have the axis of time alone: two sounds of other phases are alike, but not number by
+    number."""
+    return spec.array is not None and spec.array.names == ("time",)
 
 
 def _whole(spec: Spec, steps: int | None) -> bool:

@@ -63,6 +63,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     remedies = {
         "collapsed": "set model.r1 or model.loss=hinge",
         "classes_collapsed": "set model.loss=hinge or model.r1",
+        "one_period": "set model.phase_shuffle=2",
     }
 
     def __init__(
