@@ -51,7 +51,7 @@ def refusal(codec: ArrayCodec, observation: Observation) -> str | None:
     ):
         return _within_patches(codec, observation.known)
     answer = array.rest and f": of the verbs it answers complete with mask={array.rest}"
-    return f"it draws {codec.medium.many} in raster order: what is known must be their beginning{answer}."
+    return f"it draws {codec.medium.many} in raster order, so what is known must begin them{answer}."
 
 
 def _within_patches(codec: ArrayCodec, known: Tensor) -> str:
