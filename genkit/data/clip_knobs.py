@@ -30,11 +30,11 @@ class ClipKnobs(ExampleKnobs, frozen=True):
         | None
     ) = None
     bands: Annotated[
-        int, knob("of a mel picture, its height", ge=4, le=512, unit="bands", only={"view": ("mel", None)})
+        int, knob("of a mel picture, its height", ge=4, le=256, unit="bands", only={"view": ("mel", None)})
     ] = 32
     hop: Annotated[
         int,
-        knob("from frame to frame of it", ge=1, le=65_536, unit="samples", only={"view": ("mel", None)}),
+        knob("from frame to frame of it", ge=1, le=4_096, unit="samples", only={"view": ("mel", None)}),
     ] = 128
     binarize: Annotated[Literal["threshold"], knob("to two levels")] = "threshold"
     shift: Annotated[

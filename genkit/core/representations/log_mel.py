@@ -106,7 +106,7 @@ class LogMel(Representation):
         hop = max(1, math.ceil(samples / max(bands, 1))) if hop is None else hop
         if window is None:
             window = max(4, 2 * hop)
-            while window < LONGEST and not MelBank(rate, window, bands, 0.0, rate / 2).hears:
+            while 2 * window <= LONGEST and not MelBank(rate, window, bands, 0.0, rate / 2).hears:
                 window *= 2
         return cls(levels, rate, samples, window, hop, bands, high=rate / 2)
 

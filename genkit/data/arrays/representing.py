@@ -31,7 +31,8 @@ def represented(name: str, source: Images, data: ClipKnobs, view: View, cache_di
     axes = 2 if wanted == "mel" else one
     if view.axes not in (0, axes):
         own = "waveform or mu_law" if view.axes == one else "mel"
-        raise ConfigError(f"data.view={wanted}: the model reads {view.axes} axes; set data.view={own}.")
+        read = "one axis" if view.axes == 1 else f"{view.axes} axes"
+        raise ConfigError(f"data.view={wanted}: the model reads {read}; set data.view={own}.")
     if wanted == "waveform":
         return source
     try:

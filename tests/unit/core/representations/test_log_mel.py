@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import genkit
 from genkit.core.representations import representation_from_dict
 from genkit.core.representations.log_mel import LogMel
+from genkit.system.errors import ConfigError
 
 USUAL = LogMel()
 OTHERS = [
@@ -245,3 +247,17 @@ def test_digits_are_still_understood(representation, digits):
     returned = listener(ears(there_and_back(representation, clips[test]))) == labels[test]
     assert originals.mean() > 0.92
     assert returned.mean() >= originals.mean() - 0.015
+
+
+@pytest.mark.parametrize("hop", [3000, 4096])
+def test_bands_that_no_window_hears_are_refused_in_words_of_bands(hop: int) -> None:
+    """Doubling a window of 6,000 samples would pass the longest there is, which nobody chose."""
+    with pytest.raises(ValueError, match=r"256 bands .*take fewer"):
+        LogMel.usual(1e6, 16384, bands=256, hop=hop)
+
+
+@pytest.mark.parametrize(("key", "most"), [("bands", 256), ("hop", 4096)])
+def test_what_a_knob_names_as_its_nearest_value_is_one_that_a_picture_takes(key: str, most: int) -> None:
+    with pytest.raises(ConfigError, match=f"nearest: data.{key}={most}"):
+        genkit.train(["data=plucks", f"data.{key}=60000"])
+    assert getattr(LogMel.usual(8000.0, 4096, **{key: most}), key) == most
