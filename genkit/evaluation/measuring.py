@@ -18,9 +18,9 @@ from genkit.data.objects import put_down
 from genkit.data.real import real_pictures, same, unchanged
 from genkit.evaluation.array_quality import ArrayQuality
 from genkit.evaluation.costs import costs
+from genkit.evaluation.judging import digest_of
 from genkit.evaluation.likelihood_rows import likelihood
 from genkit.evaluation.own_pictures import OwnPictures
-from genkit.evaluation.sets import digest_of
 from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, found_of, to_rows
 from genkit.evaluation.text_quality import TextQuality, text_pieces

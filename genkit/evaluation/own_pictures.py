@@ -8,7 +8,8 @@ from pathlib import Path
 
 from genkit.core.spec import ArraySpec
 from genkit.data.packing import printable
-from genkit.evaluation.sets import common_form, judged_by, listed, looked_at, remarks, seen_of
+from genkit.evaluation.judging import judged_by
+from genkit.evaluation.sets import common_form, listed, looked_at, remarks, seen_of
 from genkit.evaluation.subject import Found
 from genkit.metrics.declaration import Metric
 from genkit.metrics.evidence import Seen

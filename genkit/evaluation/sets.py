@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +19,15 @@ from genkit.data.arrays.surveys import Look, attempts, look
 from genkit.data.dataset_knobs import FolderKnobs
 from genkit.data.packing import followed, printable, unreadable
 from genkit.data.splits import mixed
-from genkit.evaluation.array_quality import SHOWN_FROM, noise
-from genkit.evaluation.subject import Found, reasons, to_rows
+from genkit.evaluation.array_quality import SHOWN_FROM
+from genkit.evaluation.judging import beside_real, digest_of, judged_by
+from genkit.evaluation.subject import Found, to_rows
 from genkit.metrics.catalogue import OF_A_RUN, catalogue, offers
-from genkit.metrics.declaration import Metric
-from genkit.metrics.evidence import Evidence, Seen
+from genkit.metrics.evidence import Seen
 from genkit.metrics.extractors import Extractor, extractor
 from genkit.metrics.features import Features, collect
-from genkit.metrics.measure import Measure
-from genkit.metrics.memorisation import copies, hashes
-from genkit.metrics.panel import beside, measured
 from genkit.runs.rows import Place, Row, write
-from genkit.system.errors import ConfigError, DataError, Unmeasurable
+from genkit.system.errors import ConfigError, DataError
 from genkit.system.plain import parse_json
 from genkit.system.schemas import conform
 from genkit.system.textfiles import lines_of, read_given
@@ -38,7 +35,6 @@ from genkit.system.textfiles import lines_of, read_given
 MAX_BYTES = 2_000_000_000  # of a file of texts
 BATCH = 250
 LOG = logging.getLogger("genkit")
-COPIED = "{} of {} equal a picture or text of real= exactly: the other numbers judge copies, too"
 SUFFIXES = (".txt", ".jsonl")
 
 
@@ -107,71 +103,6 @@ def _pictures(
     fitting = [metric for metric in metrics if there.issuperset(metric.needs)]
     found = judged_by(sets["real"], sets["fake"], chosen, array, sources["real"].label, fitting)
     return found, digests[0], digests[1]
-
-
-def judged_by(
-    real: Seen,
-    made: Seen,
-    chosen: Extractor | None,
-    array: ArraySpec,
-    label: np.ndarray | None,
-    metrics: Sequence[Metric],
-) -> Found:
-    """Pictures against real ones that are no part of a run's data; the floor is one half of these against
-    the other.
-
-    Args:
-        label: of each real picture, where the folder has classes.
-        metrics: by which; copies are counted whatever they are.
-
-    Raises:
-        Unmeasurable: there are too few pictures for any.
-    """
-    # Names may alternate (left and right, day and night), and in the mixed order the classes take turns:
-    # every second picture would be of every second class.  Any stretch of that order is fair.
-    order, middle = torch.from_numpy(mixed(len(real), label)), -(-len(real) // 2)
-    halves = real[order[:middle]], real[order[middle:]]
-
-    def keys(seen: Seen) -> Tensor:
-        return hashes(seen.features)
-
-    return _beside_real(metrics, real, made, halves, noise(chosen, array, len(made)), keys)
-
-
-def _beside_real(
-    metrics: Sequence[Metric],
-    real: Seen,
-    made: Seen,
-    halves: tuple[Seen, Seen],
-    noise_: Seen,
-    keys: Callable[[Seen], Tensor],
-) -> Found:
-    """Samples, one half of the real examples and noise, beside real ones; and copies among them.
-
-    Raises:
-        Unmeasurable: there are too few for any metric.
-    """
-    refused: list[Unmeasurable] = []
-    evidence = Evidence(made, real)
-    model = measured(metrics, evidence, refused)
-    if refused and not model:
-        raise refused[0]
-    floor = beside(metrics, "floor", evidence, lambda: Evidence(halves[0], halves[1], intervals=False))
-    ceiling = beside(metrics, "ceiling", evidence, lambda: Evidence(noise_, real, intervals=False))
-    model += copies(keys(made), keys(real))
-    floor += copies(keys(halves[0]), keys(halves[1]))
-    return Found(model, floor, ceiling, reasons(refused), noted(model))
-
-
-def noted(model: Sequence[Measure]) -> dict[str, str]:
-    """What is to be said of samples that are copies."""
-    copied = next(measure for measure in model if measure.metric == "exact_copies")
-    return {"exact_copies": COPIED.format(int(copied.value), copied.n)} if copied.value else {}
-
-
-def digest_of(features: Features) -> str:
-    """SHA-256 of the contents of pictures, whatever their order and names."""
-    return hashlib.sha256(hashes(features).sort().values.numpy().tobytes()).hexdigest()
 
 
 def listed(word: str, path: str | Path) -> FilePictures:
@@ -298,7 +229,7 @@ def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str, str]:
     there = offers(TEXT) - OF_A_RUN - {"source"}
     metrics = [metric for metric in catalogue().chosen(TEXT.groups, TEXT) if there.issuperset(metric.needs)]
     halves = Seen.of_texts(given[::2]), Seen.of_texts(given[1::2])
-    found = _beside_real(
+    found = beside_real(
         metrics, Seen.of_texts(given), Seen.of_texts(made), halves, Seen.of_texts(drawn), _hashed
     )
     digests = [hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest() for texts in read]
