@@ -25,6 +25,7 @@ from genkit.metrics.evidence import Evidence, Seen
 from genkit.metrics.extractors import Extractor, extractor, weights_digest
 from genkit.metrics.features import Features, collect
 from genkit.metrics.memorisation import Pairs
+from genkit.metrics.pitches import note_frequency
 from genkit.system import storage
 from genkit.system.errors import ConfigError
 from genkit.system.headers import read_header
@@ -41,7 +42,7 @@ class ArrayQuality:
 
     Attributes:
         extractor: None where the medium has none; features have no dimension then.
-        array: what each example is.
+        array: what each example is, as its medium has it.
         n: samples.
     """
 
@@ -57,19 +58,26 @@ class ArrayQuality:
         """Draw the samples and keep of them what the metrics need."""
         found = _extractor(subject, array)
         n = subject.settings.n or array.medium.drawn
-        drawn: Iterator[Tensor] = map(pictures, subject.samples(n))
+        keep = any({"arrays", "waveforms"} & {*metric.needs} for metric in metrics)
         kept: list[Tensor] = []
-        if any("arrays" in metric.needs for metric in metrics):
-            drawn = _keeping(drawn, kept)
-        features = collect(found, drawn)
-        return cls(subject, found, array, n, Seen(lambda: features, lambda: torch.cat(kept)))
+        asked: list[str] = []
+
+        def drawn() -> Iterator[Tensor]:
+            for samples in subject.samples(n):
+                asked.extend(samples.captions or [""] * len(samples))
+                shown = pictures(samples)
+                if keep:
+                    kept.append(shown)
+                yield shown
+
+        features = collect(found, drawn())
+        seen = Seen(lambda: features, lambda: torch.cat(kept), asked=lambda: asked)
+        return cls(subject, found, array, n, seen)
 
     @property
     def offers(self) -> frozenset[str]:
         """What these samples offer metrics, of what the medium offers."""
-        fits = self.extractor is not None and self.extractor.fits(self.array.classes)
-        lacking = {"probabilities"} if not fits else set()
-        return self.subject.offers - lacking - (set() if self.extractor else {"features"})
+        return self.subject.offers - lacking(self.extractor, self.array, self.generated.asked)
 
     def evidence(self, role: str, train: bool) -> Evidence:
         """Of a role: the samples, other real examples, or noise, beside the part that judges.
@@ -83,13 +91,17 @@ class ArrayQuality:
             "floor": lambda: real if train else self._others(),
             "ceiling": self._noise,
         }
-        return Evidence(places[role](), real, self.real("train", TRAIN_MOST))
+        classes = self.extractor.classes if self.extractor else ()
+        train_set = self.real("train", TRAIN_MOST)
+        return Evidence(places[role](), real, train_set, array=self.array, classes=classes)
 
     def real(self, split: str, most: int) -> Seen:
         """The real examples of a split, their features from the cache where they are in it."""
         if (split, most) not in self._known:
             whole = lambda: torch.cat(list(self._batches(split, most)))  # noqa: E731
-            self._known[split, most] = Seen(lambda: self._features(split, most), whole)
+            self._known[split, most] = Seen(
+                lambda: self._features(split, most), whole, asked=lambda: self._classes(split, most)
+            )
         return self._known[split, most]
 
     def _features(self, split: str, most: int) -> Features:
@@ -104,6 +116,12 @@ class ArrayQuality:
             return collect(self.extractor, followed(what, self._batches(split, most), count, SHOWN_FROM))
 
         return cached(file, make)
+
+    def _classes(self, split: str, most: int) -> list[str]:
+        """The class of each real example; "" where they have none."""
+        rows, labels = self._rows(split, most), self.subject.dataset.split(split).classes()
+        named_ = self.array.classes
+        return [""] * len(rows) if labels is None else [named_[label] for label in labels[rows].tolist()]
 
     def _rows(self, split: str, most: int) -> np.ndarray:
         return unchanged(self.subject.dataset.split(split)).some(most)
@@ -150,7 +168,7 @@ def _extractor(subject: Subject, array: ArraySpec) -> Extractor | None:
     name = subject.settings.extractor or array.medium.extractor(array)
     if name is None:
         return None
-    found = extractor(name).on(subject.settings.device)
+    found = extractor(name).on(subject.settings.device).reading(array)
     for asked in subject.settings.metrics or ():
         if (kind := kind_of(asked)) != asked != named(kind, found.name):
             raise ConfigError(
@@ -160,10 +178,18 @@ def _extractor(subject: Subject, array: ArraySpec) -> Extractor | None:
     return found
 
 
-def _keeping(batches: Iterator[Tensor], kept: list[Tensor]) -> Iterator[Tensor]:
-    for batch in batches:
-        kept.append(batch)
-        yield batch
+def lacking(found: Extractor | None, array: ArraySpec, asked: Sequence[str]) -> set[str]:
+    """What of the names of `genkit.metrics.declaration.NEEDS` there is not, with this extractor of such
+    arrays, and with what was asked for."""
+    own = array.classes
+    there = {
+        "features": found is not None,
+        "probabilities": found is not None and found.fits(own),
+        "speech": found is not None and found.speech,
+        "asked": found is not None and bool(own) and {*found.classes} == {*own} and any(asked),
+        "pitches": any(note_frequency(name) is not None for name in asked),
+    }
+    return {need for need, is_there in there.items() if not is_there}
 
 
 def noise(found: Extractor | None, array: ArraySpec, n: int) -> Seen:

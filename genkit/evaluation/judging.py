@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -51,7 +52,9 @@ def judged_by(
     def keys(seen: Seen) -> Tensor:
         return hashes(seen.features)
 
-    return beside_real(metrics, real, made, halves, noise(chosen, array, len(made)), keys)
+    classes = chosen.classes if chosen else ()
+    made_noise = noise(chosen, array, len(made))
+    return beside_real(metrics, real, made, halves, made_noise, keys, Evidence(array=array, classes=classes))
 
 
 def beside_real(
@@ -61,19 +64,28 @@ def beside_real(
     halves: tuple[Seen, Seen],
     noise_: Seen,
     keys: Callable[[Seen], Tensor],
+    about: Evidence | None = None,
 ) -> Found:
     """Samples, one half of the real examples and noise, beside real ones; and copies among them.
+
+    Args:
+        about: what examples are, and what the probabilities of features are of, where that is known.
 
     Raises:
         Unmeasurable: there are too few for any metric.
     """
     refused: list[Unmeasurable] = []
-    evidence = Evidence(made, real)
+    known = about or Evidence()
+    evidence = replace(known, generated=made, real=real)
     model = measured(metrics, evidence, refused)
     if refused and not model:
         raise refused[0]
-    floor = beside(metrics, "floor", evidence, lambda: Evidence(halves[0], halves[1], intervals=False))
-    ceiling = beside(metrics, "ceiling", evidence, lambda: Evidence(noise_, real, intervals=False))
+
+    def of(generated: Seen, others: Seen) -> Evidence:
+        return replace(known, generated=generated, real=others, intervals=False)
+
+    floor = beside(metrics, "floor", evidence, lambda: of(halves[0], halves[1]))
+    ceiling = beside(metrics, "ceiling", evidence, lambda: of(noise_, real))
     model += copies(keys(made), keys(real))
     floor += copies(keys(halves[0]), keys(halves[1]))
     return Found(model, floor, ceiling, reasons(refused), noted(model))

@@ -13,6 +13,7 @@ import numpy as np
 
 from genkit import config, runs
 from genkit.data import reopen
+from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.objects import put_down
 from genkit.data.real import real_pictures, same, unchanged
@@ -21,6 +22,7 @@ from genkit.evaluation.costs import costs
 from genkit.evaluation.judging import digest_of
 from genkit.evaluation.likelihood_rows import likelihood
 from genkit.evaluation.own_pictures import OwnPictures
+from genkit.evaluation.own_sounds import OwnSounds
 from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, found_of, to_rows
 from genkit.evaluation.text_quality import TextQuality, text_pieces
@@ -32,6 +34,15 @@ from genkit.runs.rows import FILE, Place, Row, missing, write
 
 LOG = logging.getLogger("genkit")
 POINTERS = ("best", "last")
+# Why a metric is not told, by what there is not of what it needs.
+CLASSES = "needs an extractor whose classes are those of the data."
+LACKING = {
+    "features": CLASSES,
+    "probabilities": CLASSES,
+    "asked": "needs samples that are asked to be of a class, and an extractor whose classes are those.",
+    "pitches": "needs sounds that are asked to be of a pitch, by classes that are names of notes.",
+    "speech": "needs an extractor that knows speech, as extractor=spoken_digits does.",
+}
 
 
 def evaluate(
@@ -136,15 +147,23 @@ def _evaluate_by_own(
     spec = runs.spec(folder.path)
     known.check_own(settings.metrics, spec.medium, folder.path.name)
     assert spec.array is not None
-    own = OwnPictures(real, spec.array, settings.say or LOG.warning)
-    cfg = config.load_frozen(folder.path / runs.CONFIG)
+    cfg, say, array = (
+        config.load_frozen(folder.path / runs.CONFIG),
+        settings.say or LOG.warning,
+        spec.array.native,
+    )
+    own: OwnPictures | OwnSounds
+    if "waveforms" in spec.medium.offers:
+        own = OwnSounds(real, array, isinstance(cfg.data, AudioKnobs) and cfg.data.normalise == "peak", say)
+    else:
+        own = OwnPictures(real, array, say)
     nothing = Dataset(own.name, spec, {}, "", "")
     module = models.load(folder.path, checkpoint.name).to(settings.device)
     subject = Subject(module, nothing, settings, cfg, folder.record(), "")
     asked = (*spec.medium.groups, *COPIES) if settings.metrics is None else settings.metrics
     chosen = known.chosen(asked, spec.medium)
     of_samples = [metric for metric in chosen if not OF_A_RUN.intersection(metric.needs)]
-    samples = ArrayQuality.of(subject, spec.array, of_samples)
+    samples = ArrayQuality.of(subject, array, of_samples)
     judging = own.seen(samples.extractor)
     digest = digest_of(judging.features)
     place = replace(_place(subject, folder, checkpoint, names), split=own.name, data=digest, judged=digest)
@@ -226,7 +245,7 @@ def _measure(subject: Subject, chosen: Sequence[Metric], folder: Path, checkpoin
         judging = not any({"train", "source"} & {*metric.needs} for metric in there)
         whole = judging and bool(ours) and all(metric in there for metric in ours)
         made, evidence = found_of(there, samples, whole)
-        made.missing += _unfit(subject, rest, there)
+        made.missing += _unfit(subject, rest, samples.offers)
         found.append(made)
         if evidence.pairs is not None and isinstance(samples, ArrayQuality):
             samples.show(evidence.pairs, own)
@@ -239,11 +258,11 @@ def _samples(subject: Subject, chosen: Sequence[Metric]) -> ArrayQuality | TextQ
     if spec.kind == "tokens" and spec.array is None:
         return TextQuality.of(subject, spec)
     assert spec.array is not None
-    return ArrayQuality.of(subject, spec.array, chosen)
+    return ArrayQuality.of(subject, spec.array.native, chosen)
 
 
-def _unfit(subject: Subject, wanted: Sequence[Metric], there: Sequence[Metric]) -> list[Row]:
+def _unfit(subject: Subject, wanted: Sequence[Metric], offered: frozenset[str]) -> list[Row]:
     """Rows for metrics that were asked for by name, and that this extractor cannot tell of these data."""
     named_ = {kind_of(name) for name in subject.settings.metrics or ()}
-    reason = "needs an extractor whose classes are those of the data."
-    return [missing(m.name, m.unit, reason) for m in wanted if m not in there and m.name in named_]
+    of = {m: [need for need in m.needs if need not in offered] for m in wanted if m.name in named_}
+    return [missing(m.name, m.unit, LACKING[needs[0]]) for m, needs in of.items() if needs]

@@ -1,4 +1,4 @@
-"""Two sets of files against one another: pictures or texts that genkit need not have made."""
+"""Two sets of files against one another: pictures, sounds or texts that genkit need not have made."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from genkit.data.packing import followed, printable, unreadable
 from genkit.data.splits import mixed
 from genkit.evaluation.array_quality import SHOWN_FROM
 from genkit.evaluation.judging import beside_real, digest_of, judged_by
+from genkit.evaluation.sound_folders import holds_sounds, sounds_against
 from genkit.evaluation.subject import Found, to_rows
 from genkit.metrics.catalogue import OF_A_RUN, catalogue, offers
 from genkit.metrics.evidence import Seen
@@ -47,10 +48,11 @@ def evaluate_files(
     out: str | Path | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Row]:
-    """Measure two folders of pictures, or two files of texts (an empty line between two, or a .jsonl).
+    """Measure two folders of pictures or of sounds, or two files of texts (an empty line between two, or a
+    .jsonl).
 
     Args:
-        name: of the extractor of pictures; None: the one that fits them.
+        name: of the extractor of pictures or sounds; None: the one that fits them.
         device: where it computes.
         out: a file for the rows.
         say: told what is not used, and what was made of pictures that differ from the others; None: it is
@@ -60,18 +62,29 @@ def evaluate_files(
         ConfigError: one is pictures and the other texts.
         DataError: a folder is missing or empty, a picture cannot be read, sizes are mixed, too few of them.
     """
-    kinds = [holds_texts(path) for path in (real, fake)]
-    if kinds[0] != kinds[1]:
-        raise ConfigError(f"real={real}, fake={fake}: give two folders of pictures, or two files of texts.")
-    if kinds[0]:
+    kinds = {_kind(path) for path in (real, fake)}
+    if len(kinds) > 1:
+        sounds = " two of sounds," if "sounds" in kinds else ""
+        raise ConfigError(
+            f"real={real}, fake={fake}: give two folders of pictures,{sounds} or two files of texts."
+        )
+    told = say or LOG.warning
+    if kinds == {"texts"}:
         found, digest, made = _texts(real, fake)
+    elif kinds == {"sounds"}:
+        found, digest, made = sounds_against(real, fake, name, device, told)
     else:
-        found, digest, made = _pictures(real, fake, name, device, say or LOG.warning)
+        found, digest, made = _pictures(real, fake, name, device, told)
     place = Place(Path(fake).name, "", 0, "", made, 0, Path(real).name, digest, digest)
     rows = to_rows([found], place)
     if out is not None:
         write(Path(out).expanduser(), rows, append=False)
     return rows
+
+
+def _kind(path: str | Path) -> str:
+    """What a path holds: "texts", "sounds" or "pictures", as which a folder of neither is refused."""
+    return "texts" if holds_texts(path) else "sounds" if holds_sounds(path) else "pictures"
 
 
 def holds_texts(path: str | Path) -> bool:

@@ -21,6 +21,7 @@ from genkit.core.registry import Registry
 from genkit.metrics.declaration import Metric, declared
 from genkit.metrics.of_runs import OF_COST, OF_LIKELIHOOD
 from genkit.metrics.of_samples import OF_IMAGES, OF_MEMORISATION, OF_TEXTS
+from genkit.metrics.of_sounds import OF_CLASSES, OF_SOUNDS
 from genkit.system.errors import ConfigError, nearest
 
 EXTRACTORS: Registry[Callable[..., object]] = Registry(
@@ -37,7 +38,8 @@ EXTRACTORS: Registry[Callable[..., object]] = Registry(
 )
 OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no metric.", {})
 # In the order of an evaluation's rows.
-BUILT_IN = {m.name: m for m in (*OF_LIKELIHOOD, *OF_IMAGES, *OF_TEXTS, *OF_MEMORISATION, *OF_COST)}
+OF_LOOKS = (*OF_IMAGES, *OF_CLASSES, *OF_SOUNDS)
+BUILT_IN = {m.name: m for m in (*OF_LIKELIHOOD, *OF_LOOKS, *OF_TEXTS, *OF_MEMORISATION, *OF_COST)}
 GROUPS = tuple(dict.fromkeys(metric.group for metric in BUILT_IN.values()))
 BY_FEATURES = sorted((m.name for m in BUILT_IN.values() if m.by_extractor), key=len, reverse=True)
 # What a medium offers a metric, by what it says that it offers; of a run there is all of `OF_A_RUN`, too.
@@ -45,7 +47,8 @@ OFFERED: Mapping[str, frozenset[str]] = {
     "texts": frozenset({"texts", "source"}),
     "arrays": frozenset({"arrays", "projections", "keys"}),
     "features": frozenset({"features"}),
-    "probabilities": frozenset({"probabilities"}),
+    "probabilities": frozenset({"probabilities", "asked"}),
+    "waveforms": frozenset({"waveforms", "pitches", "speech"}),
 }
 OF_A_RUN = frozenset({"likelihoods", "costs", "train"})
 
@@ -144,7 +147,9 @@ class Catalogue:
         wanted = medium.groups if asked is None else asked
         whole = any(name in GROUPS or not self._single(name) for name in wanted)
         # (Who names single metrics waits for no import of others', and for no broken one.)
-        pool = self.metrics if whole else {m.name: m for m in map(self.find, wanted) if m is not None}
+        named_ = [m for m in map(self.find, () if whole else wanted) if m is not None]
+        beside = [BUILT_IN[name] for m in named_ for name in m.beside]
+        pool = self.metrics if whole else {m.name: m for m in (*named_, *beside)}
         fitting = [m for m in pool.values() if offers(medium).issuperset(m.needs)]
         found: set[str] = set()
         for name in wanted:
@@ -158,7 +163,7 @@ class Catalogue:
                 there = {m.group for m in self.fitting(offers(medium))}
                 has = _and([group for group in self.groups if group in there])
                 raise ConfigError(f"metrics={name}: the run draws {medium.many}; it has {has}.")
-            found.update(own)
+            found.update(own, *(m.beside for m in fitting if m.name in own))
         order = [*BUILT_IN, *pool]
         return sorted((m for m in fitting if m.name in found), key=lambda metric: order.index(metric.name))
 

@@ -34,6 +34,10 @@ NEEDS = {
     "projections": "each example's numbers along fixed random directions",
     "arrays": "all numbers of each example",
     "keys": "a hash of each example, equal where two are",
+    "waveforms": "sounds as they are heard, and their rate",
+    "asked": "the class that each example is asked to be of, where an extractor has those classes",
+    "pitches": "the pitch that each sound is asked to have, where classes are names of notes",
+    "speech": "sounds that are speech, as the extractor has it",
     "texts": "the examples as texts",
     "source": "the training text, in pieces",
     "train": "training examples, too, in the forms asked for",
@@ -86,6 +90,7 @@ class Metric:
         by_extractor: whether a row's name says whose features it is of (`fid_digits`).
         least, most: what it can be at all.
         counted: whether it is a number of things, of which there is nothing to estimate.
+        beside: names of metrics without which it misleads: they are measured with it.
         source: the distribution that offers it; "": it is built in, or a caller's own.
     """
 
@@ -104,6 +109,7 @@ class Metric:
     least: float = -math.inf
     most: float = math.inf
     counted: bool = False
+    beside: tuple[str, ...] = ()
     source: str = ""
 
     @property

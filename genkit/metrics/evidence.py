@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+import torch
 from torch import Tensor
 
 from genkit.metrics.features import Features
 from genkit.metrics.mauve import NGRAMS, Featuriser
 
 if TYPE_CHECKING:
+    from genkit.core.spec import ArraySpec
     from genkit.metrics.bits import ExampleScores, TokenScores
     from genkit.metrics.cost import Costs
     from genkit.metrics.memorisation import Pairs
@@ -29,8 +31,9 @@ class Seen:
 
     Args:
         features: makes the features; of arrays without an extractor, those of no dimension.
-        arrays: makes all numbers, uint8 (n, C, *sizes).
+        arrays: makes all numbers, uint8 (n, C, *sizes), or int16 of sounds.
         texts: makes the texts.
+        asked: makes the class of each, or the one that it is asked to be of; "" where none is.
     """
 
     def __init__(
@@ -38,8 +41,9 @@ class Seen:
         features: Callable[[], Features] | None = None,
         arrays: Callable[[], Tensor] | None = None,
         texts: Callable[[], Sequence[str]] | None = None,
+        asked: Callable[[], Sequence[str]] | None = None,
     ) -> None:
-        self._features, self._arrays, self._texts = features, arrays, texts
+        self._features, self._arrays, self._texts, self._asked = features, arrays, texts, asked
 
     @classmethod
     def of_features(cls, features: Features) -> Seen:
@@ -56,7 +60,12 @@ class Seen:
 
     def __getitem__(self, rows: slice | Tensor) -> Seen:
         """Some of the examples, of arrays."""
-        return Seen(lambda: self.features[rows], self._arrays and (lambda: self._whole[rows]))
+        places = torch.arange(len(self))[rows].tolist() if self._asked else []
+        return Seen(
+            lambda: self.features[rows],
+            self._arrays and (lambda: self._whole[rows]),
+            asked=self._asked and (lambda: [self.asked[place] for place in places]),
+        )
 
     @property
     def protocol(self) -> Mapping[str, str | int | float | bool | None]:
@@ -75,8 +84,19 @@ class Seen:
 
     @property
     def arrays(self) -> Tensor:
-        """All numbers of each example, float32 in [0, 1], (n, D)."""
-        return self._whole.flatten(1).float() / 255
+        """All numbers of each example, float32 in [0, 1], (n, D); of sounds silence is ½."""
+        whole = self._whole.flatten(1).float()
+        return whole / 255 if self._whole.dtype == torch.uint8 else (whole + 2**15) / (2**16 - 1)
+
+    @property
+    def waveforms(self) -> Tensor:
+        """Sounds as they are heard, int16 (n, C, T)."""
+        return self._whole
+
+    @cached_property
+    def asked(self) -> Sequence[str]:
+        """The class of each, or the one that it is asked to be of; "" where none is."""
+        return _made(self._asked, "classes that were asked for")
 
     @cached_property
     def _whole(self) -> Tensor:
@@ -106,6 +126,8 @@ class Evidence:
         featuriser: what makes features of texts, with its name.
         intervals: whether costly intervals are wanted; what only stands beside a model's number needs none.
         pairs: samples that are nearest to training examples, found while measuring, to be shown.
+        array: what each example is, where it is an array.
+        classes: what the probabilities of features are of.
     """
 
     generated: Seen = field(default_factory=Seen)
@@ -117,3 +139,5 @@ class Evidence:
     featuriser: tuple[str, Featuriser] = NGRAMS
     intervals: bool = True
     pairs: Pairs | None = None
+    array: ArraySpec | None = None
+    classes: Sequence[str] = ()

@@ -78,7 +78,7 @@ class Extractor:
 
     def fits(self, classes: Sequence[str]) -> bool:
         """Whether its probabilities mean something for data with these classes."""
-        return bool(self.classes) and (self.any_classes or tuple(classes) == self.classes)
+        return bool(self.classes) and (self.any_classes or set(classes) == set(self.classes))
 
     def both(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (B, d) float32 and class probabilities (B, K), or None where it does not classify.

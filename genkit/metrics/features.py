@@ -102,7 +102,7 @@ def collect(extractor: Extractor | None, batches: Iterable[Tensor]) -> Features:
             directions = directions_of(images[0].numel())
         if tuple(images.shape[1:]) != shape:
             sizes = " and ".join("×".join(map(str, s)) for s in (shape, tuple(images.shape[1:])))
-            raise DataError(f"pictures of mixed sizes, {sizes}: bring them to one size first.")
+            raise DataError(f"{called(len(shape))} of mixed sizes, {sizes}: bring them to one size first.")
         found, classes = extractor.of_unit(images) if extractor else (images.new_empty(len(images), 0), None)
         vectors.append(found)
         if classes is not None:
@@ -118,6 +118,11 @@ def collect(extractor: Extractor | None, batches: Iterable[Tensor]) -> Features:
         torch.cat(keys),
         {**(extractor.protocol if extractor else {}), "shape": "×".join(map(str, shape))},
     )
+
+
+def called(axes: int) -> str:
+    """What arrays over so many axes, that of channels included, are called in messages."""
+    return {2: "sounds", 3: "pictures"}.get(axes, "examples")
 
 
 def directions_of(pixels: int) -> Tensor:
@@ -147,7 +152,8 @@ def check_pair(real: Features, generated: Features) -> None:
     """
     shapes = real.protocol.get("shape"), generated.protocol.get("shape")
     if shapes[0] != shapes[1]:
-        raise DataError(f"real pictures are {shapes[0]}, generated ones {shapes[1]}: bring them to one size.")
+        many = called(str(shapes[0]).count("×") + 1)
+        raise DataError(f"real {many} are {shapes[0]}, generated ones {shapes[1]}: bring them to one size.")
     if real.size != generated.size or dict(real.protocol) != dict(generated.protocol):
         plain = " against ".join(json.dumps(dict(f.protocol), ensure_ascii=False) for f in (real, generated))
         raise ConfigError(f"these features come from two extractors: {plain}.")
@@ -169,5 +175,7 @@ def check_enough(
             extractor = generated.protocol.get("extractor")
             kinds = [metrics] if isinstance(metrics, str) else metrics
             names = [named(kind, extractor) if kind in BY_FEATURES else kind for kind in kinds]
-            reason = f"at least {least} {kind} pictures; there are {len(found)}."
+            shape = generated.protocol.get("shape")
+            many = "pictures" if shape is None else called(str(shape).count("×") + 1)
+            reason = f"at least {least} {kind} {many}; there are {len(found)}."
             raise Unmeasurable(names, f"{'needs' if len(names) == 1 else 'need'} {reason}")

@@ -69,12 +69,14 @@ class SampledMetric(Callback):
     def _real(self, device: torch.device) -> tuple[Extractor, Features]:
         """The extractor and the features of the validation images, made once."""
         if self._made is None:
-            made = extractor(self.name).on(device)
+            made, array = extractor(self.name).on(device), self.dataset.spec.array
+            made = made if array is None else made.reading(array)
             examples = unchanged(self.dataset.split("validation"))
             rows = examples.some(self.n)
             if len(rows) < FEWEST:
+                many = self.dataset.spec.medium.many
                 raise ConfigError(
-                    f"model.select=val/{self.metric} needs {FEWEST} validation images, and"
+                    f"model.select=val/{self.metric} needs {FEWEST} validation {many}, and"
                     f" {self.dataset.name} has {len(rows)}; set data.validation={FEWEST}, or keep the last"
                     " checkpoint by model.select=null."
                 )

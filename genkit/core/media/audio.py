@@ -41,6 +41,10 @@ class AudioMedium(Medium):
     kept_as: tuple[str, ...] = (".wav", ".png")
     parts: tuple[str, ...] = ("end", "start", "middle", "random")
     rest: str = "end"
+    offers: frozenset[str] = frozenset({"arrays", "features", "probabilities", "waveforms"})
+    # (What features tell is one group, whatever they are of.)
+    groups: tuple[str, ...] = ("likelihood", "images", "classes", "sounds", "memorisation", "cost")
+    drawn: int = 500
     kept: int = 16
     entry: str = "sample"
 
@@ -73,7 +77,7 @@ class AudioMedium(Medium):
 
     def extractor(self, array: ArraySpec) -> str:
         """The bundled network where digits are spoken, else the untrained one."""
-        return "spoken_digits" if array.classes == DIGITS else "random_ear"
+        return "spoken_digits" if set(array.classes) == set(DIGITS) else "random_ear"
 
     def write_each(self, shown: Shown, folder: Path) -> None:
         for i, clip in enumerate(clips(shown)):

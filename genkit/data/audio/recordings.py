@@ -36,6 +36,7 @@ class Recordings:
         protocol: how the parts were made, in words; "": by `data.split`.
         missing: names that lead to no recording, and why.
         notices: what is not used, and what names are taken for.
+        unused: what is not used, "" where all is.
         medium: what a recording is.
     """
 
@@ -49,6 +50,7 @@ class Recordings:
     missing: Mapping[str, str] = field(default_factory=dict)
     notices: Sequence[str] = ()
     medium: Medium = AUDIO
+    unused: str = ""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -75,11 +77,12 @@ def audio_folder(data: AudioFolderKnobs, paths: Mapping[str, str]) -> Recordings
     found, missing, others = _found(root, "give a folder of recordings")
     names = sorted(found)
     part, label, classes, said = layout(names, root, AUDIO.many)
+    unused = ""
     if others:
         count = sum(map(len, others.values()))
-        listed = others_listed(others)
-        said.insert(0, f"{count:,} files beside {len(names):,} recordings are not used: {listed}")
-    return Recordings(root, names, listing_of(found), part, label, classes, "", missing, said)
+        unused = f"{count:,} files beside {len(names):,} recordings are not used: {others_listed(others)}"
+        said.insert(0, unused)
+    return Recordings(root, names, listing_of(found), part, label, classes, "", missing, said, unused=unused)
 
 
 def fsdd(data: FsddKnobs, paths: Mapping[str, str]) -> Recordings:

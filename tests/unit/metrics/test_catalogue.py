@@ -60,7 +60,10 @@ def test_what_is_built_in_declares_what_there_is():
         assert metric.help
         assert metric.least < metric.most
         assert metric.counted <= (metric.interval == "")
-    assert GROUPS == ("likelihood", "images", "texts", "memorisation", "cost")
+    assert (
+        *("likelihood", "images", "classes", "sounds", "speech", "texts", "memorisation", "cost"),
+    ) == GROUPS
+    assert {beside for metric in BUILT_IN.values() for beside in metric.beside} <= set(BUILT_IN)
     depends = {metric.name for metric in BUILT_IN.values() if metric.depends_on_n}
     assert depends >= {"fid", "recall", "mauve"}
     assert not depends & {"kid", "fid_infinity", "distinct_1", "nll", "diversity"}
@@ -99,7 +102,11 @@ def test_metrics_are_chosen_by_name_by_group_and_by_the_medium():
     }
     for asked, medium, said in (
         ("fidd", IMAGE, r"metrics=fidd is no metric and no group of them. Did you mean fid\?"),
-        ("texts", IMAGE, "metrics=texts: the run draws images; it has likelihood, images, memorisation and"),
+        (
+            "texts",
+            IMAGE,
+            "metrics=texts: the run draws images; it has likelihood, images, classes, memorisation",
+        ),
         ("mauve", Tones(), "metrics=mauve: the run draws tones; it has likelihood, images, memorisation and"),
     ):
         with pytest.raises(ConfigError, match=said):
