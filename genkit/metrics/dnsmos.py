@@ -85,11 +85,11 @@ def listener() -> Callable[[Tensor], float]:
 
 
 def stretches(clip: np.ndarray) -> list[np.ndarray]:
-    """What the network hears of a clip, float32 (144160,) each: a second from one to the next; a short clip
-    is doubled until it is long enough."""
+    """What the network hears of a clip, float32 (144160,) each: of a short one a repetition until it is long
+    enough (the package takes the mean over several such, which differ by hundredths), else a second from one
+    to the next."""
     length = int(SECONDS * RATE)
-    while len(clip) < length:
-        clip = np.concatenate([clip, clip])
-    count = int(len(clip) // RATE - SECONDS) + 1
-    starts = [i * HOP for i in range(count) if i * HOP + length <= len(clip)] or [0]
+    if len(clip) < length:
+        clip = np.resize(clip, length)
+    starts = range(0, len(clip) - length + 1, HOP)
     return [np.ascontiguousarray(clip[start : start + length], np.float32) for start in starts]
