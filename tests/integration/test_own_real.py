@@ -158,7 +158,7 @@ def test_what_cannot_be_judged_so_is_refused_in_a_line(words, code, hint, mine, 
 
 def test_two_folders_that_are_sorted_by_class_are_halved_by_all_classes(tmp_path, monkeypatch):
     """The floor of a folder is one half against the other: neither is of some classes alone."""
-    from genkit.evaluation import sets
+    from genkit.evaluation import judging, sets
 
     examples = open_plain({**SETTINGS, "name": "digits"}, {}, View("arrays")).split("train")
     levels, labels, _ = examples.gather(examples.some(200))
@@ -169,13 +169,13 @@ def test_two_folders_that_are_sorted_by_class_are_halved_by_all_classes(tmp_path
         pixels = np.round(picture[0] * (255 / 16)).astype(np.uint8)
         Image.fromarray(pixels).save(place / str(label) / f"{i:03}.png")
     seen = []
-    judged = sets._beside_real
+    judged = judging.beside_real
 
     def measured(metrics, real, made, halves, *more):
         seen.append((real.features, *(half.features for half in halves)))
         return judged(metrics, real, made, halves, *more)
 
-    monkeypatch.setattr(sets, "_beside_real", measured)
+    monkeypatch.setattr(judging, "beside_real", measured)
     sets.evaluate_files(place, place, say=lambda line: None)
     ((whole, one, other),) = seen
     names = sorted(path.relative_to(place).as_posix() for path in place.rglob("*.png"))

@@ -15,8 +15,8 @@ class EvaluateSettings(Placed):
     )
     real: str | None = word(
         None,
-        "beside run=: your own pictures of their size, or sounds, in the place of the run's data; beside fake=:"
-        " pictures or sounds that genkit need not have made, or a .txt or .jsonl file of texts",
+        "beside run=: your own pictures of their size, or sounds, in the place of the run's data; beside"
+        " fake=: pictures or sounds that genkit need not have made, or a .txt or .jsonl file of texts",
         kind="path",
         shown="FOLDER",
     )
@@ -24,7 +24,9 @@ class EvaluateSettings(Placed):
     checkpoint: tuple[str, ...] = word(
         (), "which of a run's checkpoints (default: best and last)", kind="checkpoint", commas=True
     )
-    n: int | None = word(None, "samples (default: 1,000 images, 500 texts or sounds)", low=1, high=MOST_SAMPLES)
+    n: int | None = word(
+        None, "samples (default: 1,000 images, 500 texts or sounds)", low=1, high=MOST_SAMPLES
+    )
     seed: int = SEED
     split: Split = word("test", "of the run's data: what samples are compared with")
     metrics: tuple[str, ...] = word(
