@@ -9,7 +9,7 @@ HEARD = ("waveforms",)
 
 OF_CLASSES = (
     Metric(
-        *("agreement", "1", "higher", ("probabilities", "asked"), Call("agreement:agreement")),
+        *("agreement", "1", "higher", ("probabilities", "asked"), Call("classes_asked:agreement")),
         help="share of samples in which the extractor sees the class asked for",
         group="classes",
         interval=WILSON,
