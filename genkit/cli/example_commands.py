@@ -6,6 +6,7 @@ to be listened to as well: of each example the same, one after another.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -56,9 +57,10 @@ def reconstruct(settings: ReconstructSettings) -> int:
     batch, truth = run.examples()
     with run.module.weights(settings.weights):
         result = verbs.reconstruct(run.module, batch)
-    run.save([called(truth, "input"), called(run.shown(result), "result")])
+    run.save([called(truth, "input"), called(made := run.shown(result), "result")])
     error = float((result - batch.data).square().mean())
     say(f"rows: input, result{run.told()}; mean squared error {error:.4f}")
+    _distances(run, {"result": [made]}, truth)
     return 0
 
 
@@ -108,11 +110,26 @@ def _answer(run: OpenedWithData, settings: Observed, observation: Observation) -
             for i in range(settings.draws)
         ]
     seen = observation.picture(measured, run.array.blank)
-    answers = [called(run.shown(draw), f"answer {i}") for i, draw in enumerate(draws, 1)]
-    run.save([called(run.shown(seen), "input"), *answers, called(truth, "truth")])
+    given, made = run.shown(seen), [run.shown(draw) for draw in draws]
+    answers = [called(answer, f"answer {i}") for i, answer in enumerate(made, 1)]
+    run.save([called(given, "input"), *answers, called(truth, "truth")])
     error = float((torch.stack(draws).mean(0) - batch.data).square().mean())
     say(f"rows: input, {len(draws)} answers{run.told()}, truth; mean squared error of their mean {error:.4f}")
+    _distances(run, {"input": [given], "answers": made}, truth)
     return 0
+
+
+def _distances(run: OpenedWithData, rows: Mapping[str, Sequence[Shown]], truth: Shown) -> None:
+    """Say how far from the truth each row is on average, by what its medium is compared by."""
+    from genkit.metrics.waveforms import DISTANCES
+
+    for name in run.array.medium.distances:
+        distance = DISTANCES[name]
+        means = {
+            row: sum(float(distance.of(one.arrays, truth.arrays).mean()) for one in shown) / len(shown)
+            for row, shown in rows.items()
+        }
+        say(f"{distance.said}: {', '.join(f'{row} {mean:.3g}' for row, mean in means.items())}")
 
 
 def called(row: Shown, name: str) -> Shown:

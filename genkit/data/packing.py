@@ -310,6 +310,8 @@ def within_ceiling(
     said = unreadable(refused, total, what)
     if data.on_bad == "error":
         raise DataError(f"{said}. Mend or remove them, or leave them out with data.on_bad=skip.")
-    if len(refused) > data.max_bad * total or len(refused) == total:
+    if len(refused) == total:
+        raise DataError(f"{said}. That is all of them: none is left.")
+    if len(refused) > data.max_bad * total:
         raise DataError(f"{said}. That is more than data.max_bad={data.max_bad:g} of them.")
     return [f"{said}; left out."]

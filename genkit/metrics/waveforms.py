@@ -19,6 +19,7 @@ is softer than 80 dB below full scale counts as that soft in logarithms, and as 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -128,6 +129,28 @@ def log_spectral(waveforms: Waveforms, truth: Waveforms, window: int = WINDOW) -
 def multi_scale(waveforms: Waveforms, truth: Waveforms, windows: Sequence[int] = WINDOWS) -> Tensor:
     """The distance by which models are trained: see `genkit.nn.spectra.spectral_distance`."""
     return _in_blocks(lambda made, wanted: spectral_distance(made, wanted, windows), waveforms, truth)
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far sounds are from what they should be.
+
+    Attributes:
+        said: its name and its unit, for people.
+        of: of sounds and the truth, (n, C, T) each, a number a pair, (n,).
+    """
+
+    said: str
+    of: Callable[[Waveforms, Waveforms], Tensor]
+
+
+DISTANCES = {
+    "snr": Distance("SNR, dB", snr),
+    "si_sdr": Distance("SI-SDR, dB", si_sdr),
+    "spectral_convergence": Distance("spectral convergence", spectral_convergence),
+    "log_spectral": Distance("log-spectral distance, dB", log_spectral),
+    "multi_scale": Distance("multi-scale STFT distance", multi_scale),
+}
 
 
 def _in_blocks(of: Callable[[Tensor, Tensor], Tensor], waveforms: Waveforms, truth: Waveforms) -> Tensor:

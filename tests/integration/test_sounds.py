@@ -208,6 +208,37 @@ def test_one_example_is_asked_for_by_its_number(verb, tmp_path):
     assert captions[place] == caption
 
 
+@pytest.mark.parametrize("words", [("reconstruct",), ("denoise", "scale=0.05", "draws=2")])
+def test_how_far_answers_are_from_the_truth_is_said(verb, tmp_path, words):
+    out = tmp_path / "a.wav"
+    code, said, _ = verb(*words, "run=wave", "n=2", f"out={out}")
+    assert code == 0
+    clips, captions = heard(out)
+    rows = {}
+    for clip, caption in zip(clips.astype(np.float64), captions, strict=True):
+        rows.setdefault(caption.split(",")[0], []).append(clip)
+    truth = rows.get("truth", rows["input"])
+
+    def ratio(name):
+        pairs = zip(rows[name], truth, strict=True)
+        return np.mean([10 * np.log10(np.square(x).sum() / np.square(y - x).sum()) for y, x in pairs])
+
+    lines = dict(line.split(": ", 1) for line in said.splitlines() if ": " in line)
+    told = dict(part.rsplit(" ", 1) for part in lines["SNR, dB"].split(", "))
+    if "result" in rows:
+        wanted = {"result": ratio("result")}
+    else:
+        wanted = {"input": ratio("input"), "answers": (ratio("answer 1") + ratio("answer 2")) / 2}
+    assert {name: float(value) for name, value in told.items()} == pytest.approx(wanted, rel=0.01)
+    for name in (
+        "SI-SDR, dB",
+        "spectral convergence",
+        "log-spectral distance, dB",
+        "multi-scale STFT distance",
+    ):
+        assert name in lines
+
+
 # ---------------------------------------------------------------------- a recording of the user's own
 
 

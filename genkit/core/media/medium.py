@@ -107,6 +107,7 @@ class Medium(ABC):
         budgets: the units in which a training on it can be counted.
         offers: what metrics can be given of it: "texts"; "arrays"; "features" and "probabilities", which an
             extractor makes of arrays where there is one.
+        distances: how far an answer is from the truth: names of functions of `genkit.metrics.waveforms`.
         groups: the groups of metrics, or single ones, that measure it unless told otherwise.
         drawn: samples that an evaluation draws, unless told otherwise.
         kept: examples that are kept to be looked at beside numbers.
@@ -131,6 +132,7 @@ class Medium(ABC):
     rest: str = ""
     budgets: tuple[str, ...] = COUNTED
     offers: frozenset[str] = frozenset({"arrays"})
+    distances: tuple[str, ...] = ()
     groups: tuple[str, ...] = ("likelihood", "sliced_wasserstein", "memorisation", "cost")
     drawn: int = 1_000
     kept: int = 64

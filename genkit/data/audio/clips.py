@@ -67,7 +67,9 @@ class ClipForm:
     def _levels(self, samples: np.ndarray) -> np.ndarray:
         """Samples (C, n) with full scale [-1, 1] as levels, what is missing at the end as silence."""
         levels = np.full((self.channels, self.length), 2**15, np.uint16)
-        levels[:, : samples.shape[1]] = np.round(samples.clip(-1, 1) * FULL).astype(np.int32) + 2**15
+        # What is brought to full scale has its peak there, on either side; what is not stays bit for bit.
+        whole = np.round(samples * (FULL if self.peak else 2**15)).clip(-(2**15), FULL)
+        levels[:, : samples.shape[1]] = whole.astype(np.int32) + 2**15
         return levels
 
 

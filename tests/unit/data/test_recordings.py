@@ -100,6 +100,14 @@ def test_a_clip_is_the_beginning_as_loud_as_can_be_and_ends_in_silence():
     assert cut == [1.0] * 8
 
 
+def test_samples_that_are_not_made_louder_are_kept_bit_for_bit():
+    samples = np.array([-(2**15), -1, 0, 1, 12_345, 2**15 - 1])
+    (clip,) = ClipForm(8000, 6, 1, "crop", False, None).clips(
+        Held(samples[None].astype(np.float32) / 2**15, 8000)
+    )
+    assert (clip[0].astype(np.int64) - 2**15).tolist() == samples.tolist()
+
+
 def test_windows_are_those_that_lie_within_and_a_short_recording_is_one():
     ramp = np.arange(1, 21) / 20
     first, second = clips(ramp, fit="windows")
