@@ -2,9 +2,9 @@
 
     python experiments/040_spoken_digits_extractor/judge.py [out=FILE.safetensors] [epochs=30] [seed=1]
 
-It shares with the shipped one the recordings that it learns from, and nothing that it hears them by: cepstra
-with their slopes instead of pictures, each clip's mean and deviation taken out, in frames of 25 ms; layers
-over time alone, with gaps, whose mean and deviation over a clip decide.
+It shares with the shipped one the recordings, moved and in noise as its are, and nothing that it hears them
+by: cepstra with their slopes instead of pictures, each clip's mean and deviation taken out, in frames of
+25 ms; layers over time alone, with gaps, whose mean and deviation over a clip decide.
 
     judge = recogniser("judge.safetensors")
     names = [DIGITS[i] for i in judge(waveforms).argmax(1)]  # int16 (n, 1, T) at 8 kHz
