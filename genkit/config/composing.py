@@ -27,7 +27,7 @@ from genkit.config.words import (
 from genkit.core.budget import UNITS
 from genkit.families import FAMILIES
 from genkit.interop import pretrained
-from genkit.system.errors import CheckpointError, ConfigError, nearest
+from genkit.system.errors import CheckpointError, ConfigError, enumerated, nearest
 
 # A run that goes on is watched and placed anew, and keeps all that decides its numbers.
 RESUMED_GROUPS = ("trainer", "callbacks", "logger")
@@ -202,7 +202,7 @@ def sorted_words(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
         options = known[word.key]
         if str(word.value) not in options:
             hint = nearest(str(word.value), options)
-            listed = "" if hint.startswith(" Known") else f" Known: {', '.join(options)}."
+            listed = "" if hint.startswith(" Known") else f" Known: {enumerated(options)}."
             raise ConfigError(f"{word.line}: there is no such {word.key}.{hint}{listed}")
         if plain_of(options[str(word.value)]) is None:
             raise ConfigError(f"{word.line}: {options[str(word.value)]} is empty; write its keys.")

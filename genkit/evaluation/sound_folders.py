@@ -131,7 +131,7 @@ def heard_folder(word: str, path: str | Path) -> HeardFolder:
     refused, heard = dict(recordings.missing), []
     for row, file in enumerate(recordings.names):
         try:
-            heard.append(Heard.of(recordings.open(row)))
+            heard.append(Heard.of(recordings.recording(row)))
         except (OSError, ValueError) as error:
             refused[file] = " ".join(str(error).split())
     if refused:
@@ -214,7 +214,7 @@ def opened_sounds(folder: HeardFolder, clip: Clipping, shape: tuple[int, int]) -
         clips = np.empty((len(rows), *shape), np.int16)
         for place, row in enumerate(rows):
             try:
-                clips[place] = clip(folder.recordings.open(row))
+                clips[place] = clip(folder.recordings.recording(row))
             except (OSError, ValueError) as error:
                 name = printable(folder.recordings.names[row])
                 raise DataError(

@@ -47,5 +47,6 @@ def _whose(metric: Metric) -> str:
     """The media that have a metric, in words."""
     known = map(media.find, media.MEDIA.names())
     return (
-        ", ".join(one.many for one in known if offers(one).issuperset(metric.needs)) or "no data known here"
+        " and ".join(one.many for one in known if offers(one).issuperset(metric.needs))
+        or "no data known here"
     )

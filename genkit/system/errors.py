@@ -90,6 +90,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" Known: {shown}." if known else ""
 
 
+def enumerated(names: Iterable[str], most: int = 250) -> str:
+    """Names with commas between them, as many as fit into a line that is read."""
+    shown = ""
+    for name in names:
+        if len(shown) + len(name) > most:
+            return f"{shown}, …"
+        shown = f"{shown}, {name}" if shown else name
+    return shown
+
+
 def closest(word: str, known: Iterable[str]) -> str:
     """`" Did you mean x?"` for the closest known word; "" where none is close."""
     found = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)

@@ -5,6 +5,7 @@ import pytest
 from genkit.cli import COMMANDS
 from genkit.cli.command import words_of
 from genkit.cli.commands import find
+from genkit.metrics.catalogue import EXTRACTORS
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_every_word_of_every_command_is_offered(name, completed):
         ("sample stream=", {"stream=true", "stream=false"}),
         ("score split=t", {"split=train", "split=test"}),
         ("score run=g", {"run=gpt"}),
-        ("evaluate extractor=", {"extractor=digits", "extractor=random", "extractor=inception"}),
+        ("evaluate extractor=", {f"extractor={name}" for name in EXTRACTORS.built_in}),
         ("evaluate metrics=self", {"metrics=self_bleu"}),
         ("reconstruct device=", {"device=auto", "device=cpu", "device=gpu", "device=mps"}),
         ("interpolate path=", {"path=spherical", "path=linear"}),

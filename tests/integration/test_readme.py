@@ -6,8 +6,10 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 
 from genkit import train
 from tests.integration.conftest import QUICK, TINY
@@ -32,6 +34,25 @@ def place(tmp_path_factory):
     train([*(word for word in TINY["gpt"] if not word.startswith("data=")), *mine, *runs, "name=text"])
     train([*TINY["vae"], *runs, "name=images"])
     train([*TINY["vae"], *runs, "name=labels", "model.conditional=true"])
+    time = np.arange(1_200) / 8_000
+    for word, hertz in (("one", 300), ("seven", 500)):
+        (folder / "words" / word).mkdir(parents=True)
+        for i in range(20):
+            tone = np.round(20_000 * np.sin(2 * np.pi * (hertz + i) * time)).astype(np.int16)
+            wavfile.write(folder / "words" / word / f"{i}.wav", 8_000, tone)
+    wavfile.write(folder / "mine.wav", 8_000, tone)
+    words = ["data=audio_folder", f"data.path={folder / 'words'}", "data.length=1024", "data.bands=16"]
+    train(
+        [
+            "model=vae",
+            "model.width=4",
+            "model.hidden=16",
+            "model.conditional=true",
+            *words,
+            *runs,
+            "name=sounds",
+        ]
+    )
     for name in ("A", "B"):
         train([*TINY["vae"], *runs, f"name={name}", f"model.beta={len(name) + ord(name) - 64}"])
     wide = [word for word in TINY["gpt"] if not word.startswith("model.block_size")]
@@ -52,6 +73,7 @@ def prepared(line: str, data_dir: Path) -> list[str]:
     """The words of a command, with runs that exist, few steps, and devices that are here."""
     command, *words = shlex.split(line, comments=True)[1:]
     run = "text" if command in READS_TEXTS else "labels" if "label=3" in words else "images"
+    run = "words" if "label=seven" in words else "sounds" if "in=mine.wav" in words else run
     words = [f"run={run}" if word == "run=R" else word for word in words]
     words = ["init_from=text" if word == "init_from=RUN" else word for word in words]
     words = [f"paths.data_dir={data_dir}" if word == "paths.data_dir=data" else word for word in words]

@@ -21,6 +21,7 @@ from genkit.metrics.memorisation import copies
 ROOT = Path(__file__).parents[2]
 AGREE, TEXTS = "test_metrics_agreement.py::test_", "test_text_metrics.py::test_"
 INTERVALS, HERE = "test_metrics_intervals.py::test_", "test_metrics_ledger.py::test_"
+SOUNDS = "../unit/metrics/test_sounds.py::test_"
 EXACT = "none"  # a count, or a measurement of one process: it has no interval
 SIMULATED = "experiments/004_intervals/README.md"
 SMOOTH = INTERVALS + "intervals_of_smooth_metrics_cover"
@@ -53,6 +54,12 @@ LEDGER = {
     "sliced_wasserstein": (AGREE + "sliced_wasserstein_agrees_with_scipy", SIMULATED),
     "diversity": (AGREE + "diversity_and_distances_agree_with_scipy", SMOOTH),
     "mauve": (TEXTS + "mauve_is_mauve_texts", SIMULATED),
+    "agreement": (SOUNDS + "agreement_is_the_share_that_is_seen_as_asked", FORMULAS),
+    **dict.fromkeys(
+        ("silent_share", "clipped_share"), (SOUNDS + "silent_and_clipped_sounds_are_counted", FORMULAS)
+    ),
+    "in_tune": (SOUNDS + "plucked_strings_are_in_tune_as_they_are_asked_to_be", FORMULAS),
+    "dnsmos": (SOUNDS + "noise_tones_and_near_silence_get_the_opinions_that_are_known", FORMULAS),
     "distinct_1": (
         HERE + "distinct_grams_by_hand",
         TEXTS + "intervals_of_grouped_measures_cover_their_expectation",

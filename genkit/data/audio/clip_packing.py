@@ -195,7 +195,7 @@ def _each(
     with progress(what, len(rows), 2_000) as advance:
         for row in rows:
             try:
-                yield row, work(recordings.open(row))
+                yield row, work(recordings.recording(row))
             except (OSError, ValueError) as error:
                 yield row, _reason(error)
             except MemoryError:

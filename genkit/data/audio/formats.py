@@ -12,6 +12,7 @@ import numpy as np
 
 from genkit.data.audio.recording import Recording, checked
 from genkit.data.audio.wav import WavFile
+from genkit.system.plain import open_file
 
 WAV = (".wav", ".wave")
 COMPRESSED = (".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
@@ -32,8 +33,7 @@ class SoundFile(Recording):
             import soundfile
         except ImportError:
             raise ValueError(f"{suffix} needs soundfile: {EXTRA}") from None
-        with open(path, "rb"):  # (what the system says of a file is better said than what libsndfile does)
-            pass
+        open_file(Path(path), follow=True).close()  # (it is better said by the system than by libsndfile)
         self._kind = suffix[1:].upper()
         with self._refusals():
             self._file: Any = soundfile.SoundFile(os.fsencode(path))

@@ -17,8 +17,10 @@ from genkit.data.audio.recording import Recording
 from genkit.data.clip_knobs import AudioFolderKnobs, FsddKnobs, SpeechCommandsKnobs
 from genkit.data.packing import listing_of
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.plain import read_text
 
 DIGIT_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+LONGEST_LIST = 2**24  # bytes; the published ones have a fiftieth
 TESTED = 5  # recordings of each digit and speaker that are published as the test part: 0 to 4
 
 
@@ -55,7 +57,7 @@ class Recordings:
     def __len__(self) -> int:
         return len(self.names)
 
-    def open(self, row: int) -> Recording:
+    def recording(self, row: int) -> Recording:
         """One of them.
 
         Raises:
@@ -147,9 +149,10 @@ def speech_commands(data: SpeechCommandsKnobs, paths: Mapping[str, str]) -> Reco
 def _listed(file: Path) -> list[str]:
     """The lines of one of the published lists."""
     try:
-        return file.read_text(encoding="utf-8").split()
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror}; unpack all of speech_commands.") from None
+        return read_text(file, LONGEST_LIST, follow=True).split()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{file} cannot be read: {reason}; unpack all of speech_commands.") from None
 
 
 def _found(

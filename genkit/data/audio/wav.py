@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from genkit.data.audio.recording import Recording, checked
+from genkit.system.plain import open_file
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 OTHERS = {2: "Microsoft ADPCM", 6: "A-law", 7: "μ-law", 17: "IMA ADPCM", 80: "MPEG", 85: "MP3"}
@@ -41,14 +42,14 @@ class WavFile(Recording):
     """
 
     def __init__(self, path: str | Path) -> None:
-        with open(path, "rb") as file:
+        with open_file(Path(path), follow=True) as file:
             size = file.seek(0, 2)
             file.seek(0)
             form, (start, length) = _chunks(file.read(12), file, size)
-        self.kind, self.channels, self.rate, self.bits = _form(form)
-        width = self.channels * self.bits // 8
-        self.frames = length // width
-        self._raw = np.memmap(path, np.uint8, "r", start, (self.frames, width)) if self.frames else None
+            self.kind, self.channels, self.rate, self.bits = _form(form)
+            width = self.channels * self.bits // 8
+            self.frames = length // width
+            self._raw = np.memmap(file, np.uint8, "r", start, (self.frames, width)) if self.frames else None
         checked(self)
 
     def read(self, start: int, stop: int) -> np.ndarray:

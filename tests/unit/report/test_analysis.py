@@ -245,9 +245,10 @@ WITHIN = {
         *("precision", "recall", "coverage", "mauve", "distinct_1", "distinct_2", "distinct_3", "distinct_4"),
         *("repeated_4grams", "loops", "vocabulary_overlap", "memorised_share", "memorisation"),
         *("copied_span_above", "copied_whole", "novel_1grams", "novel_2grams", "novel_4grams"),
-        "copied_8grams",
+        *("copied_8grams", "agreement", "silent_share", "clipped_share", "in_tune"),
     ),
     Range(0.0, 100.0): ("self_bleu",),
+    Range(1.0, 5.0): ("dnsmos",),
     POSITIVE: (
         *("fid", "inception_score", "density", "sliced_wasserstein", "diversity", "nearest_train"),
         *("perplexity", "bits_per_byte", "length_words", "length_characters", "copied_span"),
