@@ -42,17 +42,9 @@ def place(tmp_path_factory):
             wavfile.write(folder / "words" / word / f"{i}.wav", 8_000, tone)
     wavfile.write(folder / "mine.wav", 8_000, tone)
     words = ["data=audio_folder", f"data.path={folder / 'words'}", "data.length=1024", "data.bands=16"]
-    train(
-        [
-            "model=vae",
-            "model.width=4",
-            "model.hidden=16",
-            "model.conditional=true",
-            *words,
-            *runs,
-            "name=sounds",
-        ]
-    )
+    words += ["model=vae", "model.width=4", "model.hidden=16"]
+    train([*words, *runs, "name=sounds"])
+    train([*words, *runs, "name=words", "model.conditional=true"])
     for name in ("A", "B"):
         train([*TINY["vae"], *runs, f"name={name}", f"model.beta={len(name) + ord(name) - 64}"])
     wide = [word for word in TINY["gpt"] if not word.startswith("model.block_size")]
