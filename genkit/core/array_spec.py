@@ -240,8 +240,8 @@ class ArraySpec(DataSpec):
         if not 1 <= len(sizes) <= MOST_AXES or len(sizes) != len(names):
             axes = f"{len(names)} axes ({', '.join(names)})" if names else "no axes"
             raise ValueError(f"{medium.one} has {axes}, and the shape of a channel here has {len(sizes)}")
-        most = 2**medium.depth if stand is None else stand.levels
-        if not 2 <= levels <= most or min(channels, *sizes) < 1:
+        counted = 2 <= levels <= 2**medium.depth if stand is None else levels == stand.levels
+        if not counted or min(channels, *sizes) < 1:
             raise ValueError(f"no {medium.many} of {shape} with {str(levels)[:20]} levels")
         if rate is not None and not 0 < rate < math.inf:
             raise ValueError(f"no rate is {rate}")
