@@ -16,7 +16,7 @@ from genkit.system.plain import open_file
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 OTHERS = {2: "Microsoft ADPCM", 6: "A-law", 7: "μ-law", 17: "IMA ADPCM", 80: "MPEG", 85: "MP3"}
-UNKNOWN = (0, 0xFFFFFFFF)  # lengths that are written where the length was not known: all that follows
+UNKNOWN = 0xFFFFFFFF  # is written where the length was not known: all that follows
 MOST_CHUNKS = 1_000
 # What files begin with that are something else, at a place.
 BEGINNINGS = {
@@ -77,13 +77,14 @@ def _chunks(head: bytes, file: BinaryIO, size: int) -> tuple[bytes, tuple[int, i
         if name == b"data":
             if not form:
                 raise ValueError("its samples come before what they are")
-            if length in UNKNOWN:
+            if length == UNKNOWN:
                 length = size - start
             if start + length > size:
                 raise ValueError(
                     f"it is cut off: {length:,} bytes of samples, its header says, and"
                     f" {size - start:,} are there"
                 )
+            _check_rest(file, start + length + length % 2, size, length)
             return form, (start, length)
         if start + length > size:
             raise ValueError(f"it is damaged: its chunk {_said(name)} ends beyond the file")
@@ -91,6 +92,22 @@ def _chunks(head: bytes, file: BinaryIO, size: int) -> tuple[bytes, tuple[int, i
             form = file.read(min(length, 40))
         file.seek(start + length + length % 2)
     raise ValueError("it has no samples")
+
+
+def _check_rest(file: BinaryIO, end: int, size: int, length: int) -> None:
+    """See that a header does not name a small part of what is there.
+
+    Behind the samples stand chunks, or what some program has left; but no more than there are samples.
+
+    Raises:
+        ValueError: it does.
+    """
+    file.seek(end)
+    name = file.read(8)[:4]
+    if size - end > max(length, 8) and not (name.isascii() and name.decode("ascii").isprintable()):
+        raise ValueError(
+            f"it is damaged: {length:,} bytes of samples, its header says, and {size - end:,} more follow"
+        )
 
 
 def _form(form: bytes) -> tuple[int, int, int, int]:

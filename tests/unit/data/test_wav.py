@@ -85,6 +85,11 @@ BAD = {
     "big endian": (b"RIFX\0\0\0\0WAVE", "RIFX"),
     "no samples": (riff(form() + chunk(b"data", b"")), "no samples"),
     "no data": (riff(form()), "no samples"),
+    "no samples before a list": (
+        riff(form() + chunk(b"data", b"") + chunk(b"LIST", b"INFO" * 9)),
+        "no samples",
+    ),
+    "hardly any samples": (riff(form() + chunk(b"data", TWO) + b"\xff\x01\x80\x03" * 99), "396 more follow"),
     "no form": (riff(chunk(b"data", TWO)), "before"),
     "cut off": (riff(form() + chunk(b"data", TWO, 4_000_000_000)), "4,000,000,000 bytes"),
     "a lying chunk": (riff(chunk(b"LIST", b"abcd", 2**31) + form() + chunk(b"data", TWO)), "beyond the file"),
