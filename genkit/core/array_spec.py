@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -173,7 +174,7 @@ class ArraySpec(DataSpec):
         """What one of the numbers of an array is, by which a likelihood is divided."""
         return self.medium.entry if len(self.sizes) == len(self.medium.axes) else Medium.entry
 
-    @property
+    @cached_property
     def blank(self) -> float:
         """What stands in [0, 1] where nothing is known: grey, or silence."""
         if self.representation is None:
@@ -181,7 +182,7 @@ class ArraySpec(DataSpec):
         nothing = np.zeros((1, *self.native.shape), np.int16)
         return float(self.representation.forward(nothing).mean()) / (self.levels - 1)
 
-    @property
+    @cached_property
     def nothing(self) -> int:
         """The level of what is not there: black, or silence."""
         return 0 if self.medium.depth == 8 else round(self.blank * (self.levels - 1))
