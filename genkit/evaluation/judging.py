@@ -23,7 +23,7 @@ from genkit.metrics.memorisation import copies, hashes
 from genkit.metrics.panel import beside, measured
 from genkit.system.errors import Unmeasurable
 
-COPIED = "{} of {} equal a picture or text of real= exactly: the other numbers judge copies, too"
+COPIED = "{} of {} equal an example of real= exactly: the other numbers judge copies, too"
 
 
 def judged_by(

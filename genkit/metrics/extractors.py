@@ -156,12 +156,6 @@ def extractor(name: str, weights: str | None = None) -> Extractor:
     return wrapped(name, made)
 
 
-def suggested(spec: ArraySpec) -> str:
-    """The built-in extractor for such data: the network for small grey pictures, else the untrained one."""
-    small = max(spec.height, spec.width) <= 2 * DigitsNetwork.side
-    return "digits" if spec.channels == 1 and small else "random"
-
-
 def wrapped(name: str, network: nn.Module) -> Extractor:
     """A user's own module as an extractor; its number of features is found with one picture, or one clip."""
     network = network.eval().requires_grad_(False)

@@ -110,7 +110,7 @@ def collect(extractor: Extractor | None, batches: Iterable[Tensor]) -> Features:
         projections.append(images.flatten(1).cpu() @ directions)
         keys.append(keys_of(batch, sound))
     if not sum(map(len, vectors)):
-        raise DataError("there are no pictures to measure.")
+        raise DataError("there are no examples to measure.")
     return Features(
         torch.cat(vectors),
         torch.cat(probabilities) if probabilities else None,
@@ -122,7 +122,7 @@ def collect(extractor: Extractor | None, batches: Iterable[Tensor]) -> Features:
 
 def called(axes: int) -> str:
     """What arrays over so many axes, that of channels included, are called in messages."""
-    return {2: "sounds", 3: "pictures"}.get(axes, "examples")
+    return "pictures" if axes == 3 else "examples"
 
 
 def directions_of(pixels: int) -> Tensor:

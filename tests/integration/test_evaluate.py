@@ -203,7 +203,7 @@ def test_copies_among_two_folders_are_counted_and_said(digits, tmp_path, genkit)
     found = by_role(rows.read(out))
     assert (found["exact_copies"].value, found["exact_copies"].n) == (200, 300)
     assert found["duplicates"].value == 20
-    assert "exact_copies: 200 of 300 equal a picture or text of real= exactly" in said
+    assert "exact_copies: 200 of 300 equal an example of real= exactly" in said
     assert by_role(rows.read(out), "floor")["exact_copies"].value == 0
 
 

@@ -14,7 +14,7 @@ from genkit.core import registry
 from genkit.core.spec import ArraySpec
 from genkit.metrics import extractors, inception
 from genkit.metrics.catalogue import EXTRACTORS, kind_of
-from genkit.metrics.extractors import extractor, suggested
+from genkit.metrics.extractors import extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.memorisation import memorisation
 from genkit.metrics.panel import METRICS, image_measures
@@ -67,9 +67,13 @@ def test_changed_weights_are_refused(monkeypatch):
 
 
 def test_the_extractor_that_data_suggests():
-    assert suggested(ArraySpec(1, (28, 28))) == "digits"
-    assert suggested(ArraySpec(3, (32, 32))) == "random"
-    assert suggested(ArraySpec(1, (256, 256))) == "random"
+    for channels, sizes, name in (
+        (1, (28, 28), "digits"),
+        (3, (32, 32), "random"),
+        (1, (256, 256), "random"),
+    ):
+        array = ArraySpec(channels, sizes)
+        assert array.medium.extractor(array) == name
 
 
 class Means(nn.Module):
@@ -166,7 +170,7 @@ def test_equal_pictures_have_equal_keys_and_others_do_not():
 @pytest.mark.parametrize(
     ("batches", "words"),
     [
-        ([], "no pictures"),
+        ([], "no examples"),
         ([pictures(2), pictures(2, (1, 32, 32))], "mixed sizes, 1×28×28 and 1×32×32"),
         ([torch.full((2, 1, 8, 8), torch.nan)], "NaN"),
         ([torch.full((2, 1, 8, 8), 7.0)], r"floats in \[0, 1\]; these reach 7"),
