@@ -121,3 +121,16 @@ def declare(request, tmp_path):
         return read_declaration(str(file), {k.replace("__", "."): v for k, v in changes.items()})
 
     return made
+
+
+@pytest.fixture
+def verb(runs, capsys):
+    """`verb(*words)` on the runs of a file of tests, its fixture `runs`: exit code, stdout, stderr."""
+
+    def call(*words):
+        capsys.readouterr()
+        code = main([*map(str, words), f"paths.runs_dir={runs}"])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call

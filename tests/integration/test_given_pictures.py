@@ -49,19 +49,6 @@ def own(tmp_path):
     return file, int(labels[0])
 
 
-@pytest.fixture
-def verb(runs, capsys):
-    """`verb(*words)`: exit code, stdout, stderr."""
-
-    def call(*words):
-        capsys.readouterr()
-        code = main([*map(str, words), f"paths.runs_dir={runs}"])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
 @pytest.mark.parametrize(("name", "model"), [(v, m) for v, models in VERBS.items() for m in models])
 def test_a_picture_gives_what_the_same_example_of_the_data_gives(verb, own, tmp_path, name, model):
     file, label = own

@@ -46,19 +46,6 @@ def runs(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def verb(runs, capsys):
-    """`verb(*words)`: exit code, stdout, stderr."""
-
-    def call(*words):
-        capsys.readouterr()
-        code = main([*map(str, words), f"paths.runs_dir={runs}"])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
 def heard(file):
     """The clips of a file, int16 (n, T), and what each is of."""
     found = parts(file.read_bytes(), 1_000)
