@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 import genkit
+from genkit.core.notes import frequency
 from genkit.core.spec import ArraySpec
-from genkit.data.audio.plucks import RATE, frequency
+from genkit.data.audio.plucks import RATE
 from genkit.metrics.pitches import in_tune
 from genkit.metrics.value_intervals import share
 

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from genkit.core.media.audio import UNSAID
 from genkit.core.spec import ArraySpec
 from genkit.system.errors import ConfigError
-
-RATE = 8_000.0  # samples a second, where nobody says how many
 
 
 def check_listener() -> None:
@@ -30,7 +29,7 @@ def check_listener() -> None:
 def write_sound(array: ArraySpec, pieces: Iterable[np.ndarray]) -> None:
     """Write pieces of one sound, int16 (C, T) each, as they come; the header says how long it will be."""
     out, native = sys.stdout.buffer, array.native
-    out.write(header(native.channels, native.rate or RATE, native.sizes[0]))
+    out.write(header(native.channels, native.rate or UNSAID, native.sizes[0]))
     for piece in pieces:
         out.write(np.ascontiguousarray(piece.T).astype("<i2").tobytes())
         out.flush()

@@ -12,6 +12,7 @@ from genkit.core.knobs import DataKnobs
 from genkit.core.media.medium import Shown
 from genkit.core.spec import ArraySpec
 from genkit.data.arrays.given_picture import GivenPicture
+from genkit.data.arrays.levels import levels_of
 from genkit.data.clip_knobs import ClipKnobs
 from genkit.system.errors import ConfigError
 
@@ -68,7 +69,7 @@ def read_given_example(
         if array.representation is not None:
             levels = array.representation.forward(clip.waveform)
         else:
-            levels = (clip.waveform.astype(np.int32) + 2**15).astype(np.uint16)
+            levels = levels_of(clip.waveform)
         return GivenExample(array, levels, clip.waveform, clip.notices)
     if len(native.sizes) == 2:
         picture = GivenPicture.read(path, array, data, fit, frame, word)

@@ -23,7 +23,7 @@ from genkit.data.arrays.images import (
     untrained_classes,
 )
 from genkit.data.arrays.patches import array_codec
-from genkit.data.arrays.representing import represented, silence
+from genkit.data.arrays.representing import represented
 from genkit.data.arrays.treatments import Augmentation, Levels
 from genkit.data.audio.clip_packing import packed_clips
 from genkit.data.audio.recordings import Recordings
@@ -182,18 +182,17 @@ def _examples(
     parts, protocol = divided(source, data, cache_dir)
     said = (*oddities(source, parts), *untrained_classes(source, parts))
     if source.medium.representations:
-        clips = settled(given, ClipKnobs)
-        images, notices = represented(name, source, clips, view, cache_dir), list(source.notices)
+        images = represented(name, source, settled(given, ClipKnobs), view, cache_dir)
+        notices = list(source.notices)
         levels = Levels(images.levels, images.levels)
-        time = images.representation.axes.index("time") if images.representation else 0
-        changes = Augmentation(shift=clips.shift, fill=silence(images), along=(time,))
     else:
         images, notices = sized(name, source, data.size, sizes, cache_dir)
-        levels, changes = fewer_levels(name, images, data), Augmentation.of(data)
+        levels = fewer_levels(name, images, data)
     notices += [f"{name}: {line}" for line in said]
     channels, *sides = images.images.shape[1:]
     about_arrays = (images.classes, images.medium, images.rate, images.representation)
     arrays = ArraySpec(channels, tuple(sides), levels.levels, *about_arrays)
+    changes = _changes(given, arrays)
     examples = {
         part: ArrayExamples(
             *(images.images, images.labels, rows, levels),
@@ -215,6 +214,14 @@ def _examples(
     print_ = fingerprint(arrays.native, about, parts)
     packs = _packs([images.images, *([images.native.images] if images.native else [])])
     return Dataset(name, spec, splits, protocol, print_, notices, packs, images.unpadded)
+
+
+def _changes(data: DataKnobs, arrays: ArraySpec) -> Augmentation:
+    """What training does to examples: what has a representation is moved along time alone."""
+    if not arrays.medium.representations:
+        return Augmentation.of(settled(data, ImageKnobs))
+    time = arrays.names.index("time")
+    return Augmentation(shift=settled(data, ClipKnobs).shift, fill=arrays.nothing, along=(time,))
 
 
 def _native(images: Images, rows: np.ndarray) -> ArrayExamples | None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from genkit.core.grid import png
 from genkit.core.identity import named
 from genkit.core.media.medium import Shown
+from genkit.core.notes import frequency
 from genkit.core.spec import ArraySpec
 from genkit.data.packing import followed
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, unchanged
@@ -25,7 +26,6 @@ from genkit.metrics.evidence import Evidence, Seen
 from genkit.metrics.extractors import Extractor, extractor, weights_digest
 from genkit.metrics.features import Features, collect
 from genkit.metrics.memorisation import Pairs
-from genkit.metrics.pitches import note_frequency
 from genkit.system import storage
 from genkit.system.errors import ConfigError
 from genkit.system.headers import read_header
@@ -187,7 +187,7 @@ def lacking(found: Extractor | None, array: ArraySpec, asked: Sequence[str]) -> 
         "probabilities": found is not None and found.fits(own),
         "speech": found is not None and found.speech,
         "asked": found is not None and bool(own) and {*found.classes} == {*own} and any(asked),
-        "pitches": any(note_frequency(name) is not None for name in asked),
+        "pitches": any(frequency(name) is not None for name in asked),
     }
     return {need for need, is_there in there.items() if not is_there}
 

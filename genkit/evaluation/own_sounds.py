@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from genkit.core.spec import ArraySpec
+from genkit.data.arrays.levels import signed
 from genkit.data.audio.clips import ClipForm
 from genkit.data.audio.recording import Recording
 from genkit.data.packing import printable
@@ -48,8 +49,7 @@ class OwnSounds:
 
     def _levels(self, recording: Recording) -> np.ndarray:
         """As the run's data would have a recording, int16 (C, T)."""
-        clip = next(self._clip.clips(recording))
-        return (clip.astype(np.int32) - 2**15).astype(np.int16)
+        return signed(next(self._clip.clips(recording)))
 
     def seen(self, extractor: Extractor | None) -> Seen:
         """All recordings, in the order of their names."""

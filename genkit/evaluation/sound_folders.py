@@ -31,6 +31,7 @@ from genkit.metrics.catalogue import OF_A_RUN, catalogue, offers
 from genkit.metrics.evidence import Seen
 from genkit.metrics.extractors import Extractor, extractor
 from genkit.metrics.features import Features, collect
+from genkit.system import storage
 from genkit.system.errors import DataError
 
 Clipping = Callable[[Recording], np.ndarray]  # a recording as a clip, int16 (C, T)
@@ -133,7 +134,7 @@ def heard_folder(word: str, path: str | Path) -> HeardFolder:
         try:
             heard.append(Heard.of(recordings.recording(row)))
         except (OSError, ValueError) as error:
-            refused[file] = " ".join(str(error).split())
+            refused[file] = storage.reason(error)
     if refused:
         total = len(recordings) + len(recordings.missing)
         raise DataError(f"{word}= {unreadable(refused, total, 'recordings')}. Mend or remove them.")
@@ -148,17 +149,12 @@ def form_of_folders(folders: Mapping[str, HeardFolder]) -> HeardForm:
     """
     every = [heard for folder in folders.values() for heard in folder.heard]
     rate = min(heard.rate for heard in every)
-    length = max(samples(heard, rate) for heard in folders["fake"].heard)
+    length = max(heard.samples(rate) for heard in folders["fake"].heard)
     if length > LONGEST:
         raise DataError(
             f"fake= has a recording of {length:,} samples at {rate:,} Hz; {LONGEST:,} at most are compared."
         )
     return HeardForm(rate, length, 2 if all(heard.channels > 1 for heard in every) else 1)
-
-
-def samples(heard: Heard, rate: int) -> int:
-    """That a recording has at a rate."""
-    return -(-heard.frames * rate // heard.rate)
 
 
 def brought(folders: Mapping[str, HeardFolder], form: HeardForm) -> list[str]:
@@ -170,10 +166,8 @@ def brought(folders: Mapping[str, HeardFolder], form: HeardForm) -> list[str]:
         kinds = {
             f"are brought to {form.rate:,} Hz": [h.rate != form.rate for h in folder.heard],
             "are mixed to one channel": [h.channels != form.channels for h in folder.heard],
-            f"are cut to {form.length:,} samples": [
-                samples(h, form.rate) > form.length for h in folder.heard
-            ],
-            "are shorter and end in silence": [samples(h, form.rate) < form.length for h in folder.heard],
+            f"are cut to {form.length:,} samples": [h.samples(form.rate) > form.length for h in folder.heard],
+            "are shorter and end in silence": [h.samples(form.rate) < form.length for h in folder.heard],
         }
         for what, which in kinds.items():
             if any(which):
@@ -217,7 +211,5 @@ def opened_sounds(folder: HeardFolder, clip: Clipping, shape: tuple[int, int]) -
                 clips[place] = clip(folder.recordings.recording(row))
             except (OSError, ValueError) as error:
                 name = printable(folder.recordings.names[row])
-                raise DataError(
-                    f"{folder.word}={name} cannot be read: {' '.join(str(error).split())}."
-                ) from None
+                raise DataError(f"{folder.word}={name} cannot be read: {storage.reason(error)}.") from None
         yield torch.from_numpy(clips)

@@ -7,7 +7,6 @@ that lag, up to an eighth of the sound, then say it more and more finely.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,16 +53,6 @@ def in_tune(
     )
     found = pitch(waveforms, rate, min(LOWEST, lowest), min(max(rate / 8, highest), rate / 4))
     return (1200 * (found / wanted).log2()).abs() <= cents  # no number is never
-
-
-def note_frequency(name: str) -> float | None:
-    """Hertz of a note in equal temperament, A4 = 440, as in "C#3" or "Bb2"; None: it is the name of none."""
-    read = re.fullmatch(r"([A-G])([#b]?)(-?\d)", name)
-    if read is None:
-        return None
-    letter, sign, octave = read.groups()
-    semitone = "C D EF G A B".index(letter) + {"": 0, "#": 1, "b": -1}[sign]
-    return float(440 * 2 ** ((semitone - 9) / 12 + int(octave) - 4))
 
 
 def _repetition(sound: np.ndarray) -> np.ndarray:

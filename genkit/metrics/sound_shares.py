@@ -7,10 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from genkit.core.notes import frequency
 from genkit.metrics.evidence import Evidence
 from genkit.metrics.feature_intervals import EXPECTED
 from genkit.metrics.measure import Direction, Measure
-from genkit.metrics.pitches import CENTS, in_tune, note_frequency
+from genkit.metrics.pitches import CENTS, in_tune
 from genkit.metrics.value_intervals import share
 from genkit.metrics.waveforms import CLIPPED, SILENT, clipped, silent
 from genkit.system.errors import Unmeasurable
@@ -38,11 +39,11 @@ def tuned_share(evidence: Evidence) -> Measure:
     """
     heard, asked = evidence.generated.waveforms, evidence.generated.asked
     rate = None if evidence.array is None else evidence.array.rate
-    wanted = [note_frequency(name) for name in asked]
-    rows = [i for i, frequency in enumerate(wanted) if frequency is not None]
+    wanted = [frequency(name) for name in asked]
+    rows = [i for i, hertz in enumerate(wanted) if hertz is not None]
     if not rows or rate is None:
         raise Unmeasurable("in_tune", "needs sounds that are asked to be of a pitch, and their rate.")
-    which = in_tune(heard[rows], rate, [frequency for frequency in wanted if frequency is not None])
+    which = in_tune(heard[rows], rate, [hertz for hertz in wanted if hertz is not None])
     return _share("in_tune", which, "higher", {"cents": CENTS, "rate": rate, **_shape(evidence)})
 
 

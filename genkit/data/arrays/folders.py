@@ -97,24 +97,39 @@ def image_folder(data: FolderKnobs, paths: Mapping[str, str]) -> FilePictures:
     if not data.path:
         raise ConfigError("data=image_folder needs data.path=FOLDER.")
     root = Path(data.path).expanduser()
-    if not root.is_dir():
-        raise DataError(
-            f"{root} is {'no folder' if root.exists() else 'missing'}; give a folder of pictures."
-        )
-    found, missing, others = walk(root, SUFFIXES)
-    if not found:
-        kinds = others_listed(others, 0)
-        raise DataError(
-            f"{root} holds no picture: it has {kinds or 'no files'}; known are {' '.join(SUFFIXES)}."
-        )
+    found, missing, others = found_files(root, SUFFIXES, "picture", "give a folder of pictures")
     names = sorted(found)
     part, label, classes, said = layout(names, root)
-    unused = ""
-    if others:
-        count = sum(map(len, others.values()))
-        unused = f"{count:,} files beside {len(names):,} pictures are not used: {others_listed(others)}"
+    if unused := not_used(others, f"{len(names):,} pictures"):
         said.insert(0, unused)
     return FilePictures(root, names, listing_of(found), part, label, classes, missing, said, unused)
+
+
+def found_files(
+    root: Path, suffixes: Sequence[str], one: str, advice: str
+) -> tuple[dict[str, tuple[int, int]], dict[str, str], dict[str, list[str]]]:
+    """As `walk` has it, of a folder that holds what is wanted.
+
+    Args:
+        one: what is wanted, in the singular.
+        advice: what to do where there is no folder.
+
+    Raises:
+        DataError: there is no folder, or no such file in it.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is {'no folder' if root.exists() else 'missing'}; {advice}.")
+    found, missing, others = walk(root, suffixes)
+    if not found:
+        kinds, known = others_listed(others, 0), " ".join(suffixes)
+        raise DataError(f"{root} holds no {one}: it has {kinds or 'no files'}; known are {known}.")
+    return found, missing, others
+
+
+def not_used(others: Mapping[str, Sequence[str]], used: str) -> str:
+    """Which files there are beside what is used; "" where there are none."""
+    count = sum(map(len, others.values()))
+    return f"{count:,} files beside {used} are not used: {others_listed(others)}" if count else ""
 
 
 def others_listed(others: Mapping[str, Sequence[str]], named: int = 3) -> str:

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from genkit.core.media.audio import UNSAID
 from genkit.core.representations.mu_law import MuLaw
 from genkit.core.representations.representation import Representation
 from genkit.core.spec import View
+from genkit.data.arrays.levels import signed
 from genkit.data.clip_knobs import ClipKnobs
 from genkit.data.packing import check_space, digest_of, open_array, packed, progress
 from genkit.data.sources import Images
 from genkit.system.errors import ConfigError, StorageError
 
-RATE = 8_000.0  # samples a second where a source says none
+# Knobs of some views alone, which the model decides where nobody else does.
+MADE_BY = {"levels": ("mel", "mu_law"), "bands": ("mel",), "hop": ("mel",)}
 AT_ONCE = 2**22  # entries of the medium that are turned at once
 
 
@@ -33,6 +36,12 @@ def represented(name: str, source: Images, data: ClipKnobs, view: View, cache_di
         own = "waveform or mu_law" if view.axes == one else "mel"
         read = "one axis" if view.axes == 1 else f"{view.axes} axes"
         raise ConfigError(f"data.view={wanted}: the model reads {read}; set data.view={own}.")
+    usual = ClipKnobs()
+    for knob, views in MADE_BY.items():
+        if wanted not in views and getattr(data, knob) != getattr(usual, knob):
+            fits = " or ".join(f"data.view={view}" for view in views)
+            asked = f"data.{knob}={getattr(data, knob)}"
+            raise ConfigError(f"{asked} is of {fits}, and the model reads the {wanted}; leave it out.")
     if wanted == "waveform":
         return source
     try:
@@ -47,7 +56,7 @@ def _representation(view: str, source: Images, data: ClipKnobs) -> Representatio
         return MuLaw(data.levels or 64)
     from genkit.core.representations.log_mel import LogMel  # which loads SciPy
 
-    rate, samples = source.rate or RATE, source.images.shape[2]
+    rate, samples = source.rate or UNSAID, source.images.shape[2]
     return LogMel.usual(rate, samples, levels=data.levels or 16, bands=data.bands, hop=data.hop)
 
 
@@ -82,16 +91,3 @@ def _represented(source: Images, stand: Representation, cache_dir: str) -> Image
         fill(levels)
     given = replace(source, digest=contents)
     return replace(given, images=levels, levels=stand.levels, hashes=None, native=given, representation=stand)
-
-
-def signed(levels: np.ndarray) -> np.ndarray:
-    """Levels of 16 bits, uint16, as what is shown of them, int16."""
-    return (levels.astype(np.int32) - 2**15).astype(np.int16)
-
-
-def silence(images: Images) -> int:
-    """The level that stands for silence."""
-    if images.representation is None or images.native is None:
-        return 2**15
-    quiet = np.zeros((1, *images.native.images.shape[1:]), np.int16)
-    return int(images.representation.forward(quiet).flat[0])

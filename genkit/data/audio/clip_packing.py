@@ -12,15 +12,15 @@ from typing import TypeVar
 import numpy as np
 
 from genkit.data.arrays.pictures import hashes
-from genkit.data.audio.clips import SILENT, ClipForm, Heard
+from genkit.data.audio.clips import CLIPPED, SILENT, ClipForm, Heard
 from genkit.data.audio.recordings import Recordings
 from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.packing import Appended, digest_of, open_array, packed, printable, progress, within_ceiling
 from genkit.data.sources import Images
+from genkit.system import storage
 from genkit.system.errors import ConfigError
 
 T = TypeVar("T")
-CLIPPED = 0.001  # share of samples at full scale of a recording that was too loud
 OFFSET = 0.01  # of full scale: a mean that is no sound
 NAMED = 3  # recordings that a notice names
 FIELDS = ("rate", "channels", "frames", "peak", "clipped", "offset")
@@ -88,7 +88,7 @@ def form_of(name: str, seen: RecordingSurvey, data: AudioKnobs) -> ClipForm:
         rate = next(iter(rates))
     length = data.length
     if length is None:
-        lengths = Counter(-(-heard.frames * rate // heard.rate) for heard in seen.heard.values())
+        lengths = Counter(heard.samples(rate) for heard in seen.heard.values())
         if len(lengths) > 1 or data.trim is not None:
             ordered = sorted(lengths.elements())
             middle = ordered[len(ordered) // 2]
@@ -130,7 +130,7 @@ def packed_clips(name: str, recordings: Recordings, data: AudioKnobs, cache_dir:
                         numbers.append(hashes(clip[None]))
                         of.append(row)
                 except (OSError, ValueError) as error:  # (it could be read when it was listened to)
-                    refused[recordings.names[row]] = _reason(error)
+                    refused[recordings.names[row]] = storage.reason(error)
         within_ceiling(refused, total, data, "recordings")
         np.save(folder / "of.npy", np.array(of, np.int64))
         np.save(folder / "hashes.npy", np.concatenate(numbers))
@@ -177,7 +177,7 @@ def remarks(seen: RecordingSurvey, form: ClipForm) -> list[str]:
     for what, rows in kinds.items():
         if rows:
             said.append(f"{len(rows):,} of {total:,} recordings {what}: {seen.some(rows)}")
-    samples = {row: -(-heard.frames * form.rate // heard.rate) for row, heard in seen.heard.items()}
+    samples = {row: heard.samples(form.rate) for row, heard in seen.heard.items()}
     longer = sum(1 for count in samples.values() if count > form.length)
     shorter = sum(1 for count in samples.values() if count < form.length)
     if longer:
@@ -197,15 +197,10 @@ def _each(
             try:
                 yield row, work(recordings.recording(row))
             except (OSError, ValueError) as error:
-                yield row, _reason(error)
+                yield row, storage.reason(error)
             except MemoryError:
                 yield row, "too large for the memory"
             advance(1)
-
-
-def _reason(error: Exception) -> str:
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(said.split())[:150]
 
 
 def _called(name: str, window: int, form: ClipForm) -> str:

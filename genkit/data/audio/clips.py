@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genkit.data.arrays.levels import levels_of
 from genkit.data.audio.recording import Held, Mixed, Recording, Resampled
 
 WHOLE = 2**22  # samples up to which a recording is held in memory while it is worked on
+CLIPPED = 0.001  # share of samples at full scale of a recording that was too loud
 SILENT = 2.0**-11  # of full scale: a peak below it, 66 dB down, is silence
 FULL = 32_767
 AT_SCALE = 0.999  # of full scale: a sample that cannot be louder
@@ -69,7 +71,7 @@ class ClipForm:
         levels = np.full((self.channels, self.length), 2**15, np.uint16)
         # What is brought to full scale has its peak there, on either side; what is not stays bit for bit.
         whole = np.round(samples * (FULL if self.peak else 2**15)).clip(-(2**15), FULL)
-        levels[:, : samples.shape[1]] = whole.astype(np.int32) + 2**15
+        levels[:, : samples.shape[1]] = levels_of(whole.astype(np.int16))
         return levels
 
 
@@ -92,6 +94,10 @@ class Heard:
     peak: float
     clipped: float
     offset: float
+
+    def samples(self, rate: int) -> int:
+        """Of a channel, at another rate."""
+        return -(-self.frames * rate // self.rate)
 
     @classmethod
     def of(cls, recording: Recording) -> Heard:

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from genkit.core.knobs import DataKnobs
+from genkit.core.media.audio import UNSAID
 from genkit.core.spec import ArraySpec
-from genkit.data.arrays.representing import RATE, signed
-from genkit.data.audio.clips import SILENT, ClipForm, Heard
+from genkit.data.arrays.levels import signed
+from genkit.data.audio.clips import CLIPPED, SILENT, ClipForm, Heard
 from genkit.data.audio.formats import SUFFIXES, open_recording
 from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.packing import printable
+from genkit.system import storage
 from genkit.system.errors import DataError
 from genkit.system.plain import open_file
-
-CLIPPED = 0.001  # share of samples at full scale of a recording that was too loud
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class GivenClip:
             heard = Heard.of(recording)
             levels = next(form.clips(recording))
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise DataError(f"{word}={path} is no recording that can be read: {reason}.") from None
+            why = storage.reason(error)
+            raise DataError(f"{word}={path} is no recording that can be read: {why}.") from None
         notices = [f"{word}={printable(path.name)}: {line}." for line in _remarks(heard, form)]
         return cls(signed(levels[None]), notices)
 
@@ -69,12 +69,12 @@ def form_of_data(native: ArraySpec, data: DataKnobs) -> ClipForm:
     """What the data's own recordings have become; data that is computed has none, and no rule for levels."""
     recorded = data if isinstance(data, AudioKnobs) else AudioKnobs(name="", normalise="none")
     peak, trim = recorded.normalise == "peak", recorded.trim
-    return ClipForm(round(native.rate or RATE), native.sizes[0], native.channels, "crop", peak, trim)
+    return ClipForm(round(native.rate or UNSAID), native.sizes[0], native.channels, "crop", peak, trim)
 
 
 def _remarks(heard: Heard, form: ClipForm) -> list[str]:
     """What is made of the recording."""
-    said, samples = [], -(-heard.frames * form.rate // heard.rate)
+    said, samples = [], heard.samples(form.rate)
     if heard.rate != form.rate:
         said.append(f"{heard.rate:,} samples a second become {form.rate:,}, as the data has them")
     if heard.channels > form.channels:

@@ -12,45 +12,23 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from genkit.core.media.audio import AUDIO
+from genkit.core.notes import hertz, note
+from genkit.data.arrays.levels import levels_of
 from genkit.data.clip_knobs import PlucksKnobs
 from genkit.data.packing import check_space, digest_of, open_array, packed, progress
 from genkit.data.sources import Images
 from genkit.system.errors import StorageError
 
 RATE, LENGTH = 8_000, 4_096  # samples a second, samples
-# (Flats, for a sharp's sign begins a comment in a shell.)
-NOTES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 LOWEST = 57  # A3, as MIDI counts notes
 VERSION = 1  # of how a string is computed
 BLOCK = 1_000  # strings that are computed at once
-
-
-def note(number: int) -> str:
-    """The name of a number of MIDI: 57 is A3, 69 is A4."""
-    return f"{NOTES[number % 12]}{number // 12 - 1}"
-
-
-def frequency(name: str) -> float:
-    """Of a note by its name, such as Bb3, in Hz: equal temperament, A4 is 440 Hz.
-
-    Raises:
-        ValueError: no note is called so.
-    """
-    found = re.fullmatch(r"([A-G]b?)(-?\d)", name)
-    if found is None or found[1] not in NOTES:
-        raise ValueError(f"{name} is no note; one is called {', '.join(NOTES[9:])} and so on, with an octave")
-    return _hertz(NOTES.index(found[1]) + 12 * (int(found[2]) + 1))
-
-
-def _hertz(number: int) -> float:
-    return float(440 * 2 ** ((number - 69) / 12))
 
 
 def plucks(data: PlucksKnobs, paths: Mapping[str, str]) -> Images:
@@ -71,7 +49,7 @@ def _kept(labels: np.ndarray, cache_dir: str) -> tuple[np.ndarray, str | None]:
             for start in range(0, len(labels), BLOCK):
                 block = labels[start : start + BLOCK].tolist()
                 strings = [string(start + i, LOWEST + semitone) for i, semitone in enumerate(block)]
-                target[start : start + BLOCK, 0] = np.stack(strings).astype(np.int32) + 2**15
+                target[start : start + BLOCK, 0] = levels_of(np.stack(strings))
                 advance(len(block))
 
     def build(folder: Path) -> dict[str, object]:
@@ -101,7 +79,7 @@ def string(index: int, number: int) -> np.ndarray:
     """
     from scipy.signal import lfilter
 
-    period = RATE / _hertz(number)
+    period = RATE / hertz(number)
     turn = 2 * math.pi / period  # of the fundamental, from sample to sample
     drawn = _uniform(index, 5 + math.ceil(period))
     bright, slope, ring, place, loud = drawn[:5].tolist()

@@ -6,8 +6,8 @@ from collections import Counter
 
 from msgspec.structs import replace
 
-from genkit.data.audio.clip_packing import CLIPPED, OFFSET, form_of, packed_clips, survey
-from genkit.data.audio.clips import SILENT
+from genkit.data.audio.clip_packing import OFFSET, form_of, packed_clips, survey
+from genkit.data.audio.clips import CLIPPED, SILENT
 from genkit.data.audio.recordings import Recordings
 from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.packing import unreadable
@@ -48,7 +48,7 @@ def check_recordings(
         "silent": seen.where(lambda heard: heard.peak < SILENT),
         "clipped": seen.where(lambda heard: heard.clipped > CLIPPED),
         "DC offset": seen.where(lambda heard: abs(heard.offset) > OFFSET),
-        "too short": seen.where(lambda heard: heard.frames * form.rate < SHORT * form.length * heard.rate),
+        "too short": seen.where(lambda heard: heard.samples(form.rate) < SHORT * form.length),
     }
     for topic, rows in odd.items():
         report.append((topic, f"{len(rows):,}: {seen.some(rows)}" if rows else "none"))

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from genkit.core.media.audio import AUDIO
+from genkit.core.media.audio import AUDIO, DIGITS
 from genkit.core.media.medium import Medium
-from genkit.data.arrays.folders import layout, others_listed, walk
+from genkit.data.arrays.folders import found_files, layout, not_used
 from genkit.data.audio.formats import SUFFIXES, open_recording
 from genkit.data.audio.recording import Recording
 from genkit.data.clip_knobs import AudioFolderKnobs, FsddKnobs, SpeechCommandsKnobs
 from genkit.data.packing import listing_of
+from genkit.system import storage
 from genkit.system.errors import ConfigError, DataError
 from genkit.system.plain import read_text
 
-DIGIT_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+ONE = "recording"
 LONGEST_LIST = 2**24  # bytes; the published ones have a fiftieth
 TESTED = 5  # recordings of each digit and speaker that are published as the test part: 0 to 4
 
@@ -76,13 +77,10 @@ def audio_folder(data: AudioFolderKnobs, paths: Mapping[str, str]) -> Recordings
     if not data.path:
         raise ConfigError("data=audio_folder needs data.path=FOLDER.")
     root = Path(data.path).expanduser()
-    found, missing, others = _found(root, "give a folder of recordings")
+    found, missing, others = found_files(root, SUFFIXES, ONE, "give a folder of recordings")
     names = sorted(found)
     part, label, classes, said = layout(names, root, AUDIO.many)
-    unused = ""
-    if others:
-        count = sum(map(len, others.values()))
-        unused = f"{count:,} files beside {len(names):,} recordings are not used: {others_listed(others)}"
+    if unused := not_used(others, f"{len(names):,} recordings"):
         said.insert(0, unused)
     return Recordings(root, names, listing_of(found), part, label, classes, "", missing, said, unused=unused)
 
@@ -90,7 +88,8 @@ def audio_folder(data: AudioFolderKnobs, paths: Mapping[str, str]) -> Recordings
 def fsdd(data: FsddKnobs, paths: Mapping[str, str]) -> Recordings:
     """The Free Spoken Digit Dataset, `{digit}_{speaker}_{index}.wav` in <data_dir>/fsdd/recordings."""
     root = Path(paths["data_dir"]).expanduser() / "fsdd" / "recordings"
-    found, missing, _ = _found(root, "set paths.data_dir, or GENKIT_DATA_DIR, to the folder that holds fsdd")
+    advice = "set paths.data_dir, or GENKIT_DATA_DIR, to the folder that holds fsdd"
+    found, missing, _ = found_files(root, SUFFIXES, ONE, advice)
     named = {name: Path(name).stem.split("_") for name in sorted(found)}
     named = {n: w for n, w in named.items() if len(w) == 3 and w[0] in "0123456789" and w[2].isdecimal()}
     if not named:
@@ -102,7 +101,7 @@ def fsdd(data: FsddKnobs, paths: Mapping[str, str]) -> Recordings:
         part = ["test" if int(index) < TESTED else "train" for _, _, index in named.values()]
         protocol = "test is the published part, recordings 0 to 4 of each speaker and digit"
     listing = listing_of({name: found[name] for name in named})
-    return Recordings(root, list(named), listing, part, labels, DIGIT_NAMES, protocol, missing)
+    return Recordings(root, list(named), listing, part, labels, DIGITS, protocol, missing)
 
 
 def _by_speaker(speakers: Sequence[str], left_out: str) -> tuple[list[str], str]:
@@ -128,12 +127,12 @@ def speech_commands(data: SpeechCommandsKnobs, paths: Mapping[str, str]) -> Reco
     tried = [base / name for name in ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02")]
     root = next((folder for folder in tried if folder.is_dir()), tried[0])
     advice = "fetch speech_commands_v0.02 and unpack it there, or set paths.data_dir"
-    found, missing, _ = _found(root, advice)
+    found, missing, _ = found_files(root, SUFFIXES, ONE, advice)
     wanted = {name: os.path.split(name) for name in sorted(found)}
     wanted = {n: (w, f) for n, (w, f) in wanted.items() if w and not w.startswith("_") and os.sep not in w}
     words = sorted({word for word, _ in wanted.values()})
     if data.words == "digits":
-        words = [word for word in DIGIT_NAMES if word in words]
+        words = [word for word in DIGITS if word in words]
     wanted = {name: both for name, both in wanted.items() if both[0] in words}
     if not wanted:
         raise DataError(f"{root} holds no folder of a word with recordings; {advice}.")
@@ -151,23 +150,5 @@ def _listed(file: Path) -> list[str]:
     try:
         return read_text(file, LONGEST_LIST, follow=True).split()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{file} cannot be read: {reason}; unpack all of speech_commands.") from None
-
-
-def _found(
-    root: Path, advice: str
-) -> tuple[dict[str, tuple[int, int]], dict[str, str], dict[str, list[str]]]:
-    """As `walk` has it, of recordings.
-
-    Raises:
-        DataError: there is no folder, or no recording in it.
-    """
-    if not root.is_dir():
-        raise DataError(f"{root} is {'no folder' if root.exists() else 'missing'}; {advice}.")
-    found, missing, others = walk(root, SUFFIXES)
-    if not found:
-        kinds = others_listed(others, 0)
-        known = " ".join(SUFFIXES)
-        raise DataError(f"{root} holds no recording: it has {kinds or 'no files'}; known are {known}.")
-    return found, missing, others
+        why = storage.reason(error)
+        raise DataError(f"{file} cannot be read: {why}; unpack all of speech_commands.") from None

@@ -13,6 +13,7 @@ from genkit.core.spec import ArraySpec, View, spec_from_dict
 from genkit.data import open_dataset
 from genkit.data.clip_knobs import PlucksKnobs
 from genkit.data.real import as_samples
+from genkit.system.errors import ConfigError
 
 MEL = ArraySpec(1, (32, 32), 16, ("a", "b"), AUDIO, 8000.0, LogMel())
 LAW = ArraySpec(2, (100,), 64, (), AUDIO, 8000.0, MuLaw(64))
@@ -74,3 +75,12 @@ def test_real_sounds_are_judged_as_recorded_and_not_as_what_a_model_reads(kind, 
     recorded = plain.split("validation").gather(rows)[0].astype(np.int64) - 2**15
     np.testing.assert_array_equal(seen, recorded)
     assert mel.fingerprint == plain.fingerprint
+
+
+def test_a_knob_of_another_view_than_the_model_has_is_refused(tmp_path):
+    paths = {"cache_dir": str(tmp_path), "data_dir": ""}
+    for knob, of in (("bands", r"data\.view=mel,"), ("levels", r"data\.view=mel or data\.view=mu_law,")):
+        knobs = PlucksKnobs(name="plucks", examples=100, **{knob: 64})
+        with pytest.raises(ConfigError, match=rf"data\.{knob}=64 is of {of}"):
+            open_dataset(knobs, paths, View("arrays", axes=1))
+    assert open_dataset(knobs, paths, View("arrays")).spec.levels == 64

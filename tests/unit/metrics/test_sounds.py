@@ -11,9 +11,9 @@ import torch
 from genkit.core.media.audio import AUDIO, DIGITS
 from genkit.core.media.image import IMAGE
 from genkit.core.media.text import TEXT
+from genkit.core.notes import note
 from genkit.core.spec import ArraySpec
-from genkit.data.audio.plucks import LOWEST, frequency, note, string
-from genkit.data.audio.recordings import DIGIT_NAMES
+from genkit.data.audio.plucks import LOWEST, string
 from genkit.evaluation.array_quality import lacking
 from genkit.metrics import dnsmos
 from genkit.metrics.catalogue import BUILT_IN, catalogue, offers
@@ -21,7 +21,6 @@ from genkit.metrics.evidence import Evidence, Seen
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.panel import measured
-from genkit.metrics.pitches import note_frequency
 from genkit.metrics.value_intervals import share
 from genkit.system.errors import Unmeasurable
 
@@ -132,7 +131,6 @@ def test_plucked_strings_are_in_tune_as_they_are_asked_to_be():
     strings = torch.from_numpy(np.stack([string(i, number) for i, number in enumerate(numbers)]))[:, None]
     strings = strings.to(torch.int16)
     names = [note(number) for number in numbers]
-    assert [note_frequency(name) for name in names] == pytest.approx([frequency(name) for name in names])
     spec = replace(SPEC, classes=tuple(names))
 
     def tuned(asked):
@@ -145,18 +143,6 @@ def test_plucked_strings_are_in_tune_as_they_are_asked_to_be():
     assert (tuned(half).value, tuned(half).n) == (1.0, 6)
     with pytest.raises(Unmeasurable, match="needs sounds that are asked to be of a pitch"):
         tuned([""] * 12)
-
-
-@pytest.mark.parametrize(
-    ("name", "hertz"),
-    [("A4", 440), ("C4", 261.6256), ("Bb3", 233.0819), ("F#5", 739.9888), ("A-1", 13.75), ("one", None)],
-)
-def test_names_of_notes(name, hertz):
-    assert note_frequency(name) == (None if hertz is None else pytest.approx(hertz, rel=1e-6))
-
-
-def test_the_names_of_spoken_digits_are_those_of_the_data():
-    assert DIGIT_NAMES == DIGITS
 
 
 # ---------------------------------------------------------------------- opinions of speech
