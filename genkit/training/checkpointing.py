@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,6 +23,8 @@ from genkit.system.errors import CheckpointError, Diverged
 from genkit.system.interrupts import Interrupted, Remembered
 from genkit.training import lightning
 from genkit.training.agreement import Agreement
+
+STATUS = Path("/proc/self/status")  # what Linux says of a process
 
 
 class Resume(Callback):
@@ -91,6 +95,10 @@ def peak_memory(device: torch.device) -> int | None:
     """Bytes that this process has taken at most: of a GPU's memory by tensors, else of the machine's."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    with contextlib.suppress(OSError):  # Linux; its getrusage begins with the peak of whoever started this
+        said = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
+        if "VmHWM" in said:
+            return int(said["VmHWM"].split()[0]) * 1024
     try:
         import resource
     except ImportError:  # not on Windows

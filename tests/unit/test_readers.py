@@ -41,6 +41,7 @@ ALLOWED = {
         "report/page.py:_page": OURS,
         "data/sources/published.py:*": "a published file of the data folder",
         "training/memory.py:of_machine": "what the system says of itself",
+        "training/checkpointing.py:peak_memory": "what the system says of this process",
     },
     "read_bytes": {
         "metrics/extractors.py:*": OURS,
