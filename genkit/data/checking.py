@@ -78,7 +78,7 @@ def _check_images(images: Images, data: ExampleKnobs, cache_dir: str) -> Report:
     report = [(many, f"{len(order):,} of {shape}"), ("split", protocol)]
     found, overlaps = {"exact": exact}, {"exact": shared(numbers, parts)}
     if images.medium.pictorial:
-        near = near_pairs(images.images, numbers, order, images.levels)
+        near = near_pairs(images.kept, numbers, order, images.levels)
         found["near"] = near[numbers[near[:, 0], 0] != numbers[near[:, 1], 0]]
         overlaps["near"] = across(found["near"], parts)
     for what, pairs in found.items():

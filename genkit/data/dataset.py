@@ -13,6 +13,7 @@ import numpy as np
 
 from genkit.core.codecs import ArrayCodec
 from genkit.core.spec import Spec
+from genkit.data.arrays.made import Arrays, MadeArrays
 from genkit.data.arrays.treatments import Augmentation, Levels
 from genkit.data.splits import mixed
 from genkit.system.errors import ConfigError, DataError
@@ -72,7 +73,7 @@ class ArrayExamples(Examples):
     """Images, or other arrays, as levels (C, *sizes) each, with their labels.
 
     Args:
-        images: of all parts, uint8 or uint16 (N, C, *sizes), in memory or mapped.
+        images: of all parts, uint8 or uint16 (N, C, *sizes), in memory, mapped or computed when read.
         labels: of all parts, int64 (N,), or None.
         rows: those of this part.
         levels: what becomes of the values.
@@ -82,7 +83,7 @@ class ArrayExamples(Examples):
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: Arrays,
         labels: np.ndarray | None,
         rows: np.ndarray,
         levels: Levels,
@@ -96,11 +97,13 @@ class ArrayExamples(Examples):
         return len(self.rows)
 
     def gather(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Gathered:
-        places = self.rows[indices]
-        images = self.images[places]
+        places, trains = self.rows[indices], self.augmentation is not None
+        if isinstance(self.images, MadeArrays):
+            images = self.images.made(places, epoch if trains else 0)
+        else:
+            images = self.images[places]
         if self.augmentation:
             images = self.augmentation.apply(images, places, epoch, seed)
-        trains = self.augmentation is not None
         images = self.levels.apply(images, places, epoch, seed, trains=trains)
         return images, *self.labels_and_weights(indices)
 
@@ -108,7 +111,7 @@ class ArrayExamples(Examples):
         return None if self.labels is None else self.labels[self.rows]
 
     def table(self) -> np.ndarray | None:
-        if self.augmentation or self.levels.draws:
+        if self.augmentation or self.levels.draws or isinstance(self.images, MadeArrays):
             return None
         return self.levels.apply(self.images[self.rows], self.rows, 0, 0, trains=False)
 

@@ -17,6 +17,7 @@ from genkit.data.example_knobs import (
     Range,
     Split,
 )
+from genkit.data.video_knobs import MovingDigitsKnobs
 
 
 class TextKnobs(DataKnobs, frozen=True):
@@ -235,6 +236,7 @@ DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "fsdd": FsddKnobs,
     "speech_commands": SpeechCommandsKnobs,
     "audio_folder": AudioFolderKnobs,
+    "moving_digits": MovingDigitsKnobs,
     **dict.fromkeys(("mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"), PublishedKnobs),
     "celeba": CelebaKnobs,
     "image_folder": FolderKnobs,

@@ -22,6 +22,7 @@ from genkit.data.arrays.images import (
     sized,
     untrained_classes,
 )
+from genkit.data.arrays.made import Arrays, MadeArrays
 from genkit.data.arrays.patches import array_codec
 from genkit.data.arrays.representing import represented
 from genkit.data.arrays.treatments import Augmentation, Levels
@@ -37,6 +38,7 @@ from genkit.data.text.readings import Reading
 from genkit.data.text.streams import Texts
 from genkit.data.text.tokenisers import identity, make_codec
 from genkit.data.text.tokenising import Scan, Stream, Tokens, code_points, narrow, pack_texts
+from genkit.data.video_knobs import VideoKnobs
 from genkit.system.errors import ConfigError, DataError
 
 READERS = {"tokens": "model=gpt", "arrays": "model=vae"}  # one of the models that read a view
@@ -160,9 +162,17 @@ def _windows(name: str, tokens: Tokens, view: View) -> Dataset:
     return Dataset(name, spec, splits, tokens.protocol, print_, notices, packs)
 
 
-def _packs(arrays: Iterable[np.ndarray]) -> tuple[Path, ...]:
+def _packs(arrays: Iterable[Arrays]) -> tuple[Path, ...]:
     """The packed folders that arrays are mapped from."""
-    return tuple(sorted({folder for array in arrays if (folder := folder_of(array)) is not None}))
+    return tuple(
+        sorted(
+            {
+                folder
+                for array in arrays
+                if not isinstance(array, MadeArrays) and (folder := folder_of(array)) is not None
+            }
+        )
+    )
 
 
 # ---------------------------------------------------------------------- arrays
@@ -186,7 +196,9 @@ def _examples(
         notices = list(source.notices)
         levels = Levels(images.levels, images.levels)
     else:
-        images, notices = sized(name, source, data.size, sizes, cache_dir)
+        # (Moving pictures have their size from where they come.)
+        size = None if isinstance(given, VideoKnobs) else data.size
+        images, notices = sized(name, source, size, sizes, cache_dir)
         levels = fewer_levels(name, images, data)
     notices += [f"{name}: {line}" for line in said]
     channels, *sides = images.images.shape[1:]

@@ -1,6 +1,6 @@
 """Media: what an example can be.  A medium is one file, and everything else asks it.
 
-Built in are texts, images and sounds; another distribution adds one by
+Built in are texts, images, sounds and moving pictures; another distribution adds one by
 
     [project.entry-points."genkit.media"]
     points = "my_package.points:POINTS"
@@ -30,6 +30,7 @@ MEDIA: Registry[Medium] = Registry(
         "text": "genkit.core.media.text:TEXT",
         "image": "genkit.core.media.image:IMAGE",
         "audio": "genkit.core.media.audio:AUDIO",
+        "video": "genkit.core.media.video:VIDEO",
     },
     _fault,
 )

@@ -122,7 +122,7 @@ def _left_out(images: Images, kind: str, cache_dir: str) -> np.ndarray:
 
     def build(folder: Path) -> dict[str, object]:
         numbers = known_hashes(images, cache_dir)
-        np.save(folder / "rows.npy", repeated(images.images, numbers, order, images.levels, kind))
+        np.save(folder / "rows.npy", repeated(images.kept, numbers, order, images.levels, kind))
         return {"name": "repeated", "kind": kind}
 
     key = {"contents": images.contents(), "order": digest([order]), "kind": kind}
@@ -134,7 +134,7 @@ def known_hashes(images: Images, cache_dir: str) -> np.ndarray:
     """Both hashes of every image; of packed pictures they are known."""
     if images.hashes is not None:
         return images.hashes
-    return hashes_of(images.images, images.contents(), images.levels, cache_dir)
+    return hashes_of(images.kept, images.contents(), images.levels, cache_dir)
 
 
 def by_precedence(images: Images) -> np.ndarray:
@@ -167,10 +167,10 @@ def sized(
         larger = [s for s in sizes if s >= max(height, width)]
         size = min(larger) if larger else max(sizes)
         taken = ", ".join(map(str, sizes))
-        how = _how(source.images, size)
+        how = _how(source.kept, size)
         notices.append(f"{name} {height}×{width} is {how} to {size}×{size}: the model takes {taken}.")
     elif size is not None and size > min(height, width):
-        how = _how(source.images, size)
+        how = _how(source.kept, size)
         notices.append(f"{name} {height}×{width} is {how} to {size}×{size}, as data.size says.")
     if size is not None and sizes and size not in sizes:
         raise ConfigError(f"data.size={size}: the model takes {', '.join(map(str, sizes))}.")
@@ -178,7 +178,7 @@ def sized(
         raise DataError(f"data={name}: images of {height}×{width} are too small; each side needs {SMALLEST}.")
     if size is None or (size, size) == (height, width):
         return source, notices
-    padded = _is_padded(source.images, size)
+    padded = _is_padded(source.kept, size)
     levels, unpadded = (source.levels, (height, width)) if padded else (256, None)
     source = replace(source, digest=source.contents())  # of the images as they came; taken once
     fitted = _fitted(source, size, cache_dir)
@@ -194,10 +194,10 @@ def _fitted(source: Images, size: int, cache_dir: str) -> np.ndarray:
     """
     if isinstance(source.images, np.memmap):
         return _kept(source, size, cache_dir)
-    if len(source.images) >= MANY and not _is_padded(source.images, size):
+    if len(source.images) >= MANY and not _is_padded(source.kept, size):
         with contextlib.suppress(StorageError):
             return _kept(source, size, cache_dir)
-    return squared(source.images, size, source.levels)
+    return squared(source.kept, size, source.levels)
 
 
 def _kept(source: Images, size: int, cache_dir: str) -> np.ndarray:

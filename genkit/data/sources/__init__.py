@@ -17,10 +17,11 @@ from genkit.core.media.text import TEXT
 from genkit.core.registry import Registry
 from genkit.core.representations.representation import Representation
 from genkit.data.arrays.folders import Pictures
+from genkit.data.arrays.made import Arrays, MadeArrays
 from genkit.data.dataset_knobs import ShakespeareKnobs
 from genkit.data.packing import digest, open_array, packed
 from genkit.data.text.streams import Texts, read_text
-from genkit.system.errors import DataError, StorageError
+from genkit.system.errors import ConfigError, DataError, StorageError
 
 if TYPE_CHECKING:
     from genkit.data.audio.recordings import Recordings
@@ -31,7 +32,8 @@ class Images:
     """Images of one shape, or arrays of another medium.
 
     Attributes:
-        images: levels (N, C, *sizes), uint8, or uint16 of a medium of 16 bits; in memory or mapped.
+        images: levels (N, C, *sizes), uint8, or uint16 of a medium of 16 bits; in memory, mapped, or computed
+            when they are read.
         labels: int64 (N,), or None.
         levels: how many values an entry can take.
         classes: names of the labels, () without.
@@ -50,7 +52,7 @@ class Images:
         representation: by what they stand for them.
     """
 
-    images: np.ndarray
+    images: Arrays
     labels: np.ndarray | None
     levels: int = 256
     classes: tuple[str, ...] = ()
@@ -73,9 +75,23 @@ class Images:
         """The rows that can be used."""
         return np.arange(len(self.images)) if self.rows is None else self.rows
 
+    @property
+    def kept(self) -> np.ndarray:
+        """The images where they are kept, in memory or mapped.
+
+        Raises:
+            ConfigError: they are kept nowhere.
+        """
+        if isinstance(self.images, MadeArrays):
+            raise ConfigError(
+                f"data.dedupe: these {self.medium.many} are computed as they are read, others in every epoch;"
+                " leave data.dedupe out."
+            )
+        return self.images
+
     def contents(self) -> str:
         """A digest of the images."""
-        return self.digest or digest([self.images])
+        return self.digest or digest([self.kept])
 
 
 @dataclass(frozen=True)
@@ -196,6 +212,7 @@ DATASETS: Registry[Source] = Registry(
         "fsdd": "genkit.data.audio.recordings:fsdd",
         "speech_commands": "genkit.data.audio.recordings:speech_commands",
         "audio_folder": "genkit.data.audio.recordings:audio_folder",
+        "moving_digits": "genkit.data.video.moving:moving_digits",
         "arrays": "genkit.data.sources.arrays:arrays",
         "hf_images": "genkit.data.sources.hub:hf_images",
         "memory_images": "genkit.data.sources.kept:memory_images",

@@ -1,0 +1,1 @@
+"""Moving pictures: clips that are computed, and those that people have."""
