@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from genkit.config.callback_knobs import CallbackKnobs, LoggerKnobs
 from genkit.config.optim_knobs import OptimKnobs
 from genkit.core.budget import UNITS
-from genkit.core.knobs import GIVEN, Clash, DataKnobs, Idle, Knobs, ModelKnobs, knob
+from genkit.core.knobs import GIVEN, Clash, DataKnobs, Idle, Knobs, ModelKnobs, knob, knobs_of
 
 
 class TrainerKnobs(Knobs, frozen=True):
@@ -213,3 +213,5 @@ class Config(RunKnobs, frozen=True, kw_only=True):
                 yield Idle(key, "model.select=val/kid or another metric of samples")
         if self.model.view == "arrays":
             yield Idle("data.patch", "a model that reads tokens, such as model=gpt_pixels")
+        for phase, needs in self.model.untrained():
+            yield from (Idle(f"optim.{phase}.{name}", needs) for name in knobs_of(OptimKnobs))

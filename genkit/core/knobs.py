@@ -72,6 +72,10 @@ class ModelKnobs(Knobs, frozen=True, kw_only=True):
         ),
     ] = None
 
+    def untrained(self) -> Iterator[Idle]:
+        """Phases that the family has and this model lacks, whose settings under `optim` do nothing."""
+        yield from ()
+
 
 class DataKnobs(Knobs, frozen=True, kw_only=True):
     """What every dataset has."""

@@ -2,7 +2,8 @@
 
 The generator turns latents into examples, the discriminator tells them from real ones; each learns from the
 other's mistakes.  Losses, penalties, normalisation, augmentation and labels are knobs of the same two phases;
-so is what WaveGAN (Donahue et al. 2019) does otherwise for sounds (`model=wavegan`).
+so is what WaveGAN (Donahue et al. 2019) does otherwise for sounds (`model=wavegan`).  Over moving pictures a
+second discriminator, of single frames, may stand beside that of whole clips: one more phase.
 
 Legend: B batch, C channels, S… sizes of the axes, L latent size.
 """
@@ -10,6 +11,7 @@ Legend: B batch, C channels, S… sizes of the axes, L latent size.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,16 +28,16 @@ from genkit.core.spec import ArraySpec
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
 from genkit.nn.convolutions import Discriminator, Generator, growth
-from genkit.nn.memory_format import CHANNELS_LAST, to_channels_last
+from genkit.nn.critic import Critic
+from genkit.nn.memory_format import CHANNELS_LAST
 from genkit.nn.normalisation import GlobalBatchNorm, as_trained
-from genkit.nn.phase_shuffle import shifts
 from genkit.system.errors import ConfigError
 
 TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
 
 
 class DCGAN(Labelled[ArraySpec], LatentSpace):
-    """Two phases, the discriminator's and the generator's.
+    """Two phases, the discriminator's and the generator's; three with a discriminator of frames.
 
     Args:
         spec: of the arrays; sides of images are 4·2^k, sounds have 16·2^k samples, see
@@ -55,6 +57,8 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
             needs features worth summing over the places, else none.
         augment: DiffAugment's policies: "colour" (of images), "translation", "cutout".
         discriminator_steps: batches for each update of the generator.
+        frame_discriminator: one of single frames stands beside that of whole clips, made and trained as that
+            one is; the generator minimises the sum of its losses to both (Tulyakov et al. 2018).
         conditional: on the labels of the data.
         channels_last: memory format of the convolutions; faster on CPUs and recent GPUs.
     """
@@ -85,6 +89,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         extra_layers: int | None = None,
         augment: Sequence[str] = (),
         discriminator_steps: int = 1,
+        frame_discriminator: bool = False,
         conditional: bool = False,
         channels_last: bool = True,
     ) -> None:
@@ -96,12 +101,16 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         self.latent_size = latent_size
         self.game, self.gradient_penalty, self.r1 = GAMES[loss], gradient_penalty, r1
         self.augment, self.discriminator_steps = tuple(augment), discriminator_steps
-        self.units = {"real": self.game.unit, "fake": self.game.unit}
         try:
             way = growth(sizes)
         except ValueError as error:
             advice = f"set {spec.medium.sized_by}" if spec.medium.sized_by else "choose another model"
             raise ConfigError(f"{error}: {advice}.") from error
+        if frame_discriminator and (len(sizes) < 3 or spec.names[0] != "time"):
+            raise ConfigError(
+                f"model.frame_discriminator=true looks at single frames, and {spec.said()} have none:"
+                " leave it out."
+            )
         self.generator = Generator(
             *(latent_size, channels, way, width, self.classes),
             norm=generator_norm,
@@ -110,8 +119,8 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
             initial=initial,
         )
         extra = (1 if conditional else 0) if extra_layers is None else extra_layers
-        self.discriminator = Discriminator(
-            *(channels, way, width),
+        judge = partial(
+            Discriminator,
             classes=self.classes,
             norm=norm,
             spectral=spectral_norm,
@@ -119,27 +128,30 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
             bias=bias,
             initial=initial,
         )
-        self.phase_shuffle = phase_shuffle
+        self.discriminator = judge(channels, way, width)
+        self.frame_discriminator = judge(channels, growth(sizes[1:]), width) if frame_discriminator else None
         if phase_shuffle and not (len(sizes) == 1 and self.discriminator.joints):
             what = f"{len(sizes)} axes" if len(sizes) > 1 else "a discriminator of one layer"
             raise ConfigError(
                 f"model.phase_shuffle={phase_shuffle} moves data between layers along a single axis, and"
                 f" {spec.said()} have {what}: set model.phase_shuffle=0."
             )
-        self._format = torch.contiguous_format
-        if channels_last:
-            self._format = CHANNELS_LAST.get(len(sizes), torch.contiguous_format)
-            to_channels_last(self.generator, len(sizes))
-            to_channels_last(self.discriminator, len(sizes))
+        formats = CHANNELS_LAST if channels_last else {}
+        self._format, flat = (formats.get(axes, torch.contiguous_format) for axes in (len(sizes), 2))
+        self.critics = [Critic(self.discriminator, self._format, self.augment, phase_shuffle)]
+        if self.frame_discriminator is not None:
+            self.critics.append(Critic(self.frame_discriminator, flat, self.augment, of="frame"))
+        self.generator.to(memory_format=self._format)
+        for critic in self.critics:
+            critic.network.to(memory_format=critic.format)
+        self.units = {c.named(what): self.game.unit for c in self.critics for what in ("real", "fake")}
 
     # ------------------------------------------------------------------ training
 
     def phases(self) -> tuple[Phase, ...]:
         every = self.discriminator_steps
-        return (
-            Phase("discriminator", (self.discriminator,), self._discriminator_loss),
-            Phase("generator", (self.generator,), self._generator_loss, every=every, ema=True),
-        )
+        critics = (Phase(c.name, (c.network,), partial(self._critic_loss, c)) for c in self.critics)
+        return (*critics, Phase("generator", (self.generator,), self._generator_loss, every=every, ema=True))
 
     def uncompilable(self) -> str | None:
         penalties = {"gradient_penalty": self.gradient_penalty, "r1": self.r1}
@@ -159,43 +171,38 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
 
         return noise.once("fakes", make, (self.generator,))
 
-    def _judged(self, data: Tensor, batch: Batch, noise: StepNoise, use: str) -> Tensor:
-        """Logits of examples as the discriminator sees them: augmented, and moved between its layers."""
-        for name in self.augment:
-            policy = POLICIES[name]
-            data = policy.change(data, noise.uniform(f"{use}/{name}", policy.numbers[data.ndim - 2]))
-        moved = None
-        if most := self.phase_shuffle:
-            count = len(self.discriminator.joints)
-            moved = shifts(noise.of_batch().uniform(f"{use}/phase_shuffle", count)[0], most)
-        return self.discriminator(data.contiguous(memory_format=self._format), batch.labels, moved)
-
-    def _discriminator_loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
+    def _critic_loss(self, critic: Critic, batch: Batch, noise: StepNoise) -> LossTerms:
+        data = critic.part(self._to_network(batch.data), noise, "real")
+        fakes = critic.part(self._fakes(batch, noise).detach(), noise, "fake")
         # Real and generated ones pass separately, each normalised by its own statistics (paper, section 3).
-        data, fakes = self._to_network(batch.data), self._fakes(batch, noise).detach()
-        real = self._judged(data, batch, noise, "real")
-        fake = self._judged(fakes, batch, noise, "fake")
+        real = critic.logits(data, batch.labels, noise, "real")
+        fake = critic.logits(fakes, batch.labels, noise, "fake")
         total = loss = self.game.discriminator(real, fake)
         terms = {"loss": loss, "real": self.game.opinion(real).mean(), "fake": self.game.opinion(fake).mean()}
         if (accuracy := self.game.accuracy(real, fake)) is not None:
             terms["accuracy"] = accuracy
 
         # The penalties are of the network itself: of what is neither augmented nor shuffled.
-        def critic(examples: Tensor) -> Tensor:
-            return self.discriminator(examples, batch.labels)
+        def judge(examples: Tensor) -> Tensor:
+            return critic.network(examples, batch.labels)
 
         if self.r1:
-            terms["r1"] = r1_penalty(critic, data)
+            terms["r1"] = r1_penalty(judge, data)
             total = total + self.r1 * terms["r1"]
         if self.gradient_penalty:
-            share = noise.uniform("share", 1).squeeze(1)
-            terms["gradient_penalty"] = gradient_penalty(critic, data, fakes, share)
+            share = noise.uniform(critic.named("share"), 1).squeeze(1)
+            terms["gradient_penalty"] = gradient_penalty(judge, data, fakes, share)
             total = total + self.gradient_penalty * terms["gradient_penalty"]
         return LossTerms(total, {name: term.detach() for name, term in terms.items()})
 
     def _generator_loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
-        loss = self.game.generator(self._judged(self._fakes(batch, noise), batch, noise, "generator"))
-        return LossTerms(loss, {"loss": loss.detach()})
+        fakes, terms = self._fakes(batch, noise), {}
+        for critic in self.critics:
+            part = critic.part(fakes, noise, "generator")
+            logits = critic.logits(part, batch.labels, noise, "generator")
+            terms[critic.named("loss")] = self.game.generator(logits)
+        total = torch.stack([*terms.values()]).sum() if len(terms) > 1 else terms["loss"]
+        return LossTerms(total, {name: term.detach() for name, term in terms.items()})
 
     def _to_network(self, data: Tensor) -> Tensor:
         """Data in [0, 1] to the range of the generator's tanh, [-1, 1]."""
@@ -204,72 +211,89 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     # ------------------------------------------------------------------ scores
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """What the discriminator thinks of unseen and generated examples; alike where it can't tell."""
-        real, fake = self._opinions(batch, noise)
-        return {"real": self.game.opinion(real), "fake": self.game.opinion(fake)}
+        """What each discriminator thinks of unseen and generated examples; alike where it can't tell."""
+        scores = {}
+        for critic, real, fake in self._opinions(batch, noise):
+            scores[critic.named("real")] = self.game.opinion(real)
+            scores[critic.named("fake")] = self.game.opinion(fake)
+        return scores
 
     @property
     def scores_batches(self) -> bool:
         return any(isinstance(module, GlobalBatchNorm) for module in self.modules())
 
-    def _opinions(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Logits of real and of generated examples, (B,) each.
+    def _opinions(self, batch: Batch, noise: Noise) -> list[tuple[Critic, Tensor, Tensor]]:
+        """Logits of real and of generated examples, (B,) each, from each discriminator.
 
-        The players are judged as they are trained, each batch by its own statistics: the discriminator's
+        The players are judged as they are trained, each batch by its own statistics: a discriminator's
         running averages are of real and generated batches together, which it never sees, and with them it
         may rank the two the wrong way round.
         """
-        with as_trained(self.generator, self.discriminator):
-            fakes = self.generator(self.prior(noise), batch.labels)
-            real, fake = (self.discriminator(x, batch.labels) for x in (self._to_network(batch.data), fakes))
-        return real, fake
+        with as_trained(self.generator, *(critic.network for critic in self.critics)):
+            data, fakes = self._to_network(batch.data), self.generator(self.prior(noise), batch.labels)
+            return [
+                (
+                    critic,
+                    critic.network(critic.part(data, noise, "real"), batch.labels),
+                    critic.network(critic.part(fakes, noise, "fake"), batch.labels),
+                )
+                for critic in self.critics
+            ]
 
-    rules = (
-        Rule(
-            code="discriminator_saturated",
-            severity=ERROR,
-            measure="discriminator/accuracy",
-            above=0.995,
-            advice="The discriminator is always right, so the generator learns nothing from it: lower"
-            " optim.discriminator.lr, or set model.r1, model.spectral_norm or model.augment.",
-            patience=3,
-            after=0.4,
-        ),
-        Rule(
-            code="discriminator_blind",
-            severity=ERROR,
-            measure="discriminator_ranks",
-            below=0.35,
-            advice="The discriminator takes generated examples for real ones rather than the real: raise"
-            " optim.discriminator.lr or model.discriminator_steps, or lower optim.generator.lr.",
-        ),
-        Rule(
-            code="discriminator_constant",
-            severity=ERROR,
-            measure="discriminator_spread",
-            below=1e-3,
-            advice="The discriminator says the same of everything: change the seed, or lower"
-            " optim.discriminator.lr.",
-        ),
-        # A critic whose slope is at most 1 tells pictures of 64×64×3 in [-1, 1] apart by 222 at most, and a
-        # probability is 0 or 1 in float32 long before.
-        Rule(
-            code="discriminator_exploded",
-            severity=ERROR,
-            measure="discriminator_spread",
-            above=1_000,
-            advice="The discriminator's outputs are so far apart that no gradient is left of them: lower"
-            " optim.lr, or set model.r1 or model.spectral_norm.",
-        ),
+    rules = tuple(
+        rule
+        for critic, it in (
+            ("discriminator", "The discriminator"),
+            ("frame_discriminator", "The discriminator of frames"),
+        )
+        for rule in (
+            Rule(
+                code=f"{critic}_saturated",
+                severity=ERROR,
+                measure=f"{critic}/accuracy",
+                above=0.995,
+                advice=f"{it} is always right, so the generator learns nothing from it: lower"
+                f" optim.{critic}.lr, or set model.r1, model.spectral_norm or model.augment.",
+                patience=3,
+                after=0.4,
+            ),
+            Rule(
+                code=f"{critic}_blind",
+                severity=ERROR,
+                measure=f"{critic}_ranks",
+                below=0.35,
+                advice=f"{it} takes generated examples for real ones rather than the real: raise"
+                f" optim.{critic}.lr or model.discriminator_steps, or lower optim.generator.lr.",
+            ),
+            Rule(
+                code=f"{critic}_constant",
+                severity=ERROR,
+                measure=f"{critic}_spread",
+                below=1e-3,
+                advice=f"{it} says the same of everything: change the seed, or lower optim.{critic}.lr.",
+            ),
+            # A critic whose slope is at most 1 tells pictures of 64×64×3 in [-1, 1] apart by 222 at most, and
+            # a probability is 0 or 1 in float32 long before.
+            Rule(
+                code=f"{critic}_exploded",
+                severity=ERROR,
+                measure=f"{critic}_spread",
+                above=1_000,
+                advice=f"{it}'s outputs are so far apart that no gradient is left of them: lower"
+                " optim.lr, or set model.r1 or model.spectral_norm.",
+            ),
+        )
     )
 
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
-        """What the discriminator knows: how much its logits differ between examples, and how often a real
+        """What each discriminator knows: how much its logits differ between examples, and how often a real
         one has a higher logit than a generated one (1/2 by chance)."""
-        real, fake = self._opinions(batch, noise)
-        higher = (real[:, None] > fake).float().mean() + 0.5 * (real[:, None] == fake).float().mean()
-        spread = torch.cat((real, fake)).std()
-        return {"discriminator_ranks": float(higher), "discriminator_spread": float(spread)}
+        found: dict[str, float | list[float]] = {}
+        for critic, real, fake in self._opinions(batch, noise):
+            higher = (real[:, None] > fake).float().mean() + 0.5 * (real[:, None] == fake).float().mean()
+            found[f"{critic.name}_ranks"] = float(higher)
+            found[f"{critic.name}_spread"] = float(torch.cat((real, fake)).std())
+        return found
 
     # ------------------------------------------------------------------ samples
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from genkit.core.knobs import Clash, ModelKnobs, knob
+from genkit.core.knobs import Clash, Idle, ModelKnobs, knob
 
 
 class DCGANKnobs(ModelKnobs, frozen=True):
@@ -61,6 +61,9 @@ class DCGANKnobs(ModelKnobs, frozen=True):
     discriminator_steps: Annotated[
         int, knob("batches for each update of the generator", ge=1, le=1_000, unit="steps")
     ] = 1
+    frame_discriminator: Annotated[
+        bool, knob("of moving pictures: one of single frames beside that of whole clips (MoCoGAN)")
+    ] = False
     conditional: Annotated[bool, knob("on the labels of the data")] = False
     channels_last: Annotated[bool, knob("memory format; faster on CPUs")] = True
 
@@ -70,3 +73,7 @@ class DCGANKnobs(ModelKnobs, frozen=True):
                 ("norm", "gradient_penalty", "r1"),
                 "a penalty of single images' gradients needs norm=layer or none",
             )
+
+    def untrained(self) -> Iterator[Idle]:
+        if not self.frame_discriminator:
+            yield Idle("frame_discriminator", "model.frame_discriminator=true")

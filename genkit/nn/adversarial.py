@@ -83,26 +83,26 @@ GAMES = {
     "wasserstein": Game(_wasserstein_discriminator, _minus_mean, torch.Tensor.detach, "score", None),
 }
 
-Critic = Callable[[Tensor], Tensor]
+Judge = Callable[[Tensor], Tensor]  # examples (B, …) to logits (B,)
 
 
-def squared_gradient_norms(critic: Critic, images: Tensor) -> Tensor:
-    """‖∇ critic(x)‖² at each image, (B,), differentiable in the critic's weights.
+def squared_gradient_norms(judge: Judge, images: Tensor) -> Tensor:
+    """‖∇ judge(x)‖² at each image, (B,), differentiable in the judge's weights.
 
-    The critic must treat each image by itself: batch normalisation would mix their gradients.
+    The judge must treat each image by itself: batch normalisation would mix their gradients.
     """
     images = images.detach().requires_grad_(True)
     with torch.enable_grad():
-        gradient = torch.autograd.grad(critic(images).sum(), images, create_graph=True)[0]
+        gradient = torch.autograd.grad(judge(images).sum(), images, create_graph=True)[0]
     return gradient.flatten(1).square().sum(1)
 
 
-def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
+def r1_penalty(judge: Judge, real: Tensor) -> Tensor:
     """½ E ‖∇D(x)‖² on real images (Mescheder et al. 2018, equation 9, without its γ)."""
-    return 0.5 * squared_gradient_norms(critic, real).mean()
+    return 0.5 * squared_gradient_norms(judge, real).mean()
 
 
-def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+def gradient_penalty(judge: Judge, real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
     """E (‖∇D(x̂)‖ - 1)² between real and generated images (Gulrajani et al. 2017, equation 3, without its λ).
 
     Args:
@@ -110,5 +110,5 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, share: Tensor) 
     """
     share = share.view(-1, *[1] * (real.ndim - 1))
     mixed = share * real + (1 - share) * fake
-    norms = (squared_gradient_norms(critic, mixed) + 1e-12).sqrt()
+    norms = (squared_gradient_norms(judge, mixed) + 1e-12).sqrt()
     return (norms - 1).square().mean()

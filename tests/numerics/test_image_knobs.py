@@ -36,7 +36,7 @@ def vae(**knobs):
 def losses(module, step=0):
     """The discriminator's loss and terms on a fixed batch, as numbers."""
     prepared = module.prepare(batch())
-    total, terms = module._discriminator_loss(prepared, StepNoise(0, prepared.rows, step=step))
+    total, terms = module.phases()[0].loss(prepared, StepNoise(0, prepared.rows, step=step))
     return total.item(), {name: term.item() for name, term in terms.items()}
 
 

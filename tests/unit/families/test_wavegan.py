@@ -56,7 +56,7 @@ def test_wavegan_keeps_the_contract(name, check):
 def test_the_settings_are_those_of_the_paper_where_the_file_says_so():
     module = wavegan(**PUBLISHED)
     assert [phase.every for phase in module.phases()] == [1, 5]
-    assert module.phase_shuffle == 2
+    assert module.critics[0].phase_shuffle == 2
     assert not any("Norm" in type(m).__name__ for m in module.modules())
     assert "model.loss=wasserstein model.gradient_penalty=10 model.r1=0 model.discriminator_steps=5" in (
         CONF.read_text()
@@ -66,7 +66,7 @@ def test_the_settings_are_those_of_the_paper_where_the_file_says_so():
 def test_a_critics_step_is_the_published_one_by_hand():
     """E D(G(z)) - E D(x) + 10 E (‖∇D(x̂)‖ - 1)², the penalty on mixtures with one number an example."""
     module, batch = wavegan(**PUBLISHED, phase_shuffle=0), floats(sounds(6))
-    found = module._discriminator_loss(batch, StepNoise(3, range(6), step=5)).total
+    found = module.phases()[0].loss(batch, StepNoise(3, range(6), step=5)).total
     noise = StepNoise(3, range(6), step=5)
     real = batch.data * 2 - 1
     fake = module.generator(noise.normal("latent", 4)).detach()
@@ -79,8 +79,7 @@ def test_a_critics_step_is_the_published_one_by_hand():
 
 
 def losses(module, batch, noise):
-    first = module._discriminator_loss(batch, noise).total
-    return torch.stack((first, module._generator_loss(batch, noise).total)).detach()
+    return torch.stack([phase.loss(batch, noise).total for phase in module.phases()]).detach()
 
 
 def test_phase_shuffle_replays_and_changes_with_the_step():
