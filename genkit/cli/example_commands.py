@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from genkit.cli.command import named
 from genkit.cli.commands.complete import CompleteSettings
 from genkit.cli.commands.denoise import DenoiseSettings
 from genkit.cli.commands.interpolate import InterpolateSettings
@@ -22,7 +23,12 @@ from genkit.system.errors import ConfigError, closest
 from genkit.system.terminal import say
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from genkit.core.observation import Observation
+    from genkit.metrics.truth_distance import Distance
+
+SPACE = {"time", "height", "width"}  # of which what is not time is space
 
 
 def interpolate(settings: InterpolateSettings) -> int:
@@ -72,7 +78,8 @@ def complete(settings: CompleteSettings) -> int:
         raise ConfigError(f"mask={part} is none of {', '.join(parts)}.{closest(part, parts)}")
     from genkit.core.observation import mask
 
-    return _answer(run, settings, mask(part, run.array.sizes, settings.seed, run.array.names))
+    hidden = mask(part, run.array.sizes, settings.seed, run.array.names, settings.known_places)
+    return _answer(run, settings, hidden)
 
 
 def denoise(settings: DenoiseSettings) -> int:
@@ -86,12 +93,16 @@ def denoise(settings: DenoiseSettings) -> int:
 def upscale(settings: UpscaleSettings) -> int:
     """Examples of which the means of blocks are known."""
     run = OpenedWithData(settings, "upscale")
-    factor, sizes = settings.factor, run.array.sizes
-    if any(size % factor for size in sizes):
-        raise ConfigError(f"factor={factor} does not divide the sides {'×'.join(map(str, sizes))}.")
+    names, along = run.array.names, settings.along or ("space" if {*run.array.names} >= SPACE else "all")
+    chosen = [along == "all" or (name == "time") == (along == "time") for name in names]
+    if not any(chosen):
+        raise ConfigError(f"along={along}: {run.array.medium.many} have {' and '.join(names)} alone here.")
+    factor, sides = settings.factor, [side for side, own in zip(run.array.sizes, chosen, strict=True) if own]
+    if any(side % factor for side in sides):
+        raise ConfigError(f"factor={factor} does not divide the sides {'×'.join(map(str, sides))}.")
     from genkit.core.observation import AveragePool
 
-    return _answer(run, settings, AveragePool(factor=factor))
+    return _answer(run, settings, AveragePool(factor=tuple(factor if own else 1 for own in chosen)))
 
 
 def _answer(run: OpenedWithData, settings: Observed, observation: Observation) -> int:
@@ -109,27 +120,37 @@ def _answer(run: OpenedWithData, settings: Observed, observation: Observation) -
             verbs.complete(run.module, observation, measured, batch, seed=seed + i)
             for i in range(settings.draws)
         ]
-    seen = observation.picture(measured, run.array.blank)
-    given, made = run.shown(seen), [run.shown(draw) for draw in draws]
+    given = run.shown(observation.picture(measured, run.array.blank))
+    made, unknown = [run.shown(draw) for draw in draws], observation.unknown(run.array.sizes).numpy()
     answers = [called(answer, f"answer {i}") for i, answer in enumerate(made, 1)]
-    run.save([called(given, "input"), *answers, called(truth, "truth")])
+    run.save([called(given, "input"), *answers, called(truth, "truth")], unknown=unknown)
     error = float((torch.stack(draws).mean(0) - batch.data).square().mean())
     say(f"rows: input, {len(draws)} answers{run.told()}, truth; mean squared error of their mean {error:.4f}")
-    _distances(run, {"input": [given], "answers": made}, truth)
+    _distances(run, {"input": [given], "answers": made}, truth, unknown)
     return 0
 
 
-def _distances(run: OpenedWithData, rows: Mapping[str, Sequence[Shown]], truth: Shown) -> None:
+def _distances(
+    run: OpenedWithData,
+    rows: Mapping[str, Sequence[Shown]],
+    truth: Shown,
+    unknown: np.ndarray | None = None,
+) -> None:
     """Say how far from the truth each row is on average, by what its medium is compared by."""
-    from genkit.metrics.waveforms import DISTANCES
+    import torch
 
-    for name in run.array.medium.distances:
-        distance = DISTANCES[name]
-        means = {
-            row: sum(float(distance.of(one.arrays, truth.arrays).mean()) for one in shown) / len(shown)
-            for row, shown in rows.items()
-        }
-        say(f"{distance.said}: {', '.join(f'{row} {mean:.3g}' for row, mean in means.items())}")
+    medium = run.array.medium
+    table: Mapping[str, Distance] = named(medium.distances) if medium.distances else {}
+    wanted = medium.compared(truth.arrays, unknown)
+    for distance in table.values():
+        said = []
+        for row, shown in rows.items():
+            each = torch.stack([distance.of(medium.compared(one.arrays, unknown), wanted) for one in shown])
+            said.append(f"{row} {float(each.mean(1).mean()):.3g}")
+            if distance.better and len(shown) > 1:
+                best = each.amax(0) if distance.better == "higher" else each.amin(0)
+                said.append(f"best of {len(shown)} {float(best.mean()):.3g}")
+        say(f"{distance.said}: {', '.join(said)}")
 
 
 def called(row: Shown, name: str) -> Shown:

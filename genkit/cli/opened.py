@@ -102,30 +102,14 @@ class Opened:
 
         return Samples(examples, self.array, self.settings.seed, captions=captions).shown
 
-    def save(self, rows: Sequence[Shown], *, across: bool = False) -> None:
-        """Write these rows of as many examples each.
+    def save(self, rows: Sequence[Shown], *, across: bool = False, unknown: np.ndarray | None = None) -> None:
+        """Write these rows of as many examples each: see `ShownRows`."""
+        from genkit.core.media.shown_rows import ShownRows
 
-        Args:
-            across: where they stand one after another, not in a picture: row by row.  Else what stands in a
-                column, of which one is made from the other.
-        """
-        from genkit.core.grid import png
-        from genkit.system import storage
-
-        medium, columns = self.array.medium, len(rows[0])
-        arrays = np.concatenate([row.arrays for row in rows])
-        captions = [caption for row in rows for caption in row.captions or [""] * columns]
         about = {"run": self.folder.name, "checkpoint": self.settings.checkpoint, "seed": self.settings.seed}
-        whole = replace(rows[0], arrays=arrays, captions=captions, about=about)
-        table = np.arange(len(whole)).reshape(len(rows), columns)
-        order = (table if across else table.T).flatten()
-        listed = replace(whole, arrays=arrays[order], captions=[captions[i] for i in order])
+        listed = ShownRows([replace(row, about=about) for row in rows], across, unknown)
         for out in self.outputs:
-            storage.make_folder(out.path.parent)
-            if out.path.suffix.lower() == ".png" and (sheet := medium.sheet(whole, columns=columns)):
-                storage.write_bytes(out.path, png(sheet))
-            else:
-                medium.save(listed, out.path)
+            self.array.medium.save_rows(listed, out.path)
             say(out)
 
 

@@ -43,6 +43,10 @@ class Observation(ABC):
     def picture(self, measured: Tensor, hidden: float = 0.5) -> Tensor:
         """What is known as an array (B, C, S…) in [0, 1]; what is not is `hidden`, grey or silence."""
 
+    def unknown(self, sizes: tuple[int, ...]) -> Tensor:
+        """The places of which something is left open, bool (S…)."""
+        return torch.ones(sizes, dtype=torch.bool)
+
     def observe(self, data: Tensor, noise: Noise) -> Tensor:
         """What is known of these examples; exact measurements have no noise added."""
         return self.measure(data)
@@ -69,6 +73,9 @@ class Mask(Observation):
 
     def measure(self, data: Tensor) -> Tensor:
         return data * self.known.to(data)
+
+    def unknown(self, sizes: tuple[int, ...]) -> Tensor:
+        return ~self.known
 
     def picture(self, measured: Tensor, hidden: float = 0.5) -> Tensor:
         return torch.where(self.known.to(measured.device), measured, torch.full_like(measured, hidden))
@@ -121,58 +128,92 @@ class WhiteNoise(Observation):
         return measured.clamp(0, 1)
 
 
-# What can be hidden by name: of an axis by its own, of the plane, of anything.
+# What can be hidden by name: of an axis by its own, of the plane, of frames, of anything.
 HALVES: dict[str, tuple[str, ...]] = {
     "time": ("end", "start", "middle"),
     "frequency": ("high", "low"),
     "height": ("lower", "upper"),
     "width": ("left", "right"),
 }
-IN_PLANES, ANYWHERE = ("box",), ("random",)
+IN_PLANES, OF_FRAMES, ANYWHERE = ("box",), ("alternate",), ("random",)
 USUAL = {1: ("time",), 2: ("height", "width"), 3: ("time", "height", "width")}  # by the number of axes
 
 
 def masks(axes: tuple[str, ...]) -> tuple[str, ...]:
     """What can be hidden of examples with axes of these names."""
     planes = IN_PLANES if {"height", "width"} <= set(axes) else ()
-    return (*(part for axis in axes for part in HALVES.get(axis, ())), *planes, *ANYWHERE)
+    frames = OF_FRAMES if planes and "time" in axes else ()
+    return (*(part for axis in axes for part in HALVES.get(axis, ())), *planes, *frames, *ANYWHERE)
 
 
-def mask(hidden: str, sizes: tuple[int, ...], seed: int = 0, axes: tuple[str, ...] = ()) -> Mask:
-    """The mask that hides a part by name: half of an axis or the middle of time, the box in the middle of the
-    plane (at all times), or every second place at random.
+def mask(
+    hidden: str,
+    sizes: tuple[int, ...],
+    seed: int = 0,
+    axes: tuple[str, ...] = (),
+    given: int | None = None,
+) -> Mask:
+    """The mask that hides a part by name: one end of an axis or the middle of time, the box in the middle of
+    the plane (at all times), every second frame, or every second place at random.
 
     Args:
         sizes: of the axes.
         axes: their names; by default time, or height and width, or all three.
+        given: places of the axis that are known, where a part of one axis is hidden; half of them by default.
+            Around a middle they are shared, and the beginning has the odd one.
 
     Raises:
-        ConfigError: there is no such part over these axes.
+        ConfigError: there is no such part over these axes, or it has no such number of places.
     """
     axes = axes or USUAL[len(sizes)]
     if hidden not in masks(axes):
         listed = ", ".join(masks(axes))
         raise ConfigError(f"mask={hidden} hides nothing that is known; choose one of {listed}.")
+    if given is not None:
+        _check_given(given, hidden, axes, sizes)
     if hidden in ANYWHERE:
         order = Noise(seed, range(1), purpose="mask").uniform("pixels", math.prod(sizes))[0].argsort()
         known = torch.zeros(len(order), dtype=torch.bool)
         known[order[: len(order) // 2]] = True
         return Mask(known=known.view(sizes))
     away = torch.zeros(sizes, dtype=torch.bool)
-    away[tuple(_hidden(hidden, axis, size) for axis, size in zip(axes, sizes, strict=True))] = True
+    away[tuple(_hidden(hidden, axis, size, given) for axis, size in zip(axes, sizes, strict=True))] = True
     return Mask(known=~away)
 
 
-def _hidden(part: str, axis: str, size: int) -> slice:
+def _check_given(given: int, part: str, axes: tuple[str, ...], sizes: tuple[int, ...]) -> None:
+    """See that so many places can be known beside a part.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    for axis, size in zip(axes, sizes, strict=True):
+        if part in HALVES.get(axis, ()):
+            least = 2 if part == "middle" else 1
+            if not least <= given < size:
+                raise ConfigError(
+                    f"given={given}: mask={part} hides a part of the {size} places along {axis}, of which"
+                    f" {least} to {size - 1} can be given."
+                )
+            return
+    ends = ", ".join(part for axis in axes for part in HALVES.get(axis, ()))
+    raise ConfigError(f"given= is of a mask along one axis ({ends}), not of mask={part}; leave given= out.")
+
+
+def _hidden(part: str, axis: str, size: int, given: int | None) -> slice:
     """What of an axis a part is; all of it where the part is of another axis."""
     if part in IN_PLANES:
         return _middle(size) if axis in ("height", "width") else slice(None)
+    if part in OF_FRAMES:
+        return slice(1, None, 2) if axis == "time" else slice(None)
     if part not in HALVES.get(axis, ()):
         return slice(None)
     if part == "middle":
-        return _middle(size)
+        return _middle(size) if given is None else slice((given + 1) // 2, size - given // 2)
     # (A band of frequencies is counted from the lowest.)
-    return slice(0, size // 2) if part in ("start", "low", "upper", "left") else slice(size // 2, size)
+    if part in ("start", "low", "upper", "left"):
+        return slice(0, size // 2 if given is None else size - given)
+    return slice(size // 2 if given is None else given, size)
 
 
 def _middle(size: int) -> slice:

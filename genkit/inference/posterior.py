@@ -21,6 +21,7 @@ from genkit.core.observation import Observation
 CANDIDATES = 1024  # of the prior, the same for all rows
 MOVES, LEAPS = 32, 4  # of the chain, and gradients in each
 COLDEST = 0.05  # power of the likelihood at the first move
+AT_ONCE = 2**25  # numbers of decoded candidates that are held together
 WARM = 0.5  # share of the moves until the power is 1
 ADAPT = 0.75  # share of the moves during which the step size follows the acceptance
 
@@ -66,15 +67,18 @@ class _Chain:
         every = Noise(noise.seed, range(CANDIDATES), purpose=f"{noise.purpose}/candidates")
         candidates = self.space.prior(every).to(noise.device)  # (P, L)
         gumbel = -noise.uniform("candidate", CANDIDATES).clamp(1e-7, 1 - 1e-7).log().neg().log()  # (B, P)
-        chosen = torch.zeros(len(self.measured), dtype=torch.int64, device=noise.device)
+        fit = torch.zeros_like(gumbel)
         for label in [None] if self.labels is None else self.labels.unique():
             told = None if label is None else label.expand(CANDIDATES)
-            images = self.space.decode(candidates, told)
-            for row in range(len(chosen)):
-                if self.labels is None or self.labels[row] == label:
-                    fit = self.observation.log_likelihood(images, self.measured[row : row + 1])  # (P,)
-                    chosen[row] = (fit + gumbel[row]).argmax()
-        return candidates[chosen]
+            alone = self.space.decode(candidates[:1], None if told is None else told[:1])
+            some = max(1, AT_ONCE // alone.numel())
+            for part in (slice(start, start + some) for start in range(0, CANDIDATES, some)):
+                images = self.space.decode(candidates[part], None if told is None else told[part])
+                for row in range(len(fit)):
+                    if self.labels is None or self.labels[row] == label:
+                        measured = self.measured[row : row + 1]
+                        fit[row, part] = self.observation.log_likelihood(images, measured)
+        return candidates[(fit + gumbel).argmax(1)]
 
     def move(self, latent: Tensor, size: Tensor, power: float, name: str) -> tuple[Tensor, Tensor]:
         """A proposal (B, L) and the probability of accepting it (B, 1): leapfrog steps, random momentum."""

@@ -19,13 +19,13 @@ is softer than 80 dB below full scale counts as that soft in logarithms, and as 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genkit.metrics.truth_distance import Distance
 from genkit.nn.spectra import FLOOR, WINDOWS, magnitudes, spectral_distance
 from genkit.system.errors import DataError
 
@@ -129,19 +129,6 @@ def log_spectral(waveforms: Waveforms, truth: Waveforms, window: int = WINDOW) -
 def multi_scale(waveforms: Waveforms, truth: Waveforms, windows: Sequence[int] = WINDOWS) -> Tensor:
     """The distance by which models are trained: see `genkit.nn.spectra.spectral_distance`."""
     return _in_blocks(lambda made, wanted: spectral_distance(made, wanted, windows), waveforms, truth)
-
-
-@dataclass(frozen=True)
-class Distance:
-    """How far sounds are from what they should be.
-
-    Attributes:
-        said: its name and its unit, for people.
-        of: of sounds and the truth, (n, C, T) each, a number a pair, (n,).
-    """
-
-    said: str
-    of: Callable[[Waveforms, Waveforms], Tensor]
 
 
 DISTANCES = {

@@ -14,6 +14,12 @@ class CompleteSettings(Observed):
         shown="lower",
         values="genkit.cli.example_words:parts",
     )
+    known_places: int | None = word(
+        None,
+        "how much of the mask's axis is known: frames, rows, columns, samples (default: half)",
+        name="given",
+        low=1,
+    )
 
 
 COMMAND = Command(

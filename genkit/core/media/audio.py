@@ -47,7 +47,7 @@ class AudioMedium(Medium):
     drawn: int = 500
     kept: int = 16
     entry: str = "sample"
-    distances: tuple[str, ...] = ("snr", "si_sdr", "spectral_convergence", "log_spectral", "multi_scale")
+    distances: str = "genkit.metrics.waveforms:DISTANCES"
 
     def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image:
         """Spectrograms over waveforms, in reading order."""

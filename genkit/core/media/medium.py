@@ -24,6 +24,7 @@ from genkit.system.errors import ConfigError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from genkit.core.media.shown_rows import ShownRows
     from genkit.core.spec import ArraySpec, Spec
 
 COUNTED = ("steps", "epochs", "examples", "seconds")  # units of a budget that every medium has
@@ -107,7 +108,9 @@ class Medium(ABC):
         budgets: the units in which a training on it can be counted.
         offers: what metrics can be given of it: "texts"; "arrays"; "features" and "probabilities", which an
             extractor makes of arrays where there is one.
-        distances: how far an answer is from the truth: names of functions of `genkit.metrics.waveforms`.
+        distances: by what answers are compared with the truth: `module:table` of
+            `genkit.metrics.truth_distance.Distance`, as `genkit.metrics.waveforms:DISTANCES` is one; "": by
+            their mean squared error alone.
         groups: the groups of metrics, or single ones, that measure it unless told otherwise.
         drawn: samples that an evaluation draws, unless told otherwise.
         kept: examples that are kept to be looked at beside numbers.
@@ -132,7 +135,7 @@ class Medium(ABC):
     rest: str = ""
     budgets: tuple[str, ...] = COUNTED
     offers: frozenset[str] = frozenset({"arrays"})
-    distances: tuple[str, ...] = ()
+    distances: str = ""
     groups: tuple[str, ...] = ("likelihood", "sliced_wasserstein", "memorisation", "cost")
     drawn: int = 1_000
     kept: int = 64
@@ -222,6 +225,19 @@ class Medium(ABC):
             with storage.made(path) as place:
                 self.write_each(shown, place)
 
+    def save_rows(self, rows: ShownRows, path: Path) -> None:
+        """Rows of examples that belong together: in one picture with a column for each, or one after another.
+
+        Raises:
+            ConfigError: a suffix that does not fit, or a folder that holds something already.
+            StorageError: it cannot be written; what was there stays.
+        """
+        storage.make_folder(path.parent)
+        if path.suffix.lower() == ".png" and (sheet := self.sheet(rows.whole, columns=rows.columns)):
+            storage.write_bytes(path, png(sheet))
+        else:
+            self.save(rows.listed, path)
+
     def write(self, shown: Shown, path: Path) -> None:
         """All examples in one file, by one of `suffixes`; a file of that name is replaced in one step.
 
@@ -243,6 +259,16 @@ class Medium(ABC):
     def extractor(self, array: ArraySpec) -> str | None:
         """The name of the network in whose features such arrays are compared; None: there is none."""
         return None
+
+    def compared(self, arrays: np.ndarray, unknown: np.ndarray | None) -> np.ndarray:
+        """What answers are compared with the truth by: all of it.
+
+        Args:
+            arrays: of `Shown`, (n, C, *sizes).
+            unknown: places of an example, as a model reads it, of which something was left open; None: nobody
+                says.
+        """
+        return arrays
 
     def noise(
         self,

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from genkit.core.contact_sheet import contact_sheet
+from genkit.core.grid import png
 from genkit.core.media.medium import Medium, Shown
+from genkit.core.prediction_strip import prediction_strip
+from genkit.system import storage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from genkit.core.media.shown_rows import ShownRows
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,8 @@ class VideoMedium(Medium):
     channels: tuple[int, ...] = (1, 3)
     sized_by: str = "data.size and data.frames"
     parts: tuple[str, ...] = (
-        *("end", "start", "middle", "lower", "upper", "left", "right", "box", "random"),
+        *("end", "start", "middle", "lower", "upper", "left", "right", "box"),
+        *("alternate", "random"),
     )
     rest: str = "end"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities"})
@@ -34,6 +43,20 @@ class VideoMedium(Medium):
     def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image:
         """The frames of each clip in a row, one clip below another."""
         return contact_sheet(shown.arrays, border)
+
+    def save_rows(self, rows: ShownRows, path: Path) -> None:
+        """`.png`: a strip of frames, with a line where what was given ends."""
+        if path.suffix.lower() == ".png":
+            listed = rows.listed
+            strip = prediction_strip(listed.arrays, listed.captions, rows.together, rows.unknown)
+            storage.make_folder(path.parent)
+            storage.write_bytes(path, png(strip))
+        else:
+            super().save_rows(rows, path)
+
+    def compared(self, arrays: np.ndarray, unknown: np.ndarray | None) -> np.ndarray:
+        """The frames of which something was left open."""
+        return arrays if unknown is None else arrays[:, :, unknown.any((1, 2))]
 
 
 VIDEO = VideoMedium()

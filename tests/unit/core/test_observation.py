@@ -110,6 +110,74 @@ def test_of_three_axes_either_time_or_the_plane_is_cut_at_all_places_of_the_othe
     assert mask("end", (2, 3, 3)).prefix() == 9
 
 
+def test_of_frames_every_second_one_can_be_hidden_and_of_nothing_else():
+    assert hidden("alternate", (5, 1, 2)) == [[[0, 0]], [[1, 1]], [[0, 0]], [[1, 1]], [[0, 0]]]
+    assert mask("alternate", (4, 2, 2)).prefix() is None
+    for axes in (("time",), ("frequency", "time"), ("height", "width")):
+        assert "alternate" not in masks(axes)
+        with pytest.raises(ConfigError, match="mask=alternate hides nothing"):
+            mask("alternate", (4,) * len(axes), axes=axes)
+
+
+BOX = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+
+
+def test_of_three_axes_what_is_hidden_is_so_at_every_time():
+    assert hidden("upper", (2, 2, 1)) == [[[1], [0]]] * 2
+    assert hidden("left", (2, 1, 2)) == [[[1, 0]]] * 2
+    assert hidden("right", (2, 1, 2)) == [[[0, 1]]] * 2
+    assert hidden("box", (3, 4, 4)) == [BOX] * 3
+    assert hidden("start", (3, 1, 1)) == [[[1]], [[0]], [[0]]]
+    assert np.sum(hidden("random", (2, 3, 3))) == 9
+
+
+def test_how_much_of_an_axis_is_given_can_be_said():
+    def away(name, size, given):
+        return (~mask(name, (size,), given=given).known).int().tolist()
+
+    assert away("end", 6, 1) == [0, 1, 1, 1, 1, 1]
+    assert away("end", 6, 5) == [0, 0, 0, 0, 0, 1]
+    assert away("start", 6, 2) == [1, 1, 1, 1, 0, 0]
+    assert away("middle", 6, 2) == [0, 1, 1, 1, 1, 0]
+    assert away("middle", 6, 3) == [0, 0, 1, 1, 1, 0]  # the odd one is of the beginning
+    assert away("middle", 6, 5) == [0, 0, 0, 1, 0, 0]
+    frames = mask("end", (4, 2, 3), given=3)
+    assert frames.prefix() == 3 * 2 * 3
+    assert (~mask("lower", (4, 2), given=1).known).int().tolist() == [[0, 0], [1, 1], [1, 1], [1, 1]]
+    assert (~mask("left", (1, 4), given=3).known).int().tolist() == [[1, 0, 0, 0]]
+    band = mask("low", (4, 1), axes=("frequency", "time"), given=1)
+    assert band.known.flatten().int().tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("end", 0, r"given=0: .* the 8 places along time, of which 1 to 7 can"),
+        ("start", 8, "given=8: mask=start .* 1 to 7"),
+        ("middle", 1, "given=1: mask=middle .* 2 to 7"),
+        ("lower", 4, "the 4 places along height, of which 1 to 3"),
+        (
+            "box",
+            3,
+            r"given= is of a mask along one axis \(end, start, .*right\), not of mask=box; leave given=",
+        ),
+        ("alternate", 3, "not of mask=alternate"),
+        ("random", 3, "not of mask=random"),
+    ],
+)
+def test_more_or_less_than_can_be_given_is_refused(name, given, said):
+    with pytest.raises(ConfigError, match=said) as caught:
+        mask(name, (8, 4, 4), given=given)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_places_that_are_left_open_are_those_that_are_not_exactly_known():
+    known = mask("middle", (8, 2, 2))
+    assert known.unknown((8, 2, 2)).all(2).all(1).tolist() == [False] * 2 + [True] * 4 + [False] * 2
+    for observation in (AveragePool(factor=2), WhiteNoise()):
+        assert bool(observation.unknown((8, 2, 2)).all())
+
+
 @pytest.mark.parametrize("axes", USUAL)
 def test_every_name_hides_a_part_and_others_are_refused_with_those_that_there_are(axes):
     sizes = (8,) * axes
