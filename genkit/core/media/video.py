@@ -37,6 +37,7 @@ class VideoMedium(Medium):
     rest: str = "end"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities"})
     groups: tuple[str, ...] = ("likelihood", "images", "memorisation", "cost")
+    distances: str = "genkit.metrics.frames:DISTANCES"
     drawn: int = 500
     kept: int = 16
 
