@@ -22,7 +22,15 @@ from genkit.system.errors import ConfigError, DataError, nearest
 from genkit.system.terminal import say
 
 OF_FILES = ("real", "fake", "extractor", "device", "out")
-OF_DATA = ("split", "importance_samples", "stride", "featuriser", "data_path")  # the run's own
+OF_DATA = (
+    "split",
+    "importance_samples",
+    "stride",
+    "clips",
+    "draws",
+    "featuriser",
+    "data_path",
+)  # the run's own
 
 
 def evaluate(settings: EvaluateSettings) -> int:
@@ -144,6 +152,8 @@ def _runs(settings: EvaluateSettings, sampling: Mapping[Path, Options], out: Out
             batch_size=settings.batch_size,
             importance_samples=settings.importance_samples,
             stride=settings.stride,
+            clips=settings.clips,
+            draws=settings.draws,
             data_path=settings.data_path,
             device=device,
             sampling=sampling[folder],
@@ -177,6 +187,8 @@ def _check(settings: EvaluateSettings, folder: Path) -> None:
         raise ConfigError(f"extractor= is for images, and {folder.name} draws {medium.many}; leave it out.")
     if "texts" not in medium.offers and settings.featuriser != "ngrams":
         raise ConfigError(f"featuriser= is for texts, and {folder.name} draws {medium.many}; leave it out.")
+    if "clips" not in medium.offers and (words := sorted(settings.given & {"clips", "draws"})):
+        raise ConfigError(f"{words[0]}= is for video, and {folder.name} draws {medium.many}; leave it out.")
     if settings.real is not None:
         catalogue().check_own(metrics, medium, folder.name)
         if not Path(settings.real).expanduser().is_dir():

@@ -100,6 +100,14 @@ class TokenLikelihood(ABC):
         T is at most `context`.  -1 stands beyond the end of a row, and its log-probability is 0.
         """
 
+    def token_chances(self, batch: Batch) -> Tensor:
+        """The probability of each token of whole arrays given those before it and the label, (B, T, V).
+
+        Raises:
+            ConfigError: this network has no such thing.
+        """
+        raise ConfigError(f"{type(self).__name__} says no chance of tokens but those that come")
+
     def token_features(self, tokens: Tensor) -> Tensor:
         """What the network makes of each token and those before it, (B, T, D) of int64 (B, T).
 

@@ -31,6 +31,15 @@ def entries_of(codec: ArrayCodec, arrays: Tensor) -> Tensor:
     return arrays.reshape(-1, *codec.grouped).permute(codec.order).flatten(1)
 
 
+def expected_arrays(codec: ArrayCodec, chances: Tensor) -> Tensor:
+    """The mean of each entry, from 0 to 1, where ids have these probabilities (B, T, V): (B, C, *sizes)."""
+    numbers = torch.arange(codec.outputs, device=chances.device)
+    levels = levels_of(codec, numbers[:, None]) if codec.joined > 1 else numbers[:, None]  # (V, joined)
+    entries = chances @ (levels.to(chances) / (codec.array.levels - 1))
+    turned = entries.reshape(-1, *codec.ordered).permute(codec.back)
+    return turned.reshape(-1, *codec.array.shape)
+
+
 def ids_of(codec: ArrayCodec, levels: Tensor) -> Tensor:
     """Levels (B, C, *sizes) as ids without the start, (B, T)."""
     entries = entries_of(codec, levels)

@@ -23,6 +23,7 @@ from genkit.evaluation.judging import digest_of
 from genkit.evaluation.likelihood_rows import likelihood
 from genkit.evaluation.own_pictures import OwnPictures
 from genkit.evaluation.own_sounds import OwnSounds
+from genkit.evaluation.prediction_rows import prediction
 from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, found_of, to_rows
 from genkit.evaluation.text_quality import TextQuality, text_pieces
@@ -234,7 +235,9 @@ def _measure(subject: Subject, chosen: Sequence[Metric], folder: Path, checkpoin
             found.append(likelihood(subject, of_likelihood))
         if of_cost := [metric for metric in metrics if "costs" in metric.needs]:
             found.append(costs(subject, checkpoint, of_cost))
-        rest = [metric for metric in metrics if metric not in (*of_likelihood, *of_cost)]
+        if of_prediction := [metric for metric in metrics if "predictions" in metric.needs]:
+            found.append(prediction(subject, of_prediction))
+        rest = [metric for metric in metrics if metric not in (*of_likelihood, *of_cost, *of_prediction)]
         if not rest:
             continue
         if samples is None:

@@ -38,6 +38,7 @@ class Settings:
         metrics: the metrics or groups of them to measure; None: all that the model and its data allow.
         importance_samples: k of a likelihood that is a bound.
         stride: tokens that a window of a text scores.
+        clips, draws: that predictions of video rest on, and draws of each.
         featuriser: of texts, for MAUVE: "ngrams", the same for all runs, or "own", the run's network.
         data_path: where the run's data is now; None: where the run found it.
         say: told what was made of the pictures of `real`; None: it is logged.
@@ -55,6 +56,8 @@ class Settings:
     batch_size: int = 64
     importance_samples: int = 1
     stride: int | None = None
+    clips: int = 100
+    draws: int = 5
     featuriser: str = "ngrams"
     data_path: str | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)

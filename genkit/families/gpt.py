@@ -195,6 +195,9 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
     def token_log_likelihood(self, tokens: Tensor) -> Tensor:
         return -self._token_nll(tokens, reduction="none")
 
+    def token_chances(self, batch: Batch) -> Tensor:
+        return widened(self.network(self._labelled(batch)[:, :-1])).softmax(-1)
+
     def token_features(self, tokens: Tensor) -> Tensor:
         return self.network.features(tokens.clamp(min=0))
 

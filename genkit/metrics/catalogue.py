@@ -19,6 +19,7 @@ from genkit.core.identity import named
 from genkit.core.media.medium import Medium
 from genkit.core.registry import Registry
 from genkit.metrics.declaration import Metric, declared
+from genkit.metrics.of_predictions import OF_PREDICTIONS
 from genkit.metrics.of_runs import OF_COST, OF_LIKELIHOOD
 from genkit.metrics.of_samples import OF_IMAGES, OF_MEMORISATION, OF_TEXTS
 from genkit.metrics.of_sounds import OF_CLASSES, OF_SOUNDS
@@ -39,7 +40,8 @@ EXTRACTORS: Registry[Callable[..., object]] = Registry(
 OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no metric.", {})
 # In the order of an evaluation's rows.
 OF_LOOKS = (*OF_IMAGES, *OF_CLASSES, *OF_SOUNDS)
-BUILT_IN = {m.name: m for m in (*OF_LIKELIHOOD, *OF_LOOKS, *OF_TEXTS, *OF_MEMORISATION, *OF_COST)}
+OF_DATA = (*OF_LIKELIHOOD, *OF_PREDICTIONS, *OF_LOOKS, *OF_TEXTS, *OF_MEMORISATION)
+BUILT_IN = {m.name: m for m in (*OF_DATA, *OF_COST)}
 GROUPS = tuple(dict.fromkeys(metric.group for metric in BUILT_IN.values()))
 BY_FEATURES = sorted((m.name for m in BUILT_IN.values() if m.by_extractor), key=len, reverse=True)
 # What a medium offers a metric, by what it says that it offers; of a run there is all of `OF_A_RUN`, too.
@@ -50,7 +52,7 @@ OFFERED: Mapping[str, frozenset[str]] = {
     "probabilities": frozenset({"probabilities", "asked"}),
     "waveforms": frozenset({"waveforms", "pitches", "speech"}),
 }
-OF_A_RUN = frozenset({"likelihoods", "costs", "train"})
+OF_A_RUN = frozenset({"likelihoods", "predictions", "costs", "train"})
 
 
 def kind_of(metric: str) -> str:

@@ -42,6 +42,8 @@ NEEDS = {
     "source": "the training text, in pieces",
     "train": "training examples, too, in the forms asked for",
     "likelihoods": "how likely held-out data are to the model",
+    "clips": "moving pictures",
+    "predictions": "what the model makes of the rest of clips whose beginning it is given",
     "costs": "what the model cost",
 }
 NEEDED = ("name", "unit", "direction", "needs", "measure", "help")  # the rest has defaults

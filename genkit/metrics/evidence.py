@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from genkit.metrics.bits import ExampleScores, TokenScores
     from genkit.metrics.cost import Costs
     from genkit.metrics.memorisation import Pairs
+    from genkit.metrics.prediction import Predictions
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ class Evidence:
         real: the examples that they are set against.
         train: training examples, for metrics that need "train".
         source: the training text in pieces, from its beginning at each call, for those that need "source".
-        likelihoods, costs: for those that need them.
+        likelihoods, costs, predictions: for those that need them.
         featuriser: what makes features of texts, with its name.
         intervals: whether costly intervals are wanted; what only stands beside a model's number needs none.
         pairs: samples that are nearest to training examples, found while measuring, to be shown.
@@ -141,3 +142,4 @@ class Evidence:
     pairs: Pairs | None = None
     array: ArraySpec | None = None
     classes: Sequence[str] = ()
+    predictions: Predictions | None = None

@@ -29,6 +29,8 @@ NEIGHBOURS = INTERVALS + "intervals_of_neighbour_metrics_cover_both_sets_drawn_a
 FORMULAS = TEXTS + "intervals_cover_what_they_name"  # a mean's, a ratio's, a share's, a difference's
 RUNNING = TEXTS + "intervals_of_a_real_text_hold_what_the_rest_of_it_says"
 OF_MEMORISATION = INTERVALS + "intervals_of_memorisation_cover"
+FRAMES, PREDICTION = "test_frames.py::test_", "test_prediction.py::test_"
+MADE, TRIVIAL = ("prediction", "best_prediction", "mean_prediction"), ("mean_frame", "last_frame", "black")
 REPEATING, COPYING = HERE + "repetition_and_lengths_by_hand", HERE + "copying_by_hand"
 
 # Metric: the test of its value, that of its interval's coverage.
@@ -55,6 +57,27 @@ LEDGER = {
     "diversity": (AGREE + "diversity_and_distances_agree_with_scipy", SMOOTH),
     "mauve": (TEXTS + "mauve_is_mauve_texts", SIMULATED),
     "agreement": (SOUNDS + "agreement_is_the_share_that_is_seen_as_asked", FORMULAS),
+    **dict.fromkeys(
+        (f"{of}_{name}" for of in MADE for name in ("mse", "mae", "ssim", "psnr")),
+        (PREDICTION + "one_draw_the_best_and_the_mean_are_told_apart", FORMULAS),
+    ),
+    **dict.fromkeys(
+        (f"{of}_{name}" for of in TRIVIAL for name in ("mse", "mae")),
+        (PREDICTION + "trivial_predictions_are_what_they_are_called", FORMULAS),
+    ),
+    **dict.fromkeys(
+        (f"{of}_{name}" for of in TRIVIAL for name in ("ssim", "psnr")),
+        (FRAMES + "similarity_and_noise_ratio_are_those_of_torchmetrics", FORMULAS),
+    ),
+    **dict.fromkeys(
+        ("gain_over_mean_frame", "gain_over_last_frame"),
+        (PREDICTION + "a_perfect_model_makes_no_error", FORMULAS),
+    ),
+    **dict.fromkeys(
+        ("frame_cross_entropy", "mean_frame_cross_entropy"),
+        (PREDICTION + "of_single_binary_pixels_it_is_the_exact_likelihood_of_the_frames", FORMULAS),
+    ),
+    "frame_cross_entropy_bound": (PREDICTION + "grey_levels_count_as_chances", FORMULAS),
     **dict.fromkeys(
         ("silent_share", "clipped_share"), (SOUNDS + "silent_and_clipped_sounds_are_counted", FORMULAS)
     ),

@@ -46,6 +46,8 @@ class EvaluateSettings(Placed):
     featuriser: Literal["ngrams", "own"] = word("ngrams", "of texts, for MAUVE; own: the run's network")
     importance_samples: int = word(1, "of a likelihood that is a bound", low=1, high=100_000)
     stride: int | None = word(None, "tokens that a window scores, as in scoring", low=1)
+    clips: int = word(100, "of video whose second half is predicted from the first", low=2, high=MOST_SAMPLES)
+    draws: int = word(5, "predictions of each, of which the best and the mean are told", low=1, high=1_000)
     batch_size: int = at_once(64, "samples drawn")
     weights: Weights = WEIGHTS
     device: str = DEVICE

@@ -35,8 +35,8 @@ class VideoMedium(Medium):
         *("alternate", "random"),
     )
     rest: str = "end"
-    offers: frozenset[str] = frozenset({"arrays", "features", "probabilities"})
-    groups: tuple[str, ...] = ("likelihood", "images", "memorisation", "cost")
+    offers: frozenset[str] = frozenset({"arrays", "features", "probabilities", "clips"})
+    groups: tuple[str, ...] = ("likelihood", "prediction", "images", "memorisation", "cost")
     distances: str = "genkit.metrics.frames:DISTANCES"
     drawn: int = 500
     kept: int = 16

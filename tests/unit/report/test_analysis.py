@@ -240,6 +240,10 @@ def test_no_interval_leaves_what_a_metric_can_be():
 
 
 # Unbiased estimates, differences and densities may be negative; everything else is at least nothing.
+PREDICTED = (
+    *("prediction", "best_prediction", "mean_prediction"),
+    *("last_frame", "mean_frame", "black"),
+)
 WITHIN = {
     SHARE: (
         *("precision", "recall", "coverage", "mauve", "distinct_1", "distinct_2", "distinct_3", "distinct_4"),
@@ -247,15 +251,21 @@ WITHIN = {
         *("copied_span_above", "copied_whole", "novel_1grams", "novel_2grams", "novel_4grams"),
         *("copied_8grams", "agreement", "silent_share", "clipped_share", "in_tune"),
     ),
-    Range(0.0, 100.0): ("self_bleu",),
+    Range(0.0, 100.0): ("self_bleu", *(f"{of}_psnr" for of in PREDICTED)),
+    Range(-1.0, 1.0): tuple(f"{of}_ssim" for of in PREDICTED),
     Range(1.0, 5.0): ("dnsmos",),
     POSITIVE: (
         *("fid", "inception_score", "density", "sliced_wasserstein", "diversity", "nearest_train"),
         *("perplexity", "bits_per_byte", "length_words", "length_characters", "copied_span"),
         *("training_flops", "training_seconds", "training_memory", "samples_per_second"),
+        *(f"{of}_{name}" for of in PREDICTED for name in ("mse", "mae")),
+        *("frame_cross_entropy", "frame_cross_entropy_bound", "mean_frame_cross_entropy"),
     ),
     COUNT: ("parameters", "training_steps", "training_examples", "exact_copies", "duplicates"),
-    ANY: ("fid_infinity", "kid", "nll", "bits_per_dimension", "copied_span_excess"),
+    ANY: (
+        *("fid_infinity", "kid", "nll", "bits_per_dimension", "copied_span_excess"),
+        *("gain_over_last_frame", "gain_over_mean_frame"),
+    ),
 }
 
 
