@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -29,6 +30,21 @@ def grid(images: np.ndarray, columns: int | None = None, border: int = 1) -> Ima
     whole = picture(canvas)
     scale = max(1, 32 // height)
     return whole.resize((whole.width * scale, whole.height * scale), Image.Resampling.NEAREST)
+
+
+def moving_grid(clips: np.ndarray, columns: int | None = None, border: int = 1) -> Iterator[np.ndarray]:
+    """All clips in reading order, frame after frame, uint8 (height, width, C); one alone as it is.
+
+    Args:
+        clips: uint8 (n, T, H, W, C) with one or three channels.
+        columns, border: as for pictures.
+    """
+    for frames in clips.swapaxes(0, 1):
+        if len(frames) == 1:
+            yield frames[0]
+        else:
+            whole = np.asarray(grid(frames, columns, border))
+            yield whole.reshape(*whole.shape[:2], frames.shape[-1])
 
 
 def png(image: Image.Image) -> bytes:

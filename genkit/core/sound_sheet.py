@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from genkit.system.terminal import without_controls
+from genkit.core.lettering import fitted, letters
 
 FULL = 2**15  # of 16 bits, full scale
 QUIETEST = -80.0  # dB of full scale, the darkest colour; the brightest is 0
@@ -125,7 +125,8 @@ def sound_sheet(
             _frequency_axis(draw, left, top, layout.high, rate / 2)
         if layout.captioned:
             place = left + width // 2, top + layout.plot + TICK + LINE
-            draw.text(place, _fitted(draw, captions[i], width), INK, _letters(LETTERS + 1), "ma")
+            font = letters(LETTERS + 1)
+            draw.text(place, fitted(draw, captions[i], font, width), INK, font, "ma")
     if legend:
         _legend(sheet, draw, layout)
     return sheet
@@ -220,7 +221,7 @@ def _time_axis(draw: ImageDraw.ImageDraw, left: int, top: int, width: int, secon
         draw.line((across, top, across, top + TICK - 1), SOFT)
         unit = "  s" if i == len(marks) - 1 else ""
         anchor = "la" if across - left < 4 else "ra" if left + width - across < 10 else "ma"
-        draw.text((across, top + TICK), f"{mark:.6g}{unit}", SOFT, _letters(LETTERS), anchor)
+        draw.text((across, top + TICK), f"{mark:.6g}{unit}", SOFT, letters(LETTERS), anchor)
 
 
 def _frequency_axis(draw: ImageDraw.ImageDraw, left: int, top: int, height: int, most: float) -> None:
@@ -231,27 +232,13 @@ def _frequency_axis(draw: ImageDraw.ImageDraw, left: int, top: int, height: int,
         draw.line((left - TICK, down, left - 1, down), SOFT)
         unit = "" if i < len(marks) - 1 else "  kHz" if kilo else "  Hz"
         said = f"{mark / 1_000 if kilo else mark:.6g}{unit}"
-        draw.text((left - TICK - 3, down), said, SOFT, _letters(LETTERS), "rm")
+        draw.text((left - TICK - 3, down), said, SOFT, letters(LETTERS), "rm")
 
 
 def _legend(sheet: Image.Image, draw: ImageDraw.ImageDraw, layout: Layout) -> None:
     """What the colours mean, below all."""
     top = layout.size[1] - layout.foot + 4
     bar = coloured(np.linspace(QUIETEST, 0, 72)[None].repeat(8, 0))
-    draw.text((LEFT, top + 4), f"{QUIETEST:.0f}", SOFT, _letters(LETTERS), "lm")
+    draw.text((LEFT, top + 4), f"{QUIETEST:.0f}", SOFT, letters(LETTERS), "lm")
     sheet.paste(Image.fromarray(bar), (LEFT + 26, top))
-    draw.text((LEFT + 104, top + 4), "0 dB", SOFT, _letters(LETTERS), "lm")
-
-
-def _letters(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
-def _fitted(draw: ImageDraw.ImageDraw, text: str, width: int) -> str:
-    """A caption as it has room."""
-    plain = " ".join(without_controls(text).split())
-    if draw.textlength(plain, _letters(LETTERS + 1)) <= width:
-        return plain
-    while plain and draw.textlength(f"{plain}…", _letters(LETTERS + 1)) > width:
-        plain = plain[:-1]
-    return f"{plain}…"
+    draw.text((LEFT + 104, top + 4), "0 dB", SOFT, letters(LETTERS), "lm")

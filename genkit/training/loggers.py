@@ -18,8 +18,9 @@ from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogg
 from pytorch_lightning.utilities import rank_zero_only
 
 from genkit.config.values import leaves
+from genkit.core.animation import Animation
 from genkit.core.clip import Clip
-from genkit.core.media.medium import BoardPicture, BoardSounds, BoardTexts
+from genkit.core.media.medium import BoardPicture, BoardSounds, BoardTexts, BoardVideos
 from genkit.core.samples import Samples
 from genkit.runs import Run
 from genkit.runs.studies import MEMBERS
@@ -48,6 +49,13 @@ def clip_files(clips: Sequence[Clip], folder: Path) -> Iterator[list[Path]]:
     """Clips as WAV files within the context, for programs that take files; they lie in a folder of theirs."""
     with tempfile.TemporaryDirectory(prefix=".clips-", dir=folder) as place:
         yield [clip.save(Path(place) / f"{i:05d}.wav") for i, clip in enumerate(clips)]
+
+
+@contextlib.contextmanager
+def gif_file(moving: Animation, folder: Path) -> Iterator[Path]:
+    """A video as a GIF within the context, for programs that take files."""
+    with tempfile.TemporaryDirectory(prefix=".videos-", dir=folder) as place:
+        yield moving.save(Path(place) / "samples.gif")
 
 
 @contextlib.contextmanager
@@ -104,10 +112,24 @@ class BoardHistory(TensorBoardLogger):
             case BoardSounds(clips, picture):
                 self._unless_full(self._add_picture, picture, step)
                 self._unless_full(self._add_clips, clips, step)
+            case BoardVideos(moving, picture):
+                self._unless_full(self._add_moving, moving, step)
+                self._unless_full(self._add_picture, picture, step)
 
     def _add_picture(self, picture: Image, step: int) -> None:
         pixels = np.asarray(picture.convert("RGB"))
         self.experiment.add_image("samples", pixels, step, dataformats="HWC")
+
+    def _add_moving(self, moving: Animation, step: int) -> None:
+        """The GIF as a picture, which a browser sets in motion: `add_video` fails with moviepy 2."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        _, height, width, channels = moving.frames.shape
+        image = Summary.Image(
+            height=height, width=width, colorspace=channels, encoded_image_string=moving.gif
+        )
+        summary = Summary(value=[Summary.Value(tag="samples/moving", image=image)])
+        self.experiment._get_file_writer().add_summary(summary, step)
 
     def _add_clips(self, clips: Sequence[Clip], step: int) -> None:
         """A player for each: the very samples, where `add_audio` would go through floats of one channel."""
@@ -170,6 +192,9 @@ class WandbHistory(WandbLogger):
             case BoardSounds(clips, picture):
                 shown = wandb.Image(picture)
                 self._log_clips(clips, step)
+            case BoardVideos(moving, picture):
+                shown = wandb.Image(picture)
+                self._log_moving(moving, step)
         self.experiment.log({"samples": shown, "trainer/global_step": step})
 
     def _log_clips(self, clips: Sequence[Clip], step: int) -> None:
@@ -182,6 +207,14 @@ class WandbHistory(WandbLogger):
                 for file, clip in zip(files, clips, strict=True)
             ]
             board.log({"clips": heard, "trainer/global_step": step})
+
+    def _log_moving(self, moving: Animation, step: int) -> None:
+        import wandb
+
+        board = self.experiment
+        with gif_file(moving, self._folder) as file:
+            video = wandb.Video(str(file), format="gif")
+            board.log({"videos": video, "trainer/global_step": step})
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -225,3 +258,7 @@ class MLflowHistory(MLFlowLogger):
                 with clip_files(clips, self._artifacts) as files:
                     for file in files:
                         self.experiment.log_artifact(self.run_id, str(file), f"samples/step-{step}")
+            case BoardVideos(moving, picture):
+                self.experiment.log_image(self.run_id, picture, f"samples/step-{step}.png")
+                with gif_file(moving, self._artifacts) as file:
+                    self.experiment.log_artifact(self.run_id, str(file), f"samples/step-{step}")

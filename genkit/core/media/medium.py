@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from genkit.core.animation import Animation
 from genkit.core.clip import Clip
 from genkit.core.grid import png
 from genkit.system import storage
@@ -41,6 +42,7 @@ class Shown:
         array: what each array is, as its medium has it; None for texts.
         about: where they come from, as plain values.
         captions: what each is of, in a word or two: the class that was asked for; () where nobody says.
+        columns: how many stand side by side where all are laid out in one picture; None: as suits them.
     """
 
     texts: Sequence[str] = ()
@@ -48,6 +50,7 @@ class Shown:
     array: ArraySpec | None = None
     about: Mapping[str, object] = field(default_factory=dict)
     captions: Sequence[str] = ()
+    columns: int | None = None
 
     def __len__(self) -> int:
         return len(self.texts if self.array is None else self.arrays)
@@ -79,8 +82,16 @@ class BoardSounds:
     picture: Image
 
 
-Board = BoardTexts | BoardPicture | BoardSounds
-Single: TypeAlias = "str | Image | Clip"  # one example, to look at or to listen to
+@dataclass(frozen=True)
+class BoardVideos:
+    """For TensorBoard and its like: all videos in one that moves, and their frames in one picture."""
+
+    moving: Animation
+    picture: Image
+
+
+Board = BoardTexts | BoardPicture | BoardSounds | BoardVideos
+Single: TypeAlias = "str | Image | Clip | Animation"  # one example, to look at or to listen to
 
 
 @dataclass(frozen=True)
@@ -186,7 +197,7 @@ class Medium(ABC):
         return BoardPicture(self._drawn(shown))
 
     def _drawn(self, shown: Shown) -> Image:
-        picture = self.sheet(shown)
+        picture = self.sheet(shown, shown.columns)
         if picture is None:
             raise TypeError(f"{type(self).__name__} draws no sheet, and says not how it is shown instead")
         return picture

@@ -1,23 +1,30 @@
-"""Moving pictures: arrays over time, height and width, shown as a contact sheet, judged by features."""
+"""Moving pictures: arrays over time, height and width, shown as a moving grid and a contact sheet, judged
+by features."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genkit.core.animation import MOVING, Animation, moving_file, moving_picture
 from genkit.core.contact_sheet import contact_sheet
-from genkit.core.grid import png
-from genkit.core.media.medium import Medium, Shown
+from genkit.core.grid import moving_grid, png
+from genkit.core.media.medium import BoardVideos, Medium, Shown, write_npz
 from genkit.core.prediction_strip import prediction_strip
-from genkit.system import storage
+from genkit.system import films, storage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from genkit.core.media.shown_rows import ShownRows
+
+UNSAID = 8.0  # frames a second, where nobody says how many
+MOST_LETTERS = 4_000_000  # of one page, which a browser and a notebook's file have to hold
+ON_BOARD = 16  # videos of one step that boards keep
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,8 @@ class VideoMedium(Medium):
     axes: tuple[str, ...] = ("time", "height", "width")
     channels: tuple[int, ...] = (1, 3)
     sized_by: str = "data.size and data.frames"
+    suffixes: tuple[str, ...] = (*MOVING, ".png", ".npz")
+    kept_as: tuple[str, ...] = (".gif", ".png")
     parts: tuple[str, ...] = (
         *("end", "start", "middle", "lower", "upper", "left", "right", "box"),
         *("alternate", "random"),
@@ -42,8 +51,48 @@ class VideoMedium(Medium):
     kept: int = 16
 
     def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image:
-        """The frames of each clip in a row, one clip below another."""
-        return contact_sheet(shown.arrays, border)
+        """A contact sheet: the frames of each video in a row, one video below another."""
+        return contact_sheet(frames(shown), shown.captions, columns, border)
+
+    def single(self, shown: Shown) -> Animation:
+        return next(animations(shown))
+
+    def html(self, shown: Shown) -> str:
+        """All in one grid that moves, or as many as a page should hold; how many are left out is said."""
+        count = len(shown)
+        while len(page := moving_picture(moving(shown[:count]))) > MOST_LETTERS and count > 1:
+            count = count // 2
+        left = len(shown) - count
+        rest = f"<p>{left:,} more are not shown: take a part, as in samples[{count}:], or save them.</p>"
+        return page + (rest if left else "")
+
+    def board(self, shown: Shown) -> BoardVideos:
+        return BoardVideos(moving(shown[:ON_BOARD]), self._drawn(shown[:ON_BOARD]))
+
+    def check_suffix(self, out: str | Path) -> str:
+        suffix = super().check_suffix(out)
+        films.check_writer(suffix)
+        return suffix
+
+    def write(self, shown: Shown, path: Path) -> None:
+        """`.gif`, `.webp`, `.mp4`, `.webm`: the frames of one video, a moving grid of several; `.png`: the
+        contact sheet; `.npz`: uint8 (n, T, H, W, C), rate, captions and the provenance."""
+        suffix = path.suffix.lower()
+        if suffix in MOVING:
+            about = {**shown.about, "captions": list(shown.captions)}
+            grid = moving_grid(frames(shown), shown.columns)
+            storage.write_bytes(path, moving_file(suffix, grid, rate(shown), about))
+        elif suffix == ".npz":
+            about = {**shown.about, "rate": rate(shown), "captions": list(shown.captions)}
+            write_npz(path, {"videos": frames(shown), "rate": np.array(rate(shown))}, about)
+        else:
+            super().write(shown, path)
+
+    def write_each(self, shown: Shown, folder: Path) -> None:
+        """A GIF each, or a WebP where that would lose colours."""
+        for i, animation in enumerate(animations(shown)):
+            suffix, content = animation.exact
+            (folder / f"{i:05d}{suffix}").write_bytes(content)
 
     def save_rows(self, rows: ShownRows, path: Path) -> None:
         """`.png`: a strip of frames, with a line where what was given ends."""
@@ -58,6 +107,30 @@ class VideoMedium(Medium):
     def compared(self, arrays: np.ndarray, unknown: np.ndarray | None) -> np.ndarray:
         """The frames of which something was left open."""
         return arrays if unknown is None else arrays[:, :, unknown.any((1, 2))]
+
+
+def frames(shown: Shown) -> np.ndarray:
+    """The videos frame by frame as pictures hold them, uint8 (n, T, H, W, C)."""
+    return np.moveaxis(shown.arrays, 1, -1)
+
+
+def animations(shown: Shown) -> Iterator[Animation]:
+    """The videos one by one; of each it is said which it is, and of what."""
+    captions = shown.captions or [""] * len(shown)
+    for i, (own, caption) in enumerate(zip(frames(shown), captions, strict=True)):
+        yield Animation(own, rate(shown), caption, {**shown.about, "sample": i, "of": caption})
+
+
+def moving(shown: Shown) -> Animation:
+    """All videos in one grid that moves, or the only one as it is."""
+    whole = np.stack(list(moving_grid(frames(shown), shown.columns)))
+    caption = shown.captions[0] if len(shown) == 1 and shown.captions else ""
+    return Animation(whole, rate(shown), caption, {**shown.about, "captions": list(shown.captions)})
+
+
+def rate(shown: Shown) -> float:
+    """Frames a second."""
+    return UNSAID if shown.array is None or shown.array.rate is None else shown.array.rate
 
 
 VIDEO = VideoMedium()
