@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.core.grid import png
 from genkit.core.identity import named
 from genkit.core.media.medium import Shown
 from genkit.core.notes import frequency
@@ -141,22 +140,17 @@ class ArrayQuality:
         return noise(self.extractor, self.array, self.n)
 
     def show(self, pairs: Pairs, folder: Path) -> None:
-        """Write `nearest.png`: the samples nearest to a training example, above those; and whatever else the
-        medium keeps of examples, with all of these."""
+        """Write `nearest.png`, or whatever the medium keeps of examples: the samples nearest to a training
+        example, above those."""
         dataset, medium = self.subject.dataset, self.array.medium
         rows = self._rows("train", TRAIN_MOST)[pairs.train.numpy()]
         made = [self.subject.sample(1, int(i)).shown for i in pairs.generated]
         given = as_samples(dataset.spec, unchanged(dataset.split("train")), rows).shown
         captions = [f"sample {int(i)}" for i in pairs.generated] + [f"training {int(row)}" for row in rows]
         arrays = np.concatenate([*(one.arrays for one in made), given.arrays])
-        both = Shown(arrays=arrays, array=given.array, captions=captions)
-        storage.make_folder(folder)
+        both = Shown(arrays=arrays, array=given.array, captions=captions, columns=len(made))
         for suffix in medium.keeps:
-            file = folder / f"nearest{suffix}"
-            if suffix == ".png" and (sheet := medium.sheet(both, columns=len(made))) is not None:
-                storage.write_bytes(file, png(sheet))
-            else:
-                medium.save(both, file)
+            medium.save(both, folder / f"nearest{suffix}")
 
 
 def _extractor(subject: Subject, array: ArraySpec) -> Extractor | None:

@@ -1,4 +1,4 @@
-"""What of a run's files stands in a page itself: pictures, clips to listen to, texts.
+"""What of a run's files stands in a page itself: pictures, what moves, clips to listen to, texts.
 
 A file that is none of them, or too large to carry along, is left out.
 """
@@ -9,12 +9,14 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
+from genkit.system.animations import gif_extent
 from genkit.system.plain import read_bytes
 from genkit.system.wave_files import parts
 
 LONGEST_TEXT = 2_000
 MOST_BYTES = 2_000_000  # of one file
-MOST_PIXELS = 50_000_000  # of one picture: a browser takes four bytes for each
+MOST_MOVING = 4_000_000  # bytes of one file that moves
+MOST_PIXELS = 50_000_000  # of one picture, and of all frames: a browser takes four bytes for each
 MOST_PLAYERS = 16  # of clips that stand together
 SVG = "image/svg+xml"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # what a picture begins with, before its width and its height
@@ -29,12 +31,13 @@ class Player:
 
 
 def shown(path: Path, run: Path) -> dict[str, str | list[Player]]:
-    """A picture, with what is to be heard of it, or a text of a run, ready to be shown."""
+    """A picture, with what moves and what is to be heard of it, or a text of a run, ready to be shown."""
     if path.suffix != ".txt":
-        return {"picture": picture(path, run), "text": "", "players": players(path, run)}
+        heard = players(path, run)
+        return {"picture": picture(path, run), "moving": moving(path, run), "text": "", "players": heard}
     text = text_of(path, run)
     short = text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")
-    return {"picture": "", "text": short, "players": []}
+    return {"picture": "", "moving": "", "text": short, "players": []}
 
 
 def players(path: Path, run: Path) -> list[Player]:
@@ -59,6 +62,17 @@ def picture(path: Path, run: Path) -> str:
         return ""
     width, height = (int.from_bytes(data[place : place + 4], "big") for place in (len(PNG), len(PNG) + 4))
     return address(data, "image/png") if 0 < width * height <= MOST_PIXELS else ""
+
+
+def moving(path: Path, run: Path) -> str:
+    """The GIF of what a picture shows frame by frame, as an address; "" where there is none, or it is too
+    large to carry along or to be drawn."""
+    try:
+        data = read_bytes(path.with_suffix(".gif"), MOST_MOVING, below=run)
+        width, height, frames = gif_extent(data)
+    except (OSError, ValueError):
+        return ""
+    return address(data, "image/gif") if 0 < width * height * frames <= MOST_PIXELS else ""
 
 
 def text_of(path: Path, run: Path) -> str:

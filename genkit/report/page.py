@@ -261,6 +261,7 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
             continue
         entry: dict[str, Any] = {"arm": arm, "seed": member.seed, "picture": "", "text": "", "pairs": ""}
         entry |= {"step": None, "remark": "", "players": [], "pair_players": []}
+        entry |= {"moving": "", "pair_moving": ""}
         if member.samples is not None:
             entry["step"] = int(member.samples.stem.removeprefix("step-"))
             if member.step not in (None, entry["step"]):
@@ -269,6 +270,7 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
         if member.pairs is not None:
             entry["pairs"] = embedded.picture(member.pairs, member.path)
             entry["pair_players"] = embedded.players(member.pairs, member.path)
+            entry["pair_moving"] = embedded.moving(member.pairs, member.path)
         shown.append(entry)
     return shown
 

@@ -118,6 +118,41 @@ def exact_as_gif(frames: np.ndarray) -> bool:
     return frames.shape[-1] == 1 or all(len(np.unique(_numbers(frame))) <= COLOURS for frame in frames)
 
 
+def gif_extent(content: bytes) -> tuple[int, int, int]:
+    """Width and height of a GIF, and how many frames it has, without decoding any.
+
+    Raises:
+        ValueError: it is no GIF, it is cut off, or a frame of it lies outside.
+    """
+    try:
+        head, width, height, flags = struct.unpack_from("<6sHHB", content)
+        if head not in (b"GIF87a", b"GIF89a"):
+            raise ValueError("it is no GIF")
+        place, frames = 13 + _table(flags), 0
+        while (kind := content[place]) != ord(";"):
+            if kind == ord("!"):
+                place += 2
+            elif kind == ord(","):
+                left, top, across, down, flags = struct.unpack_from("<4HB", content, place + 1)
+                if left + across > width or top + down > height:
+                    raise ValueError("a frame of the GIF lies outside")
+                place += 11 + _table(flags)
+                frames += 1
+            else:
+                raise ValueError("it is no GIF, or a damaged one")
+            while (length := content[place]) != 0:
+                place += 1 + length
+            place += 1
+    except (IndexError, struct.error):
+        raise ValueError("the GIF is cut off") from None
+    return width, height, frames
+
+
+def _table(flags: int) -> int:
+    """Bytes of the colours that such flags announce."""
+    return 6 << (flags & 7) if flags & 0x80 else 0
+
+
 def _gif_picture(pixels: np.ndarray) -> tuple[bytes, np.ndarray]:
     """A picture, uint8 (H, W, C), as it stands behind its place and sides in a file, and as it is seen."""
     if pixels.shape[-1] == 1:
@@ -145,7 +180,7 @@ def _gif_parts(picture: Image.Image) -> tuple[bytes, bytes]:
     picture.save(buffer, "GIF", interlace=0, optimize=False)
     file = buffer.getvalue()
     start = 13  # behind what is said of the whole
-    end = start + (6 << (file[start - 3] & 7))
+    end = start + _table(file[start - 3])
     if file[end] != ord(","):
         raise RuntimeError("Pillow writes a GIF in another way than it did")
     return file[start:end], file[end + 10 : -1]

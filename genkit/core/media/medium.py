@@ -57,7 +57,7 @@ class Shown:
 
     def __getitem__(self, part: slice) -> Shown:
         own = self.texts[part], self.arrays[part], self.captions[part]
-        return replace(self, texts=own[0], arrays=own[1], captions=own[2])
+        return replace(self, texts=own[0], arrays=own[1], captions=own[2], columns=None)
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ class Medium(ABC):
         representations: what a model can read in its place, besides what it is: names of
             `genkit.core.representations`, the usual one first.
         suffixes: of the files that it is saved as, the usual one first.  `write` knows them.
+        laid_out: those of them that show all examples side by side, `columns` of them.
         kept_as: the suffixes of all files in which examples are kept to be looked at; () means the usual one.
         parts: what of an example can be hidden, for a model to complete: names of `genkit.core.observation`.
         rest: that one of the parts without which a beginning is left, in the order of tokens; "": none.
@@ -141,6 +142,7 @@ class Medium(ABC):
     depth: int = 8
     representations: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = (".png", ".npz")
+    laid_out: tuple[str, ...] = (".png",)
     kept_as: tuple[str, ...] = ()
     parts: tuple[str, ...] = ("random",)
     rest: str = ""
@@ -237,17 +239,13 @@ class Medium(ABC):
                 self.write_each(shown, place)
 
     def save_rows(self, rows: ShownRows, path: Path) -> None:
-        """Rows of examples that belong together: in one picture with a column for each, or one after another.
+        """Rows of examples that belong together: laid out with a column for each, or one after another.
 
         Raises:
             ConfigError: a suffix that does not fit, or a folder that holds something already.
             StorageError: it cannot be written; what was there stays.
         """
-        storage.make_folder(path.parent)
-        if path.suffix.lower() == ".png" and (sheet := self.sheet(rows.whole, columns=rows.columns)):
-            storage.write_bytes(path, png(sheet))
-        else:
-            self.save(rows.listed, path)
+        self.save(rows.whole if path.suffix.lower() in self.laid_out else rows.listed, path)
 
     def write(self, shown: Shown, path: Path) -> None:
         """All examples in one file, by one of `suffixes`; a file of that name is replaced in one step.

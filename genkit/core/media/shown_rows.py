@@ -37,9 +37,9 @@ class ShownRows:
 
     @property
     def whole(self) -> Shown:
-        """All examples row by row."""
+        """All examples row by row, to be laid out so."""
         arrays = np.concatenate([row.arrays for row in self.rows])
-        return replace(self.rows[0], arrays=arrays, captions=self._captions)
+        return replace(self.rows[0], arrays=arrays, captions=self._captions, columns=self.columns)
 
     @property
     def _captions(self) -> list[str]:
@@ -51,4 +51,5 @@ class ShownRows:
         """All examples, those that tell one thing one after another."""
         whole, table = self.whole, np.arange(len(self.rows) * self.columns).reshape(-1, self.columns)
         order = (table if self.across else table.T).flatten()
-        return replace(whole, arrays=whole.arrays[order], captions=[self._captions[i] for i in order])
+        captions = [self._captions[i] for i in order]
+        return replace(whole, arrays=whole.arrays[order], captions=captions, columns=None)

@@ -38,6 +38,7 @@ class VideoMedium(Medium):
     channels: tuple[int, ...] = (1, 3)
     sized_by: str = "data.size and data.frames"
     suffixes: tuple[str, ...] = (*MOVING, ".png", ".npz")
+    laid_out: tuple[str, ...] = (*MOVING, ".png")
     kept_as: tuple[str, ...] = (".gif", ".png")
     parts: tuple[str, ...] = (
         *("end", "start", "middle", "lower", "upper", "left", "right", "box"),
