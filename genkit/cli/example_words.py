@@ -20,7 +20,8 @@ class ExampleSettings(OfModel):
     seed: int = SEED
     out: Path | None = word(
         None,
-        "a picture, or of sounds .wav, .npz or a folder of .wav (default: in the run's samples/)",
+        "a picture, or of sounds .wav, of videos .gif, .webp, .mp4 or .webm, of both .npz or a folder"
+        " (default: in the run's samples/)",
         kind="output",
         shown="FILE.png",
     )

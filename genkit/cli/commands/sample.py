@@ -13,8 +13,8 @@ class SampleSettings(OfModel):
     seed: int = SEED
     out: Path | None = word(
         None,
-        ".png or .npz for images, .wav, .png or .npz for sounds, .txt, .jsonl or .npz for texts; a folder"
-        " gets a file each",
+        ".png or .npz for images, .wav, .png or .npz for sounds, .gif, .webp, .mp4, .webm, .png or .npz for"
+        " videos, .txt, .jsonl or .npz for texts; a folder gets a file each",
         kind="output",
         shown="FILE | FOLDER",
     )

@@ -62,7 +62,7 @@ class VideoMedium(Medium):
         """All in one grid that moves, or as many as a page should hold; how many are left out is said."""
         count = len(shown)
         while len(page := moving_picture(moving(shown[:count]))) > MOST_LETTERS and count > 1:
-            count = count // 2
+            count = max(1, min(count - 1, count * MOST_LETTERS // len(page)))
         left = len(shown) - count
         rest = f"<p>{left:,} more are not shown: take a part, as in samples[{count}:], or save them.</p>"
         return page + (rest if left else "")

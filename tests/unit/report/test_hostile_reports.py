@@ -15,11 +15,12 @@ from genkit.cli import main
 from genkit.cli.show import _terms
 from genkit.core.spec import ArraySpec
 from genkit.report import report
-from genkit.report.embedded import MOST_PLAYERS, picture, players, text_of
+from genkit.report.embedded import MOST_MOVING, MOST_PLAYERS, moving, picture, players, text_of
 from genkit.report.figures import LONGEST_NAME, _short
 from genkit.report.numbers import number
 from genkit.report.sources import _curves
 from genkit.runs import rows
+from genkit.system.animations import gif_file
 from genkit.system.errors import CheckpointError, ConfigError
 from genkit.system.plain import MAX_FOLDERS, find_links
 from genkit.system.wave_files import joined_file, wave_file
@@ -174,3 +175,26 @@ def test_a_file_of_sounds_that_lies_is_one_sound_or_none(tmp_path):
         assert all(player.address.startswith("data:audio/wav;base64,UklGR") for player in found)
     (tmp_path / "b.wav").symlink_to(tmp_path / "a.wav")
     assert players(tmp_path / "b.png", tmp_path) == []
+
+
+def test_what_moves_beside_a_picture_is_shown_as_far_as_it_is_sound(tmp_path):
+    frames = np.zeros((4, 8, 8, 1), np.uint8)
+    sound = gif_file(frames, 8, "genkit", {})
+    wide = struct.pack("<HH", 8, 8)
+    assert moving(tmp_path / "a.png", tmp_path) == ""
+    for wrong, shown in (
+        (sound, True),
+        (sound[:-9], False),
+        (b"<script>" + sound, False),
+        (b"RIFF" + sound[4:], False),
+        (sound.replace(wide, struct.pack("<HH", 60_000, 60_000), 1), False),  # more than a browser could hold
+        (sound.replace(wide, struct.pack("<HH", 4, 4), 1), False),  # a frame lies outside
+        (sound.replace(wide, struct.pack("<HH", 0, 0), 1), False),
+        (gif_file(frames, 8, "genkit", {"long": "a" * MOST_MOVING}), False),
+        (sound[:-1] + sound[sound.index(b"!\xf9") : -1] * 200_000 + b";", False),  # a million frames
+    ):
+        (tmp_path / "a.gif").write_bytes(wrong)
+        assert moving(tmp_path / "a.png", tmp_path).startswith("data:image/gif;base64,R0lG") == shown
+    (tmp_path / "a.gif").write_bytes(sound)
+    (tmp_path / "b.gif").symlink_to(tmp_path / "a.gif")
+    assert moving(tmp_path / "b.png", tmp_path) == ""

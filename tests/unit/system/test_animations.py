@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from genkit.system import films
-from genkit.system.animations import Change, exact_as_gif, gif_file, webp_file
+from genkit.system.animations import Change, exact_as_gif, gif_extent, gif_file, webp_file
 from genkit.system.errors import ConfigError
 
 ABOUT = {"seed": 3, "origin": {"run": "déjà", "weights": "ema"}}
@@ -32,7 +32,7 @@ def coloured(frames=6, side=24, colours=256, seed=0):
     clip = np.empty((frames, side, side, 3), np.uint8)
     for frame in clip:
         places = rng.permutation(np.r_[np.arange(colours), rng.integers(0, colours, side * side - colours)])
-        table = rng.permutation(2**24)[:colours]
+        table = rng.choice(2**24, colours, replace=False)
         frame[:] = np.stack([table >> 16, table >> 8 & 255, table & 255], -1)[places].reshape(side, side, 3)
     return clip
 
@@ -205,6 +205,33 @@ def test_frames_that_no_file_can_say_are_refused():
         gif_file(iter([Wide()]), 8, "genkit", {})
     with pytest.raises(ConfigError, match=r"\.webp holds .* 16,383 .* 70,000×8: save fewer videos"):
         webp_file(iter([Wide()]), 8, "genkit", {})
+
+
+@pytest.mark.parametrize("name", ["grey noise", "all equal", "colours", "one frame", "oblong"])
+def test_how_large_a_gif_is_is_known_without_decoding_it(name):
+    frames, height, width, _ = CLIPS[name].shape
+    assert gif_extent(gif_file(CLIPS[name], 8, "genkit", ABOUT)) == (width, height, frames)
+
+
+def test_a_gif_of_pillows_is_measured_too():
+    pictures = [Image.fromarray(frame[..., 0]) for frame in grey(5, 30)]
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=100, comment="a")
+    assert gif_extent(buffer.getvalue()) == (30, 30, 5)
+
+
+def test_what_is_no_whole_gif_is_refused():
+    content = gif_file(grey(3, 16), 8, "genkit", ABOUT)
+    for end in (0, 5, 12, 13, 700, 790, 900, len(content) - 1):
+        with pytest.raises(ValueError, match=r"it is no GIF|cut off"):
+            gif_extent(content[:end] if end else b"RIFF" * 10)
+    for place in range(13 + 768, 13 + 768 + 20):
+        with pytest.raises(ValueError, match=r"damaged|cut off"):
+            gif_extent(content[:place] + b"\x05" + content[place:])
+    start = content.index(b"," + struct.pack("<HHHH", 0, 0, 16, 16))
+    for side in (1, 3, 5, 7):  # left, top, width, height, each a byte that is too large
+        with pytest.raises(ValueError, match="lies outside"):
+            gif_extent(content[: start + side] + b"\x11" + content[start + side + 1 :])
 
 
 def chunks(content):
