@@ -13,12 +13,15 @@ import torch
 from torch import Tensor
 
 from genkit.core.identity import named
+from genkit.core.knobs import DataKnobs
 from genkit.core.media.medium import Shown
 from genkit.core.notes import frequency
 from genkit.core.spec import ArraySpec
 from genkit.data.packing import followed
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, unchanged
+from genkit.data.video.moving import motion_of
 from genkit.evaluation.subject import Subject
+from genkit.metrics.bouncing_paths import Bouncing
 from genkit.metrics.catalogue import kind_of
 from genkit.metrics.declaration import Metric
 from genkit.metrics.evidence import Evidence, Seen
@@ -43,6 +46,7 @@ class ArrayQuality:
         extractor: None where the medium has none; features have no dimension then.
         array: what each example is, as its medium has it.
         n: samples.
+        process: the rule by which the data were made; None: they were not.
     """
 
     subject: Subject
@@ -50,6 +54,7 @@ class ArrayQuality:
     array: ArraySpec
     n: int
     generated: Seen
+    process: Bouncing | None = None
     _known: dict[tuple[str, int], Seen] = field(default_factory=dict)
 
     @classmethod
@@ -57,7 +62,7 @@ class ArrayQuality:
         """Draw the samples and keep of them what the metrics need."""
         found = _extractor(subject, array)
         n = subject.settings.n or array.medium.drawn
-        keep = any({"arrays", "waveforms"} & {*metric.needs} for metric in metrics)
+        keep = any({"arrays", "waveforms", "clips"} & {*metric.needs} for metric in metrics)
         kept: list[Tensor] = []
         asked: list[str] = []
 
@@ -71,12 +76,12 @@ class ArrayQuality:
 
         features = collect(found, drawn())
         seen = Seen(lambda: features, lambda: torch.cat(kept), asked=lambda: asked)
-        return cls(subject, found, array, n, seen)
+        return cls(subject, found, array, n, seen, process_of(subject.cfg.data))
 
     @property
     def offers(self) -> frozenset[str]:
         """What these samples offer metrics, of what the medium offers."""
-        return self.subject.offers - lacking(self.extractor, self.array, self.generated.asked)
+        return self.subject.offers - lacking(self.extractor, self.array, self.generated.asked, self.process)
 
     def evidence(self, role: str, train: bool) -> Evidence:
         """Of a role: the samples, other real examples, or noise, beside the part that judges.
@@ -92,7 +97,9 @@ class ArrayQuality:
         }
         classes = self.extractor.classes if self.extractor else ()
         train_set = self.real("train", TRAIN_MOST)
-        return Evidence(places[role](), real, train_set, array=self.array, classes=classes)
+        return Evidence(
+            places[role](), real, train_set, array=self.array, classes=classes, process=self.process
+        )
 
     def real(self, split: str, most: int) -> Seen:
         """The real examples of a split, their features from the cache where they are in it."""
@@ -172,15 +179,24 @@ def _extractor(subject: Subject, array: ArraySpec) -> Extractor | None:
     return found
 
 
-def lacking(found: Extractor | None, array: ArraySpec, asked: Sequence[str]) -> set[str]:
+def process_of(data: DataKnobs) -> Bouncing | None:
+    """The rule by which data were made, as metrics know it; None of data that were not."""
+    motion = motion_of(data)
+    return None if motion is None else Bouncing(motion.side, motion.speed * motion.free)
+
+
+def lacking(
+    found: Extractor | None, array: ArraySpec, asked: Sequence[str], process: Bouncing | None = None
+) -> set[str]:
     """What of the names of `genkit.metrics.declaration.NEEDS` there is not, with this extractor of such
-    arrays, and with what was asked for."""
+    arrays, with what was asked for, and with what is known of how the data were made."""
     own = array.classes
     there = {
         "features": found is not None,
         "probabilities": found is not None and found.fits(own),
         "speech": found is not None and found.speech,
         "asked": found is not None and bool(own) and {*found.classes} == {*own} and any(asked),
+        "process": process is not None,
         "pitches": any(frequency(name) is not None for name in asked),
     }
     return {need for need, is_there in there.items() if not is_there}

@@ -42,6 +42,7 @@ LACKING = {
     "probabilities": CLASSES,
     "asked": "needs samples that are asked to be of a class, and an extractor whose classes are those.",
     "pitches": "needs sounds that are asked to be of a pitch, by classes that are names of notes.",
+    "process": "needs data that are made by the rule of bouncing digits, with data.objects=1.",
     "speech": "needs an extractor that knows speech, as extractor=spoken_digits does.",
 }
 

@@ -36,6 +36,7 @@ NEEDS = {
     "keys": "a hash of each example, equal where two are",
     "waveforms": "sounds as they are heard, and their rate",
     "asked": "the class that each example is asked to be of, where an extractor has those classes",
+    "process": "the rule by which the data were made, where they were made by one",
     "pitches": "the pitch that each sound is asked to have, where classes are names of notes",
     "speech": "sounds that are speech, as the extractor has it",
     "texts": "the examples as texts",

@@ -20,6 +20,7 @@ from genkit.metrics.mauve import NGRAMS, Featuriser
 if TYPE_CHECKING:
     from genkit.core.spec import ArraySpec
     from genkit.metrics.bits import ExampleScores, TokenScores
+    from genkit.metrics.bouncing_paths import Bouncing
     from genkit.metrics.cost import Costs
     from genkit.metrics.memorisation import Pairs
     from genkit.metrics.prediction import Predictions
@@ -94,6 +95,11 @@ class Seen:
         """Sounds as they are heard, int16 (n, C, T)."""
         return self._whole
 
+    @property
+    def clips(self) -> Tensor:
+        """Moving pictures as they are shown, uint8 (n, C, T, H, W)."""
+        return self._whole
+
     @cached_property
     def asked(self) -> Sequence[str]:
         """The class of each, or the one that it is asked to be of; "" where none is."""
@@ -129,6 +135,7 @@ class Evidence:
         pairs: samples that are nearest to training examples, found while measuring, to be shown.
         array: what each example is, where it is an array.
         classes: what the probabilities of features are of.
+        process: the rule by which the data were made; None: they were not, or nobody says so.
     """
 
     generated: Seen = field(default_factory=Seen)
@@ -143,3 +150,4 @@ class Evidence:
     array: ArraySpec | None = None
     classes: Sequence[str] = ()
     predictions: Predictions | None = None
+    process: Bouncing | None = None

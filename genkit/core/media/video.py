@@ -46,7 +46,7 @@ class VideoMedium(Medium):
     )
     rest: str = "end"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities", "clips"})
-    groups: tuple[str, ...] = ("likelihood", "prediction", "images", "memorisation", "cost")
+    groups: tuple[str, ...] = ("likelihood", "prediction", "images", "process", "memorisation", "cost")
     distances: str = "genkit.metrics.frames:DISTANCES"
     drawn: int = 500
     kept: int = 16

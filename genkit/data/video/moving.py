@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from genkit.core.knobs import DataKnobs
 from genkit.core.media.video import VIDEO
 from genkit.data.packing import key_of
 from genkit.data.sources import DIGITS, Images, digits
@@ -17,6 +18,19 @@ from genkit.system.errors import ConfigError
 SIDE = 8  # pixels of scikit-learn's digits
 TRIED = {"validation": 500, "test": 1_000}  # clips
 RATE = 8.0  # frames a second, at which clips are shown
+
+
+def motion_of(data: DataKnobs) -> Motion | None:
+    """How the only digit of each clip moves, where the data are made so; None of others, and of several."""
+    if not isinstance(data, MovingDigitsKnobs) or data.objects > 1:
+        return None
+    return _of_moving_digits(data)
+
+
+def _of_moving_digits(data: MovingDigitsKnobs) -> Motion:
+    # At least a pixel along one of the axes, from frame to frame.
+    speed = max(0.1, math.sqrt(2) / (data.size - SIDE))
+    return Motion(data.size, SIDE, data.frames, data.objects, speed)
 
 
 def moving_digits(data: MovingDigitsKnobs, paths: Mapping[str, str]) -> Images:
@@ -35,9 +49,7 @@ def moving_digits(data: MovingDigitsKnobs, paths: Mapping[str, str]) -> Images:
         part: Cast(kept.images[parts == part][:, 0], kept.labels[parts == part], clips)
         for part, clips in counts.items()
     }
-    # At least a pixel along one of the axes, from frame to frame.
-    speed = max(0.1, math.sqrt(2) / (data.size - SIDE))
-    made = BouncingDigits(Motion(data.size, SIDE, data.frames, data.objects, speed), casts)
+    made = BouncingDigits(_of_moving_digits(data), casts)
     single = data.objects == 1
     said = {"digits": kept.contents(), "shape": made.shape, "objects": data.objects, "version": VERSION}
     return Images(

@@ -250,6 +250,7 @@ WITHIN = {
         *("repeated_4grams", "loops", "vocabulary_overlap", "memorised_share", "memorisation"),
         *("copied_span_above", "copied_whole", "novel_1grams", "novel_2grams", "novel_4grams"),
         *("copied_8grams", "agreement", "silent_share", "clipped_share", "in_tune"),
+        *("valid_share", "straight_share", "same_digit_share", "ink_share"),
     ),
     Range(0.0, 100.0): ("self_bleu", *(f"{of}_psnr" for of in PREDICTED)),
     Range(-1.0, 1.0): tuple(f"{of}_ssim" for of in PREDICTED),
