@@ -324,6 +324,7 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(trained, genkit, tmp_pa
         ([f"run={vae}", "metrics=fidd"], 2, "Did you mean fid?"),
         ([f"run={gpt}", "extractor=digits"], 2, "extractor= is for images"),
         ([f"run={vae}", "featuriser=own"], 2, "featuriser= is for texts"),
+        ([f"run={vae}", "draws=9"], 2, "draws= is for video"),
         ([f"run={vae}", "extractor=digit"], 2, "Did you mean digits?"),
         ([f"run={vae}", "checkpoint=step-3"], 3, "step-4, step-2"),
         ([f"run={vae}", "n=0"], 2, "n takes an integer from 1"),
