@@ -5,7 +5,8 @@
 The folder holds MNIST's four files as published.  Clips of 20 frames of 64×64 with two of MNIST's test digits
 are made by the rule of Srivastava et al. 2015; ten frames are given, and the other ten are measured.  The
 mean frame is of as many clips of training digits.  SSIM stands here as genkit has it and as OpenSTL does, by
-scikit-image's default: flat windows of 7×7, spreads divided by 48, a range of 2, the edges left out.
+scikit-image's default: flat windows of 7×7, spreads divided by 48, a range of 2, the edges left out; that one
+of every fourth clip.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def main(folder: Path, clips: int) -> None:
             values = {
                 of.__name__: of(made, truth) for of in (frames.mse, frames.mae, frames.ssim, frames.psnr)
             }
-            values["ssim of OpenSTL"] = torch.from_numpy(openstl_ssim(made.numpy(), truth.numpy()))
+            values["ssim of OpenSTL"] = torch.from_numpy(openstl_ssim(made[::4].numpy(), truth[::4].numpy()))
             if name == "mean frame":
                 values["cross-entropy"] = cross_entropy(made, truth)
             for of, numbers in values.items():
