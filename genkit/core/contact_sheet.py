@@ -17,7 +17,8 @@ from genkit.core.lettering import fitted, letters
 
 SMALLEST = 32  # pixels of a frame: smaller ones are enlarged by a whole factor
 MOST_FRAMES = 16  # of a clip
-WIDEST, HIGHEST = 2_100, 1_060  # pixels, as long as nothing has to stand beyond them
+WIDEST = 2_100  # pixels of a clip's frames, if at least four are shown
+ACROSS, HIGHEST = 1_300, 1_060  # pixels of columns side by side, and of the whole, if that can be
 GAP = 10  # pixels between clips that stand side by side
 PAPER, LINE, INK, SOFT = 255, 128, (32, 36, 42), (112, 118, 126)
 LETTERS, CAPTION = 12, 150  # pixels: of letters, and of the longest caption
@@ -82,7 +83,7 @@ class Strips:
         most = min(MOST_FRAMES, max(4, WIDEST // (width + border)))
         frames = range(0, length, math.ceil(length / most))
         strip = left + len(frames) * (width + border) + border
-        room = max(1, (WIDEST + GAP) // (strip + GAP))
+        room = max(1, (ACROSS + GAP) // (strip + GAP))
         if columns is None:
             columns = min(room, max(1, math.ceil(count * (height + border) / HIGHEST)))
         head = HEAD if len(frames) < length else 0
