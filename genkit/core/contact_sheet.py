@@ -18,7 +18,7 @@ from genkit.core.lettering import fitted, letters
 SMALLEST = 32  # pixels of a frame: smaller ones are enlarged by a whole factor
 MOST_FRAMES = 16  # of a clip
 WIDEST = 2_100  # pixels of a clip's frames, if at least four are shown
-ACROSS, HIGHEST = 1_300, 1_060  # pixels of columns side by side, and of the whole, if that can be
+ACROSS, HIGHEST = 1_400, 1_060  # pixels of columns side by side, and of the whole, if that can be
 GAP = 10  # pixels between clips that stand side by side
 PAPER, LINE, INK, SOFT = 255, 128, (32, 36, 42), (112, 118, 126)
 LETTERS, CAPTION = 12, 150  # pixels: of letters, and of the longest caption

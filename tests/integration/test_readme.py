@@ -45,6 +45,8 @@ def place(tmp_path_factory):
     words += ["model=vae", "model.width=4", "model.hidden=16"]
     train([*words, *runs, "name=sounds"])
     train([*words, *runs, "name=words", "model.conditional=true"])
+    video = ["data=moving_digits", "data.examples=100", "model.select=null", "model.conditional=true"]
+    train(["model=vae", "model.width=4", "model.hidden=16", *video, *runs, "name=videos"])
     for name in ("A", "B"):
         train([*TINY["vae"], *runs, f"name={name}", f"model.beta={len(name) + ord(name) - 64}"])
     wide = [word for word in TINY["gpt"] if not word.startswith("model.block_size")]
@@ -66,6 +68,7 @@ def prepared(line: str, data_dir: Path) -> list[str]:
     command, *words = shlex.split(line, comments=True)[1:]
     run = "text" if command in READS_TEXTS else "labels" if "label=3" in words else "images"
     run = "words" if "label=seven" in words else "sounds" if "in=mine.wav" in words else run
+    run = "videos" if {"out=sevens.gif", "given=4"} & {*words} else run
     words = [f"run={run}" if word == "run=R" else word for word in words]
     words = ["init_from=text" if word == "init_from=RUN" else word for word in words]
     words = [f"paths.data_dir={data_dir}" if word == "paths.data_dir=data" else word for word in words]

@@ -69,12 +69,12 @@ def test_tensorboard_has_the_bytes_of_that_grid(runs):
 
 def test_samples_are_saved_by_suffix_with_the_class_that_was_asked_for(verb, runs, tmp_path):
     for out in ("all.npz", "all.gif", "all.webp", "all.png", "each"):
-        code, said, err = verb("sample", "run=vae", "n=2", "label=seven", "label=0", f"out={tmp_path / out}")
+        code, said, err = verb("sample", "run=vae", "n=2", "label=7", "label=0", f"out={tmp_path / out}")
         assert (code, err) == (0, "")
         assert f"4 samples: {tmp_path / out}" in said
     with np.load(tmp_path / "all.npz") as file:
         videos = file["videos"][..., 0]
-        assert json.loads(str(file["provenance"]))["captions"] == ["seven", "seven", "zero", "zero"]
+        assert json.loads(str(file["provenance"]))["captions"] == ["7", "7", "0", "0"]
     assert videos.shape == (4, 8, 16, 16)
     for name, lasting in (("all.gif", 120), ("all.webp", 125)):
         grid = read(tmp_path / name, lasting)[:, ::2, ::2]  # in which they are enlarged twice
@@ -86,7 +86,7 @@ def test_samples_are_saved_by_suffix_with_the_class_that_was_asked_for(verb, run
         assert np.array_equal(read(file), clip)
     with Image.open(files[0]) as file:
         said = json.loads(file.info["comment"])
-    assert (said["of"], said["origin"]["run"]) == ("seven", "vae")
+    assert (said["of"], said["origin"]["run"]) == ("7", "vae")
     with Image.open(tmp_path / "all.png") as sheet:
         strips = np.asarray(sheet)[:, -(8 * 33 + 1) :]
     for i, clip in enumerate(videos):
