@@ -27,6 +27,7 @@ from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import ArraySpec
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
+from genkit.nn.axes import SizeError
 from genkit.nn.convolutions import Discriminator, Generator, growth
 from genkit.nn.critic import Critic
 from genkit.nn.memory_format import CHANNELS_LAST
@@ -40,8 +41,8 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     """Two phases, the discriminator's and the generator's; three with a discriminator of frames.
 
     Args:
-        spec: of the arrays; sides of images are 4·2^k, sounds have 16·2^k samples, see
-            `genkit.nn.convolutions.growth`.
+        spec: of the arrays; sides of images are 4·2^k, sounds have 16·2^k samples, moving pictures nearly any
+            number of frames, see `genkit.nn.convolutions.growth`.
         latent_size: L; the prior is N(0, I).
         width: channels next to the data; they double towards the small end.
         loss: "non_saturating", "hinge", "least_squares" or "wasserstein".
@@ -103,8 +104,9 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         self.augment, self.discriminator_steps = tuple(augment), discriminator_steps
         try:
             way = growth(sizes)
-        except ValueError as error:
-            advice = f"set {spec.medium.sized_by}" if spec.medium.sized_by else "choose another model"
+        except SizeError as error:
+            knob = spec.medium.sized_along(error.axis)
+            advice = f"set {knob}" if knob else "choose another model"
             raise ConfigError(f"{error}: {advice}.") from error
         if frame_discriminator and (len(sizes) < 3 or spec.names[0] != "time"):
             raise ConfigError(

@@ -30,6 +30,7 @@ from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, WARNING, Rule
 from genkit.core.spec import ArraySpec
 from genkit.nn.autoencoder import PAIRS
+from genkit.nn.axes import SizeError
 from genkit.nn.companding import WAVEFORMS
 from genkit.nn.importance import gaussian_log_weights, importance_bound
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl
@@ -110,8 +111,9 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
             self.encoder, self.decoder = PAIRS[network](
                 spec.shape, outputs, latent_size, hidden, width, self.classes
             )
-        except ValueError as error:
-            size = f"{spec.medium.sized_by} to a multiple of 4, or " if spec.medium.sized_by else ""
+        except SizeError as error:
+            knob = spec.medium.sized_along(error.axis)
+            size = f"{knob} to a multiple of 4, or " if knob else ""
             raise ConfigError(f"model.network={network} {error}: set {size}model.network=mlp.") from error
 
     # ------------------------------------------------------------------ training

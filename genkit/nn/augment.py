@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 SHIFT, CUT = 1 / 8, 1 / 2  # shares of an axis, as in the paper
-EMPTY = {1: 0.0, 2: -1.0, 3: -1.0}  # what comes in from outside, by the number of axes: silence, black
+EMPTY = {1: 0.0, 2: -1.0}  # what comes in from outside, by the number of axes: silence, black
 
 
 def colour(images: Tensor, uniform: Tensor) -> Tensor:
@@ -28,25 +28,36 @@ def colour(images: Tensor, uniform: Tensor) -> Tensor:
 
 
 def translation(data: Tensor, uniform: Tensor) -> Tensor:
-    """Shifts by whole places up to an eighth of each axis; what comes in is black, of a single axis 0."""
-    sizes = data.shape[2:]
+    """Shifts by whole places up to an eighth of each axis; what comes in is black, of a single axis 0.
+
+    All frames of a clip are shifted alike, and not along time.
+    """
+    x = _still(data)
+    sizes = x.shape[2:]
     moved = [_whole(uniform[:, i], int(size * SHIFT + 0.5)) for i, size in enumerate(sizes)]
-    places = [_along(i, sizes, data) - _beside(offset, sizes) for i, offset in enumerate(moved)]
+    places = [_along(i, sizes, x) - _beside(offset, sizes) for i, offset in enumerate(moved)]
     inside = _all(*((place >= 0) & (place < size) for place, size in zip(places, sizes, strict=True)))
-    row = _beside(torch.arange(len(data), device=data.device), sizes)
+    row = _beside(torch.arange(len(x), device=x.device), sizes)
     held = [place.clamp(0, size - 1) for place, size in zip(places, sizes, strict=True)]
-    shifted = data.movedim(1, -1)[row, *held].movedim(-1, 1)
-    return torch.where(inside[:, None], shifted, torch.full_like(shifted, EMPTY[len(sizes)]))
+    shifted = x.movedim(1, -1)[row, *held].movedim(-1, 1)
+    empty = torch.full_like(shifted, EMPTY[len(sizes)])
+    return torch.where(inside[:, None], shifted, empty).view_as(data)
 
 
 def cutout(data: Tensor, uniform: Tensor) -> Tensor:
-    """A block of half of each axis, anywhere, is set to 0, the middle of the range."""
-    sizes, within = data.shape[2:], []
+    """A block of half of each axis, anywhere, is set to 0, the middle of the range; in all frames alike."""
+    x, within = _still(data), []
+    sizes = x.shape[2:]
     for i, size in enumerate(sizes):
         start = _whole(uniform[:, i], size // 2) + size // 2 - int(size * CUT) // 2
-        place = _along(i, sizes, data) - _beside(start, sizes)
+        place = _along(i, sizes, x) - _beside(start, sizes)
         within.append((place >= 0) & (place < int(size * CUT)))
-    return data.masked_fill(_all(*within)[:, None], 0.0)
+    return x.masked_fill(_all(*within)[:, None], 0.0).view_as(data)
+
+
+def _still(data: Tensor) -> Tensor:
+    """Clips (B, C, T, H, W) as images of C·T channels: what is done to those is done to every frame."""
+    return data.flatten(1, 2) if data.ndim == 5 else data
 
 
 def _whole(uniform: Tensor, most: int) -> Tensor:
@@ -89,6 +100,6 @@ class Policy:
 
 POLICIES = {
     "colour": Policy({2: 3, 3: 3}, colour),
-    "translation": Policy({1: 1, 2: 2, 3: 3}, translation),
-    "cutout": Policy({1: 1, 2: 2, 3: 3}, cutout),
+    "translation": Policy({1: 1, 2: 2, 3: 2}, translation),
+    "cutout": Policy({1: 1, 2: 2, 3: 2}, cutout),
 }

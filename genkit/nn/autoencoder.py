@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genkit.nn.axes import CONVOLUTIONS, Sizes, Stride, stride
+from genkit.nn.axes import CONVOLUTIONS, SizeError, Sizes, Stride, stride
 from genkit.nn.convolutions import he_initialise
 from genkit.nn.memory_format import to_channels_last
 from genkit.nn.resampling import DOWN, UP
@@ -100,7 +100,7 @@ def divisions(sizes: Sizes) -> tuple[Stride, ...]:
     few periods of a sound.
 
     Raises:
-        ValueError: an axis that must be halved cannot be.
+        SizeError: an axis that must be halved cannot be.
     """
     if len(sizes) == 1 and sizes[0] % 16 == 0:
         times = 2
@@ -108,8 +108,9 @@ def divisions(sizes: Sizes) -> tuple[Stride, ...]:
             times += 1
         return (stride(4),) * times
     time, sides = (sizes[:1], sizes[1:]) if len(sizes) == 3 else ((), sizes)
-    if any(side % 4 for side in sides):
-        raise ValueError(f"halves the sides twice, {'×'.join(map(str, sizes))} cannot be")
+    for axis, side in enumerate(sides, start=len(time)):
+        if side % 4:
+            raise SizeError(f"halves the sides twice, {'×'.join(map(str, sizes))} cannot be", axis)
     first, second = ([2 if t % multiple == 0 else 1 for t in time] for multiple in (2, 4))
     return stride(*first, *(2 for _ in sides)), stride(*second, *(2 for _ in sides))
 
@@ -132,7 +133,7 @@ def conv_pair(shape: Shape, outputs: int, latent_size: int, hidden: int, width: 
     """Divisions of the sizes by strided convolutions, then a hidden layer; the decoder is its mirror.
 
     Raises:
-        ValueError: see `divisions`.
+        SizeError: see `divisions`.
     """
     channels, axes, steps = shape[0], len(shape) - 1, divisions(shape[1:])
     shrink, grow, widths = DOWN[axes], UP[axes], [width << i for i in range(len(steps))]
@@ -155,7 +156,7 @@ def residual_pair(
     """As `conv_pair` with two residual blocks at each size but the full one.
 
     Raises:
-        ValueError: see `divisions`.
+        SizeError: see `divisions`.
     """
     channels, axes, steps = shape[0], len(shape) - 1, divisions(shape[1:])
     shrink, grow, widths = DOWN[axes], UP[axes], [width << i for i in range(len(steps))]

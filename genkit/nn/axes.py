@@ -22,6 +22,18 @@ TRANSPOSED: dict[int, Callable[..., Transposed]] = {
 LONG = 25  # kernel along a single axis (WaveGAN, Donahue et al. 2019)
 
 
+class SizeError(ValueError):
+    """A network cannot have such sizes.
+
+    Attributes:
+        axis: the one whose size does not fit.
+    """
+
+    def __init__(self, said: str, axis: int) -> None:
+        super().__init__(said)
+        self.axis = axis
+
+
 @dataclass(frozen=True)
 class Stride:
     """What one strided convolution does to sizes: it divides each by a factor, its transpose multiplies.

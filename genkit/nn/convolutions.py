@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from math import prod
 
 import torch
@@ -18,7 +18,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genkit.nn.axes import CONVOLUTIONS, TRANSPOSED, Convolution, Sizes, Stride, Transposed, stride
+from genkit.nn.axes import (
+    CONVOLUTIONS,
+    TRANSPOSED,
+    Convolution,
+    SizeError,
+    Sizes,
+    Stride,
+    Transposed,
+    stride,
+)
 from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm, Modulation
 from genkit.nn.phase_shuffle import shuffled
 from genkit.nn.precision import widened
@@ -27,6 +36,7 @@ from genkit.nn.resampling import DOWN, UP, nearest
 SLOPE = 0.2  # of LeakyReLU (section 3)
 # By the number of axes: the size of each at the small end, and the factor of a step at most.
 BASES, FACTORS = {1: 16, 2: 4, 3: 4}, {1: 4, 2: 2, 3: 2}
+MOMENTS = 15  # at the small end of clips, at most
 
 
 @dataclass(frozen=True)
@@ -47,29 +57,61 @@ class Growth:
 
 
 def growth(sizes: Sizes) -> Growth:
-    """To these sizes, base·2^k each with k ≥ 1; they need not be equal.
+    """To these sizes, base·2^k each with k ≥ 1; they need not be equal.  Time, the first of three axes, may
+    also begin with up to `MOMENTS`, and stay as long.
 
     A step doubles; along a single axis it multiplies by 4 where it can.  An axis that needs fewer steps than
     another takes part in those next to the data.
 
     Raises:
-        ValueError: there is such a size as cannot be reached.
+        SizeError: there is such a size as cannot be reached.
     """
-    base = BASES[len(sizes)]
-    each = [_factors(size, base, FACTORS[len(sizes)]) for size in sizes]
+    axes = len(sizes)
+    ways = [
+        _moments(size) if axes == 3 and axis == 0 else _places(size, axis, BASES[axes])
+        for axis, size in enumerate(sizes)
+    ]
+    each = [_factors(doublings, FACTORS[axes]) for _, doublings in ways]
     longest = max(map(len, each))
     filled = [(1,) * (longest - len(factors)) + factors for factors in each]
-    return Growth((base,) * len(sizes), tuple(stride(*factors) for factors in zip(*filled, strict=True)))
+    base = tuple(small for small, _ in ways)
+    return Growth(base, tuple(stride(*factors) for factors in zip(*filled, strict=True)))
 
 
-def _factors(size: int, base: int, largest: int) -> Sizes:
-    """What multiplies a base to a size, step by step."""
+def _places(size: int, axis: int, base: int) -> tuple[int, int]:
+    """The base, and how often it is doubled to a size."""
     k = (size // base).bit_length() - 1
     if k < 1 or size != base << k:
         taken = ", ".join(str(base << i) for i in range(1, 6))
         near = f" (the nearest: {base << k}, {base << k + 1})" if k > 5 else ""
-        raise ValueError(f"a DCGAN makes sizes of {taken}, …, not {size}{near}")
-    by_four, by_two = divmod(k, 2) if largest == 4 else (0, k)
+        raise SizeError(f"a DCGAN makes sizes of {taken}, …, not {size}{near}", axis)
+    return base, k
+
+
+def _moments(length: int) -> tuple[int, int]:
+    """The moments that a clip is doubled from, as `_halved` has them."""
+    small, k = _halved(length)
+    if small > MOMENTS:
+        below, above = (next(n for n in count(length, way) if _halved(n)[0] <= MOMENTS) for way in (-1, 1))
+        raise SizeError(
+            f"a DCGAN makes clips of b·2^k frames, b up to {MOMENTS}, not {length} (the nearest: {below},"
+            f" {above})",
+            axis=0,
+        )
+    return small, k
+
+
+def _halved(length: int) -> tuple[int, int]:
+    """A number halved as often as that leaves whole ones no smaller than the usual base, and how often."""
+    k = 0
+    while length % 2 == 0 and length >= 2 * BASES[3]:
+        length, k = length // 2, k + 1
+    return length, k
+
+
+def _factors(doublings: int, largest: int) -> Sizes:
+    """What multiplies a base by 2^doublings, step by step."""
+    by_four, by_two = divmod(doublings, 2) if largest == 4 else (0, doublings)
     return (2,) * by_two + (4,) * by_four
 
 

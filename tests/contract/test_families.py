@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from genkit.core.batch import Batch
-from genkit.core.codecs import CharCodec, PixelCodec
+from genkit.core.codecs import CharCodec, PatchCodec, PixelCodec
+from genkit.core.media.video import VIDEO
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
@@ -12,6 +13,7 @@ from genkit.families.vae import VAE
 from genkit.testing import Case, checks
 
 IMAGES = ArraySpec(1, (8, 8), levels=17, classes=tuple("0123456789"))
+CLIPS = ArraySpec(1, (5, 8, 8), 2, ("left", "right"), VIDEO, rate=8.0)
 TEXT = TokenSpec(CharCodec.of("abcdefgh\n"))
 
 
@@ -19,6 +21,12 @@ def images(n: int) -> Batch:
     generator = torch.Generator().manual_seed(n)
     data = torch.randint(0, 17, (n, 1, 8, 8), generator=generator, dtype=torch.uint8)
     return Batch(data, range(n), torch.arange(n) % 10)
+
+
+def clips(n: int) -> Batch:
+    generator = torch.Generator().manual_seed(n)
+    data = torch.randint(0, 2, (n, 1, 5, 8, 8), generator=generator, dtype=torch.uint8)
+    return Batch(data, range(n), torch.arange(n) % 2)
 
 
 def tokens(n: int) -> Batch:
@@ -39,6 +47,27 @@ def vae(**knobs: object) -> Case:
     return Case(lambda: VAE(IMAGES, latent_size=3, hidden=16, width=4, **knobs), images)
 
 
+def video_gan(**knobs: object) -> Case:
+    return Case(lambda: DCGAN(CLIPS, latent_size=4, width=4, frame_discriminator=True, **knobs), clips)
+
+
+def video_vae(**knobs: object) -> Case:
+    return Case(lambda: VAE(CLIPS, latent_size=3, hidden=16, width=4, **knobs), clips)
+
+
+def video_gpt(**knobs: object) -> Case:
+    """Of two frames of 4×4 as binary patches, 16 values each."""
+    codec = PatchCodec(ArraySpec(1, (2, 4, 4), 2, medium=VIDEO, rate=8.0), (1, 2, 2))
+    spec = TokenSpec(codec, classes=CLIPS.classes)
+
+    def batch(n: int) -> Batch:
+        own = clips(n)
+        ids = torch.from_numpy(codec.to_ids(own.data[:, :, :2, :4, :4].numpy()))
+        return Batch(torch.cat((torch.full((n, 1), 16, dtype=torch.int16), ids), 1), range(n), own.labels)
+
+    return Case(lambda: GPT(spec, n_layer=2, n_head=2, n_embd=16, **knobs), batch)
+
+
 def pixels(**knobs: object) -> Case:
     spec = TokenSpec(PixelCodec(ArraySpec(1, (3, 3), 17)), classes=IMAGES.classes)
 
@@ -57,6 +86,7 @@ CASES = {
     "gpt-dropout": gpt(dropout=0.2),
     "gpt-pixels": pixels(),
     "gpt-pixels-labels": pixels(conditional=True, norm="rms", positions="rotary"),
+    "gpt-video": video_gpt(conditional=True),
     "dcgan": dcgan(),
     "dcgan-contiguous": dcgan(channels_last=False),
     "dcgan-hinge": dcgan(loss="hinge", spectral_norm=True, norm="none"),
@@ -65,6 +95,10 @@ CASES = {
     ),
     "dcgan-r1": dcgan(loss="least_squares", r1=1, norm="none", augment=["colour", "translation", "cutout"]),
     "dcgan-labels": dcgan(conditional=True),
+    "dcgan-video": video_gan(),
+    "dcgan-video-labels": video_gan(
+        conditional=True, norm="none", r1=1.0, augment=["translation", "cutout"], discriminator_steps=2
+    ),
     "vae-mlp": vae(network="mlp"),
     "vae-conv": vae(),
     "vae-residual": vae(network="residual", likelihood="discretised_logistic", beta=0.5, beta_warmup=2),
@@ -72,6 +106,8 @@ CASES = {
     "vae-gaussian": vae(likelihood="gaussian"),
     "vae-iwae": vae(network="mlp", importance_samples=3),
     "vae-labels": vae(conditional=True),
+    "vae-video": video_vae(conditional=True),
+    "vae-video-residual": video_vae(network="residual", likelihood="categorical"),
 }
 
 

@@ -37,6 +37,8 @@ TINY = {
         "optim.schedule=cosine",
     ],
 }
+MOVING = ["data=moving_digits", "model.select=null", "model.latent_size=4", "model.width=2"]
+MORE = {"dcgan-frames": ["model=dcgan", *MOVING, "model.frame_discriminator=true", "optim.warmup=3"]}
 QUICK = [
     "batch_size=8",
     "trainer=cpu",
@@ -49,7 +51,7 @@ QUICK = [
 
 def words(family: str, runs_dir: Path | str, name: str, *more: str) -> list[str]:
     """What to type for a training that takes a second."""
-    return [*TINY[family], *QUICK, f"paths.runs_dir={runs_dir}", f"name={name}", *more]
+    return [*(TINY | MORE)[family], *QUICK, f"paths.runs_dir={runs_dir}", f"name={name}", *more]
 
 
 def weights_of(run: Path | str, step: int) -> dict[str, bytes]:

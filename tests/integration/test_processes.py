@@ -21,6 +21,10 @@ FAMILIES = {
     "dcgan": ["model=dcgan", "data=digits", "model.width=8", "batch_size=16"],
     "vae": ["model=vae_mlp", "data=digits", "model.hidden=32", "batch_size=16"],
 }
+FRAMES = [
+    *("model=dcgan", "data=moving_digits", "model.width=4", "model.frame_discriminator=true"),
+    *("model.select=null", "batch_size=16"),
+]
 SHORT = ["budget.steps=6", "callbacks.progress=none"]
 FREE = ["model.free_bits=0.05", "trainer.accumulate=2"]
 FILE = [
@@ -33,6 +37,7 @@ FILE = [
 ]
 CASES = {
     **{name: [*words, "trainer.precision=32-true"] for name, words in FAMILIES.items()},
+    "dcgan-frames": [*FRAMES, "trainer.precision=32-true"],
     **{f"{name}-bf16": [*words, "trainer.precision=bf16-mixed"] for name, words in FAMILIES.items()},
     # Some latents are below what is free in one half of the batch and above it in the other.
     "vae-free": [*FAMILIES["vae"], *FREE, "trainer.precision=32-true"],

@@ -16,7 +16,7 @@ from genkit import train
 from genkit.runs import Run, checkpoints, read
 from genkit.system.errors import CheckpointError, ConfigError, DataError
 from genkit.system.interrupts import Interrupted
-from tests.integration.conftest import TINY, weights_of, words
+from tests.integration.conftest import MORE, TINY, weights_of, words
 
 FAMILIES = list(TINY)
 STEPS = [
@@ -69,7 +69,7 @@ def test_another_seed_gives_other_weights(family, whole, tmp_path):
     assert weights_of(other, 7)["weights.safetensors"] != weights_of(whole(family), 7)["weights.safetensors"]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, *MORE])
 @pytest.mark.parametrize("step", [2, 4])  # within the warm-up, just after a validation
 def test_resume_is_exact(family, step, whole, tmp_path):
     typed = words(family, tmp_path, "run", *STEPS)

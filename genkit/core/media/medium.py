@@ -155,6 +155,10 @@ class Medium(ABC):
     nll: str = "nats/example"
     entry: str = "dimension"
 
+    def sized_along(self, axis: int) -> str:
+        """The knob of the data by which examples have another size along an axis; "": there is none."""
+        return self.sized_by
+
     def fault(self) -> str:
         """What is wrong with what it says, to follow its name; "": nothing."""
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):

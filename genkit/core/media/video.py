@@ -51,6 +51,9 @@ class VideoMedium(Medium):
     drawn: int = 500
     kept: int = 16
 
+    def sized_along(self, axis: int) -> str:
+        return "data.size" if axis else "data.frames"
+
     def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image:
         """A contact sheet: the frames of each video in a row, one video below another."""
         return contact_sheet(frames(shown), shown.captions, columns, border)

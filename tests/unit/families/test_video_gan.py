@@ -171,8 +171,8 @@ def test_what_has_no_frames_is_refused(spec):
 
 
 def test_training_learns_which_label_moves_which_way():
-    module = gan(conditional=True, width=8)
-    optim = {**OPTIM, "lr": 2e-3, "betas": [0.5, 0.999], "ema": None}
+    module = gan(conditional=True, width=16)
+    optim = {**OPTIM, "betas": [0.5, 0.999], "ema": None}
     fit(module, [clips(16, seed=i) for i in range(300)], plan={"optim": optim})
     for label, way in ((0, 1), (1, -1)):
         lines = module.sample(16, label=label).data[:, 0].mean(3).argmax(2)  # (16, T)

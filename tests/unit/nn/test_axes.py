@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from genkit.core.media.image import ImageMedium
+from genkit.core.media.video import VIDEO
 from genkit.core.spec import ArraySpec
 from genkit.families.dcgan import DCGAN
 from genkit.families.vae import VAE
 from genkit.nn.augment import EMPTY, POLICIES, cutout, translation
 from genkit.nn.autoencoder import PAIRS
-from genkit.nn.axes import Stride, stride
+from genkit.nn.axes import SizeError, Stride, stride
 from genkit.nn.convolutions import Discriminator, Generator, Growth, growth
 from genkit.nn.memory_format import to_channels_last
 from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm
@@ -82,12 +83,59 @@ def test_sizes_are_reached_from_small_ones_and_the_shorter_axis_grows_last():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "said"),
-    [((16,), "32, 64, .* not 16"), ((8, 12), "8, 16, .* not 12"), ((8, 8, 4), "8, 16, .* not 4")],
+    ("frames", "base", "factors"),
+    [
+        (2, 2, (1, 1, 1)),
+        (4, 4, (1, 1, 1)),
+        (5, 5, (1, 1, 1)),
+        (8, 4, (1, 1, 2)),
+        (10, 5, (1, 1, 2)),
+        (12, 6, (1, 1, 2)),
+        (15, 15, (1, 1, 1)),
+        (16, 4, (1, 2, 2)),
+        (18, 9, (1, 1, 2)),
+        (20, 5, (1, 2, 2)),
+        (24, 6, (1, 2, 2)),
+        (64, 4, (1, 2, 2, 2, 2)),
+    ],
 )
-def test_other_sizes_are_refused(sizes, said):
-    with pytest.raises(ValueError, match=said):
+def test_clips_have_nearly_any_number_of_frames(frames, base, factors):
+    way = growth((frames, 32, 32))
+    assert way.base == (base, 4, 4)
+    assert tuple(step.factors[0] for step in way.steps) == factors
+    assert base * math.prod(factors) == frames
+    assert Generator(2, 1, way, 1)(torch.randn(2, 2)).shape == (2, 1, frames, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said", "axis"),
+    [
+        ((16,), "32, 64, .* not 16", 0),
+        ((8, 12), "8, 16, .* not 12", 1),
+        ((8, 8, 4), "8, 16, .* not 4", 2),
+        ((17, 8, 8), r"b up to 15, not 17 \(the nearest: 16, 18\)", 0),
+        ((68, 8, 8), r"not 68 \(the nearest: 64, 72\)", 0),
+    ],
+)
+def test_other_sizes_are_refused(sizes, said, axis):
+    with pytest.raises(SizeError, match=said) as refused:
         growth(sizes)
+    assert refused.value.axis == axis
+
+
+@pytest.mark.parametrize("family", [DCGAN, VAE])
+def test_the_knob_of_the_axis_that_does_not_fit_is_named(family):
+    with pytest.raises(ConfigError, match=r"set data\.size( |\.)") as refused:
+        family(ArraySpec(1, (8, 8, 18), 2, (), VIDEO))
+    assert "data.frames" not in str(refused.value)
+
+
+def test_frames_that_a_dcgan_cannot_make_are_told_by_their_own_knob():
+    with pytest.raises(ConfigError, match=r"not 19 \(the nearest: 18, 20\): set data\.frames\."):
+        DCGAN(ArraySpec(1, (19, 8, 8), 2, (), VIDEO))
+    for frames in (5, 10, 15, 19):  # a VAE takes any
+        module = VAE(ArraySpec(1, (frames, 8, 8), 2, (), VIDEO), width=2, hidden=4, latent_size=2)
+        assert module.sample(1).data.shape == (1, 1, frames, 8, 8)
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 7), (5, 3, 4, 6), (5, 3, 2, 4, 3)], ids=ids)
@@ -203,25 +251,40 @@ def test_an_image_that_cannot_be_halved_twice_is_refused_and_a_video_only_for_it
 # ---------------------------------------------------------------------- augmentation
 
 
-@pytest.mark.parametrize("sizes", [(16,), (8, 16), (8, 6, 16)], ids=ids)
+@pytest.mark.parametrize("sizes", [(16,), (8, 16), (3, 6, 16)], ids=ids)
 def test_what_is_moved_or_cut_is_what_a_loop_moves_or_cuts(sizes):
+    """Of clips every frame by itself, with the same numbers."""
     torch.manual_seed(0)
-    data, numbers = torch.rand(3, 2, *sizes), torch.rand(3, len(sizes))
+    space = sizes[-2:]
+    data, numbers = torch.rand(3, 2, *sizes), torch.rand(3, len(space))
     moved, cut = translation(data, numbers).numpy(), cutout(data, numbers).numpy()
     for b in range(3):
         shifts, starts = [], []
-        for size, u in zip(sizes, numbers[b].tolist(), strict=True):
+        for size, u in zip(space, numbers[b].tolist(), strict=True):
             reach, half = round(size / 8), size // 2
             shifts.append(math.floor(u * (2 * reach + 1)) - reach)
             starts.append(math.floor(u * (2 * half + 1)) - half + half - (size // 2) // 2)
         for place in itertools.product(*map(range, sizes)):
-            source = tuple(p - s for p, s in zip(place, shifts, strict=True))
-            inside = all(0 <= s < size for s, size in zip(source, sizes, strict=True))
-            expected = data[(b, slice(None), *source)].numpy() if inside else EMPTY[len(sizes)]
+            time, own = place[: -len(space)], place[-len(space) :]
+            source = tuple(p - s for p, s in zip(own, shifts, strict=True))
+            inside = all(0 <= s < size for s, size in zip(source, space, strict=True))
+            expected = data[(b, slice(None), *time, *source)].numpy() if inside else EMPTY[len(space)]
             assert (moved[(b, slice(None), *place)] == expected).all()
-            blank = all(s <= p < s + n // 2 for p, s, n in zip(place, starts, sizes, strict=True))
+            blank = all(s <= p < s + n // 2 for p, s, n in zip(own, starts, space, strict=True))
             kept = data[(b, slice(None), *place)].numpy()
             assert (cut[(b, slice(None), *place)] == (0 if blank else kept)).all()
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_frames_of_a_clip_are_changed_alike(name):
+    """A clip of equal frames stays one, and its frames are what the image becomes."""
+    torch.manual_seed(0)
+    images, policy = torch.rand(4, 3, 8, 8) * 2 - 1, POLICIES[name]
+    numbers = torch.rand(4, policy.numbers[3])
+    clips = images[:, :, None].expand(-1, -1, 5, -1, -1).contiguous(memory_format=torch.channels_last_3d)
+    changed = policy.change(clips, numbers)
+    for t in range(5):
+        torch.testing.assert_close(changed[:, :, t], policy.change(images, numbers))
 
 
 def test_colour_is_of_images_and_their_sequences():
