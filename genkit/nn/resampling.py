@@ -3,7 +3,7 @@
 They are torch's own.  But over images on a CPU, oneDNN's kernels are slow for one channel of the image and
 for many features on few places; there halvings and doublings (kernels of 4×4 at stride 2, one pixel of
 padding) gather the patches and multiply them by the kernels as one matrix.  Those over a single axis stand in
-`genkit.nn.polyphase`.
+`genkit.nn.polyphase`, over three in `genkit.nn.frame_pairs`.
 
 Legend: B batch, C channels of the larger image, H height, W width of the smaller one, F features.
 """
@@ -20,6 +20,7 @@ from torch.autograd import Function
 from torch.nn.utils.parametrize import register_parametrization
 
 from genkit.nn.axes import CONVOLUTIONS, TRANSPOSED, Convolution, Sizes, Stride, Transposed, stride
+from genkit.nn.frame_pairs import Doubling, Halving
 from genkit.nn.polyphase import Decimation, Interpolation
 
 PLACES = 16  # on so many of the smaller image, and
@@ -53,8 +54,8 @@ class Upscaling(nn.ConvTranspose2d):
 
 
 # By the number of axes; made with a `Stride`: DOWN[2](inputs, outputs, *stride(2, 2).down).
-DOWN: dict[int, Callable[..., Convolution]] = {**CONVOLUTIONS, 1: Decimation, 2: Downscaling}
-UP: dict[int, Callable[..., Transposed]] = {**TRANSPOSED, 1: Interpolation, 2: Upscaling}
+DOWN: dict[int, Callable[..., Convolution]] = {**CONVOLUTIONS, 1: Decimation, 2: Downscaling, 3: Halving}
+UP: dict[int, Callable[..., Transposed]] = {**TRANSPOSED, 1: Interpolation, 2: Upscaling, 3: Doubling}
 
 
 class Repeats(nn.Module):
