@@ -17,7 +17,7 @@ from genkit.data.example_knobs import (
     Range,
     Split,
 )
-from genkit.data.video_knobs import MovingDigitsKnobs
+from genkit.data.video_knobs import MovingDigitsKnobs, MovingMnistKnobs
 
 
 class TextKnobs(DataKnobs, frozen=True):
@@ -237,6 +237,7 @@ DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "speech_commands": SpeechCommandsKnobs,
     "audio_folder": AudioFolderKnobs,
     "moving_digits": MovingDigitsKnobs,
+    "moving_mnist": MovingMnistKnobs,
     **dict.fromkeys(("mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"), PublishedKnobs),
     "celeba": CelebaKnobs,
     "image_folder": FolderKnobs,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -28,6 +29,27 @@ WITH_MORE = re.compile(rf"((?i:{WORDS}))(?:[-_ ]?([0-9]+|[A-Z]))?")
 
 # Words within names of folders that somebody may mean as parts.
 LIKE_PARTS = re.compile(r"(?i)(?<![a-z])(?:train(?:ing)?|test(?:ing)?)(?:set|data)?(?![a-z])")
+
+
+class Stretches:
+    """The part of every row, where rows come part by part: of no row by itself anything is kept.
+
+    Args:
+        counts: rows of each part, in their order.
+    """
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        ends = accumulate(counts.values())
+        self.rows = {part: range(end - counts[part], end) for part, end in zip(counts, ends, strict=True)}
+
+    def __len__(self) -> int:
+        return sum(map(len, self.rows.values()))
+
+    def __getitem__(self, row: int) -> str:
+        return next(part for part, own in self.rows.items() if row in own)
+
+
+Parts = Sequence[str] | Stretches  # the part of every row
 
 
 def parts_of(names: Sequence[str]) -> list[str] | None:
@@ -90,7 +112,7 @@ def _alike(folders: Sequence[str]) -> list[str]:
 
 def divide(
     rows: np.ndarray,
-    part: Sequence[str] | None,
+    part: Parts | None,
     labels: np.ndarray | None,
     split: str,
     validation: int = 0,
@@ -123,7 +145,7 @@ def divide(
 
 def _divided(
     rows: np.ndarray,
-    part: Sequence[str] | None,
+    part: Parts | None,
     labels: np.ndarray | None,
     split: str,
     validation: int,
@@ -150,8 +172,7 @@ def _divided(
         train, rest = hold_out(rows, labels, (validation or share) + share, left)
         selecting, test = hold_out(rest, labels, share, left)
         return {"train": train, "validation": selecting, "test": test}, "drawn once and balanced"
-    given = np.asarray(part)[rows]
-    parts = {name: rows[given == name] for name in ("train", "validation", "test") if (given == name).any()}
+    parts = _given(part, rows)
     missing = [name for name in ("validation", "test") if name not in parts]
     if validation and "validation" in parts:
         raise ConfigError(
@@ -172,6 +193,17 @@ def _divided(
             )
         parts["train"], parts[name] = hold_out(parts["train"], labels, kept, left)
     return parts, f"{' and '.join(missing)} held out of the training part, balanced"
+
+
+def _given(part: Parts, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of each part that has any."""
+    if isinstance(part, Stretches):
+        ends = {name: np.searchsorted(rows, (own.start, own.stop)) for name, own in part.rows.items()}
+        found = {name: rows[slice(*ends[name])] for name in PARTS if name in ends}
+    else:
+        given = np.asarray(part)[rows]
+        found = {name: rows[given == name] for name in PARTS}
+    return {name: own for name, own in found.items() if len(own)}
 
 
 def hold_out(

@@ -164,15 +164,8 @@ def _windows(name: str, tokens: Tokens, view: View) -> Dataset:
 
 def _packs(arrays: Iterable[Arrays]) -> tuple[Path, ...]:
     """The packed folders that arrays are mapped from."""
-    return tuple(
-        sorted(
-            {
-                folder
-                for array in arrays
-                if not isinstance(array, MadeArrays) and (folder := folder_of(array)) is not None
-            }
-        )
-    )
+    kept = (own for array in arrays for own in (array.kept if isinstance(array, MadeArrays) else (array,)))
+    return tuple(sorted({folder for array in kept if (folder := folder_of(array)) is not None}))
 
 
 # ---------------------------------------------------------------------- arrays

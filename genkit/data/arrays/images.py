@@ -118,11 +118,11 @@ def untrained_classes(images: Images, parts: Mapping[str, np.ndarray]) -> list[s
 
 def _left_out(images: Images, kind: str, cache_dir: str) -> np.ndarray:
     """Rows that repeat others, found once."""
-    order = by_precedence(images)
+    kept, order = images.kept, by_precedence(images)
 
     def build(folder: Path) -> dict[str, object]:
         numbers = known_hashes(images, cache_dir)
-        np.save(folder / "rows.npy", repeated(images.kept, numbers, order, images.levels, kind))
+        np.save(folder / "rows.npy", repeated(kept, numbers, order, images.levels, kind))
         return {"name": "repeated", "kind": kind}
 
     key = {"contents": images.contents(), "order": digest([order]), "kind": kind}
@@ -243,12 +243,17 @@ def squared(images: np.ndarray, size: int, levels: int) -> np.ndarray:
         down, across = size - height, size - width
         pads = ((0, 0), (0, 0), (down // 2, down - down // 2), (across // 2, across - across // 2))
         return np.pad(images, pads)
-    scaled = as_8_bits(images, levels)
-    resized = [
+    return resized(images, size, levels)
+
+
+def resized(images: np.ndarray, size: int, levels: int) -> np.ndarray:
+    """Images (N, C, H, W) scaled to squares of a size, of 256 levels."""
+    scaled, (height, width) = as_8_bits(images, levels), images.shape[2:]
+    planes = [
         np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR))
         for plane in scaled.reshape(-1, height, width)
     ]
-    return np.stack(resized).reshape(*images.shape[:2], size, size)
+    return np.stack(planes).reshape(*images.shape[:2], size, size)
 
 
 def fewer_levels(name: str, images: Images, data: ExampleKnobs) -> Levels:

@@ -25,7 +25,14 @@ class MadeArrays(ABC):
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         """Those rows, of epoch 0."""
-        return self.made(np.arange(len(self))[rows], 0)
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(self)))
+        return self.made(rows, 0)
+
+    @property
+    def kept(self) -> tuple[np.ndarray, ...]:
+        """The arrays that some of it is read from."""
+        return ()
 
     @abstractmethod
     def made(self, rows: np.ndarray, epoch: int) -> np.ndarray:
@@ -33,3 +40,30 @@ class MadeArrays(ABC):
 
 
 Arrays = np.ndarray | MadeArrays
+
+
+class PartlyKept(MadeArrays):
+    """Computed arrays of which the last ones are kept.
+
+    Args:
+        computed: all of them.
+        end: the last ones, in memory or mapped; they are the same in every epoch.
+    """
+
+    def __init__(self, computed: MadeArrays, end: np.ndarray) -> None:
+        self.computed, self.end = computed, end
+        self.shape, self.dtype = computed.shape, computed.dtype
+        self._start = len(computed) - len(end)
+
+    @property
+    def kept(self) -> tuple[np.ndarray, ...]:
+        return (self.end,)
+
+    def made(self, rows: np.ndarray, epoch: int) -> np.ndarray:
+        kept = rows >= self._start
+        if not kept.any():
+            return self.computed.made(rows, epoch)
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        found[kept] = self.end[rows[kept] - self._start]
+        found[~kept] = self.computed.made(rows[~kept], epoch)
+        return found

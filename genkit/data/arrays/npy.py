@@ -54,10 +54,12 @@ class Stored:
 
     Attributes:
         shape, dtype: as its header says; the file is as long as that.
+        start: of its values in the file, bytes.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    start: int
     _opener: Callable[[], Any]
 
     def blocks(self, limit: int) -> Iterator[np.ndarray]:
@@ -84,6 +86,16 @@ class Stored:
         """All of it; memory is taken for what is really there."""
         found = list(self.blocks(limit))
         return np.concatenate(found) if found else np.empty(self.shape, self.dtype)
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array of an .npy file, memory-mapped.
+
+    Raises:
+        OSError, ValueError: it is none, or shorter than its header says.
+    """
+    found = stored(path)["images"]()
+    return np.memmap(path, found.dtype, "r", found.start, found.shape)
 
 
 def stored(path: Path) -> dict[str, Callable[[], Stored]]:
@@ -115,7 +127,7 @@ def _stored(opener: Callable[[], Any], size: int) -> Stored:
         raise ValueError(f"it ends too early: its header speaks of {dtype} of shape {shape}")
     if fortran and len(shape) > 1:
         raise ValueError("its order is Fortran's; save np.ascontiguousarray of it")
-    return Stored(shape, dtype, opener)
+    return Stored(shape, dtype, start, opener)
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

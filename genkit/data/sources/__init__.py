@@ -20,6 +20,7 @@ from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.made import Arrays, MadeArrays
 from genkit.data.dataset_knobs import ShakespeareKnobs
 from genkit.data.packing import digest, open_array, packed
+from genkit.data.splits import Parts
 from genkit.data.text.streams import Texts, read_text
 from genkit.system.errors import ConfigError, DataError, StorageError
 
@@ -56,7 +57,7 @@ class Images:
     labels: np.ndarray | None
     levels: int = 256
     classes: tuple[str, ...] = ()
-    part: Sequence[str] | None = None
+    part: Parts | None = None
     protocol: str = ""
     rows: np.ndarray | None = None
     names: Sequence[str] | None = None
@@ -213,6 +214,7 @@ DATASETS: Registry[Source] = Registry(
         "speech_commands": "genkit.data.audio.recordings:speech_commands",
         "audio_folder": "genkit.data.audio.recordings:audio_folder",
         "moving_digits": "genkit.data.video.moving:moving_digits",
+        "moving_mnist": "genkit.data.video.moving:moving_mnist",
         "arrays": "genkit.data.sources.arrays:arrays",
         "hf_images": "genkit.data.sources.hub:hf_images",
         "memory_images": "genkit.data.sources.kept:memory_images",

@@ -9,12 +9,12 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from genkit.data.arrays.folders import FilePictures
-from genkit.data.dataset_knobs import CelebaKnobs, PublishedKnobs
+from genkit.data.dataset_knobs import CelebaKnobs
 from genkit.data.packing import listing_of
 from genkit.data.sources import Images
 from genkit.data.sources.arrays import Chunk, Survey, pack_blocks
@@ -38,12 +38,17 @@ CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 CELEBA_PARTS = {"0": "train", "1": "validation", "2": "test"}
 
 
+class Fetched(Protocol):
+    """Knobs of what torchvision may fetch."""
+
+    @property
+    def download(self) -> bool: ...
+
+
 # ---------------------------------------------------------------------- MNIST and its kin
 
 
-def _idx_set(
-    folder: str, classes: tuple[str, ...], data: PublishedKnobs | CelebaKnobs, paths: Mapping[str, str]
-) -> Images:
+def _idx_set(folder: str, classes: tuple[str, ...], data: Fetched, paths: Mapping[str, str]) -> Images:
     """LeCun's four IDX files, plain or gzipped, in <data_dir>/<folder>/raw."""
     data_dir = Path(paths["data_dir"]).expanduser()
     root = data_dir / folder / "raw"
@@ -87,7 +92,7 @@ def _idx(file: Path) -> np.ndarray:
 # ---------------------------------------------------------------------- by torchvision's classes
 
 
-def cifar10(data: PublishedKnobs, paths: Mapping[str, str]) -> Images:
+def cifar10(data: Fetched, paths: Mapping[str, str]) -> Images:
     """CIFAR-10's Python files, whose digests torchvision checks before it reads them."""
     root = Path(paths["data_dir"]).expanduser() / "cifar-10-batches-py"
 
@@ -100,7 +105,7 @@ def cifar10(data: PublishedKnobs, paths: Mapping[str, str]) -> Images:
     return _packed("cifar10", files, blocks, CIFAR10, data, paths)
 
 
-def svhn(data: PublishedKnobs, paths: Mapping[str, str]) -> Images:
+def svhn(data: Fetched, paths: Mapping[str, str]) -> Images:
     """Street View House Numbers, cropped to 32×32: train_32x32.mat and test_32x32.mat."""
     root = Path(paths["data_dir"]).expanduser()
     files = [root / f"{part}_32x32.mat" for part in ("train", "test")]
@@ -118,7 +123,7 @@ def _packed(
     files: list[Path],
     blocks: Callable[[], Iterator[Chunk]],
     classes: tuple[str, ...],
-    data: PublishedKnobs | CelebaKnobs,
+    data: Fetched,
     paths: Mapping[str, str],
 ) -> Images:
     listing = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) if f.is_file() else f.name for f in files]
@@ -127,7 +132,7 @@ def _packed(
     )
 
 
-def _torchvision(name: str, root: Path, data: PublishedKnobs | CelebaKnobs, file: Path, **which: Any) -> Any:
+def _torchvision(name: str, root: Path, data: Fetched, file: Path, **which: Any) -> Any:
     """One part of a torchvision data set, fetched if it is not there."""
     from torchvision import datasets
 
@@ -138,7 +143,7 @@ def _torchvision(name: str, root: Path, data: PublishedKnobs | CelebaKnobs, file
         return getattr(datasets, name)(str(root), download=False, **which)
 
 
-def fetch(name: str, root: Path, data: PublishedKnobs | CelebaKnobs, file: Path, **which: Any) -> None:
+def fetch(name: str, root: Path, data: Fetched, file: Path, **which: Any) -> None:
     """Let torchvision download a data set.
 
     Raises:

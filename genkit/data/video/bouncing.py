@@ -11,13 +11,17 @@ Legend: B clips, K objects, T frames, H height = W width, S side of an object.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from genkit.data.arrays.made import MadeArrays
+from genkit.data.packing import digest, key_of
+from genkit.data.splits import Stretches
 
 VERSION = 1  # of how a clip is computed
+FIRST = {"train": 0, "validation": 2**40, "test": 2**41}  # of the numbers that a part's clips are drawn by
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -65,14 +69,15 @@ class Motion:
         """Clips uint8 (B, 1, T, H, W) of objects uint8 (B, K, S, S) at places (B, K, T, 2)."""
         count = len(objects)
         clips = np.zeros((count, self.frames, self.size, self.size), np.uint8)
+        window = (self.side, self.side)
+        corners = sliding_window_view(
+            clips, window, axis=(2, 3), writeable=True
+        )  # (B, T, H-S+1, W-S+1, S, S)
         clip, frame = np.ogrid[:count, : self.frames]
-        along = np.arange(self.side)
         for k in range(self.objects):
-            down = (places[:, k, :, 0, None] + along)[..., None]  # (B, T, S, 1)
-            across = (places[:, k, :, 1, None] + along)[..., None, :]  # (B, T, 1, S)
-            where = clip[..., None, None], frame[..., None, None], down, across
+            where = clip, frame, places[:, k, :, 0], places[:, k, :, 1]
             shown = objects[:, k, None]
-            clips[where] = shown if k == 0 else np.maximum(clips[where], shown)
+            corners[where] = shown if k == 0 else np.maximum(corners[where], shown)
         return clips[:, None]
 
 
@@ -94,7 +99,8 @@ class Cast:
 class BouncingDigits(MadeArrays):
     """Clips of every part one after another, uint8 (N, 1, T, H, W).
 
-    Clip i of a single object shows a digit of class i mod 10; all else of it is drawn.
+    Clip i of a part shows, where it shows a single object, a digit of class i mod 10; all else of it is drawn
+    by the part, i and the epoch, so that no part changes with the number of clips in another.
 
     Args:
         motion: of all.
@@ -103,38 +109,41 @@ class BouncingDigits(MadeArrays):
 
     def __init__(self, motion: Motion, casts: Mapping[str, Cast]) -> None:
         self.motion, self.casts = motion, casts
-        self._ends = np.cumsum([cast.clips for cast in casts.values()])
-        self.shape = (int(self._ends[-1]), 1, motion.frames, motion.size, motion.size)
+        self.part = Stretches({part: cast.clips for part, cast in casts.items()})
+        self.shape = (len(self.part), 1, motion.frames, motion.size, motion.size)
         self.dtype = np.dtype(np.uint8)
-        self._of_class = [_by_class(cast.labels) for cast in casts.values()]
-
-    @property
-    def part(self) -> list[str]:
-        """That each row belongs to."""
-        return [part for part, cast in self.casts.items() for _ in range(cast.clips)]
+        self._of_class = {part: _by_class(cast.labels) for part, cast in casts.items()}
 
     @property
     def labels(self) -> np.ndarray:
         """Of clips of a single object, int64 (N,)."""
-        starts = self._ends - [cast.clips for cast in self.casts.values()]
-        own = zip(starts, self._ends, self._of_class, strict=True)
-        return np.concatenate([np.arange(end - start) % len(of) for start, end, of in own])
+        own = [np.arange(cast.clips) % len(self._of_class[part]) for part, cast in self.casts.items()]
+        return np.concatenate(own)
+
+    def contents(self) -> str:
+        """A digest of what decides the clips."""
+        casts = {
+            part: [digest([cast.pictures, cast.labels]), cast.clips] for part, cast in self.casts.items()
+        }
+        return key_of({"motion": asdict(self.motion), "casts": casts, "version": VERSION})
 
     def made(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         motion = self.motion
-        drawn = uniform(rows, epoch, 4 * motion.objects).reshape(len(rows), motion.objects, 4)
-        places = motion.places(drawn[..., 1:3], drawn[..., 3] * (2 * np.pi))
+        drawn = np.empty((len(rows), motion.objects, 4))
         objects = np.empty((len(rows), motion.objects, motion.side, motion.side), np.uint8)
-        parts = np.searchsorted(self._ends, rows, side="right")
-        for number, (cast, of_class) in enumerate(zip(self.casts.values(), self._of_class, strict=True)):
-            own = np.flatnonzero(parts == number)
+        for part, cast in self.casts.items():
+            its = self.part.rows[part]
+            own = np.flatnonzero((its.start <= rows) & (rows < its.stop))
+            places = rows[own] - its.start
+            numbers = uniform(FIRST[part] + places, epoch, 4 * motion.objects)
+            drawn[own] = numbers.reshape(-1, motion.objects, 4)
             if motion.objects > 1:
                 which = (drawn[own, :, 0] * len(cast.pictures)).astype(np.int64)
             else:
-                label = (rows[own] - (self._ends[number] - cast.clips)) % len(of_class)
-                which = _chosen(of_class, label, drawn[own, 0, 0])[:, None]
+                of_class = self._of_class[part]
+                which = _chosen(of_class, places % len(of_class), drawn[own, 0, 0])[:, None]
             objects[own] = cast.pictures[which]
-        return motion.drawn(objects, places)
+        return motion.drawn(objects, motion.places(drawn[..., 1:3], drawn[..., 3] * (2 * np.pi)))
 
 
 def _by_class(labels: np.ndarray) -> list[np.ndarray]:
