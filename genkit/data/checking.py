@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,9 +11,18 @@ import numpy as np
 from msgspec.structs import replace
 
 from genkit.core.knobs import DataKnobs
-from genkit.data.arrays.duplicates import across, as_8_bits, distinct, exact_pairs, near_pairs, shared
+from genkit.data.arrays.duplicates import (
+    across,
+    as_8_bits,
+    compared,
+    distinct,
+    exact_pairs,
+    near_pairs,
+    shared,
+)
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.images import by_precedence, divided, known_hashes, packed_images
+from genkit.data.arrays.made import MadeArrays
 from genkit.data.arrays.surveys import look_at
 from genkit.data.audio.recording_checks import check_recordings
 from genkit.data.audio.recordings import Recordings
@@ -26,6 +36,7 @@ from genkit.data.text.tokenising import Scan, read, scan_texts, streams_of
 from genkit.data.views import settled
 
 SHOWN = 5  # examples of each kind
+LOOKED, BYTES = 500, 2**26  # examples of each part that are looked at where they are computed, at most
 LINE = 20  # characters of a line that is worth comparing
 Report = list[tuple[str, str]]
 
@@ -70,19 +81,24 @@ def _check_files(pictures: Pictures, cache_dir: str) -> Report:
 
 
 def _check_images(images: Images, data: ExampleKnobs, cache_dir: str) -> Report:
-    numbers, order = known_hashes(images, cache_dir), by_precedence(images)
-    exact = exact_pairs(numbers, order)
     many = images.medium.many
     parts, protocol = divided(images, data, cache_dir)
     shape = "×".join(map(str, images.images.shape[1:]))
-    report = [(many, f"{len(order):,} of {shape}"), ("split", protocol)]
-    found, overlaps = {"exact": exact}, {"exact": shared(numbers, parts)}
+    report = [(many, f"{len(images.usable):,} of {shape}"), ("split", protocol)]
+    looked, own = images, parts
+    if isinstance(images.images, MadeArrays):
+        looked = _some(images, parts)
+        own, _ = divided(looked, data, cache_dir)
+        report.append(("looked at", f"{len(looked.images):,}, the first of each part, for they are computed"))
+    numbers, order = known_hashes(looked, cache_dir), by_precedence(looked)
+    found = {"exact": exact_pairs(numbers, order)}
+    overlaps = {"exact": shared(numbers, own)}
     if images.medium.pictorial:
-        near = near_pairs(images.kept, numbers, order, images.levels)
+        near = near_pairs(looked.kept, numbers, order, looked.levels)
         found["near"] = near[numbers[near[:, 0], 0] != numbers[near[:, 1], 0]]
-        overlaps["near"] = across(found["near"], parts)
+        overlaps["near"] = across(found["near"], own)
     for what, pairs in found.items():
-        shown = ", ".join(f"{_name(images, a)} = {_name(images, b)}" for a, b in pairs[:SHOWN].tolist())
+        shown = ", ".join(f"{_name(looked, a)} = {_name(looked, b)}" for a, b in pairs[:SHOWN].tolist())
         report.append(
             (f"{what} duplicates", f"{len(np.unique(pairs[:, 0])):,}" + (f": {shown}" if shown else ""))
         )
@@ -93,7 +109,24 @@ def _check_images(images: Images, data: ExampleKnobs, cache_dir: str) -> Report:
             counts = np.bincount(images.labels[rows], minlength=len(images.classes))
             listed = ", ".join(f"{c} {n:,}" for c, n in zip(images.classes, counts, strict=False))
             report.append((f"classes, {part}", listed))
-    return report + _check_blank(images, order)
+    return report + _check_blank(looked, order)
+
+
+def _some(images: Images, parts: Mapping[str, np.ndarray]) -> Images:
+    """Computed examples, the first of each part, as they are in the first epoch."""
+    most = max(1, min(LOOKED, BYTES // int(np.prod(images.images.shape[1:]))))
+    rows = np.concatenate([own[:most] for own in distinct(parts).values()])
+    arrays = images.images[rows]
+    return dataclasses.replace(
+        images,
+        images=arrays,
+        labels=None if images.labels is None else images.labels[rows],
+        part=None if images.part is None else [images.part[row] for row in rows.tolist()],
+        rows=None,
+        names=[_name(images, row) for row in rows.tolist()],
+        hashes=compared(arrays, images.levels),
+        digest=None,
+    )
 
 
 def _name(images: Images, row: int) -> str:
