@@ -1,6 +1,6 @@
 """How fast clips of moving digits are made by the loader that training reads from, beside a loop in Python.
 
-    python experiments/benchmarks/moving_digits.py [out=moving_digits.json] [seconds=2]
+    python experiments/benchmarks/moving_digits.py [out=moving_digits.json] [seconds=2] [clock=wall | cpu]
 
 Ours is the stream of training batches as the trainer reads it: the order of the epoch, clips of it, labels.
 The peer makes one clip after another and one frame after another with NumPy, as the loaders of published
@@ -17,12 +17,12 @@ import os
 import random
 import sys
 import tempfile
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from clocks import CLOCKS
 from rich.console import Console
 from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
@@ -73,14 +73,14 @@ class OneByOne(Dataset[torch.Tensor]):
         return torch.from_numpy(clip[None])
 
 
-def rate(batches: Iterator[object], seconds: float) -> float:
+def rate(batches: Iterator[object], seconds: float, clock: Callable[[], float]) -> float:
     """Clips a second, after a first batch."""
     next(batches)
-    started, made = time.perf_counter(), 0
-    while time.perf_counter() - started < seconds:
+    started, made = clock(), 0
+    while clock() - started < seconds:
         next(batches)
         made += BATCH
-    return made / (time.perf_counter() - started)
+    return made / (clock() - started)
 
 
 def endless(loader: Iterable[object]) -> Iterator[object]:
@@ -88,7 +88,9 @@ def endless(loader: Iterable[object]) -> Iterator[object]:
         yield from loader
 
 
-def measured(words: Iterable[str], cache_dir: str, seconds: float) -> tuple[float, float]:
+def measured(
+    words: Iterable[str], cache_dir: str, seconds: float, clock: Callable[[], float]
+) -> tuple[float, float]:
     """Clips a second of ours and of the peer."""
     cfg = config.compose("train", [*words, *more(words), f"paths.cache_dir={cache_dir}"])
     dataset = open_dataset(cfg.data, cfg.paths.by_name, View("arrays"))
@@ -99,7 +101,7 @@ def measured(words: Iterable[str], cache_dir: str, seconds: float) -> tuple[floa
     peer = OneByOne(arrays.motion, arrays.casts["train"].pictures, len(examples))
     ours = iter(DataModule(dataset, seed=0, batch_size=BATCH).train_stream(0, None))
     theirs = endless(DataLoader(peer, BATCH, shuffle=True, drop_last=True))
-    turns = [(rate(ours, seconds), rate(theirs, seconds)) for _ in range(TURNS)]
+    turns = [(rate(ours, seconds, clock), rate(theirs, seconds, clock)) for _ in range(TURNS)]
     return max(own for own, _ in turns), max(other for _, other in turns)
 
 
@@ -111,11 +113,11 @@ def more(words: Iterable[str]) -> list[str]:
 def main() -> None:
     given = dict(word.partition("=")[::2] for word in sys.argv[1:])
     torch.set_num_threads(1)
-    rows = []
+    rows, clock = [], CLOCKS[given.get("clock", "wall")]
     table = Table("data", "clips/s", "peer, clips/s", "ours / peer")
     with tempfile.TemporaryDirectory() as scratch:
         for what, words in SETS:
-            ours, peer = measured(words, scratch, float(given.get("seconds", 2)))
+            ours, peer = measured(words, scratch, float(given.get("seconds", 2)), clock)
             table.add_row(what, f"{ours:,.0f}", f"{peer:,.0f}", f"{ours / peer:.3g}")
             rows.append({"what": what, "unit": "clips/s", "ours": ours, "peer": peer})
     Console().print(table)
