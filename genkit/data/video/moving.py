@@ -82,12 +82,18 @@ def moving_mnist(data: MovingMnistKnobs, paths: Mapping[str, str]) -> Images:
 
 
 def _casts(digits: Images, data: MovingKnobs, clips: Mapping[str, int]) -> dict[str, Cast]:
-    """The digits of each part, as they are divided themselves: no picture is in two of them."""
+    """The digits of each part, as they are divided themselves: no picture is in two of them.
+
+    Args:
+        clips: of each part, in the order of the rows.
+    """
     assert digits.labels is not None
     parts, _ = divide(digits.usable, digits.part, digits.labels, data.split)
+    own = distinct(parts)
     return {
-        part: Cast(digits.kept[rows, 0], digits.labels[rows], clips[part])
-        for part, rows in distinct(parts).items()
+        part: Cast(digits.kept[own[part], 0], digits.labels[own[part]], count)
+        for part, count in clips.items()
+        if part in own
     }
 
 
