@@ -103,10 +103,9 @@ def ssim(clips: Clips, truth: Clips) -> Tensor:
     """
 
     def of(made: Tensor, wanted: Tensor) -> Tensor:
-        size = min(WINDOW, 2 * min(made.shape[2:]) - 1)
-        taper = _gaussian(size).to(made)
-        parts = (made, wanted, made * made, wanted * wanted, made * wanted)
-        y, x, yy, xx, xy = (_windows(part, taper) for part in parts)
+        down, across = (_windows(side, min(made.shape[2:])).to(made) for side in made.shape[2:])
+        parts = torch.stack((made, wanted, made * made, wanted * wanted, made * wanted))
+        y, x, yy, xx, xy = down @ parts @ across.T
         likeness = (2 * x * y + C1) / (x * x + y * y + C1)
         spread = (xx - x * x).clamp(min=0) + (yy - y * y).clamp(min=0)
         structure = (2 * (xy - x * y) + C2) / (spread + C2)
@@ -115,19 +114,17 @@ def ssim(clips: Clips, truth: Clips) -> Tensor:
     return _mean_of_frames(of, clips, truth)
 
 
-def _gaussian(size: int) -> Tensor:
-    """Weights of a window along one axis, (size,), that sum to 1."""
-    away = torch.arange(size, dtype=torch.float64) - size // 2
-    weights = (-0.5 * (away / SIGMA).square()).exp()
-    return weights / weights.sum()
+def _windows(side: int, least: int) -> Tensor:
+    """What takes a line of pixels to the weighted mean of the window around each, float64 (side, side).
 
-
-def _windows(frames: Tensor, taper: Tensor) -> Tensor:
-    """Weighted means of the window around each pixel of frames, (N, C, H, W)."""
-    edge = len(taper) // 2
-    wide = F.pad(frames, (edge, edge, edge, edge), mode="reflect").flatten(0, 1)[:, None]
-    means = F.conv2d(F.conv2d(wide, taper[None, None, :, None]), taper[None, None, None])
-    return means.view_as(frames)
+    Args:
+        least: the shorter side, by which windows are no wider than fits.
+    """
+    edge = min(WINDOW, 2 * least - 1) // 2
+    weights = (-0.5 * (torch.arange(-edge, edge + 1, dtype=torch.float64) / SIGMA).square()).exp()
+    lines = torch.eye(side, dtype=torch.float64)[:, None]
+    means = F.conv1d(F.pad(lines, (edge, edge), mode="reflect"), (weights / weights.sum())[None, None])
+    return means[:, 0].T
 
 
 DISTANCES = {
