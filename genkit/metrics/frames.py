@@ -109,7 +109,8 @@ def ssim(clips: Clips, truth: Clips) -> Tensor:
         likeness = (2 * x * y + C1) / (x * x + y * y + C1)
         spread = (xx - x * x).clamp(min=0) + (yy - y * y).clamp(min=0)
         structure = (2 * (xy - x * y) + C2) / (spread + C2)
-        return (likeness * structure).flatten(1).mean(1)
+        found: Tensor = (likeness * structure).flatten(1).mean(1)
+        return found
 
     return _mean_of_frames(of, clips, truth)
 
