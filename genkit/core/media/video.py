@@ -4,7 +4,7 @@ by features."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,14 +99,15 @@ class VideoMedium(Medium):
             (folder / f"{i:05d}{suffix}").write_bytes(content)
 
     def save_rows(self, rows: ShownRows, path: Path) -> None:
-        """`.png`: a strip of frames, with a line where what was given ends."""
-        if path.suffix.lower() == ".png":
-            listed = rows.listed
+        """`.png`: a strip of frames, with a line where what was given ends; of what moves, what belongs
+        together side by side."""
+        listed, suffix = rows.listed, path.suffix.lower()
+        if suffix == ".png":
             strip = prediction_strip(listed.arrays, listed.captions, rows.together, rows.unknown)
             storage.make_folder(path.parent)
             storage.write_bytes(path, png(strip))
         else:
-            super().save_rows(rows, path)
+            self.save(replace(listed, columns=rows.together if suffix in MOVING else None), path)
 
     def compared(self, arrays: np.ndarray, unknown: np.ndarray | None) -> np.ndarray:
         """The frames of which something was left open."""
