@@ -181,7 +181,7 @@ def test_a_likelihood_is_of_each_video(verb):
             "given=8: mask=end hides a part of the 8 places along time, of which 1 to 7 can be",
         ),
         ("complete mask=alternate given=4", "not of mask=alternate; leave given= out."),
-        ("complete given=0", "given=0"),
+        ("complete given=0", "given takes an integer from 1, not 0"),
         ("complete image=a.png", "image= is a picture, and vae models videos; leave it out."),
         ("upscale factor=3", "factor=3 does not divide the sides 16×16."),
         ("upscale along=time factor=3", "factor=3 does not divide the sides 8."),

@@ -162,9 +162,9 @@ def test_of_a_model_that_is_certain_the_rest_is_its_own_teacher_forced_continuat
     [((2, 2, 2), 3, "the first 2 or 4 of 6 along time"), ((3, 2, 1), 5, "the first 3 of 6 along time")],
 )
 def test_a_beginning_that_ends_within_patches_is_refused_with_those_that_do_not(patch, given, ends):
-    sizes = (6, 2, 2)
+    sizes = (6, 4, 4)
     made = gpt(patch, sizes=sizes)
     assert made.refusal(mask("end", sizes, given=given)).endswith(f"must end between them: {ends}.")
     assert made.refusal(mask("end", sizes, given=patch[0])) is None
     for other in ("start", "middle", "alternate", "lower", "upper", "left", "random"):
-        assert "it answers complete with mask=end" in made.refusal(mask(other, sizes))
+        assert "of the verbs it answers complete with mask=end" in made.refusal(mask(other, sizes))
