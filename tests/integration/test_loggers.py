@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageSequence
 from scipy.io import wavfile
 
 from genkit import train
@@ -140,6 +141,28 @@ def test_boards_of_other_programs_have_sounds_to_listen_to(logger, tmp_path, off
     if logger == "wandb":
         (log,) = media.glob("wandb/offline-run-*/*.wandb")
         assert all(part.caption.encode() in log.read_bytes() for part in kept)
+
+
+@QUIETER
+@pytest.mark.parametrize("logger", ["mlflow", "wandb"])
+def test_boards_of_other_programs_have_videos_that_move(logger, tmp_path, offline):
+    """The frames of the grid that the run keeps."""
+    video = ["model=vae", "model.width=4", "model.hidden=16", "data=moving_digits", "data.examples=100"]
+    own = ["budget.steps=2", "batch_size=8", "trainer=cpu", "trainer.val_batches=1", "model.select=null"]
+    place = [f"paths.runs_dir={tmp_path / 'runs'}", "name=run", f"logger={logger}", "callbacks.samples.n=2"]
+    train([*video, *own, "callbacks.progress=none", *place])
+    files = sorted((tmp_path / "runs" / "run" / "samples").glob("*.gif"))
+    media = tmp_path / "runs" / f".{logger}"
+    assert not list(media.glob(".videos-*"))
+    found = list(media.rglob("*.gif"))
+    assert len(found) == len(files) > 0
+    assert {frames(file) for file in found} == {frames(file) for file in files}
+
+
+def frames(file: Path) -> bytes:
+    """The pixels of all frames of a GIF."""
+    with Image.open(file) as opened:
+        return b"".join(frame.convert("L").tobytes() for frame in ImageSequence.Iterator(opened))
 
 
 @QUIETER
