@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genkit.data.dataset import Dataset
     from genkit.data.sources import Images, Text
     from genkit.data.text.streams import Texts
+    from genkit.data.video.videos import Videos
 
 
 def names() -> list[str]:
@@ -90,7 +91,9 @@ def reopen(
     return dataset
 
 
-def open_source(data: DataKnobs, paths: Mapping[str, str]) -> Images | Pictures | Recordings | Text | Texts:
+def open_source(
+    data: DataKnobs, paths: Mapping[str, str]
+) -> Images | Pictures | Recordings | Text | Texts | Videos:
     """What the configured data is read from, before any view.
 
     Raises:
@@ -103,12 +106,13 @@ def open_source(data: DataKnobs, paths: Mapping[str, str]) -> Images | Pictures 
     from genkit.data.audio.recordings import Recordings
     from genkit.data.sources import DATASETS, Images, Text
     from genkit.data.text.streams import Texts
+    from genkit.data.video.videos import Videos
 
     # (What another distribution reads by is a mapping.)
     given = data if data.name in DATASETS.built_in else msgspec.structs.asdict(data)
     read = DATASETS.load(data.name)(given, paths)
-    if not isinstance(read, Images | Text | Pictures | Recordings | Texts):
-        kinds = "Images, Text, Pictures, Recordings or Texts"
+    if not isinstance(read, Images | Text | Pictures | Recordings | Texts | Videos):
+        kinds = "Images, Text, Pictures, Recordings, Texts or Videos"
         raise DATASETS.refusal(data.name, f"returns a {type(read).__name__}; what is read is {kinds}")
     if not media.MEDIA.knows(read.medium.name):
         reason = f"is of a medium that no distribution offers: give {read.medium.name} an entry point"

@@ -33,6 +33,9 @@ from genkit.data.packing import printable
 from genkit.data.sources import Images, Text
 from genkit.data.text.streams import BLANKS, CONTROLS, Texts
 from genkit.data.text.tokenising import Scan, read, scan_texts, streams_of
+from genkit.data.video.video_checks import check_videos
+from genkit.data.video.videos import Videos
+from genkit.data.video_knobs import VideoFolderKnobs
 from genkit.data.views import settled
 
 SHOWN = 5  # examples of each kind
@@ -43,7 +46,7 @@ Report = list[tuple[str, str]]
 
 def check(
     name: str,
-    source: Images | Pictures | Recordings | Text | Texts,
+    source: Images | Pictures | Recordings | Text | Texts | Videos,
     data: DataKnobs,
     paths: Mapping[str, str],
 ) -> Report:
@@ -66,6 +69,9 @@ def check(
     if isinstance(source, Recordings):
         clips = settled(data, AudioKnobs)
         report, source = check_recordings(name, source, clips, paths["cache_dir"])
+    if isinstance(source, Videos):
+        films = settled(data, VideoFolderKnobs)
+        report, source = check_videos(name, source, films, paths["cache_dir"])
     return report + _check_images(
         source, replace(settled(data, ExampleKnobs), dedupe="off"), paths["cache_dir"]
     )
@@ -138,8 +144,9 @@ def _check_blank(images: Images, rows: np.ndarray) -> Report:
     blank: list[int] = []
     low = np.full(images.images.shape[1:], 255, np.uint8)
     high = np.zeros(images.images.shape[1:], np.uint8)
-    for start in range(0, len(rows), 1000):
-        part = rows[start : start + 1000]
+    step = max(1, min(1000, BYTES // max(1, low.size)))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
         values = as_8_bits(images.images[part], images.levels)
         flat = values.reshape(len(values), -1)
         blank += part[flat.min(1) == flat.max(1)].tolist()

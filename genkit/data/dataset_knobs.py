@@ -17,7 +17,7 @@ from genkit.data.example_knobs import (
     Range,
     Split,
 )
-from genkit.data.video_knobs import MovingDigitsKnobs, MovingMnistKnobs
+from genkit.data.video_knobs import MovingDigitsKnobs, MovingMnistKnobs, VideoFolderKnobs
 
 
 class TextKnobs(DataKnobs, frozen=True):
@@ -238,6 +238,7 @@ DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "audio_folder": AudioFolderKnobs,
     "moving_digits": MovingDigitsKnobs,
     "moving_mnist": MovingMnistKnobs,
+    "video_folder": VideoFolderKnobs,
     **dict.fromkeys(("mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"), PublishedKnobs),
     "celeba": CelebaKnobs,
     "image_folder": FolderKnobs,

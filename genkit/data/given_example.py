@@ -10,6 +10,7 @@ import numpy as np
 
 from genkit.core.knobs import DataKnobs
 from genkit.core.media.medium import Shown
+from genkit.core.media.video import VIDEO
 from genkit.core.spec import ArraySpec
 from genkit.data.arrays.given_picture import GivenPicture
 from genkit.data.arrays.levels import levels_of
@@ -51,7 +52,7 @@ def read_given_example(
         word: that names it: "in", or "image" for a picture.
         array: what the model reads.
         data: the group `data` of its run.
-        fit, frame: see `GivenPicture.read`.
+        fit, frame: see `GivenPicture.read`; `fit` is of videos, too.
 
     Raises:
         ConfigError: nothing of this medium is read from a file.
@@ -71,6 +72,11 @@ def read_given_example(
         else:
             levels = levels_of(clip.waveform)
         return GivenExample(array, levels, clip.waveform, clip.notices)
+    if native.medium == VIDEO:
+        from genkit.data.video.given_video import GivenVideo
+
+        video = GivenVideo.read(path, array, data, fit, word)
+        return GivenExample(array, video.levels, array.shown(video.levels).arrays, video.notices)
     if len(native.sizes) == 2:
         picture = GivenPicture.read(path, array, data, fit, frame, word)
         return GivenExample(array, picture.levels, array.shown(picture.levels).arrays, picture.notices)

@@ -30,6 +30,7 @@ from genkit.data import seals
 from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.dataset_knobs import DocumentKnobs, PictureKnobs
 from genkit.data.seals import DESCRIPTION
+from genkit.data.video_knobs import VideoFolderKnobs
 from genkit.system import storage
 from genkit.system.errors import DataError, GenkitError, StorageError
 from genkit.system.terminal import console
@@ -293,7 +294,10 @@ def unreadable(refused: Mapping[str, str], total: int, what: str) -> str:
 
 
 def within_ceiling(
-    refused: Mapping[str, str], total: int, data: AudioKnobs | DocumentKnobs | PictureKnobs, what: str
+    refused: Mapping[str, str],
+    total: int,
+    data: AudioKnobs | DocumentKnobs | PictureKnobs | VideoFolderKnobs,
+    what: str,
 ) -> list[str]:
     """What to say of refused files, if they may be left out.
 

@@ -117,6 +117,7 @@ def divide(
     split: str,
     validation: int = 0,
     wholes: np.ndarray | None = None,
+    whole: str = "recording",
 ) -> tuple[dict[str, np.ndarray], str]:
     """Rows of "train", "validation" and "test", and the protocol in words.
 
@@ -128,6 +129,7 @@ def divide(
         validation: examples kept for selection where the source has no part for it; 0: a share of them.
         wholes: of every example, which recording it is a window of: one that is divided as a whole, and
             counts as an example here; None: each is by itself.
+        whole: what such a one is called.
 
     Raises:
         ConfigError: more is to be kept than there is, or the source has a part for it.
@@ -138,9 +140,9 @@ def divide(
         return parts, _words(parts, how)
     own = wholes[rows]
     heads = rows[np.unique(own, return_index=True)[1]]
-    parts, how = _divided(heads, part, labels, split, validation, few=True)
+    parts, how = _divided(heads, part, labels, split, validation, whole)
     parts = {name: rows[np.isin(own, wholes[chosen])] for name, chosen in parts.items()}
-    return parts, _words(parts, f"{how}; windows of one recording, of {len(heads):,}, stay in one part")
+    return parts, _words(parts, f"{how}; windows of one {whole}, of {len(heads):,}, stay in one part")
 
 
 def _divided(
@@ -149,17 +151,18 @@ def _divided(
     labels: np.ndarray | None,
     split: str,
     validation: int,
-    few: bool = False,
+    whole: str = "",
 ) -> tuple[dict[str, np.ndarray], str]:
     """Rows of each part, and how they were made.
 
     Args:
-        few: they stand for many each, so that one of them is a part.
+        whole: what they are called where they stand for many each, so that one of them is a part.
     """
+    few = bool(whole)
     left = 1 if few else 2  # in any part that others are taken from
     least = 10 if not few else 1 if part is not None else 2 if split == "peer" else 3
     if len(rows) < least:
-        what = "recordings, whose windows stay in one part," if few else "usable examples"
+        what = f"{whole}s, whose windows stay in one part," if few else "usable examples"
         raise DataError(f"{len(rows)} {what} are too few to train and validate; give at least {least}.")
     if part is None:
         if split == "speakers":
@@ -188,7 +191,7 @@ def _divided(
         kept = validation or max(1, min(len(parts["train"]) // 10, 10_000))
         if few and len(parts["train"]) < 2:
             raise DataError(
-                f"windows of one recording stay in one part, and there is one to train on: give two, or a"
+                f"windows of one {whole} stay in one part, and there is one to train on: give two, or a"
                 f" {name} part."
             )
         parts["train"], parts[name] = hold_out(parts["train"], labels, kept, left)

@@ -38,7 +38,9 @@ from genkit.data.text.readings import Reading
 from genkit.data.text.streams import Texts
 from genkit.data.text.tokenisers import identity, make_codec
 from genkit.data.text.tokenising import Scan, Stream, Tokens, code_points, narrow, pack_texts
-from genkit.data.video_knobs import VideoKnobs
+from genkit.data.video.video_packing import packed_videos
+from genkit.data.video.videos import Videos
+from genkit.data.video_knobs import VideoFolderKnobs, VideoKnobs
 from genkit.system.errors import ConfigError, DataError
 
 READERS = {"tokens": "model=gpt", "arrays": "model=vae"}  # one of the models that read a view
@@ -47,7 +49,7 @@ READERS = {"tokens": "model=gpt", "arrays": "model=vae"}  # one of the models th
 K = TypeVar("K", bound=DataKnobs)
 
 
-def native_view(source: Images | Pictures | Recordings | Text | Texts) -> View:
+def native_view(source: Images | Pictures | Recordings | Text | Texts | Videos) -> View:
     """The view of a source as it is."""
     return View(source.medium.views[0])
 
@@ -63,7 +65,7 @@ def settled(data: DataKnobs, every: type[K]) -> K:
 
 def as_view(
     name: str,
-    source: Images | Pictures | Recordings | Text | Texts,
+    source: Images | Pictures | Recordings | Text | Texts | Videos,
     data: DataKnobs,
     paths: Mapping[str, str],
     view: View,
@@ -172,7 +174,11 @@ def _packs(arrays: Iterable[Arrays]) -> tuple[Path, ...]:
 
 
 def _examples(
-    name: str, source: Images | Pictures | Recordings, given: DataKnobs, paths: Mapping[str, str], view: View
+    name: str,
+    source: Images | Pictures | Recordings | Videos,
+    given: DataKnobs,
+    paths: Mapping[str, str],
+    view: View,
 ) -> Dataset:
     sizes = view.sizes if view.kind == "arrays" else ()
     cache_dir, data = paths.get("cache_dir", ""), settled(given, ImageKnobs)
@@ -180,6 +186,8 @@ def _examples(
         source = packed_images(name, source, settled(given, PictureKnobs), cache_dir, sizes)
     if isinstance(source, Recordings):
         source = packed_clips(name, source, settled(given, AudioKnobs), cache_dir)
+    if isinstance(source, Videos):
+        source = packed_videos(name, source, settled(given, VideoFolderKnobs), cache_dir)
     check_levels(source, f"data={name}")
     check_numbers(source.labels, source.classes, len(source.images), f"data={name}")
     parts, protocol = divided(source, data, cache_dir)

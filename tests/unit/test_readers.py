@@ -30,6 +30,7 @@ ALLOWED = {
         "system/wave_files.py:*": MEMORY,
         "system/films.py:film": MEMORY,
         "cli/sound_stream.py:header": MEMORY,
+        "data/video/compressed.py:_opened": "a video in a file that the reader has opened, of a stated kind",
     },
     "os.open": {
         "system/plain.py:open_file": "the reader",
@@ -51,6 +52,7 @@ ALLOWED = {
     },
     "Image.open": {
         "data/arrays/folders.py:*": "pictures of a person's own folder, plain files alone",
+        "data/video/animated_pictures.py:opened_image": "of a video, in files that the reader has opened",
         "data/sources/hub.py:_open_cell": "pictures of a table, of bytes that the reader gave",
     },
     "np.load": {"data/packing.py:open_array": "a packed array of the cache, never a pickle"},

@@ -85,7 +85,7 @@ def divided(images: Images, data: ExampleKnobs, cache_dir: str) -> tuple[dict[st
         rows = rows[~np.isin(rows, out)]
         said = f"; {len(out):,} that repeat others ({kind}) are left out"
     own = images.part, images.labels
-    parts, protocol = divide(rows, *own, data.split, data.validation, images.groups)
+    parts, protocol = divide(rows, *own, data.split, data.validation, images.groups, images.whole)
     return parts, ((images.protocol and f"{protocol} ({images.protocol})") or protocol) + said
 
 

@@ -26,6 +26,7 @@ from genkit.system.errors import ConfigError, DataError, StorageError
 
 if TYPE_CHECKING:
     from genkit.data.audio.recordings import Recordings
+    from genkit.data.video.videos import Videos
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Images:
         digest: of all contents, where it is known; else it is computed.
         notices: what a user should know.
         groups: which of them were one before, (N,), and stay in one part; None: each is by itself.
+        whole: what one of these was before is called.
         unpadded: height and width before a frame was put around every image; None where there is none.
         medium: what an array is.
         rate: places a second along the axis of time, where there is one and it is known.
@@ -65,6 +67,7 @@ class Images:
     digest: str | None = None
     notices: tuple[str, ...] = ()
     groups: np.ndarray | None = None
+    whole: str = "recording"
     unpadded: tuple[int, int] | None = None
     medium: Medium = IMAGE
     rate: float | None = None
@@ -108,7 +111,7 @@ class Text:
 
 
 # Of the dataset's knobs.
-Source = Callable[[Any, Mapping[str, str]], "Images | Text | Pictures | Texts | Recordings"]
+Source = Callable[[Any, Mapping[str, str]], "Images | Text | Pictures | Texts | Recordings | Videos"]
 DIGITS = tuple("0123456789")
 
 
@@ -215,6 +218,7 @@ DATASETS: Registry[Source] = Registry(
         "audio_folder": "genkit.data.audio.recordings:audio_folder",
         "moving_digits": "genkit.data.video.moving:moving_digits",
         "moving_mnist": "genkit.data.video.moving:moving_mnist",
+        "video_folder": "genkit.data.video.videos:video_folder",
         "arrays": "genkit.data.sources.arrays:arrays",
         "hf_images": "genkit.data.sources.hub:hf_images",
         "memory_images": "genkit.data.sources.kept:memory_images",
