@@ -177,6 +177,31 @@ OF_RESULTS = (
         longer=True,
         said_by=("constant",),
     ),
+    # ------------------------------------------------------------------ samples of video
+    Rule(
+        code="freezing",
+        severity=WARNING,
+        measure="freezing",
+        above=0.25,
+        advice="Many videos drawn stand still at their end, as the data do not: enlarge the model.",
+        longer=True,
+    ),
+    Rule(
+        code="looping_videos",
+        severity=WARNING,
+        measure="looping_videos",
+        above=0.25,
+        advice="Many videos drawn repeat a few frames over and over, as the data do not: enlarge the model.",
+        longer=True,
+    ),
+    Rule(
+        code="flicker",
+        severity=WARNING,
+        measure="flicker",
+        above=0.25,
+        advice="Many videos drawn change from frame to frame far more than the data: lower optim.lr.",
+        longer=True,
+    ),
     # ------------------------------------------------------------------ samples
     Rule(
         code="collapsed",

@@ -24,6 +24,7 @@ from genkit.core.spec import Spec
 from genkit.core.token_arrays import levels_of
 from genkit.diagnostics.known import LENGTH, TEXTS, KnownImages, KnownTexts, pieces
 from genkit.diagnostics.sound_symptoms import HEARD, of_sounds, spectra
+from genkit.diagnostics.video_symptoms import of_videos
 
 FEWEST = 16  # examples below which a distance says nothing
 LEVEL = 32  # steps whose median is the level of a loss
@@ -180,6 +181,9 @@ def _of_arrays(
     if whole and array is not None and array.native.names == ("time",):
         heard, known = (array.as_shown(x[:HEARD].float().cpu().numpy()) for x in (drawn, real))
         measured |= of_sounds(heard, known)
+    if whole and array is not None and array.native.names == ("time", "height", "width"):
+        seen, known = (array.as_shown(x.float().cpu().numpy()) for x in (drawn, real))
+        measured |= of_videos(seen, known)
     # Silence is near to whatever is soft, and no copy of it.
     if training is not None and whole and number(measured, "silent") <= 0.5:
         measured["copied"] = copied_images(drawn, real, training)

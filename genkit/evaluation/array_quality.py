@@ -81,7 +81,9 @@ class ArrayQuality:
     @property
     def offers(self) -> frozenset[str]:
         """What these samples offer metrics, of what the medium offers."""
-        return self.subject.offers - lacking(self.extractor, self.array, self.generated.asked, self.process)
+        unknown = {"process"} if self.process is None else set()
+        lacks = lacking(self.extractor, self.array, self.generated.asked)
+        return self.subject.offers - lacks - unknown
 
     def evidence(self, role: str, train: bool) -> Evidence:
         """Of a role: the samples, other real examples, or noise, beside the part that judges.
@@ -185,18 +187,15 @@ def process_of(data: DataKnobs) -> Bouncing | None:
     return None if motion is None else Bouncing(motion.side, motion.speed * motion.free)
 
 
-def lacking(
-    found: Extractor | None, array: ArraySpec, asked: Sequence[str], process: Bouncing | None = None
-) -> set[str]:
+def lacking(found: Extractor | None, array: ArraySpec, asked: Sequence[str]) -> set[str]:
     """What of the names of `genkit.metrics.declaration.NEEDS` there is not, with this extractor of such
-    arrays, with what was asked for, and with what is known of how the data were made."""
+    arrays, and with what was asked for."""
     own = array.classes
     there = {
         "features": found is not None,
         "probabilities": found is not None and found.fits(own),
         "speech": found is not None and found.speech,
         "asked": found is not None and bool(own) and {*found.classes} == {*own} and any(asked),
-        "process": process is not None,
         "pitches": any(frequency(name) is not None for name in asked),
     }
     return {need for need, is_there in there.items() if not is_there}

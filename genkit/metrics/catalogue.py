@@ -23,7 +23,7 @@ from genkit.metrics.of_predictions import OF_PREDICTIONS
 from genkit.metrics.of_runs import OF_COST, OF_LIKELIHOOD
 from genkit.metrics.of_samples import OF_IMAGES, OF_MEMORISATION, OF_TEXTS
 from genkit.metrics.of_sounds import OF_CLASSES, OF_SOUNDS
-from genkit.metrics.of_videos import OF_PROCESS
+from genkit.metrics.of_videos import OF_FRAMES, OF_PROCESS
 from genkit.system.errors import ConfigError, nearest
 
 EXTRACTORS: Registry[Callable[..., object]] = Registry(
@@ -36,11 +36,13 @@ EXTRACTORS: Registry[Callable[..., object]] = Registry(
         "inception": "genkit.metrics.inception:inception",
         "spoken_digits": "genkit.metrics.extractors:spoken_digits",
         "random_ear": "genkit.metrics.extractors:random_ear",
+        "moving_digits": "genkit.metrics.extractors:moving_digits",
+        "random_clip": "genkit.metrics.extractors:random_clip",
     },
 )
 OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no metric.", {})
 # In the order of an evaluation's rows.
-OF_LOOKS = (*OF_IMAGES, *OF_CLASSES, *OF_SOUNDS, *OF_PROCESS)
+OF_LOOKS = (*OF_IMAGES, *OF_CLASSES, *OF_SOUNDS, *OF_FRAMES, *OF_PROCESS)
 OF_DATA = (*OF_LIKELIHOOD, *OF_PREDICTIONS, *OF_LOOKS, *OF_TEXTS, *OF_MEMORISATION)
 BUILT_IN = {m.name: m for m in (*OF_DATA, *OF_COST)}
 GROUPS = tuple(dict.fromkeys(metric.group for metric in BUILT_IN.values()))

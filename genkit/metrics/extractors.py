@@ -28,6 +28,7 @@ from genkit.core.spec import ArraySpec
 from genkit.metrics.catalogue import EXTRACTORS
 from genkit.metrics.hearing import RandomEar, SpokenDigitsNetwork
 from genkit.metrics.networks import DigitsNetwork, RandomNetwork, fold
+from genkit.metrics.watching import MovingDigitsNetwork, RandomClipNetwork
 from genkit.system.errors import CheckpointError, ConfigError, DataError
 
 VERSION = "1"  # of what is done to pictures around the network
@@ -35,8 +36,11 @@ DIGITS_WEIGHTS = "digits.safetensors"
 DIGITS_SHA256 = "650ab7fb75ab20d2e0f5cd9d3c0e60538eea37b71cd9a13d043382e42a0b9600"
 SPOKEN_DIGITS_WEIGHTS = "spoken_digits.safetensors"
 SPOKEN_DIGITS_SHA256 = "763b83d2c0dc6d1b61516739a5f52335962fb745ae47ddb92272e269eb1e00ce"
+MOVING_DIGITS_WEIGHTS = "moving_digits.safetensors"
+MOVING_DIGITS_SHA256 = "605b3b176c2324e39095d3d90ec33547cdf7b122703a73d4ae7a63597f1bc170"
 SOUND = 16  # bits of a medium whose arrays are clips
 FINEST = 1_000  # of the two numbers whose ratio is that of two rates
+OF_AXES = {2: "images", 3: "videos"}  # what one is of that hears nothing
 PROBE = 32  # side of the picture with which a module is asked how many features it has
 PROBED = 4096  # samples of the clip with which one is that hears
 
@@ -120,7 +124,7 @@ class Extractor:
         native = array.native
         hears, sounds = self.rate is not None, native.medium.depth == SOUND
         if len(native.sizes) != self.axes or hears != sounds:
-            own = "sounds" if hears else "images" if self.axes == 2 else f"arrays over {self.axes} axes"
+            own = "sounds" if hears else OF_AXES.get(self.axes, f"arrays over {self.axes} axes")
             fits = native.medium.extractor(native)
             other = f"; extractor={fits} does" if fits else ""
             raise ConfigError(f"extractor={self.name} is of {own}, not of {native.medium.many}{other}.")
@@ -208,6 +212,19 @@ def spoken_digits() -> Extractor:
     )
 
 
+def moving_digits() -> Extractor:
+    """The bundled network for digits that move; see experiments/042_moving_digits_extractor.
+
+    Raises:
+        CheckpointError: the file of weights is not the one that belongs to this version.
+    """
+    network, own = MovingDigitsNetwork(), MovingDigitsNetwork
+    digest = _bundled(network, MOVING_DIGITS_WEIGHTS, MOVING_DIGITS_SHA256)
+    classes = tuple(map(str, range(own.digits)))
+    frozen = network.requires_grad_(False)
+    return Extractor("moving_digits", frozen, digest, own.size, own.resizer, classes, axes=3)
+
+
 def _bundled(network: nn.Module, file: str, known: str) -> str:
     """Give a network, in evaluation mode, the weights that are shipped for it; returns their digest."""
     from safetensors.torch import load
@@ -236,6 +253,13 @@ def random_ear() -> Extractor:
     network = RandomEar().eval().requires_grad_(False)
     digest = weights_digest(network.state_dict(), "random_ear")
     return Extractor("random_ear", network, digest, network.size, network.resizer, axes=1, rate=network.rate)
+
+
+def random_clip() -> Extractor:
+    """The network that was never trained, of videos."""
+    network = RandomClipNetwork().eval().requires_grad_(False)
+    digest = weights_digest(network.state_dict(), "random_clip")
+    return Extractor("random_clip", network, digest, network.size, network.resizer, axes=3)
 
 
 def resampled(clips: Tensor, rate: float, wanted: float) -> Tensor:

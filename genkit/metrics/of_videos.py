@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from genkit.metrics.declaration import Call, Metric
-from genkit.metrics.of_samples import WILSON
+from genkit.metrics.of_samples import DEALT, INFLUENCE, PAIRS, WILSON
 
-MADE = ("clips", "process")
+CLIPS, MADE = ("clips",), ("clips", "process")
+FRAMES = Call("single_frames:frame_measures")
 SHARES = Call("validity:process_shares")
 
 OF_PROCESS = tuple(
@@ -23,4 +24,39 @@ OF_PROCESS = tuple(
         ("same_digit_share", "share in which the same digit is seen throughout"),
         ("ink_share", "share in which it stays as bright, and nothing is elsewhere"),
     )
+)
+
+OF_FRAMES = (
+    Metric(
+        *("frame_fid", "1", "lower", CLIPS, FRAMES),
+        help="fid of single frames, one of each clip",
+        group="frames",
+        interval=INFLUENCE,
+        depends_on_n=True,
+        least=0.0,
+    ),
+    Metric(
+        *("frame_kid", "1", "lower", CLIPS, FRAMES),
+        help="kid of single frames, one of each clip",
+        group="frames",
+        interval=PAIRS,
+    ),
+    Metric(
+        *("frame_precision", "1", "higher", CLIPS, FRAMES),
+        help="share of single frames of samples near a real one",
+        group="frames",
+        interval=DEALT,
+        depends_on_n=True,
+        least=0.0,
+        most=1.0,
+    ),
+    Metric(
+        *("frame_recall", "1", "higher", CLIPS, FRAMES),
+        help="share of real single frames near one of a sample",
+        group="frames",
+        interval=DEALT,
+        depends_on_n=True,
+        least=0.0,
+        most=1.0,
+    ),
 )

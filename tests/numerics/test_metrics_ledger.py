@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 AGREE, TEXTS = "test_metrics_agreement.py::test_", "test_text_metrics.py::test_"
 INTERVALS, HERE = "test_metrics_intervals.py::test_", "test_metrics_ledger.py::test_"
 SOUNDS = "../unit/metrics/test_sounds.py::test_"
+SINGLE = "../unit/metrics/test_watching.py::test_frames_are_judged_as_pictures_are"
 PROCESS = "../unit/metrics/test_validity.py::test_"
 EXACT = "none"  # a count, or a measurement of one process: it has no interval
 SIMULATED = "experiments/004_intervals/README.md"
@@ -84,6 +85,9 @@ LEDGER = {
     ),
     "in_tune": (SOUNDS + "plucked_strings_are_in_tune_as_they_are_asked_to_be", FORMULAS),
     "dnsmos": (SOUNDS + "noise_tones_and_near_silence_get_the_opinions_that_are_known", FORMULAS),
+    "frame_fid": (SINGLE, SMOOTH),
+    "frame_kid": (SINGLE, INTERVALS + "kid_covers_the_distance_of_the_distributions_whatever_both_sets_are"),
+    **dict.fromkeys(("frame_precision", "frame_recall"), (SINGLE, NEIGHBOURS)),
     **dict.fromkeys(
         ("valid_share", "straight_share", "same_digit_share", "ink_share"),
         (PROCESS + "what_the_process_does_not_make_is_not_valid", FORMULAS),

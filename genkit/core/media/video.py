@@ -20,11 +20,13 @@ from genkit.system import films, storage
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from genkit.core.array_spec import ArraySpec
     from genkit.core.media.shown_rows import ShownRows
 
 UNSAID = 8.0  # frames a second, where nobody says how many
 MOST_LETTERS = 4_000_000  # of one page, which a browser and a notebook's file have to hold
 ON_BOARD = 16  # videos of one step that boards keep
+SMALL = 64  # pixels a side: that of Moving MNIST
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,16 @@ class VideoMedium(Medium):
     )
     rest: str = "end"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities", "clips"})
-    groups: tuple[str, ...] = ("likelihood", "prediction", "images", "process", "memorisation", "cost")
+    groups: tuple[str, ...] = (
+        "likelihood",
+        "prediction",
+        "images",
+        "classes",
+        "frames",
+        "process",
+        "memorisation",
+        "cost",
+    )
     distances: str = "genkit.metrics.frames:DISTANCES"
     drawn: int = 500
     kept: int = 16
@@ -108,6 +119,10 @@ class VideoMedium(Medium):
             storage.write_bytes(path, png(strip))
         else:
             self.save(replace(listed, columns=rows.together if suffix in MOVING else None), path)
+
+    def extractor(self, array: ArraySpec) -> str:
+        """The bundled network of digits that move for small grey videos, else the untrained one."""
+        return "moving_digits" if array.channels == 1 and max(array.sizes[1:]) <= SMALL else "random_clip"
 
     def compared(self, arrays: np.ndarray, unknown: np.ndarray | None) -> np.ndarray:
         """The frames of which something was left open."""

@@ -250,12 +250,14 @@ WITHIN = {
         *("repeated_4grams", "loops", "vocabulary_overlap", "memorised_share", "memorisation"),
         *("copied_span_above", "copied_whole", "novel_1grams", "novel_2grams", "novel_4grams"),
         *("copied_8grams", "agreement", "silent_share", "clipped_share", "in_tune"),
+        *("frame_precision", "frame_recall"),
         *("valid_share", "straight_share", "same_digit_share", "ink_share"),
     ),
     Range(0.0, 100.0): ("self_bleu", *(f"{of}_psnr" for of in PREDICTED)),
     Range(-1.0, 1.0): tuple(f"{of}_ssim" for of in PREDICTED),
     Range(1.0, 5.0): ("dnsmos",),
     POSITIVE: (
+        "frame_fid",
         *("fid", "inception_score", "density", "sliced_wasserstein", "diversity", "nearest_train"),
         *("perplexity", "bits_per_byte", "length_words", "length_characters", "copied_span"),
         *("training_flops", "training_seconds", "training_memory", "samples_per_second"),
@@ -264,7 +266,7 @@ WITHIN = {
     ),
     COUNT: ("parameters", "training_steps", "training_examples", "exact_copies", "duplicates"),
     ANY: (
-        *("fid_infinity", "kid", "nll", "bits_per_dimension", "copied_span_excess"),
+        *("frame_kid", "fid_infinity", "kid", "nll", "bits_per_dimension", "copied_span_excess"),
         *("gain_over_last_frame", "gain_over_mean_frame"),
     ),
 }
