@@ -184,7 +184,9 @@ OF_RESULTS = (
         measure="freezing",
         above=0.25,
         advice="Many videos drawn stand still at their end, as the data do not: enlarge the model.",
+        after=0.4,
         longer=True,
+        said_by=("collapsed",),
     ),
     Rule(
         code="looping_videos",

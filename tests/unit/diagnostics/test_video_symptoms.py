@@ -124,6 +124,19 @@ def test_a_training_that_draws_them_has_the_finding(dataset, code, make):
     assert code in found_of(dataset, make)[1]
 
 
+def test_stills_that_are_all_alike_have_collapsed_and_nothing_more_is_said(dataset):
+    def still(unit, known):
+        return unit[:1, :, :1].repeat(64, 1, 8, 1, 1) + 1e-3 * torch.rand(len(unit), 1, 1, 16, 16)
+
+    row, codes = found_of(dataset, still)
+    assert row["freezing"] == 1
+    assert codes == {"collapsed"}
+    # A young network is not yet judged by either.
+    young = [{**row, "step": step, "progress": step / 100} for step in (25, 30, 35)]
+    codes = {finding.code for finding in findings.judge(young, rules_for((), {}))}
+    assert not {"freezing", "collapsed"} & codes
+
+
 def test_what_is_measured_becomes_a_finding():
     rows = [{"step": step, "progress": step / 100, **dict.fromkeys(NAMES, 1.0)} for step in (50, 100)]
     codes = {finding.code for finding in findings.judge(rows, rules_for((), {}))}
