@@ -68,7 +68,7 @@ def prepared(line: str, data_dir: Path) -> list[str]:
     command, *words = shlex.split(line, comments=True)[1:]
     run = "text" if command in READS_TEXTS else "labels" if "label=3" in words else "images"
     run = "words" if "label=seven" in words else "sounds" if "in=mine.wav" in words else run
-    run = "videos" if {"out=sevens.gif", "given=4"} & {*words} else run
+    run = "videos" if {"out=sevens.gif", "given=4", "along=time"} & {*words} else run
     words = [f"run={run}" if word == "run=R" else word for word in words]
     words = ["init_from=text" if word == "init_from=RUN" else word for word in words]
     words = [f"paths.data_dir={data_dir}" if word == "paths.data_dir=data" else word for word in words]
