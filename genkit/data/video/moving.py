@@ -34,12 +34,20 @@ BLOCK = 2**24  # bytes of clips that are made at once
 
 def motion_of(data: DataKnobs) -> Motion | None:
     """How the only digit of each clip moves, where the data are made so; None of others, and of several."""
-    if not isinstance(data, MovingDigitsKnobs) or data.objects > 1:
+    if not isinstance(data, MovingKnobs) or data.objects > 1:
         return None
-    return _of_moving_digits(data)
+    return _motion(data)
 
 
-def _of_moving_digits(data: MovingDigitsKnobs) -> Motion:
+def _motion(data: MovingKnobs) -> Motion:
+    return _of_moving_mnist(data) if isinstance(data, MovingMnistKnobs) else _of_moving_digits(data)
+
+
+def _of_moving_mnist(data: MovingKnobs) -> Motion:
+    return Motion(data.size, round(28 * data.size / 64), data.frames, data.objects)
+
+
+def _of_moving_digits(data: MovingKnobs) -> Motion:
     # At least a pixel along one of the axes, from frame to frame.
     speed = max(0.1, math.sqrt(2) / (data.size - SIDE))
     return Motion(data.size, SIDE, data.frames, data.objects, speed)
@@ -65,12 +73,11 @@ def moving_mnist(data: MovingMnistKnobs, paths: Mapping[str, str]) -> Images:
         DataError: MNIST, or the published file, is missing or damaged.
         StorageError: the cache cannot be written, or has no room.
     """
-    kept, side = mnist(data, paths), round(28 * data.size / 64)
-    if side != 28:
-        kept = replace(kept, images=resized(kept.kept, side, kept.levels))
+    kept, motion = mnist(data, paths), _of_moving_mnist(data)
+    if motion.side != 28:
+        kept = replace(kept, images=resized(kept.kept, motion.side, kept.levels))
     tested = PUBLISHED[1] if data.test == "fixed" else data.tested
     casts = _casts(kept, data, {"train": data.examples, "validation": SELECTING, "test": tested})
-    motion = Motion(data.size, side, data.frames, data.objects)
     if data.test == "fixed":
         test, contents = _fixed(data, paths)
     else:

@@ -9,6 +9,10 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from genkit.data.video.moving import moving_mnist
+from genkit.data.video_knobs import MovingDigitsKnobs, MovingMnistKnobs, VideoFolderKnobs
+from genkit.diagnostics.video_symptoms import of_videos
+from genkit.evaluation.array_quality import process_of
 from genkit.metrics.bouncing_paths import Bouncing, Tracks, lawful
 from genkit.metrics.declaration import Call
 from genkit.metrics.evidence import Evidence, Seen
@@ -193,3 +197,47 @@ def test_shares_have_intervals_and_need_the_process():
     with pytest.raises(Unmeasurable, match="one in a clip"):
         process_shares(replace(evidence, process=None))
     assert Call("validity:process_shares")(evidence) == process_shares(evidence)
+
+
+# ---------------------------------------------------------------------- the data themselves
+
+
+@pytest.fixture(scope="module")
+def mnist(data_dir, tmp_path_factory):
+    """Clips of MNIST's digits by their side, and of how many frames."""
+    made = {}
+    paths = {"data_dir": str(data_dir), "cache_dir": str(tmp_path_factory.mktemp("cache"))}
+    for size, frames in ((32, 16), (64, 20)):
+        data = MovingMnistKnobs(size=size, frames=frames, objects=1, examples=100, tested=100, download=False)
+        made[size] = data, np.asarray(moving_mnist(data, paths).images[:100])
+    return made
+
+
+@pytest.mark.parametrize(("size", "frames", "levels"), [(32, 10, 256), (32, 16, 2), (64, 20, 256)])
+def test_clips_of_mnists_digits_are_valid(size, frames, levels, mnist):
+    data, clips = mnist[size]
+    rule = process_of(data)
+    assert rule == Bouncing(7 * size // 16, 0.9 * size / 16)  # a tenth of what 28 of 64 pixels leave free
+    shown = clips if levels > 2 else ((clips >= 128) * 255).astype(np.uint8)
+    assert kept(shown[:, :, :frames], rule).valid.mean() >= 0.99
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_clips_of_mnists_digits_have_no_symptom(size, mnist):
+    _, clips = mnist[size]
+    symptoms = of_videos(clips[:32], clips[32:64])
+    assert symptoms == dict.fromkeys(("freezing", "looping_videos", "flicker"), 0.0)
+
+
+@pytest.mark.parametrize("times", [0.5, 2.0])
+def test_clips_of_mnists_digits_are_not_those_of_another_speed(times, mnist):
+    data, clips = mnist[32]
+    rule = process_of(data)
+    assert kept(clips[:50], replace(rule, step=times * rule.step)).straight.mean() <= 0.05
+
+
+def test_of_several_digits_and_of_other_data_no_process_is_known():
+    assert process_of(MovingMnistKnobs()) is None  # two digits, as published
+    assert process_of(MovingDigitsKnobs(objects=2)) is None
+    assert process_of(VideoFolderKnobs()) is None
+    assert process_of(MovingDigitsKnobs()) == Bouncing(8, pytest.approx(2**0.5))
