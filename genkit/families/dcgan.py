@@ -51,6 +51,8 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         norm, spectral_norm: of the discriminator; see `genkit.nn.convolutions`.
         generator_norm: "batch" or "none".
         upsampling: of the generator, "transposed" or "nearest".
+        mapping: fully connected layers between the latent and the generator's first places.
+        residual: residual blocks behind each layer of both networks.
         phase_shuffle: places by which data over a single axis are moved at most between the discriminator's
             layers, one number a batch and layer (Donahue et al. 2019).
         bias, initial: of both networks.
@@ -83,6 +85,8 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         norm: str = "batch",
         generator_norm: str = "batch",
         upsampling: str = "transposed",
+        mapping: int = 0,
+        residual: int = 0,
         phase_shuffle: int = 0,
         bias: bool = False,
         initial: str = "dcgan",
@@ -117,6 +121,8 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
             *(latent_size, channels, way, width, self.classes),
             norm=generator_norm,
             upsampling=upsampling,
+            mapping=mapping,
+            residual=residual,
             bias=bias,
             initial=initial,
         )
@@ -127,6 +133,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
             norm=norm,
             spectral=spectral_norm,
             extra=extra,
+            residual=residual,
             bias=bias,
             initial=initial,
         )

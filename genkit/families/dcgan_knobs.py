@@ -27,6 +27,12 @@ class DCGANKnobs(ModelKnobs, frozen=True):
             "of the generator: transposed convolutions, or repeats and convolutions against pitched artefacts"
         ),
     ] = "transposed"
+    mapping: Annotated[
+        int, knob("between latent and generator, fully connected (StyleGAN)", ge=0, le=16, unit="layers")
+    ] = 0
+    residual: Annotated[
+        int, knob("blocks behind each layer of both networks", ge=0, le=16, unit="blocks")
+    ] = 0
     phase_shuffle: Annotated[
         int,
         knob(
@@ -73,6 +79,9 @@ class DCGANKnobs(ModelKnobs, frozen=True):
                 ("norm", "gradient_penalty", "r1"),
                 "a penalty of single images' gradients needs norm=layer or none",
             )
+
+        if self.residual and self.spectral_norm:
+            yield Clash(("residual", "spectral_norm"), "blocks begin at 0, which has no spectral norm")
 
     def untrained(self) -> Iterator[Idle]:
         if not self.frame_discriminator:

@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genkit.nn.axes import CONVOLUTIONS, SizeError, Sizes, Stride, stride
+from genkit.nn.axes import SizeError, Sizes, Stride, stride
 from genkit.nn.convolutions import he_initialise
 from genkit.nn.memory_format import to_channels_last
 from genkit.nn.resampling import DOWN, UP
+from genkit.nn.residual import Residual
 
 
 class ArrayEncoder(nn.Module):
@@ -68,24 +69,6 @@ def with_labels(x: Tensor, labels: Tensor | None, classes: int) -> Tensor:
         return x
     assert labels is not None
     return torch.cat((x, F.one_hot(labels, classes).to(x)), dim=1)
-
-
-class Residual(nn.Module):
-    """x + f(x) at full width: two convolutions with kernels of 3, each after a SiLU (He et al. 2016, full
-    pre-activation).
-
-    The last kernel begins at 0, so a deep network begins as the identity.
-    """
-
-    def __init__(self, width: int, axes: int) -> None:
-        super().__init__()
-        convolution = CONVOLUTIONS[axes]
-        self.first, self.last = (convolution(width, width, 3, padding=1) for _ in range(2))
-        nn.init.zeros_(self.last.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        change: Tensor = self.last(F.silu(self.first(F.silu(x))))
-        return x + change
 
 
 SMALL = 64  # places of a single axis that a hidden layer sees, at most, where they can be so few

@@ -32,8 +32,10 @@ from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm, Modul
 from genkit.nn.phase_shuffle import shuffled
 from genkit.nn.precision import widened
 from genkit.nn.resampling import DOWN, UP, nearest
+from genkit.nn.residual import Residual
 
 SLOPE = 0.2  # of LeakyReLU (section 3)
+MAPPED = 256  # numbers in a layer of a mapping
 # By the number of axes: the size of each at the small end, and the factor of a step at most.
 BASES, FACTORS = {1: 16, 2: 4, 3: 4}, {1: 4, 2: 2, 3: 2}
 MOMENTS = 15  # at the small end of clips, at most
@@ -146,6 +148,19 @@ def he_initialise(network: nn.Module) -> None:
 INITIAL: dict[str, Callable[[nn.Module], None]] = {"dcgan": lambda network: None, "he": he_initialise}
 
 
+def initialise(network: nn.Module, initial: str) -> None:
+    """Weights at the beginning: DCGAN's, then what `INITIAL` has of this name; fully connected layers keep
+    the scale, and residual blocks are the identity."""
+    dcgan_initialise(network)
+    INITIAL[initial](network)
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, SLOPE)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, Residual):
+            module.begin()
+
+
 def _kernel(layer: Convolution | Transposed) -> Tensor:
     """The parameter that a layer's kernels are, or are made of."""
     return next(parameter for parameter in layer.parameters() if parameter.ndim > 2)
@@ -162,6 +177,8 @@ class Generator(nn.Module):
         way: from the base to S….
         norm: "batch" as in the paper, "none".
         upsampling: "transposed" as in the paper, "nearest" (`genkit.nn.resampling.nearest`).
+        mapping: fully connected layers between the latent and the first places (Karras et al. 2019).
+        residual: residual blocks behind each layer but the last.
         bias: of the convolutions that no normalisation follows.
         initial: weights at the beginning, of `INITIAL`.
     """
@@ -178,6 +195,8 @@ class Generator(nn.Module):
         *,
         norm: str = "batch",
         upsampling: str = "transposed",
+        mapping: int = 0,
+        residual: int = 0,
         bias: bool = False,
         initial: str = "dcgan",
     ) -> None:
@@ -185,6 +204,10 @@ class Generator(nn.Module):
         self.axes = way.axes
         widths = [width << i for i in reversed(range(len(way.steps)))]  # W·2^(k-1) … W
         inputs = 2 * latent_size if classes else latent_size
+        self.mapping = nn.Sequential()
+        for _ in range(mapping):
+            self.mapping.extend((nn.Linear(inputs, MAPPED), _leaky()))
+            inputs = MAPPED
         grow, own = UPSAMPLING[upsampling], bias and norm == "none"
         kernels: list[nn.Module] = [TRANSPOSED[self.axes](inputs, widths[0], way.base, 1, 0, bias=own)]
         kernels += [
@@ -194,10 +217,10 @@ class Generator(nn.Module):
         self.kernels = nn.ModuleList(kernels)
         norms = LABELLED_NORMS if classes else NORMS
         self.norms = nn.ModuleList(norms[norm](w, classes) for w in widths)
+        self.blocks = nn.ModuleList(_blocks(residual, w, self.axes) for w in widths)
         self.to_image = grow(widths[-1], channels, way.steps[-1], bias)
         self.classes = nn.Embedding(classes, latent_size) if classes else None
-        dcgan_initialise(self)
-        INITIAL[initial](self)
+        initialise(self, initial)
         if self.classes is not None:
             # As long as one number of the latent: a louder label drowns the rest, one image for each class.
             nn.init.normal_(self.classes.weight, 0.0, latent_size**-0.5)
@@ -205,10 +228,10 @@ class Generator(nn.Module):
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.classes is not None:
             latent = torch.cat((latent, self.classes(labels)), dim=1)
-        x = latent[(..., *[None] * self.axes)]
-        for kernel, norm in zip(self.kernels, self.norms, strict=True):
+        x = self.mapping(latent)[(..., *[None] * self.axes)]
+        for kernel, norm, blocks in zip(self.kernels, self.norms, self.blocks, strict=True):
             x = norm(kernel(x)) if self.classes is None else norm(kernel(x), labels)
-            x = F.relu(x, inplace=True)
+            x = blocks(F.relu(x, inplace=True))
         data: Tensor = self.to_image(x)
         return data.tanh()
 
@@ -246,6 +269,7 @@ class Discriminator(nn.Module):
         norm: "batch" as in the paper, "layer" (one group), "none".
         spectral: divide each kernel by its largest singular value (Miyato et al. 2018).
         extra: convolutions with kernels of 3 at the end, the first of which doubles the channels.
+        residual: residual blocks behind each layer that divides.
         bias: of the convolutions that no normalisation follows.
         initial: weights at the beginning, of `INITIAL`.
 
@@ -265,6 +289,7 @@ class Discriminator(nn.Module):
         norm: str = "batch",
         spectral: bool = False,
         extra: int = 0,
+        residual: int = 0,
         bias: bool = False,
         initial: str = "dcgan",
     ) -> None:
@@ -273,9 +298,13 @@ class Discriminator(nn.Module):
         widths, own = [width << i for i in range(len(steps))], bias and norm == "none"
         # Not in place: autograd copies a view that is written to, and a halving may put one out.
         layers: list[nn.Module] = [shrink(channels, width, *steps[0].down, bias=bias), nn.LeakyReLU(SLOPE)]
+        layers += _blocks(residual, width, way.axes)
+        joints = []
         for (narrow, wide), step in zip(pairwise(widths), steps[1:], strict=True):
+            joints.append(len(layers) - 1)
             layers += [shrink(narrow, wide, *step.down, bias=own), NORMS[norm](wide, 0), _leaky()]
-        self.joints = tuple(range(1, len(layers) - 1, 3))
+            layers += _blocks(residual, wide, way.axes)
+        self.joints = tuple(joints)
         narrow, features = widths[-1], widths[-1] * (2 if extra else 1)
         for _ in range(extra):
             layers += [convolution(narrow, features, 3, 1, 1, bias=own), NORMS[norm](features, 0), _leaky()]
@@ -283,8 +312,7 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.to_logit = convolution(features, 1, way.base, 1, 0, bias=bias)
         self.classes = nn.Embedding(classes, features) if classes else None
-        dcgan_initialise(self)
-        INITIAL[initial](self)
+        initialise(self, initial)
         if self.classes is not None:
             nn.init.normal_(self.classes.weight, 0.0, 0.02)
         if spectral:
@@ -312,6 +340,10 @@ class Discriminator(nn.Module):
             places = tuple(range(2, features.ndim))
             logits = logits + (self.classes(labels) * widened(features).sum(places)).sum(1)
         return logits
+
+
+def _blocks(count: int, width: int, axes: int) -> nn.Sequential:
+    return nn.Sequential(*(Residual(width, axes) for _ in range(count)))
 
 
 def _leaky() -> nn.Module:
