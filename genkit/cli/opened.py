@@ -207,9 +207,9 @@ class OpenedWithData(Opened):
 
         if LABEL in self.module.options and self.asked.label is None:
             classes = ", ".join(self.array.classes[:20]) + (", …" if len(self.array.classes) > 20 else "")
-            kind = "picture" if self.array.medium.pictorial else "recording"
+            filed = self.array.medium.filed
             raise ConfigError(
-                f"{self.folder.name} was trained with labels: say which the {kind} has by label=: {classes}."
+                f"{self.folder.name} was trained with labels: say which the {filed} has by label=: {classes}."
             )
         data = torch.from_numpy(given.levels.astype(np.float32)) / (self.array.levels - 1)
         labels = self.labels(1, self.asked.label)

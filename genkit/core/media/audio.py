@@ -32,6 +32,7 @@ class AudioMedium(Medium):
     name: str = "audio"
     one: str = "a sound"
     many: str = "sounds"
+    filed: str = "recording"
     axes: tuple[str, ...] = ("time",)
     channels: tuple[int, ...] = (1, 2)
     sized_by: str = "data.length"

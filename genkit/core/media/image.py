@@ -26,6 +26,7 @@ class ImageMedium(Medium):
     name: str = "image"
     one: str = "an image"
     many: str = "images"
+    filed: str = "picture"
     axes: tuple[str, ...] = ("height", "width")
     channels: tuple[int, ...] = (1, 3)
     pictorial: bool = True

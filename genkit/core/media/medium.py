@@ -102,6 +102,7 @@ class Medium(ABC):
         name: in specs and messages.
         one: an example, with its article: "an image".
         many: examples: "images".
+        filed: one in a file of the user's: "picture".
         axes: the names of an array's axes, without that of its channels; () where an example is no array.
         channels: how many an array can have; () means any number.
         order: the axes in the order in which tokens stand, the slowest first, so that the beginning of a
@@ -135,6 +136,7 @@ class Medium(ABC):
     many: str
     axes: tuple[str, ...]
     channels: tuple[int, ...] = ()
+    filed: str = "example"
     order: tuple[int, ...] = ()
     views: tuple[str, ...] = ("arrays", "tokens")
     pictorial: bool = False

@@ -36,6 +36,7 @@ class VideoMedium(Medium):
     name: str = "video"
     one: str = "a video"
     many: str = "videos"
+    filed: str = "video"
     axes: tuple[str, ...] = ("time", "height", "width")
     channels: tuple[int, ...] = (1, 3)
     sized_by: str = "data.size and data.frames"

@@ -133,9 +133,10 @@ def is_transparent(image: Image.Image) -> bool:
 
 
 def is_animated(path: Path) -> bool:
-    """Whether a file is an animation, as far as its header says."""
-    try:
-        with open_file(path, follow=True) as file, refusals():
-            return is_moving(opened_image(file, FORMATS))
-    except (OSError, ValueError):
-        return False
+    """Whether a file is an animation, as far as its header says.
+
+    Raises:
+        OSError, ValueError: it has no header that can be read; the reason.
+    """
+    with open_file(path, follow=True) as file, refusals():
+        return is_moving(opened_image(file, FORMATS))

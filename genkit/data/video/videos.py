@@ -18,6 +18,7 @@ from genkit.data.video.film import Film
 from genkit.data.video.film_formats import FILMS, open_film
 from genkit.data.video.frame_folders import FRAMES, FrameFolder, in_order, numbered
 from genkit.data.video_knobs import VideoFolderKnobs
+from genkit.system import storage
 from genkit.system.errors import ConfigError, DataError
 
 EITHER = (".png", ".webp")  # one frame, or a whole film
@@ -146,7 +147,13 @@ class FoldersSorted:
                 return
             lone -= set(self.frames[folder])
         self.films += [os.path.normpath(os.path.join(folder, name)) for name in films]
-        self.lone += [os.path.normpath(os.path.join(folder, name)) for name in sorted(lone)]
+        for name in sorted(lone):
+            below = os.path.normpath(os.path.join(folder, name))
+            # (A damaged one may be the video that is missed: only what is seen to be a picture is left aside.)
+            if reason := _why_unknown(root / below):
+                self.odd[below] = reason
+            else:
+                self.lone.append(below)
 
 
 def _films_in(folder: Path, names: Sequence[str]) -> tuple[Names, Names]:
@@ -154,7 +161,25 @@ def _films_in(folder: Path, names: Sequence[str]) -> tuple[Names, Names]:
     kinds = {name: os.path.splitext(name)[1].lower() for name in names}
     either = [name for name in names if kinds[name] in EITHER]
     some = either[:: max(1, len(either) // PEEKED)][:PEEKED]
-    moving = any(is_animated(folder / name) for name in some)
+    moving = any(_is_film(folder / name) for name in some)
     films = [name for name in names if kinds[name] in FILMS and (moving or kinds[name] not in EITHER)]
     chosen = set(films)
     return films, [name for name in names if name not in chosen]
+
+
+def _is_film(path: Path) -> bool:
+    """Whether a file that may be one frame or many has many; one that is damaged has not."""
+    try:
+        return is_animated(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _why_unknown(path: Path) -> str:
+    """Why it cannot be told whether a file has one frame or many; "" where it can."""
+    if path.suffix.lower() in EITHER:
+        try:
+            is_animated(path)
+        except (OSError, ValueError) as error:
+            return storage.reason(error)
+    return ""
