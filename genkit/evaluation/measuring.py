@@ -266,7 +266,11 @@ def _samples(subject: Subject, chosen: Sequence[Metric]) -> ArrayQuality | TextQ
 
 
 def _unfit(subject: Subject, wanted: Sequence[Metric], offered: frozenset[str]) -> list[Row]:
-    """Rows for metrics that were asked for by name, and that this extractor cannot tell of these data."""
-    named_ = {kind_of(name) for name in subject.settings.metrics or ()}
-    of = {m: [need for need in m.needs if need not in offered] for m in wanted if m.name in named_}
+    """Rows for metrics that were asked for by name, or by that of a group of which there is nothing else, and
+    that this extractor cannot tell of these data."""
+    asked = subject.settings.metrics or ()
+    named_ = {kind_of(name) for name in asked}
+    of = {m: [need for need in m.needs if need not in offered] for m in wanted}
+    empty = all(of.values())
+    of = {m: needs for m, needs in of.items() if m.name in named_ or (empty and m.group in asked)}
     return [missing(m.name, m.unit, LACKING[needs[0]]) for m, needs in of.items() if needs]

@@ -189,6 +189,11 @@ class Catalogue:
                 f"real= beside run= is a folder of pictures, and {run} draws {medium.many}: write samples out"
                 " by genkit sample, and compare the files by real=FILE fake=FILE."
             )
+        if "waveforms" not in medium.offers and len(medium.axes) != 2:
+            raise ConfigError(
+                f"real= beside run= is a folder of pictures or of sounds, and {run} draws {medium.many}:"
+                " leave real= out, and they are judged by the run's own data."
+            )
         for name in asked or ():
             of = self.chosen([name], medium)
             if any(set(metric.needs) & OF_A_RUN for metric in of) and name not in COPIES:

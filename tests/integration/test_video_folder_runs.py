@@ -56,3 +56,22 @@ def test_what_is_wrong_with_a_folder_is_one_line_and_no_traceback(run, tmp_path)
     assert code == 4
     assert "page.gif (no picture that can be identified)" in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_what_a_run_on_own_videos_cannot_tell_is_said_with_the_words_of_videos(run, tmp_path):
+    for i in range(24):
+        animated(tmp_path / "videos" / ("left", "right")[i % 2] / f"{i}.gif", moving(seed=i))
+    data = ["data=video_folder", f"data.path={tmp_path / 'videos'}", "model.conditional=true"]
+    words = ["model=vae", "model.width=4", "model.latent_size=4", "budget.steps=2", "name=r"]
+    code, _, err = run("train", *data, *words, *QUICK)
+    assert code == 0, err
+    own = animated(tmp_path / "own.gif", moving(seed=50))
+    code, _, err = run("complete", "run=r", f"in={own}", "mask=end")
+    assert code == 2
+    assert err == "genkit: r was trained with labels: say which the video has by label=: left, right.\n"
+    code, _, err = run("evaluate", "run=r", f"real={tmp_path / 'videos'}", "metrics=kid")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is a folder of pictures or of sounds, and r draws videos: leave real= out" in err
+    code, out, err = run("evaluate", "run=r", "metrics=process", "n=4")  # a group that has nothing says why
+    assert code == 0, err
+    assert "valid_share: needs data that are made by the rule of bouncing digits" in out

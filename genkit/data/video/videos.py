@@ -149,7 +149,7 @@ class FoldersSorted:
         self.films += [os.path.normpath(os.path.join(folder, name)) for name in films]
         for name in sorted(lone):
             below = os.path.normpath(os.path.join(folder, name))
-            # (A damaged one may be the video that is missed: only what is seen to be a picture is left aside.)
+            # (A damaged one may be a video: only what is seen to be a picture is left aside.)
             if reason := _why_unknown(root / below):
                 self.odd[below] = reason
             else:

@@ -254,7 +254,7 @@ def test_a_folder_of_frames_that_holds_videos_is_refused_and_a_stray_picture_is_
     assert any("1 .jpg (poster.jpg)" in line for line in opened(folder, tmp_path / "cache").notices)
 
 
-@pytest.mark.parametrize("suffix", (".webp", ".png"))
+@pytest.mark.parametrize("suffix", [".webp", ".png"])
 def test_a_damaged_file_that_may_be_a_video_is_no_stray_picture(folder, tmp_path, suffix):
     file = animated(folder / "left" / f"cut{suffix}", moving(seed=77))
     file.write_bytes(file.read_bytes()[:9])
