@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from genkit.core.spec import ArraySpec
+from genkit.data.packing import followed
 from genkit.data.splits import mixed
-from genkit.evaluation.array_quality import noise
+from genkit.evaluation.array_quality import SHOWN_FROM, lacking, noise
 from genkit.evaluation.subject import Found, reasons
+from genkit.metrics.catalogue import OF_A_RUN, catalogue, offers
 from genkit.metrics.declaration import Metric
 from genkit.metrics.evidence import Evidence, Seen
 from genkit.metrics.extractors import Extractor
-from genkit.metrics.features import Features
+from genkit.metrics.features import Features, collect
 from genkit.metrics.measure import Measure
 from genkit.metrics.memorisation import copies, hashes
 from genkit.metrics.panel import beside, measured
@@ -89,6 +91,50 @@ def beside_real(
     model += copies(keys(made), keys(real))
     floor += copies(keys(halves[0]), keys(halves[1]))
     return Found(model, floor, ceiling, reasons(refused), noted(model))
+
+
+def folders_judged(
+    real: Seen,
+    fake: Seen,
+    chosen: Extractor | None,
+    array: ArraySpec,
+    label: np.ndarray | None,
+    said: Sequence[str],
+    say: Callable[[str], None],
+) -> tuple[Found, str, str]:
+    """One folder against another by all that fits them, and digests of the contents of both.
+
+    Args:
+        label: of each real example, where the folder has classes.
+        said: what is to be told of them, once all are read.
+    """
+    digests = [digest_of(seen.features) for seen in (real, fake)]  # all are read before a word is said
+    for line in said:
+        say(f"{line}.")
+    there = offers(array.medium) - OF_A_RUN - {"process"} - lacking(chosen, array, fake.asked)
+    metrics = [metric for metric in catalogue().chosen(None, array.medium) if there.issuperset(metric.needs)]
+    return judged_by(real, fake, chosen, array, label, metrics), digests[0], digests[1]
+
+
+def seen_batches(
+    word: str,
+    count: int,
+    batches: Callable[[], Iterator[Tensor]],
+    asked: Callable[[], Sequence[str]],
+    chosen: Extractor | None,
+) -> Seen:
+    """What a folder holds as metrics see it; how far an extractor is with it is shown.
+
+    Args:
+        word: by which the folder is given.
+        batches: all of it, from the beginning at each call.
+        asked: the class of each.
+    """
+
+    def features() -> Features:
+        return collect(chosen, followed(f"measuring {word}=", batches(), count, SHOWN_FROM))
+
+    return Seen(features, lambda: torch.cat(list(batches())), asked=asked)
 
 
 def noted(model: Sequence[Measure]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from genkit.evaluation.judging import digest_of
 from genkit.evaluation.likelihood_rows import likelihood
 from genkit.evaluation.own_pictures import OwnPictures
 from genkit.evaluation.own_sounds import OwnSounds
+from genkit.evaluation.own_videos import OwnVideos
 from genkit.evaluation.prediction_rows import prediction
 from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, found_of, to_rows
@@ -154,9 +155,11 @@ def _evaluate_by_own(
         settings.say or LOG.warning,
         spec.array.native,
     )
-    own: OwnPictures | OwnSounds
+    own: OwnPictures | OwnSounds | OwnVideos
     if "waveforms" in spec.medium.offers:
         own = OwnSounds(real, array, isinstance(cfg.data, AudioKnobs) and cfg.data.normalise == "peak", say)
+    elif "clips" in spec.medium.offers:
+        own = OwnVideos(real, array, say)
     else:
         own = OwnPictures(real, array, say)
     nothing = Dataset(own.name, spec, {}, "", "")

@@ -1,4 +1,4 @@
-"""Two sets of files against one another: pictures, sounds or texts that genkit need not have made."""
+"""Two sets of files against one another: pictures, sounds, videos or texts that genkit need not have made."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from genkit.evaluation.array_quality import SHOWN_FROM
 from genkit.evaluation.judging import beside_real, digest_of, judged_by
 from genkit.evaluation.sound_folders import holds_sounds, sounds_against
 from genkit.evaluation.subject import Found, to_rows
+from genkit.evaluation.video_folders import compared_as_videos, videos_against
 from genkit.metrics.catalogue import OF_A_RUN, catalogue, offers
 from genkit.metrics.evidence import Seen
 from genkit.metrics.extractors import Extractor, extractor
@@ -48,11 +49,11 @@ def evaluate_files(
     out: str | Path | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Row]:
-    """Measure two folders of pictures or of sounds, or two files of texts (an empty line between two, or a
-    .jsonl).
+    """Measure two folders of pictures, of sounds or of videos, or two files of texts (an empty line between
+    two, or a .jsonl).
 
     Args:
-        name: of the extractor of pictures or sounds; None: the one that fits them.
+        name: of the extractor of pictures, sounds or videos; None: the one that fits them.
         device: where it computes.
         out: a file for the rows.
         say: told what is not used, and what was made of pictures that differ from the others; None: it is
@@ -73,6 +74,8 @@ def evaluate_files(
         found, digest, made = _texts(real, fake)
     elif kinds == {"sounds"}:
         found, digest, made = sounds_against(real, fake, name, device, told)
+    elif compared_as_videos(real, fake, name):
+        found, digest, made = videos_against(real, fake, name, device, told)
     else:
         found, digest, made = _pictures(real, fake, name, device, told)
     place = Place(Path(fake).name, "", 0, "", made, 0, Path(real).name, digest, digest)

@@ -23,14 +23,11 @@ from genkit.data.audio.formats import SUFFIXES
 from genkit.data.audio.recording import Mixed, Recording, Resampled
 from genkit.data.audio.recordings import Recordings, audio_folder
 from genkit.data.clip_knobs import AudioFolderKnobs
-from genkit.data.packing import followed, printable, unreadable
-from genkit.evaluation.array_quality import SHOWN_FROM, lacking
-from genkit.evaluation.judging import digest_of, judged_by
+from genkit.data.packing import printable, unreadable
+from genkit.evaluation.judging import folders_judged, seen_batches
 from genkit.evaluation.subject import Found
-from genkit.metrics.catalogue import OF_A_RUN, catalogue, offers
 from genkit.metrics.evidence import Seen
 from genkit.metrics.extractors import Extractor, extractor
-from genkit.metrics.features import Features, collect
 from genkit.system import storage
 from genkit.system.errors import DataError
 
@@ -109,14 +106,8 @@ def sounds_against(
     )
     chosen = extractor(name or AUDIO.extractor(array)).on(device).reading(array)
     sets = {word: seen_sounds(folder, form.clip, form.shape, chosen) for word, folder in folders.items()}
-    digests = [digest_of(seen.features) for seen in sets.values()]  # all are heard before a word is said
-    for line in brought(folders, form):
-        say(f"{line}.")
-    there = offers(AUDIO) - OF_A_RUN - lacking(chosen, array, folders["fake"].asked())
-    metrics = [metric for metric in catalogue().chosen(None, AUDIO) if there.issuperset(metric.needs)]
-    label = folders["real"].recordings.label
-    found = judged_by(sets["real"], sets["fake"], chosen, array, label, metrics)
-    return found, digests[0], digests[1]
+    label, said = folders["real"].recordings.label, brought(folders, form)
+    return folders_judged(sets["real"], sets["fake"], chosen, array, label, said, say)
 
 
 def heard_folder(word: str, path: str | Path) -> HeardFolder:
@@ -186,14 +177,8 @@ def seen_sounds(
     Args:
         shape: (C, T) of what `clip` makes.
     """
-    count = len(folder.heard)
-
-    def features() -> Features:
-        batches = followed(f"measuring {folder.word}=", opened_sounds(folder, clip, shape), count, SHOWN_FROM)
-        return collect(chosen, batches)
-
-    whole: Callable[[], Tensor] = lambda: torch.cat(list(opened_sounds(folder, clip, shape)))  # noqa: E731
-    return Seen(features, whole, asked=folder.asked)
+    batches = lambda: opened_sounds(folder, clip, shape)  # noqa: E731
+    return seen_batches(folder.word, len(folder.heard), batches, folder.asked, chosen)
 
 
 def opened_sounds(folder: HeardFolder, clip: Clipping, shape: tuple[int, int]) -> Iterator[Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import islice
 from typing import ClassVar
 
@@ -139,6 +139,14 @@ class Watched:
     def frames_at(self, rate: float | None) -> int:
         """Frames at a rate; None: at its own."""
         return count_frames(self.frames, self.seconds, self.pace, rate)
+
+    def paced(self, rate: float | None) -> Watched:
+        """One whose file has joined all frames, for they are the same, has as many as its time has at a
+        rate."""
+        if self.pictures > 1 or not self.seconds or not rate:
+            return self
+        pace = Pace(1 / rate)
+        return replace(self, pace=pace, frames=pace.frames(self.seconds))
 
     def numbers(self) -> list[float]:
         """All of it, the pace last."""

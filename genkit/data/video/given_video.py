@@ -5,7 +5,7 @@ It is read by the reader of all videos.  What it loses on the way is said.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from genkit.core.spec import ArraySpec
 from genkit.data.arrays.pictures import FITS, Form
 from genkit.data.arrays.treatments import Levels
 from genkit.data.packing import printable
-from genkit.data.video.film import SAME_RATE, Film, Pace
+from genkit.data.video.film import SAME_RATE, Film
 from genkit.data.video.film_clips import DEEP, FilmForm, Watched
 from genkit.data.video.film_formats import FILMS, open_film
 from genkit.data.video_knobs import VideoFolderKnobs
@@ -54,7 +54,7 @@ class GivenVideo:
         named = f"{word}={path}"
         film = _opened(path, named)
         try:
-            watched = _paced(Watched.of(film), spec)
+            watched = Watched.of(film).paced(spec.rate)
             form = _form(watched, spec, data, fit, named)
             frames = form.taken(watched.frames_at(form.rate))
             if frames < form.frames:
@@ -91,15 +91,6 @@ def _opened(path: Path, named: str) -> Film:
         return open_film(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{named} is no video that can be read: {storage.reason(error)}.") from None
-
-
-def _paced(watched: Watched, spec: ArraySpec) -> Watched:
-    """One whose file has joined all frames, for they are the same, has as many as its time has at the data's
-    rate."""
-    if watched.pictures > 1 or not watched.seconds or not spec.rate:
-        return watched
-    pace = Pace(1 / spec.rate)
-    return replace(watched, pace=pace, frames=pace.frames(watched.seconds))
 
 
 def _form(watched: Watched, spec: ArraySpec, data: DataKnobs, fit: str | None, named: str) -> FilmForm:

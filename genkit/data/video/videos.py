@@ -42,6 +42,7 @@ class Videos:
         missing: names that lead to no video, and why.
         notices: what is not used, and what names are taken for.
         medium: what a video is.
+        lone: pictures beside them that are no frames.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class Videos:
     missing: Mapping[str, str] = field(default_factory=dict)
     notices: Sequence[str] = ()
     medium: Medium = VIDEO
+    lone: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -93,7 +95,10 @@ def video_folder(data: VideoFolderKnobs, paths: Mapping[str, str]) -> Videos:
         said.insert(0, unused)
     used = [os.path.join(folder, name) for folder, own in there.frames.items() for name in own]
     files = {name: found[name] for name in map(os.path.normpath, (*there.films, *used))}
-    return Videos(root, names, listing_of(files), there.frames, part, label, classes, missing, said)
+    return Videos(
+        *(root, names, listing_of(files), there.frames, part, label, classes, missing, said),
+        lone=there.lone,
+    )
 
 
 @dataclass
