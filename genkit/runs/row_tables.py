@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from genkit.runs.rows import ROLES, Row
 from genkit.system.errors import ConfigError
 from genkit.system.schemas import Number
+
+DIGEST, DIGITS = re.compile(r"[0-9a-f]{40,}"), 12  # of a digest, so many tell it from others
 
 
 def column(rows: Iterable[Row]) -> list[Row]:
@@ -53,8 +56,13 @@ def difference(one: Row, other: Row, names: Sequence[str], most: int) -> str:
     """
     flat = [{**row.protocol, **{name: _of(row, name) for name in names}} for row in (one, other)]
     keys = [key for key in {**flat[0], **flat[1]} if flat[0].get(key) != flat[1].get(key)]
-    said = [f"{key} is {str(flat[1].get(key))[:most]}, not {str(flat[0].get(key))[:most]}" for key in keys]
-    return "; ".join(said)
+    said = ((key, *(_shortened(str(own.get(key)), most) for own in flat)) for key in keys)
+    return "; ".join(f"{key} is {theirs}, not {ours}" for key, ours, theirs in said)
+
+
+def _shortened(text: str, most: int) -> str:
+    """As much of a text as is shown: of a digest, what tells it from others."""
+    return text[: DIGITS if DIGEST.fullmatch(text) else most]
 
 
 def _of(row: Row, name: str) -> object:

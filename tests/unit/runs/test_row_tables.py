@@ -16,6 +16,7 @@ from tests.unit.runs.test_rows import row
         ({"protocol": {"extractor": "random"}}, "extractor is random, not digits"),
         ({"n": 200}, "n is 200, not 100"),
         ({"judged": "eee"}, "judged is eee, not fff"),
+        ({"judged": "0123456789ab" + "f" * 52}, "judged is 0123456789ab, not fff"),
         ({"unit": "nats"}, "unit is nats, not 1"),
         ({"kind": "bound"}, "kind is bound, not estimate"),
     ],
