@@ -167,7 +167,7 @@ class Catalogue:
             own = [m.name for m in fitting if kind == (m.group if group else m.name)]
             if not own and asked is not None:
                 there = {m.group for m in self.fitting(offers(medium))}
-                has = _and([group for group in self.groups if group in there])
+                has = all_of([group for group in self.groups if group in there])
                 raise ConfigError(f"metrics={name}: the run draws {medium.many}; it has {has}.")
             found.update(own, *(m.beside for m in fitting if m.name in own))
         order = [*BUILT_IN, *pool]
@@ -199,7 +199,7 @@ class Catalogue:
             if any(set(metric.needs) & OF_A_RUN for metric in of) and name not in COPIES:
                 raise ConfigError(
                     f"metrics={name} is of the run's own data, and real= judges by images,"
-                    f" {_and(COPIES)}: leave one of the two out."
+                    f" {all_of(COPIES)}: leave one of the two out."
                 )
 
     def listed(self) -> list[tuple[str, str, str, str]]:
@@ -273,5 +273,6 @@ def _check_new(metric: Metric, others: Container[str]) -> None:
         raise ConfigError(f"{metric.said}: that is {kind} of the features of {metric.name[len(kind) + 1 :]}.")
 
 
-def _and(names: Sequence[str]) -> str:
+def all_of(names: Sequence[str]) -> str:
+    """`a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

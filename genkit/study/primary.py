@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genkit.core import media
 from genkit.core.media.medium import Medium
-from genkit.metrics.catalogue import answers, catalogue, kind_of, offers
+from genkit.metrics.catalogue import all_of, answers, catalogue, kind_of, offers
 from genkit.metrics.declaration import Metric
 from genkit.system.errors import ConfigError, nearest
 
@@ -46,7 +46,5 @@ def check_primary(metric: str, measured: Sequence[str] | None, medium: Medium | 
 def _whose(metric: Metric) -> str:
     """The media that have a metric, in words."""
     known = map(media.find, media.MEDIA.names())
-    return (
-        " and ".join(one.many for one in known if offers(one).issuperset(metric.needs))
-        or "no data known here"
-    )
+    whose = [one.many for one in known if offers(one).issuperset(metric.needs)]
+    return all_of(whose) if whose else "no data known here"

@@ -43,7 +43,7 @@ def test_the_names_and_directions_are_those_of_published_rows():
             "is of images, and evaluate: metrics measures likelihood, cost alone",
         ),
         (("mauve", None, IMAGE), "is of texts, and the data are images"),
-        (("fid", None, TEXT), "is of images and sounds, and the data are texts"),
+        (("fid", None, TEXT), "is of images, sounds and videos, and the data are texts"),
         (("bits_per_byte", None, IMAGE), "is of texts, and the data are images. Known: nll, bits_per_dim"),
     ],
 )
