@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         LikelihoodKind,
         Reconstruction,
         TokenLikelihood,
+        Tokenizer,
     )
     from genkit.core.labelled import Labelled
     from genkit.core.module import GenerativeModule
@@ -64,6 +65,7 @@ __all__ = [
     "Samples",
     "TokenLikelihood",
     "TokenSpec",
+    "Tokenizer",
     "View",
     "errors",
     "evaluate",
@@ -78,7 +80,7 @@ _MODULES = {
     "core.batch": ("Batch",),
     "core.capabilities": (
         *("Completion", "Conditional", "Encoder", "LatentSpace", "Likelihood", "LikelihoodKind"),
-        *("Reconstruction", "TokenLikelihood"),
+        *("Reconstruction", "TokenLikelihood", "Tokenizer"),
     ),
     "core.labelled": ("Labelled",),
     "core.module": ("GenerativeModule",),

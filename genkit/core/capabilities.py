@@ -151,6 +151,44 @@ class Reconstruction(ABC):
         """Data (B, C, *sizes) in [0, 1] to its reconstruction, same shape and range."""
 
 
+class Tokenizer(ABC):
+    """Examples as a few codes each, and back; a run of one can be the codec of others' data.
+
+    Attributes:
+        grid: codes along each axis of the data.
+        codes: how many different ones there are, 0 … codes - 1.
+    """
+
+    grid: tuple[int, ...]
+    codes: int
+
+    @abstractmethod
+    def tokenize(self, data: Tensor) -> Tensor:
+        """Data (B, C, *sizes) in [0, 1] to its codes, int64 (B, *grid)."""
+
+    @abstractmethod
+    def detokenize(self, codes: Tensor) -> Tensor:
+        """Codes int64 (B, *grid) to data space, floats in [0, 1], (B, C, *sizes): the mean of p(x | codes)
+        where the decoder is a probability."""
+
+    @abstractmethod
+    def coded_kind(self) -> LikelihoodKind:
+        """What p(x | codes) is: "exact" where the decoder is a probability of the data's levels, else "none",
+        with the reason."""
+
+    def coded_log_likelihood(self, data: Tensor, codes: Tensor) -> Tensor:
+        """log p(x | codes) of each example (nats), (B,).
+
+        Args:
+            data: (B, C, *sizes) in [0, 1].
+            codes: int64 (B, *grid).
+
+        Raises:
+            ConfigError: the decoder is no probability.
+        """
+        raise ConfigError(f"{type(self).__name__} has no probability of data given codes")
+
+
 class Completion(ABC):
     """Draws examples that agree with an observation, from the model's own distribution.
 
@@ -198,6 +236,7 @@ CAPABILITIES: tuple[type, ...] = (
     LatentSpace,
     Encoder,
     Reconstruction,
+    Tokenizer,
     Completion,
     Conditional,
 )

@@ -35,6 +35,7 @@ def test_what_a_user_and_a_family_need_is_there():
             "Option",
         ),
         *("Likelihood", "LatentSpace", "Encoder", "Reconstruction", "Completion", "Conditional"),
+        "Tokenizer",
     }
     assert own | family <= set(genkit.__all__)
     assert set(genkit.__all__) <= set(dir(genkit))
