@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         Likelihood,
         LikelihoodKind,
         Reconstruction,
-        TokenLikelihood,
         Tokenizer,
+        TokenLikelihood,
     )
     from genkit.core.labelled import Labelled
     from genkit.core.module import GenerativeModule
