@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from genkit.core.codecs import ArrayCodec
 from genkit.core.spec import Spec
 from genkit.data.arrays.made import Arrays, MadeArrays
 from genkit.data.arrays.treatments import Augmentation, Levels
@@ -122,42 +121,6 @@ class ArrayExamples(Examples):
         self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         return None if self.labels is None else self.labels[self.rows[indices]], None
-
-
-class PixelWindows(Examples):
-    """Images as sequences of their levels, the start before each: inputs, and the next token of each."""
-
-    def __init__(self, images: ArrayExamples, codec: ArrayCodec) -> None:
-        self.images, self.codec = images, codec
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def gather(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Gathered:
-        images, _, _ = self.images.gather(indices, epoch=epoch, seed=seed)
-        return self._windows(images), *self.labels_and_weights(indices)
-
-    def classes(self) -> np.ndarray | None:
-        return self.images.classes()
-
-    def _windows(self, images: np.ndarray) -> np.ndarray:
-        ids = self.codec.to_ids(images)
-        windows = np.full((len(ids), ids.shape[1] + 1), self.codec.start, np.int16)
-        windows[:, 1:] = ids
-        return windows
-
-    def table(self) -> np.ndarray | None:
-        images = self.images.table()
-        return None if images is None else self._windows(images)
-
-    def places(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> np.ndarray:
-        return indices
-
-    def labels_and_weights(
-        self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        labels, _ = self.images.labels_and_weights(indices)
-        return labels, np.full(len(indices), self.codec.length, np.float32)
 
 
 class TokenWindows(Examples):

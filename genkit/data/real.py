@@ -11,7 +11,8 @@ from torch import Tensor
 
 from genkit.core.samples import Samples
 from genkit.core.spec import Spec
-from genkit.data.dataset import ArrayExamples, Examples, PixelWindows, TokenWindows
+from genkit.data.array_windows import ArrayWindows
+from genkit.data.dataset import ArrayExamples, Examples, TokenWindows
 
 BATCH = 250
 
@@ -24,7 +25,7 @@ def pictures(samples: Samples) -> Tensor:
 def as_samples(spec: Spec, examples: Examples, rows: np.ndarray) -> Samples:
     """Real examples in the form of samples, as their medium has them, whatever a model reads; of each its
     class is said."""
-    own = examples.images if isinstance(examples, PixelWindows) else examples
+    own = examples.images if isinstance(examples, ArrayWindows) else examples
     if isinstance(own, ArrayExamples) and own.native is not None and spec.array is not None:
         spec, examples = spec.array.native, own.native
     data, labels, _ = examples.gather(rows)
@@ -59,7 +60,7 @@ def silent_end(spec: Spec, examples: Examples) -> float | None:
 def unchanged(examples: Examples) -> Examples:
     """The examples as the data has them, without what training does to them."""
     plain = copy.copy(examples)
-    if isinstance(plain, PixelWindows):
+    if isinstance(plain, ArrayWindows):
         plain.images = copy.copy(plain.images)
         plain.images.augmentation = None
     elif isinstance(plain, ArrayExamples):
@@ -71,7 +72,7 @@ def same(one: Examples, other: Examples) -> bool:
     """Whether two names stand for one part of the data."""
     if one is other:
         return True
-    if isinstance(one, PixelWindows) and isinstance(other, PixelWindows):
+    if isinstance(one, ArrayWindows) and isinstance(other, ArrayWindows):
         one, other = one.images, other.images
     if isinstance(one, ArrayExamples) and isinstance(other, ArrayExamples):
         return np.array_equal(one.rows, other.rows)

@@ -12,6 +12,7 @@ import numpy as np
 from genkit.core.codecs import Codec
 from genkit.core.knobs import DataKnobs
 from genkit.core.spec import CONTEXT, ArraySpec, Spec, TokenSpec, View
+from genkit.data.array_windows import PixelWindows
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.images import (
     check_levels,
@@ -29,7 +30,7 @@ from genkit.data.arrays.treatments import Augmentation, Levels
 from genkit.data.audio.clip_packing import packed_clips
 from genkit.data.audio.recordings import Recordings
 from genkit.data.clip_knobs import AudioKnobs, ClipKnobs
-from genkit.data.dataset import ArrayExamples, Dataset, Examples, PixelWindows, TokenWindows, fingerprint
+from genkit.data.dataset import ArrayExamples, Dataset, Examples, TokenWindows, fingerprint
 from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows
+from genkit.data.array_windows import ArrayWindows
+from genkit.data.dataset import ArrayExamples, Dataset, TokenWindows
 from genkit.data.real import unchanged
 from genkit.data.splits import mixed
 
@@ -94,7 +95,7 @@ def training_examples(dataset: Dataset, *, unseen: bool = True) -> KnownImages |
         held_out = dataset.split("validation")
         assert isinstance(held_out, TokenWindows)
         return KnownTexts(examples.tokens if unseen else examples.tokens[:0], held_out.tokens)
-    images = examples.images if isinstance(examples, PixelWindows) else examples
+    images = examples.images if isinstance(examples, ArrayWindows) else examples
     array = dataset.spec.array
     if not unseen or not isinstance(images, ArrayExamples) or array is None:
         return None

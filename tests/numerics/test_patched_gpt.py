@@ -10,8 +10,9 @@ from genkit.core.batch import Batch
 from genkit.core.codecs import PatchCodec, PixelCodec
 from genkit.core.observation import Mask, mask
 from genkit.core.spec import ArraySpec, TokenSpec
+from genkit.data.array_windows import PixelWindows
 from genkit.data.arrays.treatments import Levels
-from genkit.data.dataset import ArrayExamples, PixelWindows
+from genkit.data.dataset import ArrayExamples
 from genkit.families.gpt import GPT
 from genkit.inference import verbs
 from genkit.inference.scoring import score_split

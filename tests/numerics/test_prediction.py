@@ -16,8 +16,9 @@ from genkit.core.media.video import VIDEO
 from genkit.core.module import GenerativeModule
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.core.token_arrays import expected_arrays
+from genkit.data.array_windows import PixelWindows
 from genkit.data.arrays.treatments import Levels
-from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows
+from genkit.data.dataset import ArrayExamples, Dataset
 from genkit.evaluation.prediction_rows import prediction
 from genkit.evaluation.subject import Settings, Subject, to_rows
 from genkit.families.gpt import GPT

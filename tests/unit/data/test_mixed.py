@@ -5,8 +5,9 @@ import pytest
 
 from genkit.core.codecs import PixelCodec
 from genkit.core.spec import ArraySpec
+from genkit.data.array_windows import PixelWindows
 from genkit.data.arrays.treatments import Levels
-from genkit.data.dataset import ArrayExamples, Dataset, PixelWindows, TokenWindows
+from genkit.data.dataset import ArrayExamples, Dataset, TokenWindows
 from genkit.data.loading import DataModule
 from genkit.data.splits import mixed
 
