@@ -136,7 +136,9 @@ class LatentSpace(ABC):
 
 
 class Encoder(ABC):
-    """Maps data to its place in the latent space."""
+    """Maps data to its place in a latent space, whether or not that has a known prior."""
+
+    latent_size: int
 
     @abstractmethod
     def encode(self, data: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -90,6 +90,36 @@ class StepNoise(Noise):
             self.shared[name] = whole / world
         return own + (self.shared[name] - own.detach())
 
+    @torch.no_grad()
+    def batch_sum(self, name: str, own: Tensor, of: Callable[[Batch], Tensor]) -> Tensor:
+        """A sum over the global batch, however many processes and micro-batches it is cut into; it has no
+        gradient.
+
+        Args:
+            name: of this sum, the same at each piece.
+            own: of the rows of this piece.
+            of: of another piece's; called where there are several.
+        """
+        if name not in self.shared:
+            parts = [of(piece) for piece in self.pieces] if len(self.pieces) > 1 else [own]
+            whole = torch.stack(parts).sum(0)
+            if dist.is_initialized():
+                dist.all_reduce(whole)
+            self.shared[name] = whole
+        return self.shared[name]
+
+    @property
+    def global_size(self) -> int:
+        """Examples of the global batch."""
+        world = dist.get_world_size() if dist.is_initialized() else 1
+        return world * max(1, len(self.pieces)) * len(self)
+
+    def ends(self, piece: Batch) -> tuple[bool, bool]:
+        """Whether a piece is the first of this process's, and whether it is the last."""
+        if not self.pieces:
+            return True, True
+        return piece is self.pieces[0], piece is self.pieces[-1]
+
 
 @contextmanager
 def untracked(modules: Iterable[nn.Module]) -> Iterator[None]:

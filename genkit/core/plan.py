@@ -19,6 +19,7 @@ class TrainingPlan:
         budget: what is to be spent.
         total_steps: the budget in steps; None where only the clock can tell.
         accumulate: micro-batches that one batch is processed in; a step is always one whole update.
+        epoch_steps: batches in an epoch of the data; 0: unknown, or less than one.
         fused: fused optimiser kernels; they hide the unscaled gradient under fp16, so not there.
     """
 
@@ -27,6 +28,7 @@ class TrainingPlan:
     budget: Budget = field(default_factory=lambda: Budget("steps", 1))
     total_steps: int | None = 1
     accumulate: int = 1
+    epoch_steps: int = 0
     fused: bool = True
     seconds_before: float = 0.0  # of steps, in earlier parts of a resumed training
     wall_seconds_before: float = 0.0  # of those parts as a whole

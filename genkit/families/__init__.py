@@ -27,6 +27,7 @@ FAMILIES: Registry[type[GenerativeModule[Any]]] = Registry(
         "gpt": "genkit.families.gpt:GPT",
         "dcgan": "genkit.families.dcgan:DCGAN",
         "vae": "genkit.families.vae:VAE",
+        "codes": "genkit.families.codes:Codes",
     },
     _fault,
 )
@@ -35,4 +36,5 @@ FAMILY_KNOBS = {
     "gpt": "genkit.families.gpt_knobs:GPTKnobs",
     "dcgan": "genkit.families.dcgan_knobs:DCGANKnobs",
     "vae": "genkit.families.vae_knobs:VAEKnobs",
+    "codes": "genkit.families.codes_knobs:CodesKnobs",
 }

@@ -86,6 +86,7 @@ def fit(
         budget=budget,
         total_steps=total_steps,
         accumulate=cfg.trainer.accumulate,
+        epoch_steps=data.steps_per_epoch(),
         fused=cfg.trainer.precision != "16-mixed",
         seconds_before=checkpoint.trainer["seconds"] if checkpoint else 0.0,
         wall_seconds_before=checkpoint.trainer["wall_seconds"] if checkpoint else 0.0,

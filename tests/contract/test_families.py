@@ -5,8 +5,10 @@ import torch
 
 from genkit.core.batch import Batch
 from genkit.core.codecs import CharCodec, PatchCodec, PixelCodec
+from genkit.core.media.audio import AUDIO
 from genkit.core.media.video import VIDEO
 from genkit.core.spec import ArraySpec, TokenSpec
+from genkit.families.codes import Codes
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
@@ -14,6 +16,7 @@ from genkit.testing import Case, checks
 
 IMAGES = ArraySpec(1, (8, 8), levels=17, classes=tuple("0123456789"))
 CLIPS = ArraySpec(1, (5, 8, 8), 2, ("left", "right"), VIDEO, rate=8.0)
+SOUNDS = ArraySpec(1, (64,), 256, ("low", "high"), AUDIO, rate=8_000.0)
 TEXT = TokenSpec(CharCodec.of("abcdefgh\n"))
 
 
@@ -68,6 +71,25 @@ def video_gpt(**knobs: object) -> Case:
     return Case(lambda: GPT(spec, n_layer=2, n_head=2, n_embd=16, **knobs), batch)
 
 
+def codec(**knobs: object) -> Case:
+    return Case(lambda: Codes(IMAGES, width=4, depth=1, **knobs), images)
+
+
+def video_codec(**knobs: object) -> Case:
+    return Case(lambda: Codes(CLIPS, width=4, depth=1, stride=(1, 4, 2), **knobs), clips)
+
+
+def sound_codec(**knobs: object) -> Case:
+    """Of 64 samples."""
+
+    def batch(n: int) -> Batch:
+        generator = torch.Generator().manual_seed(n)
+        data = torch.randint(0, 256, (n, 1, 64), generator=generator, dtype=torch.int32)
+        return Batch(data, range(n), torch.arange(n) % 2)
+
+    return Case(lambda: Codes(SOUNDS, width=4, depth=1, **knobs), batch)
+
+
 def pixels(**knobs: object) -> Case:
     spec = TokenSpec(PixelCodec(ArraySpec(1, (3, 3), 17)), classes=IMAGES.classes)
 
@@ -108,6 +130,13 @@ CASES = {
     "vae-labels": vae(conditional=True),
     "vae-video": video_vae(conditional=True),
     "vae-video-residual": video_vae(network="residual", likelihood="categorical"),
+    "codes": codec(),
+    "codes-categorical": codec(likelihood="categorical", stride=4),
+    "codes-vq": codec(quantiser="vq", codes=16, code_size=3),
+    "codes-l1": codec(reconstruction="l1", code_levels=(4, 3)),
+    "codes-video": video_codec(likelihood="bernoulli"),
+    "codes-sound": sound_codec(stride=16, reconstruction="l1", spectral_weight=0.5),
+    "codes-sound-vq": sound_codec(quantiser="vq", codes=16, code_size=3),
 }
 
 

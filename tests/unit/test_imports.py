@@ -54,6 +54,7 @@ WITHOUT_TORCH = (
     *("data/example_knobs.py", "data/clip_knobs.py"),
     "core/representations/",
     *("families/gpt_knobs.py", "families/dcgan_knobs.py", "families/vae_knobs.py"),
+    "families/codes_knobs.py",
 )
 LONGEST = 350  # lines of a file
 COMMANDS = (*BUILT_IN, *HIDDEN)
