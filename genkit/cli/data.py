@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from genkit.cli.commands.data import DataSettings
 from genkit.cli.outputs import Output
 from genkit.config import Config
 from genkit.core.spec import View
-from genkit.data import open_dataset, open_source
+from genkit.data import open_source
 from genkit.data.dataset import Dataset
 from genkit.data.views import native_view
 from genkit.system.errors import ConfigError, DataError
@@ -69,6 +70,7 @@ def check(settings: DataSettings) -> int:
     """
     from genkit.data.checking import check as report_on
     from genkit.data.packing import examine
+    from genkit.inference.run_data import open_data
 
     cfg = config.compose("train", settings.words)
     data, paths = cfg.data, cfg.paths.by_name
@@ -78,7 +80,7 @@ def check(settings: DataSettings) -> int:
     for topic, finding in report:
         say(f"{topic:<{width}}  {finding}")
     try:
-        dataset = open_dataset(data, paths, View(native_view(source).kind, block_size=1))
+        dataset = open_data(cfg, paths, view=replace(_as_it_is(cfg), block_size=0 if data.coded_by else 1))
     except DataError as error:
         raise DataError(f"a training would refuse this data: {error}") from None
     for wrong in filter(None, map(examine, dataset.packs)):
@@ -114,11 +116,20 @@ def _counted(opened: Dataset, labels: np.ndarray | None) -> str:
 
 def _opened(words: Sequence[str]) -> tuple[Config, Dataset]:
     """The configured data as it is, or as a model that is named wants it."""
+    from genkit.inference.run_data import open_data
+
     cfg = config.compose("train", words)
     view = config.view(cfg)
     if not any(word.startswith("model=") for word in words):
-        view = native_view(open_source(cfg.data, cfg.paths.by_name))
-    return cfg, open_dataset(cfg.data, cfg.paths.by_name, view)
+        view = _as_it_is(cfg)
+    return cfg, open_data(cfg, cfg.paths.by_name, view=view)
+
+
+def _as_it_is(cfg: Config) -> View:
+    """The view of data that no model asks for: as they are, or as the codes that are made of them."""
+    if cfg.data.coded_by:
+        return View("tokens")
+    return native_view(open_source(cfg.data, cfg.paths.by_name))
 
 
 ACTIONS: dict[str, Callable[[DataSettings], int]] = {"look": look, "check": check, "pack": pack, "show": show}

@@ -175,10 +175,10 @@ def _runs(settings: EvaluateSettings, sampling: Mapping[Path, Options], out: Out
 
 def _check(settings: EvaluateSettings, folder: Path) -> None:
     """Everything that can be refused before torch is imported."""
-    from genkit.data import reopen
+    from genkit.inference.run_data import reopen_data
 
     cfg = config.load_frozen(folder / runs.CONFIG)
-    spec, record, metrics = runs.spec(folder), runs.read(folder), settings.metrics or None
+    spec, metrics = runs.spec(folder), settings.metrics or None
     for name in settings.checkpoint or ("last",):
         check_checkpoint(folder, name)
     medium = spec.medium
@@ -194,8 +194,7 @@ def _check(settings: EvaluateSettings, folder: Path) -> None:
         if not Path(settings.real).expanduser().is_dir():
             raise DataError(f"real={settings.real} is no folder; give one of pictures.")
     else:
-        view = config.view(cfg)
-        reopen(cfg.data, settings.paths, view, record, settings.data_path).split(settings.split)
+        reopen_data(cfg, settings.paths, folder, settings.data_path).split(settings.split)
     check_writable(folder)
 
 

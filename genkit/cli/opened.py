@@ -154,10 +154,10 @@ class OpenedWithData(Opened):
         Raises:
             DataError: it is not what the run was trained on.
         """
-        from genkit.data import reopen
+        from genkit.inference.run_data import reopen_data
 
-        cfg, record = config.load_frozen(self.folder / runs.CONFIG), runs.read(self.folder)
-        return reopen(cfg.data, self.asked.paths, config.view(cfg), record, self.asked.data_path)
+        cfg = config.load_frozen(self.folder / runs.CONFIG)
+        return reopen_data(cfg, self.asked.paths, self.folder, self.asked.data_path)
 
     def _frame(self) -> tuple[int, int] | None:
         """Height and width of the data's images before a frame was put around them."""
@@ -175,13 +175,14 @@ class OpenedWithData(Opened):
             DataError: the data is not what the run was trained on.
         """
         from genkit.data.loading import Gather
-        from genkit.data.real import as_samples, unchanged
+        from genkit.data.real import as_samples, in_full, unchanged
 
         if self.given is not None:
             return self._given_batch(self.given), self.given.shown(self.asked.label or "")
         examples = unchanged(self._dataset().split(self.asked.split))
         rows = self._rows(examples)
-        batch = self.module.as_arrays(Gather(examples, self.module.device)(rows, range(len(rows))))
+        gather = Gather(in_full(examples), self.module.device)
+        batch = self.module.as_arrays(gather(rows, range(len(rows))))
         return batch, as_samples(self.module.spec, examples, rows).shown
 
     def _rows(self, examples: Examples) -> np.ndarray:

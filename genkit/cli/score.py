@@ -95,10 +95,10 @@ def _splits(settings: ScoreSettings) -> tuple[Examples, Examples]:
     Raises:
         DataError: the data is another by now.
     """
-    from genkit.data import reopen
+    from genkit.inference.run_data import reopen_data
 
-    cfg, record = config.load_frozen(settings.folder / runs.CONFIG), runs.read(settings.folder)
-    dataset = reopen(cfg.data, settings.paths, config.view(cfg), record, settings.data_path)
+    cfg = config.load_frozen(settings.folder / runs.CONFIG)
+    dataset = reopen_data(cfg, settings.paths, settings.folder, settings.data_path)
     return dataset.split(settings.split or "test"), dataset.split("train")
 
 

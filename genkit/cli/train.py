@@ -142,7 +142,7 @@ def training_config(words: Sequence[str], given: Given | None = None) -> Config:
         GenkitError: whatever is wrong with it.
     """
     cfg, texts = _composed(words, given)
-    here = place_of(cfg.trainer.devices, cfg.trainer.num_nodes)
+    here, folder = place_of(cfg.trainer.devices, cfg.trainer.num_nodes), None
     if "resume" in texts:
         folder = runs.find(texts["resume"], cfg.paths.runs_dir)
         check_writable(folder)
@@ -163,11 +163,11 @@ def training_config(words: Sequence[str], given: Given | None = None) -> Config:
     for logger in cfg.logger.names:
         if logger != "csv" and find_spec(logger) is None:
             raise ConfigError(f"logger.names has {logger}, which is not installed: pip install {logger}.")
-    from genkit.data import open_dataset
+    from genkit.inference.run_data import open_data
 
     if given is not None:
         given.keep(cfg.data, cfg.paths.by_name)
-    open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg)).check_batch(cfg.batch_size)
+    open_data(cfg, cfg.paths.by_name, run=folder).check_batch(cfg.batch_size)
     return cfg
 
 

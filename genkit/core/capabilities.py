@@ -30,6 +30,7 @@ class LikelihoodKind:
         of: "probability" (of the levels or tokens themselves, so that no example has more than 0 nats) or
             "density" (of points in a continuum, whose value depends on the unit of length).  Numbers of the
             two never stand in one column, and neither stands beside what is "unsaid".
+        fixed: whether a bound is one number, which no importance samples make tighter.
 
     Raises:
         ValueError: another kind, or of something else.
@@ -38,6 +39,7 @@ class LikelihoodKind:
     kind: Literal["exact", "bound", "estimate", "none"]
     note: str = ""
     of: Literal["probability", "density", "unsaid"] = "unsaid"
+    fixed: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in ("exact", "bound", "estimate", "none"):
@@ -53,12 +55,12 @@ class LikelihoodKind:
     @property
     def final(self) -> bool:
         """Whether more importance samples make nothing tighter, the number being what it is."""
-        return self.kind == "exact"
+        return self.kind == "exact" or self.fixed
 
     @property
     def tightens(self) -> bool:
         """Whether more importance samples bring the number nearer to the likelihood."""
-        return self.kind == "bound"
+        return self.kind == "bound" and not self.fixed
 
     @property
     def certain_at_zero(self) -> bool:

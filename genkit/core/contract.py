@@ -24,7 +24,7 @@ from genkit.core.phase import Phase
 from genkit.core.plan import TrainingPlan
 from genkit.core.rule import Rule
 from genkit.core.spec import DataSpec, Spec
-from genkit.core.token_arrays import arrays_of
+from genkit.core.token_arrays import unit_arrays
 from genkit.system.errors import ConfigError
 
 _SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms", "gradients"})
@@ -178,20 +178,26 @@ class Contract(LightningModule, Generic[S]):
     def as_arrays(self, batch: Batch) -> Batch:
         """A batch of this model's data as arrays in [0, 1], (B, C, *sizes), on the model's device.
 
+        Args:
+            batch: as the model reads it, or the levels of arrays whose tokens it reads.
+
         Raises:
             ConfigError: the data are no arrays, nor tokens that were made of some.
         """
-        batch = self.prepare(batch.to(self.device))
         spec: Spec = self.spec
+        batch = batch.to(self.device)
+        if spec.array is not None and batch.data.shape[1:] == spec.array.shape and spec.kind == "tokens":
+            return Batch(batch.data.float() / (spec.array.levels - 1), batch.rows, batch.labels)
+        batch = self.prepare(batch)
         if spec.kind == "arrays":
             return batch
-        if (codec := spec.array_codec) is None:
+        if spec.array is None:
             trained = spec.medium.many
             raise ConfigError(
                 f"{type(self).__name__} was trained on {trained}; this needs arrays, as images."
             )
-        data = arrays_of(codec, batch.data[:, 1:])  # after the start
-        return Batch(data / (codec.array.levels - 1), batch.rows, batch.labels)
+        data = unit_arrays(spec.codec, batch.data[:, 1:])  # after the start
+        return Batch(data, batch.rows, batch.labels)
 
     @final
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:

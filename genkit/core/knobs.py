@@ -82,6 +82,11 @@ class DataKnobs(Knobs, frozen=True, kw_only=True):
 
     name: str = ""
 
+    @property
+    def coded_by(self) -> str | None:
+        """The run whose model makes codes of these data; None: they are read as they are."""
+        return getattr(self, "codec", None)
+
 
 def knob(
     help: str,

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from genkit.core.array_spec import NOWHERE, ArraySpec, DataSpec
-from genkit.core.codecs import ArrayCodec, Codec, codec_from_dict
+from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec, codec_from_dict
 from genkit.core.media.medium import Medium, Shown
 from genkit.system.schemas import typed
 
@@ -93,8 +93,13 @@ class TokenSpec(DataSpec):
 
     @property
     def array_codec(self) -> ArrayCodec | None:
-        """The codec, where it is one of arrays."""
+        """The codec, where ids are levels of arrays."""
         return self.codec if isinstance(self.codec, ArrayCodec) else None
+
+    @property
+    def learned_codec(self) -> LearnedCodec | None:
+        """The codec, where ids are codes that a trained model makes of arrays."""
+        return self.codec if isinstance(self.codec, LearnedCodec) else None
 
     @property
     def numbers(self) -> int:
@@ -105,9 +110,12 @@ class TokenSpec(DataSpec):
         """Why an example cannot be shown while it is drawn, to follow who draws it; "" where it can: a text,
         or what is over time alone and has an entry for each of what it stands for."""
         array = self.array
-        if array is None or (array.names == ("time",) and array.sizes == array.native.sizes):
+        plain = array is not None and array.names == ("time",) and array.sizes == array.native.sizes
+        if array is None or (plain and self.learned_codec is None):
             return ""
         many = self.medium.many
+        if self.learned_codec is not None:
+            return f"draws {many} by codes, whose way back needs all of each"
         if array.representation is None:
             return f"draws {many}, which are not streamed"
         return f"draws {many} by {array.representation.name}, whose way back needs the whole of each"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genkit.core.codecs import ArrayCodec
+from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec
 
 
 def levels_of(codec: ArrayCodec, ids: Tensor) -> Tensor:
@@ -24,6 +24,14 @@ def arrays_of(codec: ArrayCodec, ids: Tensor) -> Tensor:
     """Ids (B, T) of whole arrays as levels, (B, C, *sizes)."""
     turned = levels_of(codec, ids).view(-1, *codec.ordered).permute(codec.back)
     return turned.reshape(-1, *codec.array.shape)
+
+
+def unit_arrays(codec: Codec, ids: Tensor) -> Tensor:
+    """Ids (B, T) of whole arrays as arrays in [0, 1], (B, C, *sizes)."""
+    if isinstance(codec, LearnedCodec):
+        return torch.from_numpy(codec.to_unit(ids.cpu().numpy())).to(ids.device)
+    assert isinstance(codec, ArrayCodec)
+    return arrays_of(codec, ids) / (codec.array.levels - 1)
 
 
 def entries_of(codec: ArrayCodec, arrays: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import msgspec
 from genkit.system.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from genkit.core.codecs import LearnedCodec
     from genkit.core.knobs import DataKnobs
     from genkit.core.spec import View
     from genkit.data.arrays.folders import Pictures
@@ -31,13 +32,16 @@ def names() -> list[str]:
     return DATASETS.names()
 
 
-def open_dataset(data: DataKnobs, paths: Mapping[str, str], view: View) -> Dataset:
+def open_dataset(
+    data: DataKnobs, paths: Mapping[str, str], view: View, codec: LearnedCodec | None = None
+) -> Dataset:
     """The configured data as the view that a model asks for; packed on first use.
 
     Args:
         data: the group `data`.
         paths: the group `paths`.
         view: what the model asks for.
+        codec: that of `data.codec`, with its model attached; see `genkit.inference.codecs`.
 
     Raises:
         DataError: the data is missing, unreadable or too short.
@@ -45,7 +49,7 @@ def open_dataset(data: DataKnobs, paths: Mapping[str, str], view: View) -> Datas
     """
     from genkit.data.views import as_view
 
-    return as_view(data.name, open_source(data, paths), data, paths, view)
+    return as_view(data.name, open_source(data, paths), data, paths, view, codec)
 
 
 class TrainedOn(Protocol):
@@ -64,12 +68,14 @@ def reopen(
     view: View,
     record: TrainedOn,
     path: str | None = None,
+    codec: LearnedCodec | None = None,
 ) -> Dataset:
     """The data that a run was trained on.
 
     Args:
         record: of the run.
         path: where it is now, if not where the run found it.
+        codec: as of `open_dataset`, that of the run.
 
     Raises:
         DataError: as `open_dataset`, or the data is another by now.
@@ -83,7 +89,7 @@ def reopen(
         raise DataError(
             f"{before}, which {record.name} was trained on, is missing; say where it is now by data.path=."
         )
-    dataset = open_dataset(data, paths, view)
+    dataset = open_dataset(data, paths, view, codec)
     if dataset.fingerprint != record.fingerprint:
         raise DataError(
             f"the data has changed since {record.name} was trained (its fingerprint is another); restore it."

@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from genkit.core.codecs import ArrayCodec, Codec
+from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec
 from genkit.data.dataset import ArrayExamples, Examples, Gathered
 
 
@@ -36,7 +36,8 @@ class ArrayWindows(Examples):
         return self.images.classes()
 
     def _windows(self, ids: np.ndarray) -> np.ndarray:
-        windows = np.full((len(ids), ids.shape[1] + 1), self.codec.start, np.int16)
+        kind = np.int16 if self.codec.vocab_size <= np.iinfo(np.int16).max else np.int32
+        windows = np.full((len(ids), ids.shape[1] + 1), self.codec.start, kind)
         windows[:, 1:] = ids
         return windows
 
@@ -61,3 +62,35 @@ class PixelWindows(ArrayWindows):
     def table(self) -> np.ndarray | None:
         images = self.images.table()
         return None if images is None else self._windows(self.codec.to_ids(images))
+
+
+class CodeWindows(ArrayWindows):
+    """Arrays as sequences of the codes that a trained model has made of them.
+
+    Args:
+        codes: ids of all examples, (N, T), in memory or mapped.
+        remainder: log p(x | codes) of each, nats (N,); None where there is none.
+        later: ids as training changes the examples, (epochs - 1, N, T): those of the second epoch first, and
+            in turn from then on; None: they are the same in every epoch.
+    """
+
+    codec: LearnedCodec
+
+    def __init__(
+        self,
+        images: ArrayExamples,
+        codec: LearnedCodec,
+        codes: np.ndarray,
+        remainder: np.ndarray | None = None,
+        later: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(images, codec)
+        self.codes, self.remainder, self.later = codes, remainder, later
+
+    def ids(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> np.ndarray:
+        turn = 0 if self.later is None else epoch % (len(self.later) + 1)
+        codes = self.codes if self.later is None or not turn else self.later[turn - 1]
+        return np.asarray(codes[indices])
+
+    def table(self) -> np.ndarray | None:
+        return self._windows(np.asarray(self.codes)) if self.later is None else None

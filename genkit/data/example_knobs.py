@@ -57,6 +57,22 @@ class ExampleKnobs(DataKnobs, frozen=True):
         ]
         | None
     ) = None
+    codec: (
+        Annotated[
+            Filled,
+            knob(
+                "a run whose model makes codes of such arrays (model=codes), for a model that reads tokens",
+                advice="give the name or the folder of a run, such as one of model=codes",
+            ),
+        ]
+        | None
+    ) = None
+    codec_epochs: Annotated[
+        int,
+        knob(
+            "whose examples, as training changes them, are coded; then in turn", ge=1, le=1_000, unit="epochs"
+        ),
+    ] = 1
     split: AnySplit = "three"
     validation: Annotated[
         int,
@@ -71,5 +87,9 @@ class ExampleKnobs(DataKnobs, frozen=True):
     on_device: Annotated[bool, knob("keep the data on the GPU")] = False
 
     def clashes(self) -> Iterator[Clash]:
+        if self.codec and self.patch:
+            yield Clash(("codec", "patch"), "codes are tokens as they are; leave patch out")
+        if self.codec_epochs > 1 and not self.codec:
+            yield Clash(("codec_epochs", "codec"), "codec_epochs is of codes; give a codec, or leave it out")
         if self.on_device and self.binarize != "threshold":
             yield Clash(("on_device", "binarize"), DRAWN)

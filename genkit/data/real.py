@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genkit.core.samples import Samples
 from genkit.core.spec import Spec
-from genkit.data.array_windows import ArrayWindows
+from genkit.data.array_windows import ArrayWindows, CodeWindows
 from genkit.data.dataset import ArrayExamples, Examples, TokenWindows
 
 BATCH = 250
@@ -57,12 +57,19 @@ def silent_end(spec: Spec, examples: Examples) -> float | None:
     return 1 - heard / max(1, len(examples) * spec.array.native.sizes[0])
 
 
+def in_full(examples: Examples) -> Examples:
+    """The examples without a loss: codes say less of arrays than they are."""
+    return examples.images if isinstance(examples, CodeWindows) else examples
+
+
 def unchanged(examples: Examples) -> Examples:
     """The examples as the data has them, without what training does to them."""
     plain = copy.copy(examples)
     if isinstance(plain, ArrayWindows):
         plain.images = copy.copy(plain.images)
         plain.images.augmentation = None
+        if isinstance(plain, CodeWindows):
+            plain.later = None
     elif isinstance(plain, ArrayExamples):
         plain.augmentation = None
     return plain

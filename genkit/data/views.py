@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from genkit.core.codecs import Codec
+from genkit.core.codecs import Codec, LearnedCodec
 from genkit.core.knobs import DataKnobs
 from genkit.core.spec import CONTEXT, ArraySpec, Spec, TokenSpec, View
 from genkit.data.array_windows import PixelWindows
@@ -30,6 +30,7 @@ from genkit.data.arrays.treatments import Augmentation, Levels
 from genkit.data.audio.clip_packing import packed_clips
 from genkit.data.audio.recordings import Recordings
 from genkit.data.clip_knobs import AudioKnobs, ClipKnobs
+from genkit.data.coding import coded
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, TokenWindows, fingerprint
 from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
 from genkit.data.labels import check_numbers
@@ -70,14 +71,17 @@ def as_view(
     data: DataKnobs,
     paths: Mapping[str, str],
     view: View,
+    codec: LearnedCodec | None = None,
 ) -> Dataset:
-    """The configured data as a model asked for it.
+    """The configured data as a model asked for it, or as the codes of a trained one.
 
     Raises:
         DataError: the data is unreadable or too short.
         ConfigError: it cannot offer this view.
     """
     medium = source.medium
+    if view.kind == "arrays" and getattr(data, "codec", None):
+        raise ConfigError("data.codec makes tokens, and the model reads arrays; choose model=gpt.")
     if view.kind not in medium.views:
         reader = READERS[medium.views[0]]
         raise ConfigError(f"data={name} is {medium.name}, and the model reads {view.kind}; choose {reader}.")
@@ -85,7 +89,7 @@ def as_view(
         if isinstance(source, Text):
             return _windows(name, _tokens(source, data), view)
         return _windows(name, _packed(name, source, data, paths), view)
-    return _examples(name, source, data, paths, view)
+    return _examples(name, source, data, paths, view, codec)
 
 
 # ---------------------------------------------------------------------- texts
@@ -180,6 +184,7 @@ def _examples(
     given: DataKnobs,
     paths: Mapping[str, str],
     view: View,
+    learned: LearnedCodec | None,
 ) -> Dataset:
     sizes = view.sizes if view.kind == "arrays" else ()
     cache_dir, data = paths.get("cache_dir", ""), settled(given, ImageKnobs)
@@ -221,12 +226,16 @@ def _examples(
     about = f"{judged.contents()} {digest([judged.labels])} {kept}"
     spec: Spec = arrays
     splits: Mapping[str, Examples] = examples
-    if view.kind == "tokens":
+    print_ = fingerprint(arrays.native, about, parts)
+    packs = _packs([images.images, *([images.native.images] if images.native else [])])
+    if data.codec:
+        windows = coded(name, examples, arrays, given, data, view, learned, print_, cache_dir)
+        spec, splits = TokenSpec(windows["train"].codec, None, images.classes), windows
+        packs = (*packs, *_packs(own.codes for own in windows.values()))
+    elif view.kind == "tokens":
         codec = array_codec(name, arrays, data.patch, view.block_size)
         spec = TokenSpec(codec, None, images.classes)
         splits = {part: PixelWindows(own, codec) for part, own in examples.items()}
-    print_ = fingerprint(arrays.native, about, parts)
-    packs = _packs([images.images, *([images.native.images] if images.native else [])])
     return Dataset(name, spec, splits, protocol, print_, notices, packs, images.unpadded)
 
 

@@ -150,14 +150,16 @@ def _drawable(module: GenerativeModule) -> tuple[int | None, int | None]:
     """How many arrays are drawn at a validation, and how many tokens of each; None: as many as there are.
 
     One that is drawn token by token takes as many steps of its network: `DRAWN` tokens at most, or `FEWEST`
-    arrays of `WHOLE` tokens.  Of a longer one the beginning is drawn, where the family can be asked for it.
+    arrays of `WHOLE` tokens.  Of a longer one the beginning is drawn, where the family can be asked for it,
+    unless its tokens are codes, which are shown as a whole.
     """
     if module.spec.kind == "arrays":
         return None, None
     length = int(module.spec.length or 0)
     if length <= WHOLE:
         return (max(FEWEST, DRAWN // length), length) if length else (0, 0)
-    return (FEWEST, DRAWN // FEWEST) if _takes(module, "max_new_tokens") else (0, 0)
+    begun = module.spec.learned_codec is None and _takes(module, "max_new_tokens")
+    return (FEWEST, DRAWN // FEWEST) if begun else (0, 0)
 
 
 def _takes(module: GenerativeModule, option: str) -> bool:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from genkit import config, runs
-from genkit.data import reopen
 from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.objects import put_down
@@ -29,6 +28,7 @@ from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, found_of, to_rows
 from genkit.evaluation.text_quality import TextQuality, text_pieces
 from genkit.inference import models
+from genkit.inference.run_data import reopen_data
 from genkit.metrics.catalogue import BUILT_IN, COPIES, OF_A_RUN, Catalogue, catalogue, kind_of
 from genkit.metrics.declaration import Metric
 from genkit.runs import Run, checkpoints
@@ -198,10 +198,9 @@ def _place(subject: Subject, folder: Run, checkpoint: Path, names: str) -> Place
 def _subject(folder: Run, checkpoint: Path, settings: Settings, paths: Mapping[str, str]) -> Subject:
     module = models.load(folder.path, checkpoint.name).to(settings.device)
     cfg = config.load_frozen(folder.path / runs.CONFIG)
-    record = folder.record()
-    dataset = reopen(cfg.data, paths, config.view(cfg), record, settings.data_path)
+    dataset = reopen_data(cfg, paths, folder.path, settings.data_path)
     dataset.split(settings.split)
-    return Subject(module, dataset, settings, cfg, record, paths["cache_dir"])
+    return Subject(module, dataset, settings, cfg, folder.record(), paths["cache_dir"])
 
 
 def _selected(subject: Subject, names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from genkit.core.token_arrays import expected_arrays
 from genkit.data.dataset import Examples
 from genkit.data.loading import Gather
 from genkit.data.packing import progress
-from genkit.data.real import unchanged
+from genkit.data.real import in_full, unchanged
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.inference.scoring import conditions
 from genkit.inference.verbs import complete
@@ -119,7 +119,7 @@ class _Made:
 
     def _read(self, examples: Examples, rows: np.ndarray, size: int) -> Iterator[tuple[Batch, Batch]]:
         module = self.subject.module
-        gather = Gather(examples, module.device)
+        gather = Gather(in_full(examples), module.device)
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
             batch = gather(part, range(start, start + len(part)))

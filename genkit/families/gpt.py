@@ -30,7 +30,7 @@ from genkit.core.options import LABEL, Option, Options, as_list, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import TokenSpec
-from genkit.core.token_arrays import arrays_of
+from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
 from genkit.generation.decoding import Drawn, decode, uniforms
 from genkit.generation.streaming import Piece, array_pieces, text_pieces
@@ -183,6 +183,10 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         }
 
     def likelihood_kind(self) -> LikelihoodKind:
+        if (codec := self.spec.learned_codec) is not None:
+            if reason := codec.origin.reason:
+                return LikelihoodKind("none", f"its codes have one alone: {reason}")
+            return LikelihoodKind("bound", "codes, and the data given them", of="probability", fixed=True)
         return LikelihoodKind("exact", "of each token given those before it", of="probability")
 
     def log_likelihood(self, batch: Batch, noise: Noise, *, importance_samples: int = 1) -> Tensor:
@@ -317,16 +321,17 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
     # ------------------------------------------------------------------ completion
 
     def refusal(self, observation: Observation) -> str | None:
-        if self.spec.array_codec is None:
+        if self.spec.array is None:
             return f"it models {self.spec.medium.many}; give sample a prompt."
-        return beginnings.refusal(self.spec.array_codec, observation)
+        return beginnings.refusal(self.spec.codec, observation)
 
     def complete(
         self, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
     ) -> Tensor:
-        """Exact: the rest of each array given its beginning, from the model's own distribution."""
-        codec = self.spec.array_codec
-        assert codec is not None
+        """The rest of each array given its beginning, from the model's own distribution: exact, but of codes,
+        each of which may depend on all of an array, given those of what is known."""
+        codec = self.spec.codec
+        assert codec.length is not None
         known = beginnings.beginning(codec, observation, measured)
         no_prompt = [known.tokens.new_zeros(0)] * len(measured)
         starts = self._begun(noise, labels.tolist() if self.classes and labels is not None else no_prompt)[1]
@@ -334,4 +339,4 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         options = {option.name: option.default for option in self.options}
         options["max_new_tokens"] = codec.length - known.tokens.shape[1]
         rest = torch.stack(list(self._tokens(noise, begun, options, known.first)), dim=1)
-        return arrays_of(codec, torch.cat((known.tokens, rest), dim=1)) / (codec.array.levels - 1)
+        return unit_arrays(codec, torch.cat((known.tokens, rest), dim=1))

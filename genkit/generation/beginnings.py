@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genkit.core.codecs import ArrayCodec
+from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec
 from genkit.core.observation import Mask, Observation
 from genkit.core.token_arrays import entries_of, ids_of
 
@@ -28,8 +28,11 @@ class Beginning:
     first: Tensor | None
 
 
-def beginning(codec: ArrayCodec, observation: Observation, measured: Tensor) -> Beginning:
+def beginning(codec: Codec, observation: Observation, measured: Tensor) -> Beginning:
     """Of arrays in [0, 1] that are known where the observation says, (B, C, *sizes)."""
+    if isinstance(codec, LearnedCodec):
+        return _coded(codec, observation, measured)
+    assert isinstance(codec, ArrayCodec)
     whole, part = divmod(_known(codec, observation) or 0, codec.joined)
     ids = ids_of(codec, (measured * (codec.array.levels - 1)).round().long())
     if not part:
@@ -40,8 +43,40 @@ def beginning(codec: ArrayCodec, observation: Observation, measured: Tensor) -> 
     return Beginning(ids[:, :whole], every // alike == ids[:, whole, None] // alike)
 
 
-def refusal(codec: ArrayCodec, observation: Observation) -> str | None:
+def _coded(codec: LearnedCodec, observation: Observation, measured: Tensor) -> Beginning:
+    """The codes of what is known; while they are made, what is hidden is black, or silent."""
+    assert isinstance(observation, Mask)
+    array, known = codec.array, observation.known.to(measured.device)
+    levels = torch.where(known, measured * (array.levels - 1), float(array.nothing)).round()
+    ids = torch.from_numpy(codec.to_ids(levels.cpu().numpy())).to(measured.device)
+    return Beginning(ids[:, : _known_codes(codec, observation)], None)
+
+
+def _known_codes(codec: LearnedCodec, observation: Observation) -> int | None:
+    """How many codes stand for what is known, where they are the first in the order of tokens, and nothing is
+    known of what the others stand for; else None."""
+    if not isinstance(observation, Mask):
+        return None
+    sizes = zip(codec.array.sizes, codec.grid, strict=True)
+    cells = observation.known.reshape([n for size, side in sizes for n in (side, size // side)])
+    within = tuple(range(1, cells.ndim, 2))
+    whole, some = cells.float().amin(within) > 0, cells.float().amax(within) > 0
+    return Mask(known=whole.permute(codec.array.axes)).prefix() if torch.equal(whole, some) else None
+
+
+def refusal(codec: Codec, observation: Observation) -> str | None:
     """Why the rest cannot be drawn given what is known; None where it can."""
+    if isinstance(codec, LearnedCodec):
+        array = codec.array
+        if _known_codes(codec, observation) is not None:
+            return None
+        cells = "×".join(str(size // side) for size, side in zip(array.sizes, codec.grid, strict=True))
+        answer = array.rest and f", as with mask={array.rest}"
+        return (
+            f"it draws {codec.medium.many} code by code, each for {cells} entries, so what is known must"
+            f" begin them and end between codes{answer}."
+        )
+    assert isinstance(codec, ArrayCodec)
     if _known(codec, observation) is not None:
         return None
     array = codec.array

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import inspect
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from genkit import config, runs
 from genkit.core import size_limit
+from genkit.core.codecs import LearnedCodec
 from genkit.core.ema import MovingAverage
 from genkit.core.knobs import ModelKnobs
 from genkit.core.module import GenerativeModule
-from genkit.core.spec import Spec
+from genkit.core.spec import Spec, TokenSpec
 from genkit.families import FAMILIES
-from genkit.runs import Run, checkpoints, manifests
+from genkit.inference.run_coder import as_codec
+from genkit.runs import Run, checkpoints, codec_folder, manifests
 from genkit.system.errors import CheckpointError, ConfigError
 
 # What a network may take while it is built: its own numbers several times over, of 2 or 4 bytes each.
@@ -100,7 +103,7 @@ def load(
     folder = Run(runs.find(str(run), runs_dir))
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     config.check_given(cfg.plain)
-    spec = runs.spec(folder.path)
+    spec = attached(runs.spec(folder.path), folder.path)
     config.check_reads(cfg, spec, folder.path / runs.CONFIG)
     place, saved = checkpoints.load_named(folder.checkpoints, checkpoint)
     checkpoints.check_family(saved, cfg.model.family, place)
@@ -120,3 +123,34 @@ def load(
             ) from None
     module.origin = {"run": folder.path.name, "checkpoint": place.name, "digest": saved.digest}
     return module.eval()
+
+
+# ---------------------------------------------------------------------- codecs
+
+
+def codec_of(folder: Path) -> LearnedCodec:
+    """The codec that the model of a run is, the run being one that makes codes, or a copy of it."""
+    module = load(folder.absolute())
+    if (average := module.average) is not None:
+        with average.applied():
+            weights = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+        module.average = None
+        module.load_state_dict(weights)
+    return as_codec(module, codec_folder.sha256(folder))
+
+
+def attached(spec: Spec, folder: Path) -> Spec:
+    """The spec of a run, with the model that reads its codes where its data are codes.
+
+    Raises:
+        CheckpointError: that model is missing in the run's folder, damaged or another.
+    """
+    if not isinstance(spec, TokenSpec) or (codec := spec.learned_codec) is None:
+        return spec
+    codec_folder.check(folder, codec.origin.sha256)
+    found = codec_of(folder / runs.CODEC)
+    if found.to_dict() != codec.to_dict():
+        raise CheckpointError(
+            f"{folder / runs.SPEC} speaks of other codes than {folder / runs.CODEC} makes; restore it."
+        )
+    return replace(spec, codec=found)

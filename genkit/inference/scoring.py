@@ -26,6 +26,7 @@ from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL
 from genkit.core.returned import check_likelihoods
+from genkit.data.array_windows import CodeWindows
 from genkit.data.dataset import Examples, TokenWindows
 from genkit.generation.decoding import Unfolding
 from genkit.system.errors import ConfigError
@@ -131,9 +132,10 @@ def score_split(
     """
     spec = module.spec
     if importance_samples > 1 and isinstance(module, Likelihood) and module.likelihood_kind().final:
+        what = "a bound of one number" if module.likelihood_kind().fixed else "exact"
         raise ConfigError(
             f"importance_samples={importance_samples} tighten a bound, and the likelihood of"
-            f" {type(module).__name__} is exact; leave them out."
+            f" {type(module).__name__} is {what}; leave them out."
         )
     if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows) and spec.kind == "tokens":
         first = score_tokens(module, np.append(spec.opening, examples.tokens[:1]))[-1:]
@@ -149,6 +151,8 @@ def score_split(
     if kind.absent:
         raise ConfigError(f"{type(module).__name__} has no likelihood of this data: {kind.note}.")
     values = _examples(module, examples, batch_size, importance_samples)
+    if isinstance(examples, CodeWindows) and examples.remainder is not None:
+        values = values + examples.remainder  # log p(x) ≥ log p(c(x)) + log p(x | c(x))
     k = importance_samples if kind.tightens else None
     if kind.certain_at_zero and len(values) and values.max() > ABOVE_CERTAIN:
         raise ConfigError(

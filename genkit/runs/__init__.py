@@ -5,11 +5,13 @@ runs/<name>/config.yaml       the composed configuration, frozen at launch
             spec.json         what the data is, tokeniser included
             checkpoints/      step-N/ folders and the pointers last and best (see genkit.runs.checkpoints)
             metrics.csv       and TensorBoard's files
+            codec/            the model whose codes its data are, if they are (see genkit.runs.codec_folder)
             samples/          drawn during training and afterwards
 """
 
 from genkit.runs.contents import read, spec, spec_digest, spec_text
 from genkit.runs.layout import (
+    CODEC,
     CONFIG,
     LOCK,
     MAX_SPEC_BYTES,
@@ -28,6 +30,7 @@ from genkit.runs.record import READERS, SCHEMA, Best, PastSession, Provenance, R
 from genkit.runs.run import Run, check_room, is_abandoned, refuse_taken
 
 __all__ = [
+    "CODEC",
     "CONFIG",
     "LOCK",
     "MAX_SPEC_BYTES",

@@ -8,11 +8,12 @@ from genkit.system import storage
 from genkit.system.plain import read_text
 
 RECORD, CONFIG, SPEC, LOCK = "run.json", "config.yaml", "spec.json", ".lock"
+CODEC = "codec"  # a run folder within: of the model that made the codes of the data
 SHARED = ".session"  # what the other processes of a training that goes on are told, while it does
 # What we write ourselves in a run folder; a logger may add folders of its own.
 OWN = (
     *(RECORD, CONFIG, SPEC, LOCK, "checkpoints", "samples", "metrics.csv", "findings.json"),
-    *("evaluation.jsonl", "evaluation", "tensorboard"),
+    *("evaluation.jsonl", "evaluation", "tensorboard", CODEC),
 )
 MAX_RECORD_BYTES, MAX_SPEC_BYTES = 8_000_000, 64_000_000
 MAX_HISTORY_BYTES, MAX_HISTORY_LINES = 256_000_000, 1_000_000  # of a metrics.csv

@@ -17,7 +17,7 @@ from genkit import config, runs
 from genkit.config import Config
 from genkit.config.values import leaves
 from genkit.data.packing import changed
-from genkit.runs import manifests
+from genkit.runs import codec_folder, manifests
 from genkit.runs.record import Record
 from genkit.system import executables
 from genkit.system.errors import CheckpointError, GenkitError
@@ -66,9 +66,31 @@ def verify(folder: Path, cache_dir: str | None = None) -> Soundness:
     for step in found.steps:
         found.wrong += _checkpoint(place / f"step-{step}", folder, cfg)
     found.wrong += [*_pointers(place, found.steps), *_data(place, found.steps, record), *_reports(folder)]
+    found.wrong += _codec(folder, found)
     if cache_dir is not None:
         found.wrong += changed(record.packed, cache_dir)
     return found
+
+
+def _codec(folder: Path, found: Soundness) -> list[str]:
+    """What is wrong with the codec of a run, where it has one: as a run, and as that one."""
+    try:
+        spec = runs.spec(folder)
+    except GenkitError:
+        return []  # it is listed already
+    wanted = spec.learned_codec if spec.kind == "tokens" else None
+    if wanted is None:
+        stray = (folder / runs.CODEC).exists()
+        return (
+            [f"{folder / runs.CODEC} is no part of a run whose data are no codes; remove it."]
+            if stray
+            else []
+        )
+    try:
+        codec_folder.check(folder, wanted.origin.sha256)
+    except GenkitError as error:
+        return [str(error)]
+    return verify(folder / runs.CODEC).wrong
 
 
 def _code(path: Path, folder: Path) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genkit import config
 from genkit.config import Config
 from genkit.metrics.catalogue import group_of
 from genkit.system.errors import ConfigError
@@ -25,15 +24,15 @@ def check_likelihoods(primary: str, arms: Mapping[str, Config], paths: Mapping[s
     if group_of(primary) != "likelihood":
         return
     from genkit.core.capabilities import Likelihood
-    from genkit.data import open_dataset
     from genkit.families import FAMILIES
     from genkit.inference.models import build_module
+    from genkit.inference.run_data import open_data
 
     first: tuple[str, dict[str, Any]] | None = None
     for arm, cfg in arms.items():
         if not issubclass(FAMILIES.load(cfg.model.family), Likelihood):
             raise ConfigError(f"primary={primary}: arm {arm} has no likelihood, only samples; {_remedy(arm)}")
-        spec = open_dataset(cfg.data, paths, config.view(cfg)).spec
+        spec = open_data(cfg, paths).spec
         module = build_module(cfg.model, spec)
         if isinstance(module, Likelihood) and (kind := module.likelihood_kind()).absent:
             raise ConfigError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from genkit import config
 from genkit.config import Config
 from genkit.system.errors import ConfigError
 
@@ -13,11 +12,11 @@ def steps_within(cfg: Config, flops: float) -> int:
     Raises:
         ConfigError: not one step does.
     """
-    from genkit.data import open_dataset
     from genkit.evaluation.costs import flops_per_step
     from genkit.inference.models import build_module
+    from genkit.inference.run_data import open_data
 
-    dataset = open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg))
+    dataset = open_data(cfg, cfg.paths.by_name)
     module = build_module(cfg.model, dataset.spec)
     a_step = flops_per_step(module, dataset.split("train"), cfg.batch_size, cfg.plain["optim"])
     if a_step > flops:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
 
-from genkit import config
 from genkit.config import Config
 from genkit.system.errors import ConfigError
 
@@ -34,12 +33,12 @@ def check_same_data(arms: Mapping[str, Config], paths: Mapping[str, str]) -> Dat
     Raises:
         ConfigError: two arms differ; in what is said.
     """
-    from genkit.data import open_dataset
+    from genkit.inference.run_data import open_data
 
     first: tuple[str, dict[str, Any], Dataset] | None = None
     for arm, cfg in arms.items():
         data = {k: v for k, v in asdict(cfg.data).items() if not k.startswith(VIEW_KEYS)}
-        dataset = open_dataset(cfg.data, paths, config.view(cfg))
+        dataset = open_data(cfg, paths)
         try:
             dataset.check_batch(cfg.batch_size)
         except ConfigError as error:

@@ -16,12 +16,12 @@ from genkit.core.budget import Size, check_unit
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import mix
 from genkit.core.plan import TrainingPlan
-from genkit.data import open_dataset
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule, FirstBatch
 from genkit.data.packing import written_down
 from genkit.diagnostics import strict
 from genkit.inference.models import build_module, check_size
+from genkit.inference.run_data import open_data
 from genkit.runs import Run, checkpoints, manifests
 from genkit.runs.checkpoints import Checkpoint
 from genkit.system import terminal
@@ -66,7 +66,7 @@ def fit(
         if own_process:
             keep_freed_memory()
     compute_float32(cfg.trainer.matmul)
-    dataset = open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg))
+    dataset = open_data(cfg, cfg.paths.by_name, run=run.path)
     data = DataModule(dataset, seed=seed, batch_size=cfg.batch_size)
     if manifests.available(run.checkpoints):
         check_size(cfg.model, dataset.spec, run)

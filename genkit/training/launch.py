@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import Callback
 
 from genkit import config, runs
 from genkit.config import Config
-from genkit.runs import Record, Run, manifests
+from genkit.runs import Record, Run, codec_folder, manifests
 from genkit.system import slurm, terminal
 from genkit.system.errors import CheckpointError, ConfigError, DataError, Diverged, StorageError
 from genkit.system.interrupts import Interrupted, raised
@@ -68,6 +68,8 @@ def _launch(cfg: Config, callbacks: list[Callback] | None, own_process: bool) ->
             runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
             run.update(**own, created=sessions.now())
         try:
+            if not resumed and (codec := cfg.data.coded_by):
+                codec_folder.copy(codec_folder.source(codec, cfg.paths.runs_dir), run.path)
             _train(cfg, run, place, session, callbacks, own_process)
         except BaseException as error:
             with contextlib.suppress(StorageError):  # (the folder may be gone, which is what is said then)

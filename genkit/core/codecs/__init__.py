@@ -1,7 +1,8 @@
-"""Codecs: texts, or the levels of arrays, to token ids and back.
+"""Codecs: texts, or arrays, to token ids and back.
 
 A codec is plain data (`to_dict`) and is rebuilt by its registered name, so a saved run can read a prompt
-without importing any data module and without executing anything.  Nothing here imports torch.
+without importing any data module and without executing anything.  Only the model of a `LearnedCodec` is
+attached by who loads it.  Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from genkit.core.array_spec import ArraySpec
 from genkit.core.codecs.array_codec import ArrayCodec
 from genkit.core.codecs.character_codecs import ByteCodec, CharCodec
 from genkit.core.codecs.codec import Codec
+from genkit.core.codecs.learned_codec import Coder, LearnedCodec, learned_codec
 from genkit.core.codecs.patch_codec import PatchCodec
 from genkit.core.codecs.pixel_codec import PixelCodec
 from genkit.core.codecs.subword_codec import SubwordCodec
@@ -22,6 +24,8 @@ __all__ = [
     "ByteCodec",
     "CharCodec",
     "Codec",
+    "Coder",
+    "LearnedCodec",
     "PatchCodec",
     "PixelCodec",
     "SubwordCodec",
@@ -46,6 +50,8 @@ def codec_from_dict(plain: Mapping[str, object]) -> Codec:
         return PixelCodec(ArraySpec.from_form(plain))
     if name == PatchCodec.name:
         return PatchCodec(ArraySpec.from_form(plain), typed(plain.get("patch"), tuple[int, ...], "patch"))
-    codecs = (CharCodec, ByteCodec, SubwordCodec, PixelCodec, PatchCodec)
+    if name == LearnedCodec.name:
+        return learned_codec(dict(plain))
+    codecs = (CharCodec, ByteCodec, SubwordCodec, PixelCodec, PatchCodec, LearnedCodec)
     known = ", ".join(codec.name for codec in codecs)
     raise ValueError(f"unknown codec {name!r}; known: {known}")

@@ -1,0 +1,1 @@
+"""A codec from outside: a class, its knobs, its configuration."""
