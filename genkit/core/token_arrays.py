@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec
+from genkit.core.codecs import ArrayCodec
+from genkit.core.spec import TokenSpec
 
 
 def levels_of(codec: ArrayCodec, ids: Tensor) -> Tensor:
@@ -26,11 +27,12 @@ def arrays_of(codec: ArrayCodec, ids: Tensor) -> Tensor:
     return turned.reshape(-1, *codec.array.shape)
 
 
-def unit_arrays(codec: Codec, ids: Tensor) -> Tensor:
+def unit_arrays(spec: TokenSpec, ids: Tensor) -> Tensor:
     """Ids (B, T) of whole arrays as arrays in [0, 1], (B, C, *sizes)."""
-    if isinstance(codec, LearnedCodec):
-        return torch.from_numpy(codec.to_unit(ids.cpu().numpy())).to(ids.device)
-    assert isinstance(codec, ArrayCodec)
+    if (learned := spec.learned_codec) is not None:
+        return torch.from_numpy(learned.to_unit(ids.cpu().numpy())).to(ids.device)
+    codec = spec.array_codec
+    assert codec is not None
     return arrays_of(codec, ids) / (codec.array.levels - 1)
 
 

@@ -1,12 +1,11 @@
 """The knobs of every dataset that is built in.  Nothing here imports torch, or what reads the data."""
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
-from genkit.core.knobs import Clash, DataKnobs, knob
+from genkit.core.knobs import DataKnobs, knob
 from genkit.data.clip_knobs import AudioFolderKnobs, FsddKnobs, PlucksKnobs, SpeechCommandsKnobs
 from genkit.data.example_knobs import (
-    DRAWN,
     Dedupe,
     Digest,
     ExampleKnobs,
@@ -129,9 +128,10 @@ class ImageKnobs(ExampleKnobs, frozen=True):
         int, knob("in training: cut out, with so many reflected on every side", ge=0, le=4_096, unit="pixels")
     ] = 0
 
-    def clashes(self) -> Iterator[Clash]:
-        if self.on_device and (self.flip or self.shift or self.crop or self.binarize != "threshold"):
-            yield Clash(("on_device", "flip", "shift", "crop", "binarize"), DRAWN)
+    drawing: ClassVar[tuple[str, ...]] = ("flip", "shift", "crop", "binarize")
+
+    def draws(self) -> bool:
+        return bool(self.flip or self.shift or self.crop) or super().draws()
 
 
 class GreyKnobs(ImageKnobs, frozen=True):

@@ -1,7 +1,7 @@
 """The knobs that all sets of arrays have, and the kinds that many datasets share.  No torch here."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -40,6 +40,7 @@ DRAWN = "what is drawn for each example is drawn on the processor; leave on_devi
 class ExampleKnobs(DataKnobs, frozen=True):
     """What all sets of arrays have, of any medium."""
 
+    drawing: ClassVar[tuple[str, ...]] = ("binarize",)  # by which something is drawn for each example
     levels: (
         Annotated[int, knob("values of an entry; null: their own", ge=2, le=256, unit="levels")] | None
     ) = None
@@ -91,5 +92,9 @@ class ExampleKnobs(DataKnobs, frozen=True):
             yield Clash(("codec", "patch"), "codes are tokens as they are; leave patch out")
         if self.codec_epochs > 1 and not self.codec:
             yield Clash(("codec_epochs", "codec"), "codec_epochs is of codes; give a codec, or leave it out")
-        if self.on_device and self.binarize != "threshold":
-            yield Clash(("on_device", "binarize"), DRAWN)
+        if self.on_device and self.draws():
+            yield Clash(("on_device", *self.drawing), DRAWN)
+
+    def draws(self) -> bool:
+        """Whether something is drawn for each example."""
+        return self.binarize != "threshold"

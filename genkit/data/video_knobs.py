@@ -37,6 +37,7 @@ class MovingKnobs(VideoKnobs, frozen=True):
             yield Clash(("dedupe",), f"{COMPUTED}; leave dedupe out")
         if self.validation:
             yield Clash(("validation",), "its clips are of other digits, which are held out; leave it out")
+        yield from super().clashes()
 
 
 class MovingDigitsKnobs(MovingKnobs, frozen=True):

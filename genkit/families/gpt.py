@@ -323,20 +323,20 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
     def refusal(self, observation: Observation) -> str | None:
         if self.spec.array is None:
             return f"it models {self.spec.medium.many}; give sample a prompt."
-        return beginnings.refusal(self.spec.codec, observation)
+        return beginnings.refusal(self.spec, observation)
 
     def complete(
         self, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
     ) -> Tensor:
         """The rest of each array given its beginning, from the model's own distribution: exact, but of codes,
         each of which may depend on all of an array, given those of what is known."""
-        codec = self.spec.codec
-        assert codec.length is not None
-        known = beginnings.beginning(codec, observation, measured)
+        length = self.spec.length
+        assert length is not None
+        known = beginnings.beginning(self.spec, observation, measured)
         no_prompt = [known.tokens.new_zeros(0)] * len(measured)
         starts = self._begun(noise, labels.tolist() if self.classes and labels is not None else no_prompt)[1]
         begun = [torch.cat((start, row)) for start, row in zip(starts, known.tokens, strict=True)]
         options = {option.name: option.default for option in self.options}
-        options["max_new_tokens"] = codec.length - known.tokens.shape[1]
+        options["max_new_tokens"] = length - known.tokens.shape[1]
         rest = torch.stack(list(self._tokens(noise, begun, options, known.first)), dim=1)
-        return unit_arrays(codec, torch.cat((known.tokens, rest), dim=1))
+        return unit_arrays(self.spec, torch.cat((known.tokens, rest), dim=1))

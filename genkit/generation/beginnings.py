@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec
+from genkit.core.codecs import ArrayCodec, LearnedCodec
 from genkit.core.observation import Mask, Observation
+from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import entries_of, ids_of
 
 
@@ -28,11 +29,12 @@ class Beginning:
     first: Tensor | None
 
 
-def beginning(codec: Codec, observation: Observation, measured: Tensor) -> Beginning:
+def beginning(spec: TokenSpec, observation: Observation, measured: Tensor) -> Beginning:
     """Of arrays in [0, 1] that are known where the observation says, (B, C, *sizes)."""
-    if isinstance(codec, LearnedCodec):
-        return _coded(codec, observation, measured)
-    assert isinstance(codec, ArrayCodec)
+    if (learned := spec.learned_codec) is not None:
+        return _coded(learned, observation, measured)
+    codec = spec.array_codec
+    assert codec is not None
     whole, part = divmod(_known(codec, observation) or 0, codec.joined)
     ids = ids_of(codec, (measured * (codec.array.levels - 1)).round().long())
     if not part:
@@ -64,19 +66,20 @@ def _known_codes(codec: LearnedCodec, observation: Observation) -> int | None:
     return Mask(known=whole.permute(codec.array.axes)).prefix() if torch.equal(whole, some) else None
 
 
-def refusal(codec: Codec, observation: Observation) -> str | None:
+def refusal(spec: TokenSpec, observation: Observation) -> str | None:
     """Why the rest cannot be drawn given what is known; None where it can."""
-    if isinstance(codec, LearnedCodec):
-        array = codec.array
-        if _known_codes(codec, observation) is not None:
+    if (learned := spec.learned_codec) is not None:
+        if _known_codes(learned, observation) is not None:
             return None
-        cells = "×".join(str(size // side) for size, side in zip(array.sizes, codec.grid, strict=True))
+        array = learned.array
+        cells = "×".join(str(size // side) for size, side in zip(array.sizes, learned.grid, strict=True))
         answer = array.rest and f", as with mask={array.rest}"
         return (
-            f"it draws {codec.medium.many} code by code, each for {cells} entries, so what is known must"
+            f"it draws {spec.medium.many} code by code, each for {cells} entries, so what is known must"
             f" begin them and end between codes{answer}."
         )
-    assert isinstance(codec, ArrayCodec)
+    codec = spec.array_codec
+    assert codec is not None
     if _known(codec, observation) is not None:
         return None
     array = codec.array

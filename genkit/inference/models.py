@@ -15,7 +15,7 @@ from genkit.core.codecs import LearnedCodec
 from genkit.core.ema import MovingAverage
 from genkit.core.knobs import ModelKnobs
 from genkit.core.module import GenerativeModule
-from genkit.core.spec import Spec, TokenSpec
+from genkit.core.spec import Spec
 from genkit.families import FAMILIES
 from genkit.inference.run_coder import as_codec
 from genkit.runs import Run, checkpoints, codec_folder, manifests
@@ -145,7 +145,7 @@ def attached(spec: Spec, folder: Path) -> Spec:
     Raises:
         CheckpointError: that model is missing in the run's folder, damaged or another.
     """
-    if not isinstance(spec, TokenSpec) or (codec := spec.learned_codec) is None:
+    if spec.kind != "tokens" or (codec := spec.learned_codec) is None:
         return spec
     codec_folder.check(folder, codec.origin.sha256)
     found = codec_of(folder / runs.CODEC)

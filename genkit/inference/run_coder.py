@@ -15,7 +15,7 @@ from genkit.core.capabilities import Tokenizer
 from genkit.core.codecs import LearnedCodec
 from genkit.core.codecs.learned_codec import Origin
 from genkit.core.module import GenerativeModule
-from genkit.core.spec import ArraySpec
+from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
 
 AT_ONCE = 64  # arrays in a batch; a network may round otherwise in batches of another size
@@ -64,8 +64,8 @@ def as_codec(module: GenerativeModule, sha256: str) -> LearnedCodec:
     Raises:
         ConfigError: it makes no codes, or none of arrays.
     """
-    spec = module.spec
-    if not isinstance(module, Tokenizer) or not isinstance(spec, ArraySpec):
+    spec: Spec = module.spec
+    if not isinstance(module, Tokenizer) or spec.kind != "arrays":
         held = ", ".join(module.capabilities()) or "none"
         raise ConfigError(f"a codec needs Tokenizer of arrays, and {type(module).__name__} declares {held}.")
     kind = module.coded_kind()

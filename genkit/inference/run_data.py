@@ -44,9 +44,9 @@ def _codec(cfg: Config, paths: Mapping[str, str], run: Path | None) -> LearnedCo
         return None
     from genkit.inference.models import attached, codec_of
 
-    if run is None or not (run / runs.CODEC).exists():
-        return codec_of(codec_folder.source(named, paths["runs_dir"]))
-    if not (run / runs.SPEC).exists():
+    if run is not None and (run / runs.SPEC).exists():
+        spec = attached(runs.spec(run), run)
+        return spec.learned_codec if spec.kind == "tokens" else None
+    if run is not None and (run / runs.CODEC).exists():  # it has not begun to train
         return codec_of(run / runs.CODEC)
-    spec = attached(runs.spec(run), run)
-    return spec.learned_codec if spec.kind == "tokens" else None
+    return codec_of(codec_folder.source(named, paths["runs_dir"]))

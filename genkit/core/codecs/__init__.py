@@ -13,7 +13,7 @@ from genkit.core.array_spec import ArraySpec
 from genkit.core.codecs.array_codec import ArrayCodec
 from genkit.core.codecs.character_codecs import ByteCodec, CharCodec
 from genkit.core.codecs.codec import Codec
-from genkit.core.codecs.learned_codec import Coder, LearnedCodec, learned_codec
+from genkit.core.codecs.learned_codec import Coder, LearnedCodec
 from genkit.core.codecs.patch_codec import PatchCodec
 from genkit.core.codecs.pixel_codec import PixelCodec
 from genkit.core.codecs.subword_codec import SubwordCodec
@@ -51,7 +51,7 @@ def codec_from_dict(plain: Mapping[str, object]) -> Codec:
     if name == PatchCodec.name:
         return PatchCodec(ArraySpec.from_form(plain), typed(plain.get("patch"), tuple[int, ...], "patch"))
     if name == LearnedCodec.name:
-        return learned_codec(dict(plain))
+        return LearnedCodec.from_form(plain)
     codecs = (CharCodec, ByteCodec, SubwordCodec, PixelCodec, PatchCodec, LearnedCodec)
     known = ", ".join(codec.name for codec in codecs)
     raise ValueError(f"unknown codec {name!r}; known: {known}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -41,6 +41,17 @@ class Origin:
         reason: why there is no probability of arrays given their codes; "" where there is one.
     """
 
+    sha256: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class LearnedForm:
+    """What is written of a learned codec."""
+
+    data: dict[str, object]
+    grid: tuple[int, ...]
+    codes: int
     sha256: str
     reason: str = ""
 
@@ -164,24 +175,13 @@ class LearnedCodec(Codec):
             **({"reason": self.origin.reason} if self.origin.reason else {}),
         }
 
+    @classmethod
+    def from_form(cls, plain: Mapping[str, object]) -> LearnedCodec:
+        """A codec, without its coder, of what `to_dict` wrote.
 
-@dataclass(frozen=True)
-class LearnedForm:
-    """What is written of a learned codec."""
-
-    data: dict[str, object]
-    grid: tuple[int, ...]
-    codes: int
-    sha256: str
-    reason: str = ""
-
-
-def learned_codec(plain: dict[str, object]) -> LearnedCodec:
-    """A codec, without its coder, of what `to_dict` wrote.
-
-    Raises:
-        ValueError: it is none.
-    """
-    form = typed({key: value for key, value in plain.items() if key != "name"}, LearnedForm)
-    origin = Origin(form.sha256, form.reason)
-    return LearnedCodec(ArraySpec.from_form(form.data), form.grid, form.codes, origin)
+        Raises:
+            ValueError: it is none.
+        """
+        form = typed({key: value for key, value in plain.items() if key != "name"}, LearnedForm)
+        origin = Origin(form.sha256, form.reason)
+        return cls(ArraySpec.from_form(form.data), form.grid, form.codes, origin)
