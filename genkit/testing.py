@@ -27,7 +27,7 @@ from torch import Tensor
 
 from genkit.core.batch import Batch
 from genkit.core.budget import Budget
-from genkit.core.capabilities import Conditional, Encoder, LatentSpace, Likelihood, Reconstruction
+from genkit.core.capabilities import Conditional, Encoder, LatentSpace, Likelihood, Reconstruction, Tokenizer
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.options import Option
@@ -285,6 +285,14 @@ def check_capability_claims_hold(case: Case) -> None:
             assert module.encode(batch.data, batch.labels).shape == (3, module.latent_size)
         if isinstance(module, Reconstruction):
             assert module.reconstruct(batch.data, batch.labels).shape == batch.data.shape
+        if isinstance(module, Tokenizer):
+            codes = module.tokenize(batch.data)
+            assert codes.dtype == torch.int64
+            assert codes.shape == (3, *module.grid)
+            some = torch.arange(codes.numel()).view(codes.shape) % module.codes  # any can be read
+            assert all(module.detokenize(each).shape == batch.data.shape for each in (codes, some))
+            if not module.coded_kind().absent:
+                assert bool(torch.isfinite(module.coded_log_likelihood(batch.data, codes)).all())
         if isinstance(module, Conditional):
             defaults = {option.name: option.default for option in module.options}
             assert len(module.conditions(defaults)) >= 1

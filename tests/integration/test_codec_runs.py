@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from genkit.core.array_spec import ArraySpec
+from genkit.core.batch import Batch
+from genkit.testing import Case, check_family
 from tests.outside_site import OUTSIDE, Site
 
 SMALL = "model.n_layer=1 model.n_embd=32 model.n_head=2 trainer.accelerator=cpu"
@@ -22,6 +26,17 @@ def site(tmp_path_factory):
         f"train model=gpt {DIGITS} data.codec=codec model.conditional=true budget.steps=60 name=two {SMALL}",
     )
     return made
+
+
+def test_the_codec_from_outside_is_what_a_family_must_be(site, monkeypatch):
+    monkeypatch.syspath_prepend(str(site.folder / "site"))
+    from genkit_blocks.blocks import Blocks
+
+    def pictures(n):
+        drawn = torch.randint(0, 17, (n, 1, 8, 8), generator=torch.Generator().manual_seed(n))
+        return Batch(drawn.to(torch.uint8), range(n))
+
+    check_family(Case(lambda: Blocks(ArraySpec(1, (8, 8), levels=17)), pictures))
 
 
 def refused(site, *commands):

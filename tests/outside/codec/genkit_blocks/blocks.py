@@ -35,7 +35,7 @@ class Blocks(GenerativeModule[ArraySpec], Tokenizer, Reconstruction):
         self.side, self.grid = side, tuple(size // side for size in spec.sizes)
         self.codes = spec.channels * side ** len(spec.sizes) * (spec.levels - 1) + 1
         self.table = nn.Embedding(self.codes, spec.levels)  # logits of a level, given the code
-        nn.init.zeros_(self.table.weight)
+        nn.init.normal_(self.table.weight, 0, 0.1)
 
     def phases(self) -> tuple[Phase, ...]:
         return (Phase("likelihood", (self.table,), self._loss, ema=True),)
