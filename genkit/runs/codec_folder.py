@@ -65,7 +65,9 @@ def copy(source: Path, run: Path) -> None:
     place, saved = checkpoints.load_named(source / "checkpoints", "last")
     checkpoints.check_finite(saved, place)
     about = {key: value for key, value in saved.about.items() if key not in OF_THE_MANIFEST}
-    averaged = checkpoints.Checkpoint(saved.step, {**saved.weights, **saved.ema}, about=about)
+    # Averages are of constants, too, which a model makes itself and which are no weights.
+    ema = {name: average for name, average in saved.ema.items() if name in saved.weights}
+    averaged = checkpoints.Checkpoint(saved.step, {**saved.weights, **ema}, about=about)
     temporary = run / f".{CODEC}.{os.getpid()}"
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -94,7 +96,7 @@ def sha256(folder: Path) -> str:
     try:
         tensors = dict(_tensors(place / manifests.WEIGHTS))
         if (place / manifests.EMA).exists():
-            tensors |= dict(_tensors(place / manifests.EMA))
+            tensors |= {name: own for name, own in _tensors(place / manifests.EMA) if name in tensors}
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{place} is damaged ({manifests.short(error)}); restore it.") from None
     for name in sorted(tensors):

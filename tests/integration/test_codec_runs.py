@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from genkit.core.array_spec import ArraySpec
 from genkit.core.batch import Batch
@@ -169,3 +170,25 @@ def test_a_codec_trained_further_does_not_touch_the_runs_that_have_it(site, tmp_
     assert np.array_equal(arrays(first), arrays(second))
     shutil.rmtree(site.runs / "original")
     site.done("train resume=child budget.steps=25", "evaluate run=child n=20 metrics=likelihood")
+
+
+def test_a_codec_whose_weights_are_averaged_travels_with_the_averages(site, tmp_path):
+    """Averages are also of constants that the model makes itself: those are no weights, and stay behind."""
+    site.done(
+        f"train model=codes {DIGITS} budget.steps=8 model.width=4 model.depth=0 batch_size=8 name=averaged",
+        f"train model=gpt {DIGITS} data.codec=averaged budget.steps=2 name=of_averages {SMALL}",
+        f"sample run=of_averages n=2 out={tmp_path / 'drawn.npz'}",
+        "verify run=of_averages",
+    )
+    weights, averages, copied = (
+        load_file(next((site.runs / run).glob(f"checkpoints/step-8/{file}.safetensors")))
+        for run, file in (
+            ("averaged", "weights"),
+            ("averaged", "ema"),
+            ("of_averages/codec", "weights"),
+        )
+    )
+    assert copied.keys() == weights.keys()
+    moved = [name for name in weights if not np.array_equal(averages[name], weights[name])]
+    assert "encoder.0.weight" in moved
+    assert all(np.array_equal(copied[name], averages[name]) for name in moved)
