@@ -1,6 +1,8 @@
 """Arrays as the codes of a trained model: made once, packed, and read from there.  No torch here.
 
-The model is given from above as the codec that it is attached to: what reads data knows no runs.
+The model is given from above as the codec that it is attached to: what reads data knows no runs.  The
+fingerprint of the dataset stays that of its examples, so that models of pixels and of codes are judged by the
+same; whose codes they are stands in the spec.
 """
 
 from __future__ import annotations

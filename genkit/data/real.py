@@ -28,6 +28,8 @@ def as_samples(spec: Spec, examples: Examples, rows: np.ndarray) -> Samples:
     own = examples.images if isinstance(examples, ArrayWindows) else examples
     if isinstance(own, ArrayExamples) and own.native is not None and spec.array is not None:
         spec, examples = spec.array.native, own.native
+    elif isinstance(examples, CodeWindows) and spec.array is not None:
+        spec, examples = spec.array, examples.images
     data, labels, _ = examples.gather(rows)
     if spec.kind == "arrays":
         of = [] if labels is None or not spec.classes else [spec.classes[int(label)] for label in labels]
