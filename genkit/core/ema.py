@@ -30,9 +30,12 @@ class MovingAverage:
 
     @classmethod
     def of_modules(cls, root: nn.Module, modules: Iterable[nn.Module], decay: float) -> MovingAverage:
-        """The average of all tensors of `modules`, which are parts of `root`."""
+        """The average of all tensors of `modules`, which are parts of `root`; constants, which no checkpoint
+        has among the weights, have none."""
         wanted = {id(t) for module in modules for t in [*module.parameters(), *module.buffers()]}
-        return cls(root, [name for name, tensor in _tensors(root).items() if id(tensor) in wanted], decay)
+        kept = root.state_dict().keys()
+        tensors = _tensors(root).items()
+        return cls(root, [name for name, tensor in tensors if id(tensor) in wanted and name in kept], decay)
 
     def _bind(self) -> None:
         """Look the live tensors up again: moving a module to another device replaces its buffers."""
