@@ -12,6 +12,7 @@ SMALL = {
     "gpt": ["model.n_layer=1", "model.n_embd=32", "model.n_head=2"],
     "dcgan": ["model.width=4"],
     "vae": ["model.hidden=16"],
+    "codes": ["model.width=4", "model.depth=0"],
 }
 OPTIONS = [
     (group, option)
@@ -24,7 +25,7 @@ OPTIONS = [
 
 def check_composed(cfg):
     assert sum(cfg.plain["budget"][unit] is not None for unit in UNITS) == 1
-    assert cfg.model.family in ("gpt", "dcgan", "vae")
+    assert cfg.model.family in ("gpt", "dcgan", "vae", "codes")
     config.view(cfg)
 
 
@@ -50,13 +51,22 @@ def test_option_composes_and_says_what_it_is(group, option):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipe_trains(recipe, tmp_path):
     cfg = config.compose("train", [f"experiment={recipe}"])
-    words = [f"experiment={recipe}", "debug=fast", "trainer=cpu", "callbacks.progress=none", "logger=none"]
-    words += [f"paths.runs_dir={tmp_path}", "name=run", "callbacks.samples.n=0", "trainer.val_batches=1"]
-    words += ["data.download=false"] if "download" in cfg.plain["data"] else []
     try:
-        record = train([*words, *SMALL[cfg.model.family]])
+        if codec := cfg.plain["data"].get("codec"):
+            trained(recipe.removesuffix("_gpt"), codec, tmp_path)
+        record = trained(recipe, "run", tmp_path)
     except DataError as error:
         pytest.skip(str(error))
     assert (record["status"], record["step"]) == ("finished", 3)
     select = cfg.model.select
     assert select is None or select in record["final"]
+
+
+def trained(recipe, name, runs):
+    """What is recorded of three steps of a recipe, of a small model."""
+    cfg = config.compose("train", [f"experiment={recipe}"])
+    words = [f"experiment={recipe}", "debug=fast", "trainer=cpu", "callbacks.progress=none", "logger=none"]
+    words += [f"paths.runs_dir={runs}", f"name={name}", "callbacks.samples.n=0", "trainer.val_batches=1"]
+    words += ["data.download=false"] if "download" in cfg.plain["data"] else []
+    words += ["data.codec_epochs=1"] if cfg.plain["data"].get("codec") else []
+    return train([*words, *SMALL[cfg.model.family]])
