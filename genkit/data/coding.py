@@ -101,10 +101,9 @@ def _build(
     files = []
     with progress(f"coding {name}", rows, 2_000) as advance:
 
-        def fill(file: str, own: ArrayExamples, numbers: range) -> None:
-            shape = (len(own), codec.length) if len(numbers) == 1 else (len(numbers), len(own), codec.length)
-            made = np.lib.format.open_memmap(folder / file, "w+", kind, shape)
-            for epoch, place in zip(numbers, made.reshape(len(numbers), len(own), -1), strict=True):
+        def fill(file: str, own: ArrayExamples, which: range, *shape: int) -> None:
+            made = np.lib.format.open_memmap(folder / file, "w+", kind, (*shape, len(own), codec.length))
+            for epoch, place in zip(which, made.reshape(len(which), len(own), codec.length), strict=True):
                 for start, levels in _batches(own, epoch):
                     place[start : start + len(levels)] = codec.to_ids(levels)
                     advance(len(levels))
@@ -120,7 +119,7 @@ def _build(
                 np.save(folder / f"remainder-{part}.npy", remainder)
                 files.append(f"remainder-{part}.npy")
         if epochs > 1:
-            fill("later.npy", examples["train"], range(1, epochs))
+            fill("later.npy", examples["train"], range(1, epochs), epochs - 1)
     about = {"name": "codes", "data": name, "codec": codec.origin.sha256}
     return {**about, "digest": digest_of(folder, files), "digest_of": files}
 
