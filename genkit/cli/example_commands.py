@@ -72,7 +72,7 @@ def reconstruct(settings: ReconstructSettings) -> int:
 
 def complete(settings: CompleteSettings) -> int:
     """Examples with a part hidden."""
-    run = OpenedWithData(settings, "complete")
+    run = OpenedWithData(settings, "complete", settings.prompt)
     parts, part = run.array.parts, settings.mask or run.array.rest or run.array.parts[0]
     if part not in parts:
         raise ConfigError(f"mask={part} is none of {', '.join(parts)}.{closest(part, parts)}")

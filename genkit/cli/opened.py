@@ -116,13 +116,16 @@ class Opened:
 class OpenedWithData(Opened):
     """A run together with what its model is given: examples of its data, or one of the user's own."""
 
-    def __init__(self, settings: FromData, command: str) -> None:
+    def __init__(self, settings: FromData, command: str, prompt: str | None = None) -> None:
         settings.check_words()
-        self.asked = settings
+        self.asked, self.prompt = settings, prompt
         about = "-image" if settings.image is not None else "-given" if settings.file is not None else ""
         super().__init__(
             settings, command, about or ("" if settings.number is None else f"-{settings.number}")
         )
+        spec = runs.spec(self.folder)
+        if prompt is not None and (spec.kind != "tokens" or spec.captions is None):
+            raise ConfigError(f"prompt={prompt}: {self.folder.name} was trained without captions.")
         self.given = None if settings.file is None else self._read(settings.file)
 
     def _read(self, file: str) -> GivenExample:
@@ -175,7 +178,7 @@ class OpenedWithData(Opened):
             DataError: the data is not what the run was trained on.
         """
         from genkit.data.loading import Gather
-        from genkit.data.real import as_samples, in_full, unchanged
+        from genkit.data.real import as_samples, given_captions, in_full, unchanged
 
         if self.given is not None:
             return self._given_batch(self.given), self.given.shown(self.asked.label or "")
@@ -183,6 +186,8 @@ class OpenedWithData(Opened):
         rows = self._rows(examples)
         gather = Gather(in_full(examples), self.module.device)
         batch = self.module.as_arrays(gather(rows, range(len(rows))))
+        captions = examples.called(rows) if self.prompt is None else [self.prompt] * len(rows)
+        batch = given_captions(self.module.spec, batch, captions)
         return batch, as_samples(self.module.spec, examples, rows).shown
 
     def _rows(self, examples: Examples) -> np.ndarray:
@@ -205,6 +210,7 @@ class OpenedWithData(Opened):
         import torch
 
         from genkit.core.batch import Batch
+        from genkit.data.real import given_captions
 
         if LABEL in self.module.options and self.asked.label is None:
             classes = ", ".join(self.array.classes[:20]) + (", …" if len(self.array.classes) > 20 else "")
@@ -214,13 +220,17 @@ class OpenedWithData(Opened):
             )
         data = torch.from_numpy(given.levels.astype(np.float32)) / (self.array.levels - 1)
         labels = self.labels(1, self.asked.label)
-        return Batch(data.to(self.module.device), range(1), labels)
+        batch = Batch(data.to(self.module.device), range(1), labels)
+        return given_captions(self.module.spec, batch, [self.prompt or ""])
 
     def told(self) -> str:
         """What the model is told beside the observation: one that was trained with labels, the example's own,
         or what was typed of a given one."""
         from genkit.inference.scoring import conditions
 
-        if conditions(self.module) != "labels":
-            return ""
+        told = conditions(self.module)
+        if told == "captions" and (self.prompt is not None or self.given is not None):
+            return f", given prompt={self.prompt}" if self.prompt else ", given no prompt"
+        if told != "labels":
+            return ", each given its caption" if told == "captions" else ""
         return ", each given its true label" if self.given is None else f", given label={self.asked.label}"

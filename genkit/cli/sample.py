@@ -29,7 +29,9 @@ def sample(settings: SampleSettings) -> int:
     name = f"sample-seed{settings.seed}-n{settings.n}{spec.medium.suffixes[0]}"
     out = Output(settings.out or settings.folder / "samples" / name)
     spec.medium.check_suffix(out.path)
-    if spec.kind == "tokens":
+    if spec.kind == "tokens" and spec.captions is not None:
+        spec.caption_ids(as_list(options.get("prompt") or []))
+    elif spec.kind == "tokens":
         for text in as_list(options.get("prompt") or []):
             spec.codec.encode(spec.codec.known(text) if options.get("unk") == "skip" else text)
     if settings.stream:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from genkit.config.values import copied, leaves, refuse_targets
 from genkit.config.words import FREE_TEXT, texts_of
+from genkit.core.captions import CLASSES
 from genkit.families import FAMILIES
 from genkit.system.errors import CheckpointError, ConfigError
 from genkit.system.plain import MAX_DEPTH, MAX_YAML_BYTES, parse_yaml, read_json, read_text
@@ -27,6 +28,7 @@ RESUMED_KEYS = ("model", "data", "seed", "batch_size", "name", "pretrained")
 OPTION = "python"  # of the group `model`, for families that have no file
 MOVED = ("data.path", "data.digest")
 RECORD, SESSIONS = "run.json", "sessions"
+PLACED = ("path", "captions", "digest", "tokenizer_path")
 # What a run's configuration has, whatever else its groups hold.
 SHAPE = {
     "model": {
@@ -36,7 +38,7 @@ SHAPE = {
         "axes?": int,
         "block_size?": int | None,
     },
-    "data?": {"name?": str, **{f"{key}?": str | None for key in ("path", "digest", "tokenizer_path")}},
+    "data?": {"name?": str, **{f"{key}?": str | None for key in PLACED}},
     **{f"{group}?": dict for group in ("optim", "trainer", "callbacks", "logger")},
     "budget?": {str: float | None},
     "choices?": {str: str | None},
@@ -51,7 +53,8 @@ def freeze(cfg: Config) -> str:
 
     kept = {key: value for key, value in copied(cfg.plain).items() if key not in NOT_FROZEN}
     data = kept.get("data", {})
-    for key in [key for key in data if key == "path" or key.endswith("_path")]:
+    tables = () if data.get("captions") == CLASSES else ("captions",)
+    for key in [key for key in data if key in ("path", *tables) or key.endswith("_path")]:
         data[key] = settled(data[key])
     return str(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True))
 

@@ -212,6 +212,7 @@ class Config(RunKnobs, frozen=True, kw_only=True):
             for key in ("callbacks.metrics.n", "callbacks.metrics.extractor"):
                 yield Idle(key, "model.select=val/kid or another metric of samples")
         if self.model.view == "arrays":
-            yield Idle("data.patch", "a model that reads tokens, such as model=gpt_pixels")
+            for key in ("data.patch", "data.captions"):
+                yield Idle(key, "a model that reads tokens, such as model=gpt_pixels")
         for phase, needs in self.model.untrained():
             yield from (Idle(f"optim.{phase}.{name}", needs) for name in knobs_of(OptimKnobs))

@@ -16,13 +16,14 @@ from genkit.system.paths import place
 
 # Of a configuration, what is taken as typed, before Hydra's grammar sees it: that rejects commas, Chinese and
 # `=`, and resolves `${…}`.
-FREE_TEXT = ("name", "resume", "init_from", "pretrained", "data.path")
+FREE_TEXT = ("name", "resume", "init_from", "pretrained", "data.path", "data.captions")
 FREE_GROUP = "paths."
 PATHS = (
     "resume",
     "init_from",
     "pretrained",
     "data.path",
+    "data.captions",
     "data.tokenizer_path",
 )  # or names that become paths
 # Of Hydra's own words, what says how several runs are launched.  Others could name code: a callback, say.

@@ -17,7 +17,8 @@ class Batch:
             token of each.  A data module may hand over integers (levels, narrow ids); `GenerativeModule`
             converts them on the device.
         rows: places of the examples: in training in the global batch, elsewhere in the split.
-        labels: int64 (B,), or None where the data has none.
+        labels: int64 (B,), or None where the data has none; where arrays are to be completed by a model that
+            reads captions, the ids of those, (B, L).
         weight: how many scored elements each example has, float (B,); None means one each.  Windows of text
             are weighted by their tokens, so that a mean over examples is the mean over tokens.
     """

@@ -208,7 +208,12 @@ class Completion(ABC):
     def complete(
         self, observation: Observation, measured: Tensor, labels: Tensor | None, noise: Noise
     ) -> Tensor:
-        """One example (B, C, *sizes) in [0, 1] for each row, drawn from p(example | measured)."""
+        """One example (B, C, *sizes) in [0, 1] for each row, drawn from p(example | measured).
+
+        Args:
+            labels: int64 (B,), of a model that is conditional on them; of one that reads captions, their ids
+                (B, L).
+        """
 
 
 class Conditional(ABC):

@@ -196,7 +196,7 @@ class Contract(LightningModule, Generic[S]):
             raise ConfigError(
                 f"{type(self).__name__} was trained on {trained}; this needs arrays, as images."
             )
-        data = unit_arrays(spec, batch.data[:, 1:])  # after the start
+        data = unit_arrays(spec, batch.data[:, spec.caption_length + 1 :])  # after the start
         return Batch(data, batch.rows, batch.labels)
 
     @final

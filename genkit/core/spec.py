@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from genkit.core.array_spec import NOWHERE, ArraySpec, DataSpec
+from genkit.core.captions import Captions
 from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec, codec_from_dict
 from genkit.core.media.medium import Medium, Shown
 from genkit.system.schemas import typed
@@ -47,7 +48,8 @@ class TokenSpec(DataSpec):
 
     `separator` is the text that ends a document, where the data has documents; a sampler stops there
     unless told otherwise.  `classes` as in `ArraySpec`.  `window` is the context that suits a text too short
-    for the usual one.
+    for the usual one.  `captions` may stand before examples of arrays; their ids are behind those of the
+    codec.
     """
 
     kind: ClassVar[Literal["tokens"]] = "tokens"
@@ -56,16 +58,42 @@ class TokenSpec(DataSpec):
     separator: str | None = None
     classes: tuple[str, ...] = ()
     window: int | None = None
+    captions: Captions | None = None
 
     @property
     def vocab_size(self) -> int:
         """Different tokens; ids are below it."""
-        return self.codec.vocab_size
+        return self.codec.vocab_size + (0 if self.captions is None else self.captions.vocab_size)
+
+    @property
+    def caption_length(self) -> int:
+        """Ids of a caption, which stand before the start of each example; 0 where there are no captions."""
+        return 0 if self.captions is None else self.captions.length
+
+    def caption_ids(self, texts: Sequence[str]) -> np.ndarray:
+        """Captions as they stand before examples, int64 (n, L); L is 0 where there are none.
+
+        Raises:
+            ConfigError: one is longer than captions are.
+        """
+        if self.captions is None:
+            return np.zeros((len(texts), 0), dtype=np.int64)
+        ids = [self.captions.ids(text) for text in texts]
+        return np.reshape(ids, (len(texts), self.captions.length)).astype(np.int64) + self.codec.vocab_size
+
+    def captions_of(self, windows: np.ndarray) -> list[str]:
+        """The caption of each window, (n, T), or of its caption's ids alone; [] where there are none."""
+        if (captions := self.captions) is None:
+            return []
+        ids = np.asarray(windows)[:, : captions.length].astype(np.int64) - self.codec.vocab_size
+        return [captions.text(row) for row in ids]
 
     @cached_property
     def opening(self) -> np.ndarray:
         """Ids that stand before a text as in training, int64 (T,): those that a separator has between two
-        documents, or the codec's start."""
+        documents, or the codec's start, and before that the empty caption where there are captions."""
+        if self.captions is not None:
+            return np.append(self.caption_ids([""])[0], self.codec.start)
         mark = self.codec.mark(self.separator) if self.separator else ()
         return np.array(mark if len(mark) else [self.codec.start], dtype=np.int64)
 
@@ -80,8 +108,9 @@ class TokenSpec(DataSpec):
 
     @property
     def context(self) -> int:
-        """Tokens of context that this data suggests: a whole example, or a usual number if it has as many."""
-        return self.codec.length or self.window or CONTEXT
+        """Tokens of context that this data suggests: a whole example, its caption included, or a usual number
+        if it has as many."""
+        return self.caption_length + (self.codec.length or self.window or CONTEXT)
 
     @property
     def medium(self) -> Medium:
@@ -122,8 +151,9 @@ class TokenSpec(DataSpec):
 
     def sequences(self, windows: Sequence[np.ndarray] | np.ndarray) -> list[np.ndarray]:
         """Windows as a dataset's `gather` has them, without what is no part of an example: of texts what lies
-        outside the data (below 0), of arrays their start."""
-        return [window[window >= 0] if self.array is None else window[1:] for window in windows]
+        outside the data (below 0), of arrays their captions and their start."""
+        before = self.caption_length + 1
+        return [window[window >= 0] if self.array is None else window[before:] for window in windows]
 
     def shown(self, rows: Sequence[np.ndarray] | np.ndarray, about: Mapping[str, object] = NOWHERE) -> Shown:
         return self.read(self.sequences(rows), about)
@@ -139,6 +169,7 @@ class TokenSpec(DataSpec):
             "separator": self.separator,
             "classes": list(self.classes),
             **({} if self.window is None else {"window": self.window}),
+            **({} if self.captions is None else {"captions": self.captions.to_dict()}),
         }
 
 
@@ -150,6 +181,7 @@ class TokenForm:
     separator: str | None = None
     classes: tuple[str, ...] = ()
     window: int | None = None
+    captions: dict[str, object] | None = None
 
 
 Spec = ArraySpec | TokenSpec
@@ -168,5 +200,8 @@ def spec_from_dict(plain: Mapping[str, object]) -> Spec:
     if kind == "tokens":
         form = typed(plain, TokenForm)
         window = None if form.window is None else min(max(1, form.window), CONTEXT)
-        return TokenSpec(codec_from_dict(form.codec), form.separator, form.classes, window)
+        codec, captions = codec_from_dict(form.codec), form.captions and Captions.from_dict(form.captions)
+        if captions and codec.array is None:
+            raise ValueError(f"{codec.medium.many} have no captions")
+        return TokenSpec(codec, form.separator, form.classes, window, captions or None)
     raise ValueError(f"not a data spec: kind={str(kind)[:40]!r}")

@@ -16,7 +16,12 @@ class ArrayWindows(Examples):
     Args:
         images: the arrays.
         codec: what the tokens are of; all examples have as many.
+
+    Attributes:
+        captions: ids that stand before the start of each, integers (N, L); None where there are none.
     """
+
+    captions: np.ndarray | None = None
 
     def __init__(self, images: ArrayExamples, codec: Codec) -> None:
         self.images, self.codec = images, codec
@@ -30,16 +35,23 @@ class ArrayWindows(Examples):
 
     def gather(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Gathered:
         ids = self.ids(indices, epoch=epoch, seed=seed)
-        return self._windows(ids), *self.labels_and_weights(indices)
+        return self._windows(ids, indices), *self.labels_and_weights(indices)
 
     def classes(self) -> np.ndarray | None:
         return self.images.classes()
 
-    def _windows(self, ids: np.ndarray) -> np.ndarray:
+    def called(self, indices: np.ndarray) -> list[str]:
+        return self.images.called(indices)
+
+    def _windows(self, ids: np.ndarray, indices: np.ndarray | None = None) -> np.ndarray:
+        """Ids of some examples, or of all, with what stands before them."""
         kind = np.int16 if self.codec.vocab_size <= np.iinfo(np.int16).max else np.int32
         windows = np.full((len(ids), ids.shape[1] + 1), self.codec.start, kind)
         windows[:, 1:] = ids
-        return windows
+        if self.captions is None:
+            return windows
+        captions = self.captions if indices is None else self.captions[indices]
+        return np.concatenate((captions, windows), axis=1)
 
     def places(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> np.ndarray:
         return indices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,10 @@ class Examples(ABC):
         """The label of every example, int64 (N,); None without labels."""
         return None
 
+    def called(self, indices: np.ndarray) -> list[str]:
+        """The caption of each of some examples; [] without captions."""
+        return []
+
     def some(self, most: int | None = None) -> np.ndarray:
         """At most so many of the examples (all) by their index, in the one order that `mixed` draws.
 
@@ -78,6 +82,7 @@ class ArrayExamples(Examples):
         levels: what becomes of the values.
         augmentation: what is done in training; None elsewhere.
         native: the same rows as their medium has them, where these arrays stand for them; None: they are it.
+        captions: of all parts, what each is in words, texts (N,); None where nobody says.
     """
 
     def __init__(
@@ -88,9 +93,10 @@ class ArrayExamples(Examples):
         levels: Levels,
         augmentation: Augmentation | None = None,
         native: ArrayExamples | None = None,
+        captions: Sequence[str] | None = None,
     ) -> None:
         self.images, self.labels, self.rows, self.levels = images, labels, rows, levels
-        self.augmentation, self.native = augmentation, native
+        self.augmentation, self.native, self.captions = augmentation, native, captions
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -108,6 +114,9 @@ class ArrayExamples(Examples):
 
     def classes(self) -> np.ndarray | None:
         return None if self.labels is None else self.labels[self.rows]
+
+    def called(self, indices: np.ndarray) -> list[str]:
+        return [] if self.captions is None else [self.captions[row] for row in self.rows[indices].tolist()]
 
     def table(self) -> np.ndarray | None:
         if self.augmentation or self.levels.draws or isinstance(self.images, MadeArrays):

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from genkit.core.knobs import Clash, DataKnobs, knob
+from genkit.core.knobs import GIVEN, Clash, DataKnobs, knob
 
 Filled = Annotated[str, msgspec.Meta(min_length=1)]  # a text that is not empty
 Split = Annotated[
@@ -74,6 +74,52 @@ class ExampleKnobs(DataKnobs, frozen=True):
             "whose examples, as training changes them, are coded; then in turn", ge=1, le=1_000, unit="epochs"
         ),
     ] = 1
+    captions: (
+        Annotated[
+            Filled,
+            knob(
+                "what each example is in words, for a model of tokens: a table (.tsv, .csv, .jsonl) of file"
+                " and text, or classes",
+                advice="name a table, or write classes for the names of the classes",
+            ),
+        ]
+        | None
+    ) = None
+    caption_column: (
+        Annotated[
+            Filled,
+            knob("of that table; null: caption, text, … or the second", only={"captions": GIVEN}),
+        ]
+        | None
+    ) = None
+    caption_tokenizer: Annotated[
+        Literal["bytes", "bpe"],
+        knob("of captions; bpe is trained on those of the training part", only={"captions": GIVEN}),
+    ] = "bytes"
+    caption_length: (
+        Annotated[
+            int,
+            knob(
+                "of all captions; null: of the longest",
+                ge=1,
+                le=4_096,
+                unit="tokens",
+                only={"captions": GIVEN},
+            ),
+        ]
+        | None
+    ) = None
+    group_by: (
+        Annotated[
+            Filled,
+            knob(
+                "what stays in one part of the data: skin_tone (emoji that differ by that alone), or equal"
+                " values in this column of the table of captions",
+                advice="write skin_tone, or the name of a column",
+            ),
+        ]
+        | None
+    ) = None
     split: AnySplit = "three"
     validation: Annotated[
         int,

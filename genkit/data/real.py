@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from genkit.core.batch import Batch
 from genkit.core.samples import Samples
 from genkit.core.spec import Spec
 from genkit.data.array_windows import ArrayWindows, CodeWindows
@@ -24,7 +26,7 @@ def pictures(samples: Samples) -> Tensor:
 
 def as_samples(spec: Spec, examples: Examples, rows: np.ndarray) -> Samples:
     """Real examples in the form of samples, as their medium has them, whatever a model reads; of each its
-    class is said."""
+    caption is said, or its class."""
     own = examples.images if isinstance(examples, ArrayWindows) else examples
     if isinstance(own, ArrayExamples) and own.native is not None and spec.array is not None:
         spec, examples = spec.array.native, own.native
@@ -32,15 +34,25 @@ def as_samples(spec: Spec, examples: Examples, rows: np.ndarray) -> Samples:
         spec, examples = spec.array, examples.images
     data, labels, _ = examples.gather(rows)
     if spec.kind == "arrays":
-        of = [] if labels is None or not spec.classes else [spec.classes[int(label)] for label in labels]
+        named = [] if labels is None or not spec.classes else [spec.classes[int(label)] for label in labels]
+        of = examples.called(rows) or named
         return Samples(torch.from_numpy(data.astype(np.float32)) / (spec.levels - 1), spec, 0, captions=of)
-    return Samples([torch.from_numpy(ids.astype(np.int64)) for ids in spec.sequences(data)], spec, 0)
+    ids = [torch.from_numpy(ids.astype(np.int64)) for ids in spec.sequences(data)]
+    return Samples(ids, spec, 0, captions=examples.called(rows))
 
 
 def real_pictures(spec: Spec, examples: Examples, rows: np.ndarray) -> Iterator[Tensor]:
     """Real examples as such arrays, a batch at a time."""
     for start in range(0, len(rows), BATCH):
         yield pictures(as_samples(spec, examples, rows[start : start + BATCH]))
+
+
+def given_captions(spec: Spec, batch: Batch, captions: Sequence[str]) -> Batch:
+    """Arrays to be completed, each given its caption: what a model that reads captions takes for labels."""
+    if spec.kind != "tokens" or spec.captions is None:
+        return batch
+    ids = torch.from_numpy(spec.caption_ids(captions))
+    return replace(batch, labels=ids.to(batch.data.device))
 
 
 def silent_end(spec: Spec, examples: Examples) -> float | None:

@@ -118,6 +118,7 @@ def divide(
     validation: int = 0,
     wholes: np.ndarray | None = None,
     whole: str = "recording",
+    piece: str = "windows",
 ) -> tuple[dict[str, np.ndarray], str]:
     """Rows of "train", "validation" and "test", and the protocol in words.
 
@@ -130,6 +131,7 @@ def divide(
         wholes: of every example, which recording it is a window of: one that is divided as a whole, and
             counts as an example here; None: each is by itself.
         whole: what such a one is called.
+        piece: what examples are of it, in the plural.
 
     Raises:
         ConfigError: more is to be kept than there is, or the source has a part for it.
@@ -140,9 +142,9 @@ def divide(
         return parts, _words(parts, how)
     own = wholes[rows]
     heads = rows[np.unique(own, return_index=True)[1]]
-    parts, how = _divided(heads, part, labels, split, validation, whole)
+    parts, how = _divided(heads, part, labels, split, validation, whole, piece)
     parts = {name: rows[np.isin(own, wholes[chosen])] for name, chosen in parts.items()}
-    return parts, _words(parts, f"{how}; windows of one {whole}, of {len(heads):,}, stay in one part")
+    return parts, _words(parts, f"{how}; {piece} of one {whole}, of {len(heads):,}, stay in one part")
 
 
 def _divided(
@@ -152,17 +154,19 @@ def _divided(
     split: str,
     validation: int,
     whole: str = "",
+    piece: str = "",
 ) -> tuple[dict[str, np.ndarray], str]:
     """Rows of each part, and how they were made.
 
     Args:
         whole: what they are called where they stand for many each, so that one of them is a part.
+        piece: what these are called.
     """
     few = bool(whole)
     left = 1 if few else 2  # in any part that others are taken from
     least = 10 if not few else 1 if part is not None else 2 if split == "peer" else 3
     if len(rows) < least:
-        what = f"{whole}s, whose windows stay in one part," if few else "usable examples"
+        what = f"{whole}s, whose {piece} stay in one part," if few else "usable examples"
         raise DataError(f"{len(rows)} {what} are too few to train and validate; give at least {least}.")
     if part is None:
         if split == "speakers":

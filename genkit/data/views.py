@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ import numpy as np
 from genkit.core.codecs import Codec, LearnedCodec
 from genkit.core.knobs import DataKnobs
 from genkit.core.spec import CONTEXT, ArraySpec, Spec, TokenSpec, View
-from genkit.data.array_windows import PixelWindows
+from genkit.data.array_windows import ArrayWindows, PixelWindows
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.images import (
     check_levels,
@@ -29,6 +30,7 @@ from genkit.data.arrays.representing import represented
 from genkit.data.arrays.treatments import Augmentation, Levels
 from genkit.data.audio.clip_packing import packed_clips
 from genkit.data.audio.recordings import Recordings
+from genkit.data.captioning import caption_digest, captioned, make_captions
 from genkit.data.clip_knobs import AudioKnobs, ClipKnobs
 from genkit.data.coding import coded
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, TokenWindows, fingerprint
@@ -196,6 +198,7 @@ def _examples(
         source = packed_videos(name, source, settled(given, VideoFolderKnobs), cache_dir)
     check_levels(source, f"data={name}")
     check_numbers(source.labels, source.classes, len(source.images), f"data={name}")
+    source = captioned(name, source, data, given)
     parts, protocol = divided(source, data, cache_dir)
     said = (*oddities(source, parts), *untrained_classes(source, parts))
     if source.medium.representations:
@@ -217,6 +220,7 @@ def _examples(
             *(images.images, images.labels, rows, levels),
             changes if part == "train" else None,
             _native(images, rows),
+            images.captions,
         )
         for part, rows in parts.items()
     }
@@ -228,6 +232,11 @@ def _examples(
     splits: Mapping[str, Examples] = examples
     print_ = fingerprint(arrays.native, about, parts)
     packs = _packs([images.images, *([images.native.images] if images.native else [])])
+    if data.captions and view.block_size and view.kind == "tokens":
+        raise ConfigError(
+            f"model.block_size={view.block_size}: a model reads each example and its caption as a whole; leave"
+            " it out."
+        )
     if data.codec:
         windows = coded(name, examples, arrays, given, data, view, learned, print_, cache_dir)
         spec, splits = TokenSpec(windows["train"].codec, None, images.classes), windows
@@ -236,7 +245,20 @@ def _examples(
         codec = array_codec(name, arrays, data.patch, view.block_size)
         spec = TokenSpec(codec, None, images.classes)
         splits = {part: PixelWindows(own, codec) for part, own in examples.items()}
+    if images.captions is not None:
+        print_ = fingerprint(arrays.native, f"{about} {caption_digest(images.captions)}", parts)
+        if spec.kind == "tokens":
+            spec = replace(spec, captions=make_captions(name, images, parts, data))
+            _caption(spec, splits.values())
     return Dataset(name, spec, splits, protocol, print_, notices, packs, images.unpadded)
+
+
+def _caption(spec: TokenSpec, parts: Iterable[Examples]) -> None:
+    """Put the captions of examples before them."""
+    kind = np.int16 if spec.vocab_size <= np.iinfo(np.int16).max else np.int32
+    for part in parts:
+        if isinstance(part, ArrayWindows):
+            part.captions = spec.caption_ids(part.called(np.arange(len(part)))).astype(kind)
 
 
 def _changes(data: DataKnobs, arrays: ArraySpec) -> Augmentation:
@@ -251,4 +273,5 @@ def _native(images: Images, rows: np.ndarray) -> ArrayExamples | None:
     """The examples that these stand for, where they do."""
     if (native := images.native) is None:
         return None
-    return ArrayExamples(native.images, native.labels, rows, Levels(native.levels, native.levels))
+    levels = Levels(native.levels, native.levels)
+    return ArrayExamples(native.images, native.labels, rows, levels, captions=native.captions)

@@ -118,7 +118,9 @@ def measure(
     """
     noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
     measured = dict(module.health(batch, noise))
-    if (share := distinct(batch.data, running=module.spec.array is None)) is not None:
+    if (
+        share := distinct(batch.data[:, _told(module.spec) :], running=module.spec.array is None)
+    ) is not None:
         measured["distinct_examples"] = share
     if isinstance(training, KnownTexts):
         measured |= _of_texts(module, training)
@@ -162,6 +164,11 @@ def _drawable(module: GenerativeModule) -> tuple[int | None, int | None]:
     return (FEWEST, DRAWN // FEWEST) if begun else (0, 0)
 
 
+def _told(spec: Spec) -> int:
+    """Ids of a caption that stand before what is drawn."""
+    return spec.caption_length if spec.kind == "tokens" else 0
+
+
 def _takes(module: GenerativeModule, option: str) -> bool:
     """Whether it can be asked for something in sampling."""
     return option in [declared.name for declared in module.options]
@@ -173,8 +180,9 @@ def _of_arrays(
     """How samples compare with as many real examples; of the first tokens of each where not all are drawn."""
     noise = Noise(module.plan.seed, batch.rows, purpose="health", device=batch.data.device)
     draw, whole = drawing(module, noise, steps), _whole(module.spec, steps)
-    real = module.as_arrays(batch).data if whole else _scaled(module.spec, batch.data[:, 1:], steps)
-    drawn = draw(batch.labels)
+    told = _told(module.spec)
+    real = module.as_arrays(batch).data if whole else _scaled(module.spec, batch.data[:, told + 1 :], steps)
+    drawn = draw(batch.labels if not told else batch.data[:, :told])
     look: Callable[[Tensor], Tensor] = spectra if whole and _over_time(module.spec) else lambda same: same
     measured: dict[str, float | list[float]] = {"diversity": diversity(look(drawn), look(real))}
     if batch.labels is not None and _takes(module, "label"):
@@ -213,7 +221,8 @@ def _scaled(spec: Spec, tokens: Tensor, steps: int | None) -> Tensor:
 def drawing(
     module: GenerativeModule, noise: Noise, steps: int | None = None
 ) -> Callable[[Tensor | None], Tensor]:
-    """What draws arrays in [0, 1], (B, C, *sizes), for labels (B,), always from the same noise.
+    """What draws arrays in [0, 1], (B, C, *sizes), for labels (B,) or ids of captions (B, L), always from the
+    same noise.
 
     Args:
         steps: tokens that are drawn of each, where it has more: then they are those, (B, entries).
@@ -225,6 +234,8 @@ def drawing(
     def draw(labels: Tensor | None) -> Tensor:
         if labels is not None and "label" in options:
             condition: Sequence[Any] = labels.tolist()
+        elif labels is not None and module.spec.kind == "tokens" and module.spec.captions is not None:
+            condition = module.spec.captions_of(labels.cpu().numpy())
         else:
             condition = module.conditions(options) if isinstance(module, Conditional) else [None]
             condition = [condition[0]] * len(noise)
@@ -233,7 +244,8 @@ def drawing(
             return drawn
         if not _whole(module.spec, steps):
             return _scaled(module.spec, drawn, steps)
-        return module.as_arrays(Batch(torch.cat((drawn[:, :1], drawn), 1), noise.rows)).data  # behind a start
+        before = drawn[:, :1].expand(-1, _told(module.spec) + 1)  # what stands there, a start at least
+        return module.as_arrays(Batch(torch.cat((before, drawn), 1), noise.rows)).data
 
     return draw
 

@@ -16,6 +16,7 @@ from genkit.core.identity import named
 from genkit.core.knobs import DataKnobs
 from genkit.core.media.medium import Shown
 from genkit.core.notes import frequency
+from genkit.core.samples import Samples
 from genkit.core.spec import ArraySpec
 from genkit.data.packing import followed
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, unchanged
@@ -68,7 +69,7 @@ class ArrayQuality:
 
         def drawn() -> Iterator[Tensor]:
             for samples in subject.samples(n):
-                asked.extend(samples.captions or [""] * len(samples))
+                asked.extend(_classes_asked(samples) or [""] * len(samples))
                 shown = pictures(samples)
                 if keep:
                     kept.append(shown)
@@ -179,6 +180,14 @@ def _extractor(subject: Subject, array: ArraySpec) -> Extractor | None:
                 " or name that extractor."
             )
     return found
+
+
+def _classes_asked(samples: Samples) -> Sequence[str]:
+    """What each is asked to be: by the name of its class where it was asked for by that's caption."""
+    spec = samples.spec
+    if spec.kind != "tokens" or spec.captions is None:
+        return samples.captions
+    return [spec.captions.class_of(text, spec.classes) for text in samples.captions]
 
 
 def process_of(data: DataKnobs) -> Bouncing | None:

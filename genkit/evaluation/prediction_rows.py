@@ -18,7 +18,7 @@ from genkit.core.token_arrays import expected_arrays
 from genkit.data.dataset import Examples
 from genkit.data.loading import Gather
 from genkit.data.packing import progress
-from genkit.data.real import in_full, unchanged
+from genkit.data.real import given_captions, in_full, unchanged
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.inference.scoring import conditions
 from genkit.inference.verbs import complete
@@ -123,7 +123,8 @@ class _Made:
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
             batch = gather(part, range(start, start + len(part)))
-            yield module.as_arrays(batch), module.prepare(batch.to(module.device))
+            arrays = given_captions(module.spec, module.as_arrays(batch), examples.called(part))
+            yield arrays, module.prepare(batch.to(module.device))
 
     def draws(self) -> Tensor:
         """Clips whose second half is drawn, as often as is asked for, (K, n, C, T, H, W).
@@ -185,5 +186,5 @@ class _Made:
             None if draws is None else draws[:, :, :, given:],
             None if chances is None else chances[:, :, given:],
             about={"given": f"{given} of {length} frames", "frame": frame},
-            told={"told": "labels"} if conditions(self.subject.module) == "labels" else {},
+            told={"told": told} if (told := conditions(self.subject.module)) != "nothing" else {},
         )

@@ -14,6 +14,7 @@ from genkit.core.samples import Samples
 from genkit.data.dataset import Dataset, Examples
 from genkit.data.packing import progress
 from genkit.data.real import same
+from genkit.inference.held_out import ASKED, held_out_captions, sample_held_out
 from genkit.metrics.catalogue import offers
 from genkit.metrics.declaration import Metric
 from genkit.metrics.evidence import Evidence
@@ -120,8 +121,10 @@ class Subject:
     def sample(self, n: int, first: int) -> Samples:
         """Samples first … first + n - 1 of the seed."""
         settings = self.settings
-        return self.module.sample(
+        return sample_held_out(
+            self.module,
             n,
+            self.examples,
             seed=settings.seed,
             first=first,
             batch_size=settings.batch_size,
@@ -140,7 +143,10 @@ class Subject:
         found = resolve_options(self.module.options, given, type(self.module).__name__)
         if several := [name for name, value in found.items() if isinstance(value, list) and len(value) > 1]:
             raise ConfigError(f"{several[0]}: one evaluation is of one distribution; give one value.")
-        return {name: value for name, value in found.items() if value not in (None, "", [])}
+        said = {name: value for name, value in found.items() if value not in (None, "", [])}
+        if ASKED not in given and held_out_captions(self.module, self.examples, range(1)):
+            said[ASKED] = f"captions of the {self.settings.split} part"
+        return said
 
 
 class Gathered(Protocol):

@@ -17,13 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import (
-    Completion,
-    Likelihood,
-    LikelihoodKind,
-    TokenLikelihood,
-)
-from genkit.core.labelled import Labelled
+from genkit.core.capabilities import Completion, Likelihood, LikelihoodKind, TokenLikelihood
+from genkit.core.captioned import GUIDANCE, Captioned
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
 from genkit.core.options import LABEL, Option, Options, as_list, resolve_options
@@ -32,7 +27,7 @@ from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
-from genkit.generation.decoding import Drawn, decode, uniforms
+from genkit.generation.decoding import Drawn, banned_ids, decode, uniforms
 from genkit.generation.streaming import Piece, array_pieces, text_pieces
 from genkit.nn.incremental import PRECISIONS
 from genkit.nn.lora import adapt
@@ -45,17 +40,18 @@ DRAWN = 200  # tokens of a sample, unless told otherwise
 OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
 
-class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
+class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
     """GPT-2's decoder, or a modern one by its knobs: see `TransformerConfig`.
 
-    Of arrays, as images are, it models the levels in the order of their codec, after a start token that can
-    be one of each class.
+    Of arrays, as images are, it models the tokens in the order of their codec, after a start token that can
+    be one of each class, or stand behind a caption.
 
     Args:
         spec: of the tokens.
         block_size: tokens of context; None for as many as the data suggests.
         lora_rank: train low-rank updates of this rank alone; None trains everything.
         conditional: on the labels of arrays.
+        caption_dropout: of `Captioned`.
         blocks: of `TransformerConfig`.
     """
 
@@ -75,6 +71,7 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         Option("unk", "text", "refuse", "or skip: a prompt's unknown characters", choices=("refuse", "skip")),
         Option("bad_tokens", "text", None, "tokens never to draw", many=True),
         Option("precision", "text", "float32", "of the matrices while drawing", choices=PRECISIONS),
+        GUIDANCE,
         LABEL,
     )
     units = {"nll": "nats/token"}
@@ -87,9 +84,10 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         block_size: int | None = None,
         lora_rank: int | None = None,
         conditional: bool = False,
+        caption_dropout: float | None = None,
         **blocks: Any,
     ) -> None:
-        super().__init__(spec, conditional=conditional)
+        super().__init__(spec, conditional=conditional, caption_dropout=caption_dropout)
         # The starts of classes stand after the codec's ids, and like its own never come next.
         self.network = Transformer(
             TransformerConfig(
@@ -109,7 +107,8 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         return (Phase("likelihood", (self.network,), self._loss, ema=True, matrices=matrices),)
 
     def _loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
-        nll = self._token_nll(self._labelled(batch), reduction="mean")
+        tokens = self.without_some(self._labelled(batch), noise)
+        nll = self._token_nll(tokens, reduction="mean")
         return LossTerms(nll, {"nll": nll.detach()})
 
     def _labelled(self, batch: Batch) -> Tensor:
@@ -123,13 +122,17 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         return self.spec.vocab_size + labels
 
     def _token_nll(self, tokens: Tensor, reduction: str) -> Tensor:
-        """-log p(x_t | x_<t) of tokens (B, T + 1): the mean over all, or (B, T) with 0 outside the data."""
-        logits = widened(self.network(tokens[:, :-1].clamp(min=0)))  # (B, T, V)
-        targets = tokens[:, 1:]
+        """-log p(x_t | x_<t) of tokens (B, T + 1): the mean over all, or (B, T) with 0 outside the data; of
+        what has captions, of the tokens behind the start alone."""
+        logits = widened(self.network(tokens[:, :-1].clamp(min=0), first=self.spec.caption_length))
+        targets = self._targets(tokens)  # (B, T), of logits (B, T, V)
         nll = F.cross_entropy(
             logits.flatten(0, 1), targets.flatten(), ignore_index=OUTSIDE, reduction=reduction
         )
         return nll if reduction == "mean" else nll.view_as(targets)
+
+    def _targets(self, tokens: Tensor) -> Tensor:
+        return tokens[:, self.spec.caption_length + 1 :]
 
     def costs(self) -> dict[str, float]:
         """By `genkit.nn.operations`, at a full context."""
@@ -143,7 +146,7 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         nll = self._token_nll(self._labelled(batch), reduction="none").sum(1)
-        return {"nll": nll / (batch.data[:, 1:] != OUTSIDE).sum(1).clamp(min=1)}
+        return {"nll": nll / (self._targets(batch.data) != OUTSIDE).sum(1).clamp(min=1)}
 
     rules = (
         Rule(
@@ -173,7 +176,7 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         """What the loss has gained on knowing nothing, ln V, as a share of it, and in nats on knowing how
         frequent each of these tokens is."""
         nll = float(self._token_nll(self._labelled(batch), reduction="mean"))
-        targets = batch.data[:, 1:]
+        targets = self._targets(batch.data)
         counts = torch.bincount(targets[targets != OUTSIDE]).double()
         frequencies = float(torch.distributions.Categorical(counts).entropy())
         outputs = self.network.config.outputs or self.network.config.vocab_size
@@ -197,10 +200,11 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         return self.network.config.block_size
 
     def token_log_likelihood(self, tokens: Tensor) -> Tensor:
-        return -self._token_nll(tokens, reduction="none")
+        return -F.pad(self._token_nll(tokens, reduction="none"), (self.spec.caption_length, 0))
 
     def token_chances(self, batch: Batch) -> Tensor:
-        return widened(self.network(self._labelled(batch)[:, :-1])).softmax(-1)
+        tokens = self._labelled(batch)[:, :-1]
+        return widened(self.network(tokens, first=self.spec.caption_length)).softmax(-1)
 
     def token_features(self, tokens: Tensor) -> Tensor:
         return self.network.features(tokens.clamp(min=0))
@@ -208,7 +212,10 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
     # ------------------------------------------------------------------ samples
 
     def conditions(self, options: Options) -> Sequence[Any]:
-        """The prompts as ids, int64 (T,) each; of a conditional model, the labels."""
+        """The prompts as ids, int64 (T,) each; of a conditional model the labels, of one that reads captions
+        those."""
+        if (captions := self.asked(options)) is not None:
+            return captions
         if self.classes:
             if options["prompt"]:
                 raise ConfigError("a model of labelled images takes label=, no prompt=.")
@@ -224,22 +231,6 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
             prompts.append(torch.from_numpy(ids))
         return prompts
 
-    def _banned(self, texts: str | Sequence[str] | None) -> Tensor | None:
-        """The ids of tokens given as texts, int64; None for none.
-
-        Raises:
-            ConfigError: a text is not one token, or no token is left.
-        """
-        ids = set()
-        for text in as_list(texts or []):
-            encoded = self.spec.codec.mark(text)
-            if len(encoded) != 1:
-                raise ConfigError(f"bad_tokens={text!r} is {len(encoded)} tokens; give each token by itself.")
-            ids.add(int(encoded[0]))
-        if len(ids) == self.spec.vocab_size:
-            raise ConfigError("bad_tokens leaves no token to draw; leave one out.")
-        return torch.tensor(sorted(ids)) if ids else None
-
     def draw(self, noise: Noise, condition: Sequence[Any], options: Options) -> list[Tensor]:
         """Continuations with their prompts, each ended before its first stop text."""
         prompts, begun = self._begun(noise, condition)
@@ -252,9 +243,11 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
 
     def _begun(self, noise: Noise, condition: Sequence[Any]) -> tuple[Sequence[Tensor], list[Tensor]]:
         """Prompts, and what the network reads first: a start and the prompt."""
+        nothing = [torch.empty(0, dtype=torch.int64)] * len(condition)
         if (labels := self.labels(condition, noise)) is not None:
-            starts = self._starts(labels)
-            return [torch.empty(0, dtype=torch.int64)] * len(starts), list(starts[:, None])
+            return nothing, list(self._starts(labels)[:, None])
+        if self.spec.captions is not None:
+            return nothing, list(self.asked_starts(condition, noise.device))
         # A document begins after a separator; without documents, only an empty prompt needs a beginning.
         opening = torch.as_tensor(self.spec.opening)
         always = self.spec.separator or self.spec.length  # of an image; it begins as a document does
@@ -315,8 +308,9 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         """The next token of every row, (B,), step by step; the first of them one of those in bool (B, V)."""
         whole, steps = self.spec.length, options["max_new_tokens"]
         steps = (whole or DRAWN) if steps is None else min(steps, whole or steps)
-        banned = self._banned(options["bad_tokens"])
-        return decode(self.network, begun, uniforms(noise, steps), options, banned, first)
+        banned, guided = banned_ids(self.spec, options["bad_tokens"]), options.get(GUIDANCE.name, 1) != 1
+        free = list(self.uncaptioned(torch.stack(list(begun)))) if guided else ()
+        return decode(self.network, begun, uniforms(noise, steps), options, banned, first, free)
 
     # ------------------------------------------------------------------ completion
 
@@ -333,8 +327,12 @@ class GPT(Labelled[TokenSpec], Likelihood, TokenLikelihood, Completion):
         length = self.spec.length
         assert length is not None
         known = beginnings.beginning(self.spec, observation, measured)
-        no_prompt = [known.tokens.new_zeros(0)] * len(measured)
-        starts = self._begun(noise, labels.tolist() if self.classes and labels is not None else no_prompt)[1]
+        given: Sequence[Any] = [known.tokens.new_zeros(0)] * len(measured)
+        if self.spec.captions is not None:
+            given = [""] * len(measured) if labels is None else self.spec.captions_of(labels.cpu().numpy())
+        elif self.classes and labels is not None:
+            given = labels.tolist()
+        starts = self._begun(noise, given)[1]
         begun = [torch.cat((start, row)) for start, row in zip(starts, known.tokens, strict=True)]
         options = {option.name: option.default for option in self.options}
         options["max_new_tokens"] = length - known.tokens.shape[1]

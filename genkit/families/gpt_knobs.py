@@ -43,6 +43,18 @@ class GPTKnobs(ModelKnobs, frozen=True):
     qk_norm: Annotated[bool, knob("normalise queries and keys")] = False
     tie: Annotated[bool, knob("the output matrix is the embedding")] = True
     conditional: Annotated[bool, knob("on the labels of images")] = False
+    caption_dropout: (
+        Annotated[
+            float,
+            knob(
+                "share of captions left out in training; null: 0.1 of data with captions",
+                ge=0,
+                lt=1,
+                advice="give a share below 1, or null",
+            ),
+        ]
+        | None
+    ) = None
     lora_rank: (
         Annotated[
             int,

@@ -15,9 +15,11 @@ from torch import Tensor
 
 from genkit.core.codecs import Codec
 from genkit.core.noise import Noise
-from genkit.core.options import Options
+from genkit.core.options import Options, as_list
+from genkit.core.spec import TokenSpec
 from genkit.nn.incremental import Stepper
 from genkit.nn.transformer import KVCache, Transformer
+from genkit.system.errors import ConfigError
 
 UNIFORMS = 256  # random numbers of a row drawn at once
 COLD = 2.0**-60  # a temperature below which a quotient could overflow
@@ -99,6 +101,7 @@ def decode(
     options: Options,
     banned: Tensor | None = None,
     first: Tensor | None = None,
+    free: Sequence[Tensor] = (),
 ) -> Iterator[Tensor]:
     """Yield the next token of every row, int64 (B,), once for each of the uniforms.
 
@@ -108,16 +111,20 @@ def decode(
         options: as `choose` takes them; `precision` of the steps, float32 unless given.
         banned: tokens that are never drawn.
         first: which tokens each row may begin with, bool (B, V); None: all.
+        free: what each row would begin with if nothing were asked for; () draws as asked alone.  Given, it is
+            drawn from logits that go from those of `free` towards those of `prompts`, and beyond by as much
+            as `guidance` of the options is above 1 (Ho and Salimans 2022).
     """
     S, device = network.config.block_size, network.tokens.weight.device
     rows = [prompt.to(device) for prompt in prompts]
+    read = [*rows, *(row.to(device) for row in free)]
     seen = None
     if options["repetition_penalty"] != 1:
         seen = torch.zeros(len(rows), network.config.logits, dtype=torch.bool, device=device)
         for b, row in enumerate(rows):
             seen[b, row[row < network.config.logits]] = True
-    history = [row[-S:] for row in rows]  # of a prompt longer than the context, the last S tokens
-    cache = KVCache(network.config, len(rows), network.tokens.weight)
+    history = [row[-S:] for row in read]  # of a prompt longer than the context, the last S tokens
+    cache = KVCache(network.config, len(read), network.tokens.weight)
     step = Stepper(network, cache, options.get("precision", "float32"))
     fresh: list[Tensor] = []  # drawn since the cache was filled
     for number, uniform in enumerate(uniforms):
@@ -128,6 +135,9 @@ def decode(
         else:  # some row is full
             history = [row[-(S // 2) - 1 :] if len(row) > S else row for row in _append(history, fresh)]
             logits, fresh = read_prompts(network, cache, history), []
+        if free:
+            asked, plain = logits.chunk(2)
+            logits = plain + options["guidance"] * (asked - plain)
         if banned is not None:
             logits[:, banned] = -torch.inf
         if first is not None and number == 0:
@@ -135,8 +145,25 @@ def decode(
         token = choose(logits, uniform, options, seen)
         if seen is not None:
             seen.scatter_(1, token[:, None], True)
-        fresh.append(token)
+        fresh.append(token.repeat(2) if free else token)
         yield token
+
+
+def banned_ids(spec: TokenSpec, texts: str | Sequence[str] | None) -> Tensor | None:
+    """The ids of tokens given as texts, int64; None for none.
+
+    Raises:
+        ConfigError: a text is not one token, or no token is left.
+    """
+    ids = set()
+    for text in as_list(texts or []):
+        encoded = spec.codec.mark(text)
+        if len(encoded) != 1:
+            raise ConfigError(f"bad_tokens={text!r} is {len(encoded)} tokens; give each token by itself.")
+        ids.add(int(encoded[0]))
+    if len(ids) == spec.codec.vocab_size:
+        raise ConfigError("bad_tokens leaves no token to draw; leave one out.")
+    return torch.tensor(sorted(ids)) if ids else None
 
 
 def _append(history: list[Tensor], fresh: list[Tensor]) -> list[Tensor]:

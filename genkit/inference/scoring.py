@@ -46,7 +46,7 @@ class Scores:
         size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an example; 0 where the tokens
             do not say the whole text, which then has no likelihood.
         importance_samples: k of a bound; None where there is none.
-        given: what each is conditional on: "labels", or "nothing".
+        given: what each is conditional on: "labels", "captions", or "nothing".
     """
 
     values: np.ndarray
@@ -165,7 +165,10 @@ def score_split(
 
 
 def conditions(module: GenerativeModule) -> str:
-    """What a likelihood is given: a family that draws by label reads the labels of what it scores."""
+    """What a likelihood is given: a family that draws by label reads the labels of what it scores, and one of
+    captions reads those."""
+    if module.spec.kind == "tokens" and module.spec.captions is not None:
+        return "captions"
     return "labels" if any(option.name == LABEL.name for option in module.options) else "nothing"
 
 

@@ -288,6 +288,8 @@ class Transformer(nn.Module):
         features: Tensor = self.norm(x)
         return features
 
-    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
-        logits: Tensor = self.head(self.features(tokens, cache))
+    def forward(self, tokens: Tensor, cache: KVCache | None = None, first: int = 0) -> Tensor:
+        """Tokens (B, T) to the logits of the ones after each from the place `first` on, (B, T - first, V)."""
+        features = self.features(tokens, cache)
+        logits: Tensor = self.head(features[:, first:] if first else features)
         return logits

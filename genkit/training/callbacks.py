@@ -14,6 +14,8 @@ from rich.console import Console
 from torch import Tensor
 
 from genkit.core.module import ours
+from genkit.data.dataset import Examples
+from genkit.inference.held_out import sample_held_out
 from genkit.runs import Run
 from genkit.training.agreement import Agreement
 from genkit.training.loggers import ShowsSamples
@@ -79,16 +81,19 @@ class EarlyStopping(callbacks.EarlyStopping):
 
 class SampleWriter(Callback):
     """Draws the same samples (seed 0) at each validation, writes them into the run's folder and shows them on
-    boards."""
+    boards; of a model that reads captions, what the first of these examples are."""
 
-    def __init__(self, run: Run, n: int, every: int | None) -> None:
-        self.run, self.n, self.every = run, n, every
+    def __init__(self, run: Run, n: int, every: int | None, examples: Examples | None = None) -> None:
+        self.run, self.n, self.every, self.examples = run, n, every, examples
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         module = ours(pl_module)
         due = self.every is None or trainer.global_step % self.every == 0 or trainer.should_stop
         if trainer.is_global_zero and due and self.n:
-            samples = module.sample(self.n, seed=0)
+            if self.examples is None:
+                samples = module.sample(self.n, seed=0)
+            else:
+                samples = sample_held_out(module, self.n, self.examples)
             for suffix in module.spec.medium.keeps:
                 samples.save(self.run.samples / f"step-{trainer.global_step}{suffix}")
             for logger in trainer.loggers:

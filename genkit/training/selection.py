@@ -10,6 +10,7 @@ from genkit.core.module import GenerativeModule, ours
 from genkit.data.dataset import Dataset
 from genkit.data.real import pictures, real_pictures, unchanged
 from genkit.data.splits import FEWEST
+from genkit.inference.held_out import sample_held_out
 from genkit.metrics.extractors import Extractor, extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.panel import METRICS, image_measures
@@ -60,7 +61,8 @@ class SampledMetric(Callback):
     def _measure(self, module: GenerativeModule) -> float:
         made, real = self._real(module.device)
         # While validating the module holds the weights that `sample()` would draw from.
-        samples = module.sample(self.n, seed=SEED, weights="raw", batch_size=250)
+        held_out = self.dataset.split("validation")
+        samples = sample_held_out(module, self.n, held_out, seed=SEED, weights="raw", batch_size=250)
         measure = image_measures(real, collect(made, [pictures(samples)]), (self.metric,))[0]
         if measure.direction != "lower":
             raise ConfigError(f"model.select=val/{self.metric}: higher is better; select by a distance.")

@@ -143,7 +143,7 @@ def _callbacks(
     made += [
         watch.BudgetStop(total_steps, cfg.budget.seconds),
         watch.History(cfg.trainer.log_every, cfg.batch_size, _settings(cfg)),
-        watch.SampleWriter(run, own.samples.n, own.samples.every),
+        watch.SampleWriter(run, own.samples.n, own.samples.every, data.dataset.split("validation")),
         health,
     ]
     counting: list[Callback] = [health]

@@ -14,6 +14,11 @@ class CompleteSettings(Observed):
         shown="lower",
         values="genkit.cli.example_words:parts",
     )
+    prompt: str | None = word(
+        None,
+        "what the examples are, in words, for a model that was trained with captions (default: the caption of"
+        " each, of a file of yours none)",
+    )
     known_places: int | None = word(
         None,
         "how much of the mask's axis is known: frames, rows, columns, samples (default: half)",

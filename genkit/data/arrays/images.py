@@ -84,8 +84,10 @@ def divided(images: Images, data: ExampleKnobs, cache_dir: str) -> tuple[dict[st
         out = _left_out(images, kind, cache_dir)
         rows = rows[~np.isin(rows, out)]
         said = f"; {len(out):,} that repeat others ({kind}) are left out"
-    own = images.part, images.labels
-    parts, protocol = divide(rows, *own, data.split, data.validation, images.groups, images.whole)
+    own, groups = (images.part, images.labels), images.groups
+    parts, protocol = divide(
+        rows, *own, data.split, data.validation, groups, whole=images.whole, piece=images.piece
+    )
     return parts, ((images.protocol and f"{protocol} ({images.protocol})") or protocol) + said
 
 

@@ -48,11 +48,13 @@ class Images:
         notices: what a user should know.
         groups: which of them were one before, (N,), and stay in one part; None: each is by itself.
         whole: what one of these was before is called.
+        piece: what those that stay in one part are of it, in the plural.
         unpadded: height and width before a frame was put around every image; None where there is none.
         medium: what an array is.
         rate: places a second along the axis of time, where there is one and it is known.
         native: the examples as their medium has them, where these stand for them; None: they are it.
         representation: by what they stand for them.
+        captions: what each is in words, (N,); None where nobody says.
     """
 
     images: Arrays
@@ -68,11 +70,13 @@ class Images:
     notices: tuple[str, ...] = ()
     groups: np.ndarray | None = None
     whole: str = "recording"
+    piece: str = "windows"
     unpadded: tuple[int, int] | None = None
     medium: Medium = IMAGE
     rate: float | None = None
     native: Images | None = None
     representation: Representation | None = None
+    captions: Sequence[str] | None = None
 
     @property
     def usable(self) -> np.ndarray:
