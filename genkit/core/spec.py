@@ -18,6 +18,7 @@ from genkit.core.array_spec import NOWHERE, ArraySpec, DataSpec
 from genkit.core.captions import Captions
 from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec, codec_from_dict
 from genkit.core.media.medium import Medium, Shown
+from genkit.system.errors import ConfigError
 from genkit.system.schemas import typed
 
 __all__ = ["CONTEXT", "ArraySpec", "DataSpec", "Spec", "TokenSpec", "View", "spec_from_dict"]
@@ -100,6 +101,22 @@ class TokenSpec(DataSpec):
     def encode(self, text: str) -> np.ndarray:
         """Ids of a text after its opening, int64 (T,)."""
         return self.codec.after(self.separator, text) if self.separator else self.codec.encode(text)
+
+    def banned(self, texts: Sequence[str]) -> np.ndarray:
+        """The ids of tokens that are never to be drawn, given as texts, int64 (n,).
+
+        Raises:
+            ConfigError: a text is not one token, or no token is left.
+        """
+        ids = set()
+        for text in texts:
+            encoded = self.codec.mark(text)
+            if len(encoded) != 1:
+                raise ConfigError(f"bad_tokens={text!r} is {len(encoded)} tokens; give each token by itself.")
+            ids.add(int(encoded[0]))
+        if len(ids) == self.codec.vocab_size:
+            raise ConfigError("bad_tokens leaves no token to draw; leave one out.")
+        return np.array(sorted(ids), dtype=np.int64)
 
     @property
     def length(self) -> int | None:

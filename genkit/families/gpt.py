@@ -27,7 +27,7 @@ from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
-from genkit.generation.decoding import Drawn, banned_ids, decode, uniforms
+from genkit.generation.decoding import Drawn, decode, uniforms
 from genkit.generation.streaming import Piece, array_pieces, text_pieces
 from genkit.nn.incremental import PRECISIONS
 from genkit.nn.lora import adapt
@@ -308,7 +308,8 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         """The next token of every row, (B,), step by step; the first of them one of those in bool (B, V)."""
         whole, steps = self.spec.length, options["max_new_tokens"]
         steps = (whole or DRAWN) if steps is None else min(steps, whole or steps)
-        banned, guided = banned_ids(self.spec, options["bad_tokens"]), options.get(GUIDANCE.name, 1) != 1
+        refused = torch.from_numpy(self.spec.banned(as_list(options["bad_tokens"] or [])))
+        banned, guided = refused if len(refused) else None, options.get(GUIDANCE.name, 1) != 1
         free = list(self.uncaptioned(torch.stack(list(begun)))) if guided else ()
         return decode(self.network, begun, uniforms(noise, steps), options, banned, first, free)
 

@@ -15,11 +15,9 @@ from torch import Tensor
 
 from genkit.core.codecs import Codec
 from genkit.core.noise import Noise
-from genkit.core.options import Options, as_list
-from genkit.core.spec import TokenSpec
+from genkit.core.options import Options
 from genkit.nn.incremental import Stepper
 from genkit.nn.transformer import KVCache, Transformer
-from genkit.system.errors import ConfigError
 
 UNIFORMS = 256  # random numbers of a row drawn at once
 COLD = 2.0**-60  # a temperature below which a quotient could overflow
@@ -147,23 +145,6 @@ def decode(
             seen.scatter_(1, token[:, None], True)
         fresh.append(token.repeat(2) if free else token)
         yield token
-
-
-def banned_ids(spec: TokenSpec, texts: str | Sequence[str] | None) -> Tensor | None:
-    """The ids of tokens given as texts, int64; None for none.
-
-    Raises:
-        ConfigError: a text is not one token, or no token is left.
-    """
-    ids = set()
-    for text in as_list(texts or []):
-        encoded = spec.codec.mark(text)
-        if len(encoded) != 1:
-            raise ConfigError(f"bad_tokens={text!r} is {len(encoded)} tokens; give each token by itself.")
-        ids.add(int(encoded[0]))
-    if len(ids) == spec.codec.vocab_size:
-        raise ConfigError("bad_tokens leaves no token to draw; leave one out.")
-    return torch.tensor(sorted(ids)) if ids else None
 
 
 def _append(history: list[Tensor], fresh: list[Tensor]) -> list[Tensor]:
