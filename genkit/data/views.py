@@ -234,8 +234,8 @@ def _examples(
     packs = _packs([images.images, *([images.native.images] if images.native else [])])
     if data.captions and view.block_size and view.kind == "tokens":
         raise ConfigError(
-            f"model.block_size={view.block_size}: a model reads each example and its caption as a whole; leave"
-            " it out."
+            f"model.block_size={view.block_size}: a model reads each example and its caption whole; leave it"
+            " out."
         )
     if data.codec:
         windows = coded(name, examples, arrays, given, data, view, learned, print_, cache_dir)

@@ -178,7 +178,7 @@ def test_the_loss_has_no_part_in_the_captions_themselves() -> None:
     tokens = torch.tensor([window("ab", levels) for levels in every()])
     loss = model.phases()[0].loss(Batch(tokens, range(81)), StepNoise(0, range(81), step=0)).total
     expected = -sum(by_hand(model, "ab", levels) for levels in every()) / (81 * 4)
-    assert float(loss) == pytest.approx(expected, abs=1e-4)
+    assert loss.item() == pytest.approx(expected, abs=1e-4)
 
 
 @torch.no_grad()
