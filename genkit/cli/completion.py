@@ -15,7 +15,7 @@ from genkit import config, runs
 from genkit.cli import SHELL_FLAGS, commands
 from genkit.cli.command import Command, CommandWord, named, words_of
 from genkit.cli.flags import run_hydra
-from genkit.cli.shared import declared_options, steps
+from genkit.cli.shared import declared_options, known_prompts, steps
 from genkit.core.options import Option
 from genkit.system.errors import ConfigError, GenkitError
 from genkit.system.terminal import say
@@ -77,6 +77,8 @@ def _values(word: Option, before: Sequence[str]) -> Iterator[str]:
         yield from (record.name for record in runs.list_runs(_runs_dir(before)))
     elif word.kind == "checkpoint":
         yield from ("last", "best", *(step for folder in _folders(before) for step in steps(folder)))
+    elif word.name == "prompt":
+        yield from (text for folder in _folders(before) for text in known_prompts(folder) if " " not in text)
     if isinstance(word, CommandWord) and word.values:
         yield from named(word.values)()
 

@@ -133,6 +133,18 @@ def declared_options(folder: Path) -> tuple[Option, ...]:
     return runs.read(folder).options
 
 
+def known_prompts(folder: Path) -> tuple[str, ...]:
+    """What a run can be asked to draw by name: the captions of its classes; () where they are others.
+
+    Raises:
+        CheckpointError: the spec is damaged.
+    """
+    from genkit import runs
+
+    spec = runs.spec(folder)
+    return () if spec.kind != "tokens" or spec.captions is None else spec.captions.of_classes
+
+
 def studies() -> list[str]:
     """The names of the studies that are installed."""
     from genkit import config

@@ -49,6 +49,9 @@ def place(tmp_path_factory):
     train(["model=vae", "model.width=4", "model.hidden=16", *video, *runs, "name=videos"])
     for name in ("A", "B"):
         train([*TINY["vae"], *runs, f"name={name}", f"model.beta={len(name) + ord(name) - 64}"])
+    asked = ["model=gpt", *TINY["gpt"][3:6], "data=digits", "data.captions=classes", *runs]
+    train([*asked, "name=asked"])
+    train([*asked, "data.caption_length=16", "name=emoji"])
     wide = [word for word in TINY["gpt"] if not word.startswith("model.block_size")]
     train([*wide, "model.block_size=32", *runs, "name=colors"])
     (folder / "mine.yaml").write_text(
@@ -68,6 +71,7 @@ def prepared(line: str, data_dir: Path) -> list[str]:
     command, *words = shlex.split(line, comments=True)[1:]
     run = "text" if command in READS_TEXTS else "labels" if "label=3" in words else "images"
     run = "words" if "label=seven" in words else "sounds" if "in=mine.wav" in words else run
+    run = "emoji" if "prompt=a red heart" in words else run
     run = "videos" if {"out=sevens.gif", "given=4", "along=time"} & {*words} else run
     words = [f"run={run}" if word == "run=R" else word for word in words]
     words = ["init_from=text" if word == "init_from=RUN" else word for word in words]
@@ -95,8 +99,8 @@ def test_a_command_of_the_readme_does_what_it_says(line, place, data_dir, genkit
     monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
     monkeypatch.setenv("GENKIT_DATA_DIR", str(data_dir))
     words = prepared(line, data_dir)
-    if "name=colors" in words:  # there is one by now
-        words = ["name=colors2" if word == "name=colors" else word for word in words]
+    taken = ("name=colors", "name=asked")  # there are such by now
+    words = [f"{word}2" if word in taken else word for word in words]
     if "moons" in line:
         ((code, out, err),) = request.getfixturevalue("beside").genkit(" ".join(words))
     else:

@@ -18,8 +18,10 @@ class SampleSettings(OfModel):
         kind="output",
         shown="FILE | FOLDER",
     )
-    prompt: tuple[str, ...] = word((), "texts to continue, n samples of each; prompt=- reads stdin")
-    prompt_file: str | None = word(None, "texts to continue, one a line", kind="file")
+    prompt: tuple[str, ...] = word(
+        (), "texts to continue, or captions of what to draw, n samples of each; prompt=- reads stdin"
+    )
+    prompt_file: str | None = word(None, "such texts, one a line", kind="file")
     stream: bool = word(
         False, "one sample token by token: a text is printed, a sound written as WAV to standard output"
     )
