@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -25,10 +25,12 @@ from genkit.core.options import Options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, WARNING, Rule
 from genkit.core.spec import ArraySpec
+from genkit.nn.adversarial import GAMES
 from genkit.nn.axes import SizeError
 from genkit.nn.companding import WAVEFORMS
 from genkit.nn.grids import grid_pair, strides
 from genkit.nn.likelihoods import LIKELIHOODS, EntryLikelihood
+from genkit.nn.patch_discriminator import PatchDiscriminator, balance
 from genkit.nn.precision import widened
 from genkit.nn.quantisers import Codebook, CodeUse, FiniteScalars, Quantised, Quantiser, perplexity
 from genkit.nn.spectra import spectral_distance
@@ -36,10 +38,26 @@ from genkit.system.errors import ConfigError
 
 MOST_LEVELS = 256  # of which each has a number of its own; more would fill the memory
 MOST_CODES = 65_536
+GAME = GAMES["hinge"]
+
+
+class Coded(NamedTuple):
+    """A batch on its way through the codec.
+
+    Attributes:
+        vectors: what the encoder says at each place, (B · places, d).
+        found: the same, quantised.
+        output: of the decoder.
+    """
+
+    vectors: Tensor
+    found: Quantised
+    output: Tensor
 
 
 class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
-    """One phase, the autoencoder's.
+    """One phase, the autoencoder's, and before it that of a discriminator of patches, where one is asked for
+    (Esser et al. 2021, VQGAN).
 
     Args:
         spec: of the arrays.
@@ -53,6 +71,10 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         reconstruction: "likelihood" of the data's levels, or "l1".
         likelihood: "bernoulli", "categorical" or "discretised_logistic".
         spectral_weight: with "l1", of the distance of sounds by spectra at several resolutions.
+        adversarial: the gradient of the discriminator's opinion as a share of that of the reconstruction,
+            where they meet; 0: there is no discriminator.
+        adversarial_after: steps before the codec listens to it; it learns from the first on.
+        discriminator_width: channels next to the data.
     """
 
     units = {
@@ -79,6 +101,9 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         reconstruction: str = "likelihood",
         likelihood: str = "discretised_logistic",
         spectral_weight: float = 0.0,
+        adversarial: float = 0.0,
+        adversarial_after: int = 0,
+        discriminator_width: int = 32,
     ) -> None:
         super().__init__(spec)
         self.likelihood: EntryLikelihood | None = None
@@ -115,6 +140,10 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
             spec.channels, outputs, factors, self.quantiser.width, width, depth
         )
         self.use = CodeUse(self.codes)
+        self.adversarial, self.adversarial_after = adversarial, adversarial_after
+        self.discriminator = (
+            PatchDiscriminator(spec.channels, spec.sizes, discriminator_width) if adversarial else None
+        )
 
     # ------------------------------------------------------------------ training
 
@@ -122,26 +151,55 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         parts = [self.encoder, self.quantiser, self.decoder, self.use]
         if self.likelihood is not None:
             parts.append(self.likelihood)
-        return (Phase("codec", tuple(parts), self._loss, ema=True),)
+        codec = Phase("codec", tuple(parts), self._codec_loss, ema=True)
+        if self.discriminator is None:
+            return (codec,)
+        return Phase("discriminator", (self.discriminator,), self._discriminator_loss), codec
 
-    def _loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
-        vectors = self._vectors(batch.data)
-        found = self.quantiser(vectors)
-        output = self.decoder(self._placed(found.vectors, len(batch)))
-        terms = {name: values.mean() for name, values in self._terms(output, batch.data).items()}
+    def schedules(self) -> dict[str, int]:
+        return {"model.adversarial_after": self.adversarial_after if self.discriminator else 0}
+
+    def _discriminator_loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
+        assert self.discriminator is not None
+        made = self._unit(self._coded(batch, noise).output).detach()
+        real, fake = self.discriminator(centred(batch.data)), self.discriminator(centred(made))
+        terms = {"loss": GAME.discriminator(real, fake), "real": real.mean(), "fake": fake.mean()}
+        if (accuracy := GAME.accuracy(real, fake)) is not None:
+            terms["accuracy"] = accuracy
+        return LossTerms(terms["loss"], {name: value.detach() for name, value in terms.items()})
+
+    def _codec_loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
+        vectors, found, output = self._coded(batch, noise)
+        terms = self._terms(output, batch.data)
         # Of an entry each, so that the weights of what stands beside mean the same for any size.
-        total = terms["reconstruction"] / self.spec.size if self.likelihood else terms["absolute_error"]
+        cost = terms["reconstruction"] / self.spec.size if self.likelihood else terms["absolute_error"]
         if self.spectral_weight:
-            total = total + self.spectral_weight * terms["spectral"]
+            cost = cost + self.spectral_weight * terms["spectral"]
+        total = cost
+        if self.discriminator is not None:
+            terms["adversarial"] = -self.discriminator(centred(self._unit(output))).mean(1)
+            if noise.step >= self.adversarial_after:
+                weight = balance(cost, terms["adversarial"], output, self.adversarial)
+                total = total + weight * terms["adversarial"]
         if isinstance(self.quantiser, Codebook):
-            terms["commitment"] = found.commitment.mean()
-            total = total + self.commitment * terms["commitment"]
+            terms["commitment"] = found.commitment
+            total = total.mean() + self.commitment * found.commitment.mean()
         self._follow(found, vectors.detach(), batch, noise)
-        return LossTerms(total, {name: value.detach() for name, value in terms.items()})
+        return LossTerms(total.mean(), {name: value.detach().mean() for name, value in terms.items()})
+
+    def _coded(self, batch: Batch, noise: StepNoise) -> Coded:
+        """A batch through the codec, once for both players: neither has moved it in between."""
+
+        def make() -> Coded:
+            vectors = self._vectors(batch.data)
+            found = self.quantiser(vectors)
+            return Coded(vectors, found, self.decoder(self._placed(found.vectors, len(batch))))
+
+        return noise.once("coded", make)
 
     def _vectors(self, data: Tensor) -> Tensor:
         """What the encoder says at each place, (B · places, d)."""
-        vectors: Tensor = self.encoder(data * 2 - 1)  # (B, d, G…), of what is around silence or grey
+        vectors: Tensor = self.encoder(centred(data))  # (B, d, G…)
         return widened(vectors.movedim(1, -1).flatten(0, -2))
 
     def _placed(self, vectors: Tensor, count: int) -> Tensor:
@@ -227,6 +285,16 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
             " model.dead, or have fewer (model.code_levels, model.codes).",
             said_by=("codes_collapsed",),
         ),
+        Rule(
+            code="discriminator_saturated",
+            severity=WARNING,
+            measure="discriminator/accuracy",
+            above=0.995,
+            advice="The discriminator is always right, so the codec learns nothing from it: lower"
+            " optim.discriminator.lr, model.discriminator_width or model.adversarial.",
+            patience=3,
+            after=0.4,
+        ),
     )
 
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
@@ -274,3 +342,8 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         drawn = noise.uniform("codes", *self.grid).double() * shares[-1]
         codes = torch.searchsorted(shares, drawn, right=True).clamp(max=self.codes - 1)
         return self.detokenize(codes)
+
+
+def centred(data: Tensor) -> Tensor:
+    """Data in [0, 1] around grey, or silence: in [-1, 1]."""
+    return data * 2 - 1

@@ -1,10 +1,11 @@
 """The knobs of the codec.  Nothing here imports torch."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
 
-from genkit.core.knobs import ModelKnobs, knob
+from genkit.core.knobs import GIVEN, Idle, ModelKnobs, knob
 
 Factor = Annotated[int, msgspec.Meta(ge=1, le=65_536)]
 Levels = Annotated[int, msgspec.Meta(ge=3, le=256)]
@@ -79,3 +80,35 @@ class CodesKnobs(ModelKnobs, frozen=True):
             "of a sound's distance by spectra at several resolutions", ge=0, only={"reconstruction": ("l1",)}
         ),
     ] = 0.0
+    adversarial: Annotated[
+        float,
+        knob(
+            "the gradient of a discriminator of patches, as a share of that of the reconstruction; 0: none",
+            ge=0,
+            le=100,
+        ),
+    ] = 0.0
+    adversarial_after: Annotated[
+        int,
+        knob(
+            "before the codec listens to the discriminator",
+            ge=0,
+            unit="steps",
+            advice="give a number of steps",
+            only={"adversarial": GIVEN},
+        ),
+    ] = 0
+    discriminator_width: Annotated[
+        int,
+        knob(
+            "of the discriminator next to the data",
+            ge=1,
+            le=10_000,
+            unit="channels",
+            only={"adversarial": GIVEN},
+        ),
+    ] = 32
+
+    def untrained(self) -> Iterator[Idle]:
+        if not self.adversarial:
+            yield Idle("discriminator", "model.adversarial")

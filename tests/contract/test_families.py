@@ -134,6 +134,12 @@ CASES = {
     "codes-categorical": codec(likelihood="categorical", stride=4),
     "codes-vq": codec(quantiser="vq", codes=16, code_size=3),
     "codes-l1": codec(reconstruction="l1", code_levels=(4, 3)),
+    "codes-adversarial": codec(adversarial=0.5, discriminator_width=4, likelihood="categorical"),
+    "codes-adversarial-vq": codec(
+        adversarial=0.5, adversarial_after=1, discriminator_width=4, quantiser="vq", codes=16, code_size=3
+    ),
+    "codes-video-adversarial": video_codec(adversarial=0.5, discriminator_width=4, reconstruction="l1"),
+    "codes-sound-adversarial": sound_codec(adversarial=0.5, discriminator_width=4),
     "codes-video": video_codec(likelihood="bernoulli"),
     "codes-sound": sound_codec(stride=16, reconstruction="l1", spectral_weight=0.5),
     "codes-sound-vq": sound_codec(quantiser="vq", codes=16, code_size=3),

@@ -94,7 +94,7 @@ def test_a_codebook_agrees_with_another_implementation():
 
 
 def test_a_codebook_finds_the_middles_of_clusters():
-    """Codes that begin at drawn points of four far clusters are nearer to any of their points than middles."""
+    """Codes that begin at drawn points of four far clusters: nearer to their points than the middles are."""
     middles = torch.tensor([[0.0, 10.0], [10.0, 0.0], [-10.0, 0.0], [0.0, -10.0]])
     codebook = Codebook(16, 2, decay=0.5, dead=0.2)
     for step in range(60):
