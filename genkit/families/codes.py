@@ -272,7 +272,7 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
             code="codes_collapsed",
             severity=ERROR,
             measure="perplexity_share",
-            below=0.02,
+            below=0.05,
             advice="Hardly any code carries the data: set model.quantiser=fsq, or fewer model.codes and lower"
             " optim.lr.",
         ),

@@ -25,7 +25,7 @@ def strides(sizes: Sizes, chosen: Sequence[int]) -> Sizes:
     """What divides each axis.
 
     Args:
-        chosen: powers of two, one for all axes or one for each; none: the longest axis is halved, and again,
+        chosen: powers of two, one for all axes or one for each; none: the longest axes are halved, and again,
             until there are `FEW` places, once at least.
 
     Raises:
@@ -49,19 +49,20 @@ def _found(sizes: Sizes) -> Sizes:
     while even := [axis for axis, size in enumerate(left) if size % 2 == 0]:
         if prod(left) <= FEW and left != list(sizes):
             break
-        longest = max(even, key=lambda axis: (left[axis], axis))
-        left[longest] //= 2
+        longest = max(left[axis] for axis in even)
+        left = [size // 2 if axis in even and size == longest else size for axis, size in enumerate(left)]
     return tuple(size // small for size, small in zip(sizes, left, strict=True))
 
 
 def steps(factors: Sizes) -> tuple[Stride, ...]:
     """Convolutions that divide by these factors one after another, from the data on: halvings, over a single
-    axis by 4 where that goes.  An axis that needs fewer takes part in those next to the data."""
+    axis by 4 where that goes; at least one, which may leave all as it is.  An axis that needs fewer takes part
+    in those next to the data."""
     doublings = [factor.bit_length() - 1 for factor in factors]
     if len(factors) == 1:
         by_four, by_two = divmod(doublings[0], 2)
-        return tuple(stride(factor) for factor in (4,) * by_four + (2,) * by_two)
-    return tuple(stride(*(2 if i < n else 1 for n in doublings)) for i in range(max(doublings)))
+        return tuple(stride(factor) for factor in (4,) * by_four + (2,) * by_two or (1,))
+    return tuple(stride(*(2 if i < n else 1 for n in doublings)) for i in range(max(1, *doublings)))
 
 
 def grid_pair(
@@ -76,12 +77,9 @@ def grid_pair(
     """
     axes, ways = len(factors), steps(factors)
     convolution, shrink, grow = CONVOLUTIONS[axes], DOWN[axes], UP[axes]
-    widths = [width * min(1 << i, WIDEST) for i in range(max(1, len(ways)))]
+    widths = [width * min(1 << i, WIDEST) for i in range(len(ways))]
     down: list[nn.Module] = []
     up: list[nn.Module] = []
-    if not ways:
-        down = [convolution(channels, width, 3, padding=1), *_blocks(depth, width, axes)]
-        up = [*_blocks(depth, width, axes), nn.SiLU(), convolution(width, outputs, 3, padding=1)]
     for (narrow, wide), step in zip(pairwise((channels, *widths)), ways, strict=True):
         down += [nn.SiLU()] if down else []
         down += [shrink(narrow, wide, *step.down), *_blocks(depth, wide, axes)]

@@ -60,8 +60,8 @@ def _factor(size: int, most: int) -> int:
 
 def balance(wanted: Tensor, other: Tensor, output: Tensor, share: float) -> Tensor:
     """The weight of another loss of each example, (B,), with which its gradient is a share of that of the
-    loss that is wanted, where the network puts out `output` (Défossez et al. 2022, section 3.4, with the norms
-    of the present step instead of averages, and of each example, so that none depends on others).
+    loss that is wanted, where the network puts out `output`: the balancer of EnCodec (Défossez et al. 2022,
+    section 3.4), with norms of the present step, and of each example, so that none depends on others.
 
     Args:
         wanted, other: of each example, (B,).

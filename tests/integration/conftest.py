@@ -38,7 +38,18 @@ TINY = {
     ],
 }
 MOVING = ["data=moving_digits", "model.select=null", "model.latent_size=4", "model.width=2"]
-MORE = {"dcgan-frames": ["model=dcgan", *MOVING, "model.frame_discriminator=true", "optim.warmup=3"]}
+CODEC = [
+    "data=digits",
+    "model.width=4",
+    "model.depth=1",
+    "model.adversarial=0.5",
+    "model.discriminator_width=4",
+]
+MORE = {
+    "dcgan-frames": ["model=dcgan", *MOVING, "model.frame_discriminator=true", "optim.warmup=3"],
+    "codes": ["model=codes", *CODEC, "optim.warmup=3"],
+    "codes-vq": ["model=codes", *CODEC, "model.quantiser=vq", "model.codes=16", "optim.warmup=3"],
+}
 QUICK = [
     "batch_size=8",
     "trainer=cpu",
