@@ -218,7 +218,8 @@ def check_training_moves_every_phase_and_counts_batches(case: Case) -> None:
     assert (module.average is not None) == bool(averaged)
     if module.average is not None:
         owned = {id(t) for phase in averaged for m in phase.modules for t in [*m.parameters(), *m.buffers()]}
-        named = [*module.named_parameters(), *module.named_buffers()]
+        saved, tensors = module.state_dict(), [*module.named_parameters(), *module.named_buffers()]
+        named = [(name, tensor) for name, tensor in tensors if name in saved]  # constants have no average
         assert set(module.average.shadow) == {name for name, tensor in named if id(tensor) in owned}
 
 

@@ -56,7 +56,7 @@ def _found(sizes: Sizes) -> Sizes:
 
 def steps(factors: Sizes) -> tuple[Stride, ...]:
     """Convolutions that divide by these factors one after another, from the data on: halvings, over a single
-    axis by 4 where that goes; at least one, which may leave all as it is.  An axis that needs fewer takes part
+    axis by 4 where that goes; one at least, which may divide by nothing.  An axis that needs fewer takes part
     in those next to the data."""
     doublings = [factor.bit_length() - 1 for factor in factors]
     if len(factors) == 1:
