@@ -29,6 +29,7 @@ from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
 from genkit.generation.decoding import Drawn, decode, uniforms
 from genkit.generation.streaming import Piece, array_pieces, text_pieces
+from genkit.generation.token_grid import knowing_patches
 from genkit.nn.incremental import PRECISIONS
 from genkit.nn.lora import adapt
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
@@ -89,14 +90,16 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
     ) -> None:
         super().__init__(spec, conditional=conditional, caption_dropout=caption_dropout)
         # The starts of classes stand after the codec's ids, and like its own never come next.
-        self.network = Transformer(
-            TransformerConfig(
-                vocab_size=spec.vocab_size + self.classes,
-                outputs=spec.codec.outputs,
-                block_size=block_size or spec.context,
-                **blocks,
-            )
+        config = TransformerConfig(
+            vocab_size=spec.vocab_size + self.classes,
+            outputs=spec.codec.outputs,
+            block_size=block_size or spec.context,
+            **blocks,
         )
+        try:
+            self.network = Transformer(knowing_patches(config, spec))
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
         if lora_rank is not None:
             adapt(self.network, lora_rank)
 

@@ -39,9 +39,15 @@ class GPTKnobs(ModelKnobs, frozen=True):
     activation: Annotated[
         Literal["gelu", "gelu_tanh", "relu2", "swiglu"], knob("of the hidden layers; gelu_tanh is GPT-2's")
     ] = "gelu"
-    positions: Annotated[Literal["learned", "rotary"], knob("how tokens know their places")] = "learned"
+    positions: Annotated[
+        Literal["learned", "rotary", "axial"],
+        knob("how tokens know their places; axial: rotary, and learned along each axis of an array"),
+    ] = "learned"
     qk_norm: Annotated[bool, knob("normalise queries and keys")] = False
     tie: Annotated[bool, knob("the output matrix is the embedding")] = True
+    level_vectors: Annotated[
+        bool, knob("of tokens of several levels: beside its own each has the sum of one for each level")
+    ] = False
     conditional: Annotated[bool, knob("on the labels of images")] = False
     caption_dropout: (
         Annotated[
@@ -74,5 +80,5 @@ class GPTKnobs(ModelKnobs, frozen=True):
             yield Clash(("n_kv_head", "n_head"), "make n_head a multiple of n_kv_head")
         if self.lora_rank is not None and self.lora_rank > self.n_embd:
             yield Clash(("lora_rank", "n_embd"), "give a rank from 1 to n_embd, or null")
-        if self.positions == "rotary" and self.n_embd // self.n_head % 2:
+        if self.positions != "learned" and self.n_embd // self.n_head % 2:
             yield Clash(("positions", "n_embd", "n_head"), "rotary positions need heads of even width")

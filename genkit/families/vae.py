@@ -34,6 +34,7 @@ from genkit.nn.axes import SizeError
 from genkit.nn.companding import WAVEFORMS
 from genkit.nn.importance import gaussian_log_weights, importance_bound
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl
+from genkit.nn.picture_paths import seen_blurred
 from genkit.nn.precision import widened
 from genkit.nn.spectra import spectral_distance
 from genkit.system.errors import ConfigError
@@ -56,11 +57,13 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
 
     Args:
         spec: of the arrays.
-        network: "mlp" (one hidden layer each way), "conv" or "residual" (sides of images divisible by 4; over
-            a single axis with long kernels, see `genkit.nn.autoencoder.divisions`).
+        network: "mlp" (one hidden layer each way), "conv", "residual" or "moving" (sides of images divisible
+            by 4; over a single axis with long kernels, see `genkit.nn.autoencoder.divisions`).
         latent_size: L.
         hidden: width of the hidden layer.
         width: channels of the first convolution (not of "mlp").
+        blurred: of "moving", training steps over which the picture is at all places with their shares; in all
+            else it is at the likeliest alone.
         likelihood: "bernoulli", "categorical", "discretised_logistic" or "gaussian".
         beta: weight of the KL divergence in the loss (Higgins et al. 2017).
         beta_warmup: steps over which the weight rises from 0.
@@ -83,6 +86,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         latent_size: int = 20,
         hidden: int = 400,
         width: int = 32,
+        blurred: int = 0,
         likelihood: str = "bernoulli",
         beta: float = 1.0,
         beta_warmup: int = 0,
@@ -104,6 +108,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
             )
         self.spectral_weight = spectral_weight
         self.latent_size, self.importance_samples = latent_size, importance_samples
+        self.blurred = blurred
         self.beta, self.beta_warmup, self.free_bits = beta, beta_warmup, free_bits
         self.likelihood = LIKELIHOODS[likelihood](spec.levels)
         outputs = self.likelihood.outputs
@@ -123,6 +128,10 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         return (Phase("elbo", modules, self._loss, ema=True),)
 
     def _loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
+        with seen_blurred((self.encoder, self.decoder), noise.step < self.blurred):
+            return self._objective(batch, noise)
+
+    def _objective(self, batch: Batch, noise: StepNoise) -> LossTerms:
         if self.importance_samples > 1:
             bound = self._importance_bound(batch, noise, self.importance_samples).mean()
             return LossTerms(-bound, {"neg_bound": -bound.detach()})
@@ -186,7 +195,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         return {**scores, "spectral": self._spectral(output, batch)} if self.spectral_weight else scores
 
     def schedules(self) -> dict[str, int]:
-        return {"model.beta_warmup": self.beta_warmup}
+        return {"model.beta_warmup": self.beta_warmup, "model.blurred": self.blurred}
 
     rules = (
         Rule(

@@ -10,7 +10,10 @@ class VAEKnobs(ModelKnobs, frozen=True):
     """An encoder, a decoder, what the decoder says of a pixel, and the objective."""
 
     view: Literal["tokens", "arrays"] = "arrays"
-    network: Annotated[Literal["conv", "mlp", "residual"], knob("of the encoder and the decoder")] = "conv"
+    network: Annotated[
+        Literal["conv", "mlp", "moving", "residual"],
+        knob("of the encoder and the decoder; moving: a picture and its path (DRAW)"),
+    ] = "conv"
     latent_size: Annotated[int, knob("of the code", ge=1, le=100_000, unit="latents")] = 20
     hidden: Annotated[int, knob("of the hidden layer", ge=1, le=1_000_000, unit="units")] = 400
     width: Annotated[
@@ -20,9 +23,18 @@ class VAEKnobs(ModelKnobs, frozen=True):
             ge=1,
             le=100_000,
             unit="channels",
-            only={"network": ("conv", "residual")},
+            only={"network": ("conv", "moving", "residual")},
         ),
     ] = 32
+    blurred: Annotated[
+        int,
+        knob(
+            "over which a moving picture is shown at all places with their shares, later at the likeliest",
+            ge=0,
+            unit="steps",
+            only={"network": ("moving",)},
+        ),
+    ] = 0
     likelihood: Annotated[
         Literal["bernoulli", "categorical", "discretised_logistic", "gaussian"],
         knob("what the decoder says of a pixel"),
@@ -55,6 +67,10 @@ class VAEKnobs(ModelKnobs, frozen=True):
     conditional: Annotated[bool, knob("on the labels of the data")] = False
 
     def clashes(self) -> Iterator[Clash]:
+        if self.network == "moving" and self.latent_size < 2:
+            yield Clash(
+                ("network", "latent_size"), "a path and a picture need a latent each; give two or more"
+            )
         weighed = self.beta != 1 or self.beta_warmup or self.free_bits
         if self.importance_samples > 1 and weighed:
             yield Clash(

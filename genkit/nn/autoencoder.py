@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from genkit.nn.axes import SizeError, Sizes, Stride, stride
 from genkit.nn.convolutions import he_initialise
 from genkit.nn.memory_format import to_channels_last
+from genkit.nn.picture_paths import DARK, LOUD, PicturePaths, followed, moved
 from genkit.nn.resampling import DOWN, UP
 from genkit.nn.residual import Residual
 
@@ -63,6 +64,66 @@ class ArrayDecoder(nn.Module):
         return data
 
 
+class MovingEncoder(nn.Module):
+    """Arrays (B, C, S…) to (B, 2 L): an encoder says where something is, in W latents, and with what is seen
+    there what it is, in the others.
+
+    Args:
+        glance: an encoder to `hidden` numbers.
+        paths: on which the decoder moves it.
+    """
+
+    __call__: Callable[..., Tensor]
+
+    def __init__(
+        self, glance: ArrayEncoder, paths: PicturePaths, channels: int, hidden: int, latents: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        where, what = latents
+        self.glance, self.paths, self.classes = glance, paths, glance.classes
+        self.where = nn.Linear(hidden, 2 * where)
+        seen = channels * prod(paths.picture) + hidden + self.classes
+        self.what = nn.Sequential(nn.Linear(seen, hidden), nn.SiLU(), nn.Linear(hidden, 2 * what))
+
+    def forward(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
+        hidden = F.silu(self.glance(data, labels))
+        where, its_variance = self.where(hidden).chunk(2, dim=1)
+        seen = torch.cat((hidden, followed(data, self.paths(where)).flatten(1)), dim=1)
+        what, variance = self.what(with_labels(seen, labels, self.classes)).chunk(2, dim=1)
+        return torch.cat((where, what, its_variance, variance), dim=1)
+
+
+class MovingDecoder(nn.Module):
+    """Latents (B, L) to (B, outputs, S…): the first W say where a picture is, the others and the label what
+    is seen in it; around it is what stands still in all data, at first the dark.
+
+    Args:
+        shape: outputs, S….
+    """
+
+    __call__: Callable[..., Tensor]
+
+    def __init__(
+        self, shape: Shape, paths: PicturePaths, hidden: int, latents: tuple[int, int], classes: int = 0
+    ) -> None:
+        super().__init__()
+        outputs, (self.latents, what) = shape[0], (list(latents), latents[1])
+        self.paths, self.classes = paths, classes
+        self.picture = nn.Sequential(
+            nn.Linear(what + classes, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, outputs * prod(paths.picture)),
+            nn.Unflatten(1, (outputs, *paths.picture)),
+        )
+        self.still = nn.Parameter(torch.full(shape, DARK / LOUD))
+
+    def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        where, what = latent.split(self.latents, dim=1)
+        picture = self.picture(with_labels(what, labels, self.classes))
+        clips = moved(picture, self.paths(where)).reshape(-1, *self.still.shape)
+        return LOUD * (self.still + clips)
+
+
 def with_labels(x: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     """Vectors (B, N) with the label as K more numbers, one of them 1; as they are without classes."""
     if not classes:
@@ -71,9 +132,12 @@ def with_labels(x: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     return torch.cat((x, F.one_hot(labels, classes).to(x)), dim=1)
 
 
+# Latents of a path at most: of a straight one there are two places and a direction to say.  Where there are
+# more, most of what the prior draws is no path at all.
+WHERE = 3
 SMALL = 64  # places of a single axis that a hidden layer sees, at most, where they can be so few
 Shape = tuple[int, ...]  # channels, then the size of each axis
-Pair = tuple[ArrayEncoder, ArrayDecoder]
+Pair = tuple[ArrayEncoder | MovingEncoder, ArrayDecoder | MovingDecoder]
 
 
 def divisions(sizes: Sizes) -> tuple[Stride, ...]:
@@ -156,6 +220,33 @@ def residual_pair(
     )
 
 
+def moving_pair(shape: Shape, outputs: int, latent_size: int, hidden: int, width: int, classes: int) -> Pair:
+    """A picture half as large as the array, that is moved (`genkit.nn.picture_paths`): a decoder makes it and
+    its path, an encoder looks at the array as `conv_pair`'s does, and then along the path.
+
+    Raises:
+        SizeError: see `divisions`.
+    """
+    channels, *sizes = shape
+    axes, steps = len(sizes), divisions(shape[1:])
+    widths = [width << i for i in range(len(steps))]
+    down: list[nn.Module] = []
+    for (narrow, wide), step in zip(pairwise((channels, *widths)), steps, strict=True):
+        down += [DOWN[axes](narrow, wide, *step.down), nn.SiLU()]
+    trunk = nn.Sequential(*down)
+    he_initialise(
+        trunk
+    )  # what is heard faintly says nothing of the path before the picture is learnt without
+    where = min(WHERE, latent_size // 2)
+    paths, latents = PicturePaths(where, shape[1:]), (where, latent_size - where)
+    features = prod((widths[-1], *divided(shape[1:], *steps)))
+    glance = ArrayEncoder(to_channels_last(trunk, axes), features, hidden, hidden, classes)
+    return (
+        MovingEncoder(glance, paths, channels, hidden, latents),
+        MovingDecoder((outputs * channels, *sizes), paths, hidden, latents, classes),
+    )
+
+
 def _lined(layers: list[nn.Module], axes: int) -> nn.Module:
     """A trunk.  Behind many long kernels what comes out begins as large as what went in, or the latents would
     not be heard: as torch begins, each transposed convolution makes it several times weaker."""
@@ -170,4 +261,5 @@ PAIRS: dict[str, Callable[[Shape, int, int, int, int, int], Pair]] = {
     "mlp": mlp_pair,
     "conv": conv_pair,
     "residual": residual_pair,
+    "moving": moving_pair,
 }

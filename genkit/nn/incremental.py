@@ -75,6 +75,8 @@ class _Attention:
     def __init__(self, network: Transformer, cache: KVCache) -> None:
         config = network.config
         self._network, self._cache = network, cache
+        self._tokens = network.tokens.weight
+        self._places = None if network.places is None else network.places.weight
         self._heads, self._kv_heads, self._width = config.n_head, config.kv_heads, config.head_width
         self._qk_norm, self._scale = config.qk_norm, config.head_width**-0.5
         self._nothing = cache.keys.new_zeros(1, 1, 1)
@@ -92,12 +94,13 @@ class _Attention:
         if cache.padding is not None:
             self._mask = self._hide(cache.padding)[..., : cache.length + 1]
             place = cache.length - cache.padding  # (B,)
-        x = network.tokens.weight[tokens]
+        x = self._tokens[tokens]
         self._rotary: tuple[Tensor, Tensor] | None = None
-        if network.places is not None:
-            return x + network.places.weight[place]
-        cos, sin = network.cos[place], network.sin[place]  # (E/2,) or (B, E/2)
-        self._rotary = (cos, sin) if cos.ndim == 1 else (cos[:, None], sin[:, None])
+        if self._places is not None:
+            x = x + self._places[place]
+        if network.rotary:
+            cos, sin = network.cos[place], network.sin[place]  # (E/2,) or (B, E/2)
+            self._rotary = (cos, sin) if cos.ndim == 1 else (cos[:, None], sin[:, None])
         return x
 
     def _hide(self, padding: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genkit.nn.level_vectors import add_levels
+
 
 @dataclass(frozen=True)
 class TransformerConfig:
@@ -27,7 +29,12 @@ class TransformerConfig:
         bias: in linear layers and layer norms.
         norm: "layer" (Ba et al. 2016) or "rms" (Zhang and Sennrich 2019).
         activation: "gelu" (exact), "gelu_tanh" (GPT-2's), "relu2" (So et al. 2021), "swiglu" (Shazeer 2020).
-        positions: "learned" or "rotary" (Su et al. 2021).
+        positions: "learned", "rotary" (Su et al. 2021), or "axial": rotary, and beside that a learned vector
+            for the place along each axis, added up (Ho et al. 2019, section 3.2).
+        level_vectors: beside its own a token has the sum of a vector for each level in it, coming in and
+            going out (`genkit.nn.level_vectors`).
+        grid, levels: of tokens that are patches of arrays: how many there are along each axis, the last
+            running fastest, at the end of a context; and how many levels there are, in how many places.
         qk_norm: RMS-normalise queries and keys (Henry et al. 2020).
         tie: the output matrix is the embedding matrix, where every token can come next.
     """
@@ -46,6 +53,9 @@ class TransformerConfig:
     qk_norm: bool = False
     tie: bool = True
     outputs: int | None = None
+    level_vectors: bool = False
+    grid: tuple[int, ...] = ()
+    levels: tuple[int, int] = (0, 0)
 
     @property
     def logits(self) -> int:
@@ -59,6 +69,31 @@ class TransformerConfig:
     @property
     def kv_heads(self) -> int:
         return self.n_kv_head or self.n_head
+
+
+class AxialPlaces(nn.Module):
+    """Vectors of places: of each the sum of one for its place along every axis.
+
+    A token is at the place of what comes next.
+
+    Args:
+        grid: places along each axis.
+        context: S, no less than there are places.
+        width: D.
+    """
+
+    def __init__(self, grid: tuple[int, ...], context: int, width: int) -> None:
+        super().__init__()
+        self.before = context - math.prod(grid)
+        self.tables = nn.ParameterList(torch.empty(size, width) for size in grid)
+
+    @property
+    def weight(self) -> Tensor:
+        """(S, D), as an embedding has it; 0 of tokens before the first of the grid."""
+        total = self.tables[0]
+        for table in self.tables[1:]:
+            total = total[..., None, :] + table  # (…, size, D)
+        return F.pad(total.flatten(0, -2), (0, 0, self.before, 0))
 
 
 class KVCache:
@@ -234,10 +269,13 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.tokens = nn.Embedding(config.vocab_size, config.n_embd)
+        self.places: nn.Embedding | AxialPlaces | None = None
+        self.rotary = config.positions != "learned"
         if config.positions == "learned":
-            self.places: nn.Embedding | None = nn.Embedding(config.block_size, config.n_embd)
+            self.places = nn.Embedding(config.block_size, config.n_embd)
         else:
-            self.places = None
+            if config.positions == "axial":
+                self.places = AxialPlaces(config.grid, config.block_size, config.n_embd)
             angles = torch.outer(
                 torch.arange(config.block_size),
                 10000.0 ** -torch.linspace(0, 1, config.head_width // 2 + 1)[:-1],
@@ -251,6 +289,9 @@ class Transformer(nn.Module):
         self.head = nn.Linear(config.n_embd, config.logits, bias=False)
         self.dropout = nn.Dropout(config.dropout)
         self._initialise()
+        if config.level_vectors:
+            for layer in (self.tokens, self.head):
+                add_levels(layer, *config.levels)
         if config.tie and config.logits == config.vocab_size:
             self.head.weight = self.tokens.weight
 
@@ -272,13 +313,14 @@ class Transformer(nn.Module):
         if cache is not None and cache.padding is not None:
             places = (torch.arange(start, start + T, device=tokens.device) - cache.padding[:, None]).clamp_(0)
             if self.places is not None:
-                x = x + self.places(places)
-            else:
+                x = x + self.places.weight[places]
+            if self.rotary:
                 rotary = self.cos[places].unsqueeze(1), self.sin[places].unsqueeze(1)  # (B, 1, T, E/2)
-        elif self.places is not None:
-            x = x + self.places.weight[start : start + T]
         else:
-            rotary = self.cos[start : start + T], self.sin[start : start + T]
+            if self.places is not None:
+                x = x + self.places.weight[start : start + T]
+            if self.rotary:
+                rotary = self.cos[start : start + T], self.sin[start : start + T]
         mask = cache.mask(T) if cache is not None else None
         x = self.dropout(x)
         for layer, block in enumerate(self.blocks):

@@ -1,14 +1,19 @@
 """The transformer against transformers' GPT-2, and its cache against reading everything anew."""
 
+import itertools
 import shutil
 
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from genkit.core.codecs import ByteCodec, PatchCodec, PixelCodec
+from genkit.core.spec import ArraySpec, TokenSpec
+from genkit.families.gpt import GPT
 from genkit.generation.decoding import decode, read_prompts
 from genkit.nn.incremental import ROUNDED, Stepper
 from genkit.nn.transformer import KVCache, Transformer, TransformerConfig, rotate
+from genkit.system.errors import ConfigError
 
 SIZES = {"vocab_size": 37, "block_size": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
 GREEDY = {"temperature": 0.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
@@ -59,10 +64,11 @@ def test_logits_and_gradients_equal_gpt2():
         )
 
 
+AXIAL = {"positions": "axial", "grid": (2, 3, 2), "level_vectors": True, "levels": (2, 5), "tie": False}
 MODERN = {"norm": "rms", "positions": "rotary", "activation": "swiglu", "qk_norm": True, "n_kv_head": 2}
 
 
-@pytest.mark.parametrize("blocks", [{}, MODERN], ids=["gpt2", "modern"])
+@pytest.mark.parametrize("blocks", [{}, MODERN, AXIAL], ids=["gpt2", "modern", "axial"])
 @torch.no_grad()
 def test_cache_equals_reading_anew(blocks):
     torch.manual_seed(0)
@@ -75,8 +81,8 @@ def test_cache_equals_reading_anew(blocks):
 
 @pytest.mark.parametrize(
     "blocks",
-    [{}, {"bias": True, "activation": "relu2"}, {"activation": "gelu_tanh"}, MODERN],
-    ids=["gpt2", "bias", "tanh", "modern"],
+    [{}, {"bias": True, "activation": "relu2"}, {"activation": "gelu_tanh"}, MODERN, AXIAL],
+    ids=["gpt2", "bias", "tanh", "modern", "axial"],
 )
 @pytest.mark.parametrize("lengths", [(5,), (5, 5, 5), (2, 7, 1)], ids=["one", "equal", "unequal"])
 @torch.no_grad()
@@ -165,6 +171,56 @@ def test_rotary_scores_depend_on_distance_alone():
 
     assert score(5, 2) == pytest.approx(score(12, 9), abs=1e-5)
     assert score(5, 2) != pytest.approx(score(5, 3), abs=1e-3)
+
+
+def test_a_place_along_axes_is_that_of_the_token_to_come():
+    """Of 2 + 12 tokens of context the third is read where the first of the grid is to come."""
+    torch.manual_seed(0)
+    sizes = {**SIZES, "block_size": 14}
+    places = Transformer(TransformerConfig(**sizes, positions="axial", grid=(2, 3, 2))).places
+    assert torch.equal(places.weight[:2], torch.zeros(2, 32))
+    for place, index in enumerate(itertools.product(range(2), range(3), range(2))):
+        expected = sum(table[i] for table, i in zip(places.tables, index, strict=True))
+        torch.testing.assert_close(places.weight[2 + place], expected)
+
+
+def test_rows_of_levels_are_those_of_the_codec():
+    """A token's row is its own and, for each place of its patch, that of the codec's level there."""
+    torch.manual_seed(0)
+    codec = PatchCodec(ArraySpec(1, (2, 4), 3), (1, 2))
+    spec = TokenSpec(codec)
+    network = GPT(spec, n_layer=1, n_head=2, n_embd=8, level_vectors=True).network
+    plain = GPT(spec, n_layer=1, n_head=2, n_embd=8).network
+    for layer in (network.tokens, network.head):
+        rule = layer.parametrizations.weight
+        assert torch.equal(layer.weight, rule.original)  # they begin at 0
+        with torch.no_grad():
+            rule[0].levels.normal_()
+        vectors = rule[0].levels.view(2, 3, 8)  # place, level
+        for token in range(9):
+            levels = codec.to_levels([token, 0, 0, 0])[:2].tolist()
+            expected = rule.original[token] + vectors[0, levels[0]] + vectors[1, levels[1]]
+            torch.testing.assert_close(layer.weight[token], expected)
+    assert torch.equal(network.tokens.weight[9], network.tokens.parametrizations.weight.original[9])
+    assert network.head.weight.shape == plain.head.weight.shape
+
+
+@pytest.mark.parametrize(
+    ("spec", "knobs", "said"),
+    [
+        (TokenSpec(ByteCodec()), {"positions": "axial"}, "positions=axial is of pixels or samples"),
+        (TokenSpec(ByteCodec()), {"level_vectors": True}, "level_vectors=true is of pixels or samples"),
+        (
+            TokenSpec(PixelCodec(ArraySpec(1, (2, 4), 3))),
+            {"positions": "axial", "block_size": 7},
+            "example of 8",
+        ),
+    ],
+    ids=["text", "levels", "windows"],
+)
+def test_places_and_levels_are_of_whole_arrays(spec, knobs, said):
+    with pytest.raises(ConfigError, match=said):
+        GPT(spec, n_layer=1, n_head=2, n_embd=8, **knobs)
 
 
 @pytest.mark.slow

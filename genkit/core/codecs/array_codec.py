@@ -48,6 +48,12 @@ class ArrayCodec(Codec):
         self.back = tuple(self.order.index(axis) for axis in range(len(self.order)))
 
     @property
+    def grid(self) -> tuple[int, ...]:
+        """Ids along each axis, the last running fastest; the channels, where there are some, are the last."""
+        patches = self.grouped[1::2]
+        return (*patches, self.array.channels) if self.array.channels > 1 else patches
+
+    @property
     def vocab_size(self) -> int:
         return self.outputs + 1
 

@@ -13,7 +13,7 @@ from genkit.core.knobs import ModelKnobs, knobs_of
 from genkit.families import FAMILIES, FAMILY_KNOBS
 from genkit.nn.transformer import TransformerConfig
 
-OWN = {"block_size", "vocab_size", "outputs"}  # of the network, which the family decides
+OWN = {"block_size", "vocab_size", "outputs", "grid", "levels"}  # of the network, which the family decides
 
 
 def parameters(family):

@@ -138,7 +138,7 @@ def test_a_step_down_the_gradient_lowers_the_loss_by_what_the_gradient_says(name
 
 
 @pytest.mark.parametrize("sizes", [(8, 16, 16), (5, 12, 20)], ids=lambda sizes: "×".join(map(str, sizes)))
-@pytest.mark.parametrize("network", ["mlp", "conv", "residual"])
+@pytest.mark.parametrize("network", ["mlp", "conv", "moving", "residual"])
 def test_every_network_is_trained_on_clips_of_even_and_odd_lengths(network, sizes):
     module = vae(2, sizes, network=network, conditional=True)
     before = {name: p.detach().clone() for name, p in module.named_parameters()}
