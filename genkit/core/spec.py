@@ -79,8 +79,9 @@ class TokenSpec(DataSpec):
         """
         if self.captions is None:
             return np.zeros((len(texts), 0), dtype=np.int64)
-        ids = [self.captions.ids(text) for text in texts]
-        return np.reshape(ids, (len(texts), self.captions.length)).astype(np.int64) + self.codec.vocab_size
+        known = {text: self.captions.ids(text) for text in dict.fromkeys(texts)}
+        ids = np.reshape([known[text] for text in texts], (len(texts), self.captions.length))
+        return ids.astype(np.int64) + self.codec.vocab_size
 
     def captions_of(self, windows: np.ndarray) -> list[str]:
         """The caption of each window, (n, T), or of its caption's ids alone; [] where there are none."""

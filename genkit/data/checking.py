@@ -26,6 +26,7 @@ from genkit.data.arrays.made import MadeArrays
 from genkit.data.arrays.surveys import look_at
 from genkit.data.audio.recording_checks import check_recordings
 from genkit.data.audio.recordings import Recordings
+from genkit.data.captioning import captioned
 from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.dataset_knobs import DocumentKnobs, PictureKnobs
 from genkit.data.example_knobs import ExampleKnobs
@@ -37,6 +38,7 @@ from genkit.data.video.video_checks import check_videos
 from genkit.data.video.videos import Videos
 from genkit.data.video_knobs import VideoFolderKnobs
 from genkit.data.views import settled
+from genkit.system.errors import DataError
 
 SHOWN = 5  # examples of each kind
 LOOKED, BYTES = 500, 2**26  # examples of each part that are looked at where they are computed, at most
@@ -72,9 +74,24 @@ def check(
     if isinstance(source, Videos):
         films = settled(data, VideoFolderKnobs)
         report, source = check_videos(name, source, films, paths["cache_dir"])
-    return report + _check_images(
-        source, replace(settled(data, ExampleKnobs), dedupe="off"), paths["cache_dir"]
-    )
+    own = settled(data, ExampleKnobs)
+    try:
+        source = captioned(name, source, own, data)
+    except DataError as error:  # of a table, which says nothing against the rest
+        report += [("captions", str(error))]
+    else:
+        report += _check_captions(source)
+    return report + _check_images(source, replace(own, dedupe="off"), paths["cache_dir"])
+
+
+def _check_captions(images: Images) -> Report:
+    """How many there are, and those of several examples."""
+    if images.captions is None:
+        return []
+    counted = Counter(images.captions[row] for row in images.usable.tolist())
+    often = [f"{printable(text)} {count:,}" for text, count in counted.most_common(SHOWN) if count > 1]
+    listed = f", most often {', '.join(often)}" if often else ""
+    return [("captions", f"{len(images.usable):,}, {len(counted):,} of them different{listed}")]
 
 
 # ---------------------------------------------------------------------- images
@@ -131,6 +148,8 @@ def _some(images: Images, parts: Mapping[str, np.ndarray]) -> Images:
         rows=None,
         names=[_name(images, row) for row in rows.tolist()],
         hashes=compared(arrays, images.levels),
+        groups=None if images.groups is None else images.groups[rows],
+        captions=None,
         digest=None,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,11 +26,10 @@ def sample_held_out(
 ) -> Samples:
     """As `module.sample`; where it reads captions and none is asked for, sample i is asked to be what example
     i is, in the one mixed order that examples have, round and round."""
-    draw: Callable[..., Samples] = module.sample
     texts = [] if ASKED in options else held_out_captions(module, examples, range(first, first + n))
     if texts:
         n, options = 1, {**options, ASKED: texts}
-    return draw(n, seed=seed, first=first, batch_size=batch_size, weights=weights, **options)
+    return module.sample(n, seed=seed, first=first, batch_size=batch_size, weights=weights, **options)
 
 
 def held_out_captions(module: GenerativeModule, examples: Examples, numbers: range) -> list[str]:

@@ -23,7 +23,9 @@ from genkit.families.gpt import GPT
 from genkit.inference import verbs
 from genkit.inference.held_out import sample_held_out
 from genkit.inference.scoring import score_split
+from genkit.nn.transformer import KVCache
 from genkit.system.errors import ConfigError
+from genkit.testing import Case, check_family
 
 ARRAY = ArraySpec(1, (2, 2), 3)
 LENGTH = 4
@@ -117,9 +119,9 @@ def test_guidance_of_one_is_none_and_costs_nothing(model: GPT, monkeypatch: pyte
     rows: list[int] = []
     features = model.network.features
 
-    def counted(tokens: Tensor, *more: object) -> Tensor:
+    def counted(tokens: Tensor, cache: KVCache | None = None) -> Tensor:
         rows.append(len(tokens))
-        return features(tokens, *more)  # type: ignore[arg-type]
+        return features(tokens, cache)
 
     monkeypatch.setattr(model.network, "features", counted)
     plain = model.sample(6, prompt="ab", seed=1)
@@ -138,6 +140,20 @@ def test_each_prompt_has_n_samples_which_say_what_was_asked(model: GPT) -> None:
     assert all(torch.equal(a, b) for a, b in zip(samples.data, parts.data, strict=True))
     later = model.sample(1, prompt="c d", seed=5, first=3)
     assert torch.equal(later.data[0], samples.data[3])
+
+
+def test_a_family_of_captions_keeps_what_every_family_promises() -> None:
+    def windows(n: int) -> Batch:
+        captions = SPEC.caption_ids(["ab" if number % 2 else "" for number in range(n)])
+        levels = torch.randint(0, 3, (n, 4), generator=torch.Generator().manual_seed(n))
+        starts = torch.full((n, 1), 3)
+        return Batch(
+            torch.cat((torch.from_numpy(captions), starts, levels), 1), range(n), None, torch.full((n,), 4.0)
+        )
+
+    made_small = lambda: GPT(SPEC, n_layer=1, n_head=2, n_embd=16)  # noqa: E731
+    for options in ({"prompt": "ab"}, {"prompt": "ab", "guidance": 2.0}):
+        check_family(Case(made_small, windows, options=options))
 
 
 def test_what_is_asked_of_no_captions_is_refused(model: GPT) -> None:

@@ -15,8 +15,9 @@ from genkit.config import compose
 from genkit.core.captions import Captions
 from genkit.core.codecs import ByteCodec
 from genkit.core.spec import TokenSpec, View, spec_from_dict
-from genkit.data import open_dataset
+from genkit.data import open_dataset, open_source
 from genkit.data.array_windows import ArrayWindows
+from genkit.data.checking import check
 from genkit.data.dataset import Dataset
 from genkit.data.near_alike import of_caption, of_name
 from genkit.system.errors import ConfigError, DataError, GenkitError
@@ -249,6 +250,38 @@ def test_without_classes_there_are_no_captions_of_classes(pictures: Path, tmp_pa
     words = ["data=image_folder", f"data.path={pictures}", "data.captions=classes"]
     with pytest.raises(ConfigError, match="has no classes; name a table"):
         opened(words, tmp_path)
+
+
+def test_a_table_that_has_moved_with_its_data_is_found_there(pictures: Path, tmp_path: Path) -> None:
+    inside = of_pictures(pictures, "pictures/t.tsv", TABLES["t.tsv"], tmp_path)
+    moved = tmp_path / "moved" / "pictures"
+    moved.parent.mkdir()
+    pictures.rename(moved)
+    before = f"data.captions={pictures / 't.tsv'}"
+    assert said(opened(["data=image_folder", f"data.path={moved}", before], tmp_path)) == said(inside)
+    (moved / "t.tsv").rename(moved.parent / "t.tsv")  # beside the folder, as it may have been
+    assert said(opened(["data=image_folder", f"data.path={moved}", before], tmp_path)) == said(inside)
+
+
+def test_a_check_of_the_data_speaks_of_captions_and_divides_as_a_training_does(
+    pictures: Path, tmp_path: Path
+) -> None:
+    def checked(*words: str) -> dict[str, str]:
+        place = f"paths.cache_dir={tmp_path / 'cache'}"
+        cfg = compose("train", ["model=gpt", "data=image_folder", f"data.path={pictures}", *words, place])
+        source = open_source(cfg.data, cfg.paths.by_name)
+        return dict(check("image_folder", source, cfg.data, cfg.paths.by_name))
+
+    rows = "".join(f"{n}\tshade {i // 4}\tgroup {i // 2}\n" for i, n in enumerate(NAMES))
+    (tmp_path / "g.tsv").write_text(f"file\tcaption\tkind\n{rows}")
+    found = checked(f"data.captions={tmp_path / 'g.tsv'}", "data.group_by=kind")
+    assert found["captions"].startswith("24, 6 of them different, most often shade 0 4")
+    assert "images of one group, of 12, stay in one part" in found["split"]
+    (tmp_path / "g.tsv").write_text("file\tcaption\n" + lacking(NAMES[3]))
+    found = checked(f"data.captions={tmp_path / 'g.tsv'}")
+    assert "no caption for 1 of 24 images (picture03.png)" in found["captions"]
+    assert found["images"].startswith("24")
+    assert "captions" not in checked()
 
 
 # ---------------------------------------------------------------------- what stays in one part
