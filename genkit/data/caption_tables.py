@@ -62,7 +62,8 @@ def read_table(path: Path, column: str | None, group: str | None = None) -> Capt
     if not rows:
         raise DataError(f"{WORD}={path} is empty; write a file and its caption a line.")
     names = [cell.strip().lower() for cell in rows[0][1]]
-    headed = suffix in OBJECTS or any(name in (*FILES, CLASS) for name in names)
+    called = any(name in (*FILES, CLASS) for name in names) and not any("." in name for name in names)
+    headed = suffix in OBJECTS or called
     if headed:
         rows = rows[1:]
     else:

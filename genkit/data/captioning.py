@@ -167,6 +167,8 @@ def _left_out(
     called = [str(row) if source.names is None else printable(source.names[row]) for row in without[:3]]
     listed = ", ".join(called) + (", …" if len(without) > 3 else "")
     said = f"{WORD}={table.place} has no caption for {len(without):,} of {total:,} {many} ({listed})"
+    if set(table.captions) <= set(source.classes):
+        raise DataError(f"{said}: if its lines are of classes, write class above the first column.")
     if len(without) == total:
         line = next(iter(table.captions))
         raise DataError(f"{said}: it has them for {printable(line)} and its like.")

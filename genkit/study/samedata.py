@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VIEW_KEYS = (
     *("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device"),
     *("view", "bands", "hop", "patch"),  # of one sound
+    *("caption_tokenizer", "caption_length"),  # of the same captions
 )
 
 

@@ -134,6 +134,27 @@ def test_a_table_of_classes(tmp_path: Path) -> None:
     assert "".join(dataset.spec.captions.of_classes) == "零一二三四五六七八九"
 
 
+def test_lines_of_classes_are_not_taken_for_files(tmp_path: Path) -> None:
+    table = tmp_path / "words.tsv"
+    table.write_text("".join(f"{i}\tdigit {i}\n" for i in range(10)))
+    with pytest.raises(DataError, match="write class above the first column"):
+        opened(["data=digits", f"data.captions={table}"], tmp_path)
+
+
+def test_a_caption_that_is_called_as_columns_are_is_no_name_of_one(pictures: Path, tmp_path: Path) -> None:
+    text = "".join(f"{n}\t{t}\n" for n, t in ROWS.items()).replace("grey number 0\n", "image\n")
+    dataset = of_pictures(pictures, "t.tsv", text, tmp_path)
+    assert said(dataset)[0] == "image"
+
+
+def test_what_stays_on_a_device_is_what_is_gathered(pictures: Path, tmp_path: Path) -> None:
+    examples = of_pictures(pictures, "t.tsv", TABLES["t.tsv"], tmp_path).split("train")
+    order = np.arange(len(examples))[::-1]
+    table = examples.table()
+    assert table is not None
+    assert (table[examples.places(order)] == examples.gather(order)[0]).all()
+
+
 def test_captions_count_in_the_fingerprint_and_the_way_they_are_read_does_not(
     pictures: Path, tmp_path: Path
 ) -> None:
