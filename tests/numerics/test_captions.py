@@ -14,11 +14,13 @@ from genkit.core.captions import Captions
 from genkit.core.codecs import ByteCodec, PixelCodec
 from genkit.core.noise import Noise
 from genkit.core.observation import mask
+from genkit.core.options import Options
 from genkit.core.phase import StepNoise
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.data.array_windows import PixelWindows
 from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset import ArrayExamples
+from genkit.diagnostics import symptoms
 from genkit.families.gpt import GPT
 from genkit.inference import verbs
 from genkit.inference.held_out import sample_held_out
@@ -227,3 +229,29 @@ def test_samples_that_are_judged_are_asked_for_what_held_out_examples_are(model:
     asked = sample_held_out(model, 2, examples, prompt="zz")
     assert list(asked.captions) == ["zz", "zz"]
     assert len(sample_held_out(model, 0, examples)) == 0
+
+
+def test_findings_look_at_samples_of_the_captions_beside_them(
+    model: GPT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = ["ab", "", "c", "日"] * 10
+    told = torch.from_numpy(SPEC.caption_ids(captions))
+    levels = torch.randint(0, 3, (40, 4), generator=torch.Generator().manual_seed(0))
+    batch = Batch(torch.cat((told, torch.full((40, 1), 3), levels), 1), range(40))
+    asked: list[list[str]] = []
+    draw = model.draw
+
+    def heard(noise: Noise, condition: list[str], options: Options) -> list[Tensor]:
+        asked.append(list(condition))
+        return draw(noise, condition, options)
+
+    monkeypatch.setattr(model, "draw", heard)
+    with torch.no_grad():
+        found = symptoms.measure(model, batch)
+        noise = Noise(model.plan.seed, batch.rows, purpose="health")
+        drawn = symptoms.drawing(model, noise)(told).flatten(1)
+    assert asked == [captions, captions]
+    assert torch.equal(model.as_arrays(batch).data.flatten(1), levels / 2)
+    expected = torch.pdist(drawn).mean() / torch.pdist(levels / 2).mean()
+    assert found["diversity"] == pytest.approx(expected.item(), rel=1e-5)
+    assert found["distinct_examples"] == pytest.approx(len(levels.unique(dim=0)) / 40)
