@@ -31,7 +31,9 @@ from genkit.nn.axes import SizeError
 from genkit.nn.convolutions import Discriminator, Generator, growth
 from genkit.nn.critic import Critic
 from genkit.nn.memory_format import CHANNELS_LAST
+from genkit.nn.moving_generator import MovingGenerator
 from genkit.nn.normalisation import GlobalBatchNorm, as_trained
+from genkit.nn.picture_paths import PlacePaths, half, moments
 from genkit.system.errors import ConfigError
 
 TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
@@ -62,6 +64,8 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         discriminator_steps: batches for each update of the generator.
         frame_discriminator: one of single frames stands beside that of whole clips, made and trained as that
             one is; the generator minimises the sum of its losses to both (Tulyakov et al. 2018).
+        moving: the generator makes one picture, half as large as a frame, and its path over the moments
+            (`genkit.nn.moving_generator`).
         conditional: on the labels of the data.
         channels_last: memory format of the convolutions; faster on CPUs and recent GPUs.
     """
@@ -95,6 +99,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         augment: Sequence[str] = (),
         discriminator_steps: int = 1,
         frame_discriminator: bool = False,
+        moving: bool = False,
         conditional: bool = False,
         channels_last: bool = True,
     ) -> None:
@@ -108,6 +113,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         self.augment, self.discriminator_steps = tuple(augment), discriminator_steps
         try:
             way = growth(sizes)
+            made = growth(half(moments(sizes)[1])) if moving else way
         except SizeError as error:
             knob = spec.medium.sized_along(error.axis)
             advice = f"set {knob}" if knob else "choose another model"
@@ -117,8 +123,8 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
                 f"model.frame_discriminator=true looks at single frames, and {spec.said()} have none:"
                 " leave it out."
             )
-        self.generator = Generator(
-            *(latent_size, channels, way, width, self.classes),
+        picture = Generator(
+            *(latent_size, channels, made, width, self.classes),
             norm=generator_norm,
             upsampling=upsampling,
             mapping=mapping,
@@ -126,6 +132,9 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
             bias=bias,
             initial=initial,
         )
+        self.generator: Generator | MovingGenerator = picture
+        if moving:
+            self.generator = MovingGenerator(picture, PlacePaths(latent_size, sizes), spec.shape)
         extra = (1 if conditional else 0) if extra_layers is None else extra_layers
         judge = partial(
             Discriminator,
@@ -150,7 +159,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         self.critics = [Critic(self.discriminator, self._format, self.augment, phase_shuffle)]
         if self.frame_discriminator is not None:
             self.critics.append(Critic(self.frame_discriminator, flat, self.augment, of="frame"))
-        self.generator.to(memory_format=self._format)
+        picture.to(memory_format=formats.get(made.axes, torch.contiguous_format))
         for critic in self.critics:
             critic.network.to(memory_format=critic.format)
         self.units = {c.named(what): self.game.unit for c in self.critics for what in ("real", "fake")}

@@ -70,6 +70,9 @@ class DCGANKnobs(ModelKnobs, frozen=True):
     frame_discriminator: Annotated[
         bool, knob("of moving pictures: one of single frames beside that of whole clips (MoCoGAN)")
     ] = False
+    moving: Annotated[
+        bool, knob("the generator makes one picture, half as large, and its path over the frames (VGAN)")
+    ] = False
     conditional: Annotated[bool, knob("on the labels of the data")] = False
     channels_last: Annotated[bool, knob("memory format; faster on CPUs")] = True
 

@@ -18,16 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genkit.nn.axes import (
-    CONVOLUTIONS,
-    TRANSPOSED,
-    Convolution,
-    SizeError,
-    Sizes,
-    Stride,
-    Transposed,
-    stride,
-)
+from genkit.nn.axes import CONVOLUTIONS, TRANSPOSED, Convolution, SizeError, Sizes, Stride, Transposed, stride
 from genkit.nn.normalisation import ConditionalBatchNorm, GlobalBatchNorm, Modulation
 from genkit.nn.phase_shuffle import shuffled
 from genkit.nn.precision import widened
@@ -226,6 +217,10 @@ class Generator(nn.Module):
             nn.init.normal_(self.classes.weight, 0.0, latent_size**-0.5)
 
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.drawn(latent, labels).tanh()
+
+    def drawn(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What the arrays are before they are brought into their range."""
         if self.classes is not None:
             latent = torch.cat((latent, self.classes(labels)), dim=1)
         x = self.mapping(latent)[(..., *[None] * self.axes)]
@@ -233,7 +228,7 @@ class Generator(nn.Module):
             x = norm(kernel(x)) if self.classes is None else norm(kernel(x), labels)
             x = blocks(F.relu(x, inplace=True))
         data: Tensor = self.to_image(x)
-        return data.tanh()
+        return data
 
 
 def transposed(inputs: int, outputs: int, step: Stride, bias: bool) -> Transposed:

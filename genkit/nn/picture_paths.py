@@ -7,6 +7,11 @@ gradients take the way of all places with their shares (the straight-through est
 so that a place far away is found as easily as one near by.  A network that begins to learn may look at all
 places at once, as blurred as it is unsure.
 
+Or a place is a number (`PlacePaths`), of which the next whole one is shown, and whose gradient is that of the
+picture between two of them (spatial transformers; Jaderberg et al. 2015, equation 5).  Then a path changes by
+little where what it comes from does; against a critic, who shows no place far away, only such paths became
+straight.
+
 Legend: B batch, N numbers, C channels, T moments, S… sizes of the axes along which it moves, P… those of the
 picture.
 """
@@ -86,8 +91,12 @@ class PicturePaths(nn.Module):
             nn.Linear(inputs, UNITS),
             nn.SiLU(),
             *(ResidualLayer(UNITS) for _ in range(BLOCKS)),
-            nn.Linear(UNITS, self.moments * sum(self.places)),
+            nn.Linear(UNITS, self.moments * self._numbers()),
         )
+
+    def _numbers(self) -> int:
+        """What is said of the places of a moment: a score for each along every axis."""
+        return sum(self.places)
 
     def forward(self, vector: Tensor) -> list[Tensor]:
         scores = self.layers(vector).unflatten(1, (self.moments, -1))  # (B, T, places of all axes)
@@ -96,6 +105,33 @@ class PicturePaths(nn.Module):
             _filters(some if self.blurred else chosen(some), own)
             for some, own in zip(shares, self.picture, strict=True)
         ]
+
+
+class PlacePaths(PicturePaths):
+    """As its base, of places that are numbers: one for each axis of a moment."""
+
+    def _numbers(self) -> int:
+        return len(self.places)
+
+    def forward(self, vector: Tensor) -> list[Tensor]:
+        numbers = self.layers(vector).unflatten(1, (self.moments, -1)).unbind(-1)  # (B, T) for each axis
+        return [
+            _filters(nearest(number, count), own)
+            for number, count, own in zip(numbers, self.places, self.picture, strict=True)
+        ]
+
+
+def nearest(numbers: Tensor, count: int) -> Tensor:
+    """1 for the nearest of K places, 0 for the others, (…, K); its gradient is that of both that are near.
+
+    Args:
+        numbers: (…); 0 is the middle of the places, ±1 are both ends.
+        count: K.
+    """
+    place = ((count - 1) / 2 * (1 + numbers)).clamp(0, count - 1)
+    both = (1 - (torch.arange(count, device=place.device) - place[..., None]).abs()).clamp(min=0)
+    whole = F.one_hot(place.round().long(), count).to(both)
+    return both + (whole - both).detach()
 
 
 @contextmanager

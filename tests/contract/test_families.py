@@ -54,6 +54,18 @@ def video_gan(**knobs: object) -> Case:
     return Case(lambda: DCGAN(CLIPS, latent_size=4, width=4, frame_discriminator=True, **knobs), clips)
 
 
+def moving_gan(**knobs: object) -> Case:
+    """Of frames so large that half of one is a size of a DCGAN."""
+    spec = ArraySpec(1, (3, 16, 16), 2, ("left", "right"), VIDEO, rate=8.0)
+
+    def batch(n: int) -> Batch:
+        own = clips(n)
+        data = own.data[:, :, :3].repeat_interleave(2, 3).repeat_interleave(2, 4)
+        return Batch(data, own.rows, own.labels)
+
+    return Case(lambda: DCGAN(spec, latent_size=4, width=4, moving=True, conditional=True, **knobs), batch)
+
+
 def video_vae(**knobs: object) -> Case:
     return Case(lambda: VAE(CLIPS, latent_size=3, hidden=16, width=4, **knobs), clips)
 
@@ -122,6 +134,7 @@ CASES = {
     "dcgan-video-labels": video_gan(
         conditional=True, norm="none", r1=1.0, augment=["translation", "cutout"], discriminator_steps=2
     ),
+    "dcgan-video-moving": moving_gan(frame_discriminator=True),
     "vae-mlp": vae(network="mlp"),
     "vae-conv": vae(),
     "vae-residual": vae(network="residual", likelihood="discretised_logistic", beta=0.5, beta_warmup=2),

@@ -178,3 +178,8 @@ def test_training_learns_which_label_moves_which_way():
         lines = module.sample(16, label=label).data[:, 0].mean(3).argmax(2)  # (16, T)
         steps = (lines[:, 1:] - lines[:, :-1]) % 8
         assert (steps == way % 8).float().mean() > 0.6, lines  # of chance: 1/8
+
+
+def test_a_picture_that_moves_is_half_of_a_frame_and_a_size_of_a_dcgan():
+    with pytest.raises(ConfigError, match=r"a DCGAN makes sizes of 8.*not 4"):
+        gan(moving=True)

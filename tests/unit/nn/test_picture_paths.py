@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from genkit.nn.autoencoder import moving_pair
-from genkit.nn.picture_paths import PicturePaths, chosen, followed, moved, seen_blurred
+from genkit.nn.convolutions import Generator, growth
+from genkit.nn.moving_generator import MovingGenerator
+from genkit.nn.picture_paths import PicturePaths, PlacePaths, chosen, followed, moved, seen_blurred
 
 SIZES = [(9,), (6, 9), (4, 6, 9)]
 ids = "×".join
@@ -91,6 +93,47 @@ def test_a_decoder_shows_one_picture_in_all_frames():
     decoder = moving_pair((1, 5, 16, 16), 2, 7, 20, 4, 3)[1]
     torch.nn.init.normal_(decoder.still)
     frames_of_one_picture(decoder(torch.randn(6, 7), labels), 5 * decoder.still)
+
+
+def test_a_place_that_is_a_number_is_the_nearest_whole_one_with_the_gradient_between_two():
+    """By the derivative of what a picture would be if it were interpolated between whole places."""
+    paths = PlacePaths(7, (3, 9, 12))  # of 5 and 7 places
+    paths.layers = torch.nn.Identity()
+    numbers = torch.tensor([[-1.0, 1.0, 0.0, 0.25, -0.4, -7.0]], requires_grad=True)  # of three moments
+    picture = torch.rand(1, 1, 5, 6)
+    clip = moved(picture, paths(numbers))
+    expected = torch.zeros(1, 1, 3, 9, 12)
+    for t, (top, left) in enumerate([(0, 6), (2, 4), (1, 0)]):  # (1.2 and 3.75 are rounded)
+        expected[:, :, t, top : top + 5, left : left + 6] = picture
+    torch.testing.assert_close(clip, expected)
+    weight = torch.rand(clip.shape)
+
+    def between(at):
+        rows, columns = torch.arange(9)[:, None], torch.arange(12)[:, None]
+        down = (1 - (rows - at[0] - torch.arange(5)).abs()).clamp(min=0)  # (9, 5)
+        across = (1 - (columns - 4.0 - torch.arange(6)).abs()).clamp(min=0)  # (12, 6), of the rounded place
+        return (down @ picture[0, 0] @ across.T * weight[0, 0, 1]).sum()
+
+    at = torch.tensor([2.0 + 1e-4])
+    slope = (between(at + 1e-2) - between(at)) / 1e-2 * 2  # a number of 1 is two places
+    found = torch.autograd.grad((clip * weight).sum(), numbers)[0][0]
+    # At a whole place the derivative is that of either side.
+    other = (between(at - 2e-4) - between(at - 2e-4 - 1e-2)) / 1e-2 * 2
+    assert min(float(slope), float(other)) - 1e-2 <= float(found[2]) <= max(float(slope), float(other)) + 1e-2
+    assert found[5] == 0  # beyond the wall
+
+
+def test_a_generator_shows_one_picture_in_all_frames():
+    torch.manual_seed(0)
+    paths = PlacePaths(7, (5, 16, 16))
+    picture = Generator(7, 1, growth(paths.picture), 4, 3, norm="none", bias=True, initial="he")
+    generator = MovingGenerator(picture, paths, (1, 5, 16, 16))
+    made = generator(torch.randn(6, 7), torch.arange(6) % 3)
+    assert made.shape == (6, 1, 5, 16, 16)
+    assert made.abs().max() <= 1
+    frames_of_one_picture(made.atanh(), 5 * generator.still)
+    made.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in paths.layers[-1].parameters())
 
 
 def test_an_encoder_looks_where_its_decoder_shows():
