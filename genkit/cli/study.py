@@ -83,13 +83,26 @@ def in_words(plan: Plan, retry: bool = False) -> str:
         f"study {declared.name} in {plan.folder}: {len(declared.arms)} arms × {len(declared.seeds)} seeds"
         f"{f' and {declared.search.trials} trials' if declared.search else ''}"
         f" = {declared.size} runs of {amount:,g} {unit}; {len(missing)} of them to run",
-        *(f"  {arm}: {' '.join(words)}" for arm, words in declared.arms.items()),
+        *(line for arm in declared.arms for line in _arm(declared, arm)),
     ]
     if declared.question:
         lines.insert(1, f"  {declared.question}")
     lines += _search(declared)
     reach = reach_in_words(len(declared.arms), len(declared.seeds), declared.looks)
     return "\n".join([*lines, _time(plan, missing), _looked(plan) or reach])
+
+
+def _arm(declared: Declaration, arm: str) -> list[str]:
+    """What an arm trains, and in which order."""
+    words, first = " ".join(declared.arms[arm]), declared.codecs.get(arm)
+    if first is None:
+        return [f"  {arm}: {words}"]
+    unit, amount = declared.budget
+    own, left = first.divided(amount, unit)
+    return [
+        f"  {arm}: first its codec for {own:,g} {unit}: {' '.join(first.words)}",
+        f"  {' ' * len(arm)}  then on its codes for {left:,g} {unit}: {words}",
+    ]
 
 
 def _looked(plan: Plan) -> str:

@@ -60,6 +60,12 @@ def coded(
             f"model.block_size={view.block_size}: {arrays.medium.one} has {codec.length} codes; leave"
             " model.block_size out."
         )
+    if not codec.origin.sha256:  # it is still to be trained, and what it will make is of this shape
+        nothing = np.uint16(0)
+        return {
+            part: CodeWindows(own, codec, np.broadcast_to(nothing, (len(own), codec.length)))
+            for part, own in examples.items()
+        }
     key: dict[str, object] = {"contents": contents, "codec": codec.origin.sha256, "epochs": data.codec_epochs}
     if data.codec_epochs > 1:
         key["changes"] = {k: v for k, v in msgspec.structs.asdict(given).items() if k != "codec"}

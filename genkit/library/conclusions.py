@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from genkit.statistics import Comparison
     from genkit.study import Declaration
 
-    Arm = str | type[GenerativeModule] | Sequence[str | type[GenerativeModule]]
+    Words = str | type[GenerativeModule] | Sequence[str | type[GenerativeModule]]
+    Arm = Words | Mapping[str, Words | float]  # a mapping: of its codec, and of what learns the codes
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def study(
         yes: whether more than a thousand runs are meant.
         said: keys of a study's file, in place of what `declared` says: `name`, `arms`, `common`, `seeds`,
             `budget`, `primary`, `evaluate`, `search`, and others (see `genkit.study.declaring`).  An arm is a
-            list of words, a class of one's own, or both in a list; arms with a class run in this process.
+            list of words, a class of one's own, or both in a list, or a mapping of two such stages
+            (`{"codec": […], "words": […]}`); arms with a class run in this process.
 
     Raises:
         ConfigError: a declaration that no study can have, or another than its folder was made with.
@@ -152,18 +154,31 @@ def _plain(declared: str | Path | Mapping[str, object] | None) -> tuple[dict[str
 
 def _with_words(plain: Mapping[str, object]) -> tuple[dict[str, object], list[type]]:
     """A declaration in which each class stands for the words that choose it; and the classes."""
+    from genkit.study.arms import STAGES
+
     arms, families = plain.get("arms"), list[type]()
     if not isinstance(arms, Mapping):
         return dict(plain), families
     made: dict[object, object] = {}
     for arm, given in arms.items():
-        items = list(given) if isinstance(given, list | tuple) else [given]
-        own = [item for item in items if isinstance(item, type)]
-        families += [family for family in own if family not in families]
-        chosen = [word for family in own for word in words_of(family)]
-        made[arm] = [*chosen, *(item for item in items if not isinstance(item, type))]
+        if isinstance(given, Mapping):
+            made[arm] = {
+                stage: _in_words(said, families) if stage in STAGES[:2] else said
+                for stage, said in given.items()
+            }
+        else:
+            made[arm] = _in_words(given, families)
     common = plain.get("common")
     return {**plain, "arms": made, "common": list(common) if isinstance(common, tuple) else common}, families
+
+
+def _in_words(given: object, families: list[type]) -> list[object]:
+    """Words, and a class as those that choose it; it is put among the classes."""
+    items = list(given) if isinstance(given, list | tuple) else [given]
+    own = [item for item in items if isinstance(item, type)]
+    families += [family for family in own if family not in families]
+    chosen = [word for family in own for word in words_of(family)]
+    return [*chosen, *(item for item in items if not isinstance(item, type))]
 
 
 @contextmanager
@@ -178,13 +193,19 @@ def _declared(
         return
     with objects.given(data, paths["cache_dir"]) as given:
         declaration = check(plain, where)
-        for arm in declaration.arms.values():
-            given.beside(arm)
+        for words in _stages(declaration):
+            given.beside(words)
         common = plain.get("common") or []
         declaration = check(
             {**plain, "common": [*given.words, *(common if isinstance(common, list) else [])]}, where
         )
         places = [f"paths.{key}={value}" for key, value in paths.items()]
-        for arm in declaration.arms.values():
-            given.keep(config.compose("train", [*arm, *places]).data, paths)
+        for words in _stages(declaration):
+            given.keep(config.compose("train", [*words, *places]).data, paths)
         yield declaration
+
+
+def _stages(declaration: Declaration) -> Iterator[Sequence[str]]:
+    """The words of every training of an arm."""
+    yield from declaration.arms.values()
+    yield from (codec.words for codec in declaration.codecs.values())

@@ -17,8 +17,9 @@ from genkit.system.schemas import Number, typed
 
 DECLARATION, MEMBERS, CONFIGS, OUTCOMES = "study.yaml", "members.json", "members", "outcomes"
 ARMS, SEARCH, TABLE, REPORT, LOOKS = "arms", "search.json", "rows.jsonl", "report", "looks.json"
+CODECS = "codecs"
 # What a study's folder has beside its runs; no run may have such a name.
-OWN = (DECLARATION, MEMBERS, CONFIGS, OUTCOMES, ARMS, SEARCH, TABLE, REPORT, LOOKS)
+OWN = (DECLARATION, MEMBERS, CONFIGS, OUTCOMES, ARMS, SEARCH, TABLE, REPORT, LOOKS, CODECS)
 LISTED = [{"number": int, "arm": str, "seed": int, "name": str, "trial?": int | None}]
 
 

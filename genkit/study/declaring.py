@@ -4,6 +4,7 @@ question: which family draws the best digits?
 arms:                       # each a list of words of `genkit train`
   gpt: [model=gpt_pixels]
   vae: [model=vae, model.latent_size=16]
+  codes: {codec: [model=codes_image], words: [model=gpt]}   # two stages; see genkit.study.arms
 common: [data=digits]       # words of every arm, before its own
 seeds: [0, 1, 2]            # or a number: the first so many
 looks: 1                    # how often the results may decide while seeds are added; they share the 5 %
@@ -20,12 +21,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genkit import config
 from genkit.metrics.catalogue import catalogue
+from genkit.study.arms import FirstStage, check_arm, check_words
 from genkit.study.primary import check_primary
 from genkit.study.space import Search, check_search
 from genkit.system.errors import ConfigError, nearest
@@ -46,8 +48,6 @@ EVALUATE = (
 COUNTS = ("n", "seed", "importance_samples", "stride", "batch_size")
 CHOICES = {"split": ("train", "validation", "test"), "weights": ("ema", "raw")}
 MAX_MEMBERS = 1_000
-# What the study itself decides for its members.
-OWN = ("seed", "name", "resume", "init_from", "accept_new_data", "debug")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Declaration:
 
     Attributes:
         name: of its folder below the runs folder.
-        arms: words of each arm, those of all arms included.
+        arms: words of each arm's run, those of all arms included.
+        codecs: of the arms that train one first.
         budget: (unit, amount).
         primary: the metric of the verdict; None: the usual ones are tried.
         evaluate: settings of the evaluation of every member.
@@ -77,6 +78,7 @@ class Declaration:
     selected_on_test: bool = False
     looks: int = 1
     equivalence_margin: float | None = None
+    codecs: Mapping[str, FirstStage] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -88,7 +90,7 @@ class Declaration:
         return {
             "name": self.name,
             "question": self.question,
-            "arms": {arm: list(words) for arm, words in self.arms.items()},
+            "arms": {arm: self._said(arm) for arm in self.arms},
             "seeds": list(self.seeds),
             "budget": {unit: amount},
             "primary": self.primary,
@@ -98,6 +100,13 @@ class Declaration:
             **({"looks": self.looks} if self.looks > 1 else {}),
             **({"equivalence_margin": self.equivalence_margin} if self.equivalence_margin else {}),
         }
+
+    def _said(self, arm: str) -> list[str] | dict[str, object]:
+        """An arm as a study file says it."""
+        words = list(self.arms[arm])
+        if (codec := self.codecs.get(arm)) is None:
+            return words
+        return {"codec": list(codec.words), "words": words, "share": codec.share}
 
 
 def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> Declaration:
@@ -174,7 +183,7 @@ def check(plain: Mapping[str, object], where: str) -> Declaration:
     for key in plain:
         if key not in KEYS:
             raise ConfigError(f"{where}: a study has no {key}.{nearest(str(key), KEYS)}")
-    common = _words(plain.get("common"), f"{where}: common")
+    common = check_words(plain.get("common"), f"{where}: common")
     arms = plain.get("arms")
     if not isinstance(arms, dict) or not arms:
         raise ConfigError(f"{where}: a study needs arms, each a name and a list of words; it has none.")
@@ -201,6 +210,7 @@ def check(plain: Mapping[str, object], where: str) -> Declaration:
         if primary is None:
             raise ConfigError(f"{where}: a search needs a primary metric to go by; write primary: kid.")
     budget = _budget(plain.get("budget"), where)
+    stages = {arm: check_arm(said, common, f"{where}: arm {arm}") for arm, said in arms.items()}
     searched = [key for keys in search.space.values() for key in keys] if search else []
     if budget[0] == "flops" and (costly := [key for key in searched if key.startswith("model.")]):
         raise ConfigError(
@@ -209,7 +219,7 @@ def check(plain: Mapping[str, object], where: str) -> Declaration:
     return Declaration(
         name=_name(plain.get("name"), where),
         question=str(plain.get("question") or ""),
-        arms={arm: _joined(common, _words(words, f"{where}: arm {arm}")) for arm, words in arms.items()},
+        arms={arm: words for arm, (words, _) in stages.items()},
         seeds=seeds,
         budget=budget,
         primary=primary,
@@ -218,6 +228,7 @@ def check(plain: Mapping[str, object], where: str) -> Declaration:
         selected_on_test=on_test,
         looks=looks,
         equivalence_margin=margin,
+        codecs={arm: codec for arm, (_, codec) in stages.items() if codec is not None},
     )
 
 
@@ -227,24 +238,6 @@ def _name(name: Any, where: str) -> str:
             f"{where}: name={name!r} cannot name a study: use letters, digits and any of _ . + -"
         )
     return name
-
-
-def _words(words: Any, where: str) -> list[str]:
-    if words is None:
-        return []
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ConfigError(f"{where} is no list of words such as [model=vae, optim.lr=1e-3].")
-    for word in words:
-        key, _ = config.key_and_value(word)
-        if key in OWN or key.split(".")[0] in ("budget", "paths"):
-            raise ConfigError(f"{where}: {word}: the study decides {key} for all its members; leave it out.")
-    return words
-
-
-def _joined(common: list[str], own: list[str]) -> list[str]:
-    """The words of an arm; its own replace those of all arms."""
-    keys = [word.partition("=")[0] for word in own]
-    return [*(word for word in common if word.partition("=")[0] not in keys), *own]
 
 
 def _seeds(seeds: Any, where: str) -> list[int]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genkit.config import Config
 from genkit.metrics.catalogue import group_of
+from genkit.study.stages import Stages
 from genkit.system.errors import ConfigError
 
 OF_TOKENS = ("nll", "perplexity")  # of texts these belong to the tokeniser; bits per byte do not
 
 
-def check_likelihoods(primary: str, arms: Mapping[str, Config], paths: Mapping[str, str]) -> None:
+def check_likelihoods(primary: str, arms: Mapping[str, Stages], paths: Mapping[str, str]) -> None:
     """See that a primary metric of likelihood is one that every arm has, and has in common.
 
     Args:
@@ -26,13 +26,13 @@ def check_likelihoods(primary: str, arms: Mapping[str, Config], paths: Mapping[s
     from genkit.core.capabilities import Likelihood
     from genkit.families import FAMILIES
     from genkit.inference.models import build_module
-    from genkit.inference.run_data import open_data
 
     first: tuple[str, dict[str, Any]] | None = None
-    for arm, cfg in arms.items():
+    for arm, stages in arms.items():
+        cfg = stages.run
         if not issubclass(FAMILIES.load(cfg.model.family), Likelihood):
             raise ConfigError(f"primary={primary}: arm {arm} has no likelihood, only samples; {_remedy(arm)}")
-        spec = open_data(cfg, paths).spec
+        spec = stages.open(paths).spec
         module = build_module(cfg.model, spec)
         if isinstance(module, Likelihood) and (kind := module.likelihood_kind()).absent:
             raise ConfigError(

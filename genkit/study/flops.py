@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from genkit.config import Config
+from collections.abc import Mapping
+
+from genkit.study.arms import FirstStage
+from genkit.study.stages import Stages
 from genkit.system.errors import ConfigError
 
 
-def steps_within(cfg: Config, flops: float) -> int:
-    """Whole training steps that cost at most so many operations, all phases and optimisers together.
+def steps_within(
+    stages: Stages, first: FirstStage | None, flops: float, paths: Mapping[str, str]
+) -> tuple[int, int]:
+    """Whole training steps of an arm's codec, 0 without one, and of its run that together cost at most so
+    many operations, all phases and optimisers included.
 
     Raises:
-        ConfigError: not one step does.
+        ConfigError: not one step of either does.
     """
+    spent, steps = 0.0, 0
+    if stages.codec is not None and first is not None:
+        own, _ = first.divided(flops, "FLOP")
+        a_step = _cost(Stages(stages.codec), paths)
+        steps = _whole(own, a_step, " of its codec")
+        spent = steps * a_step
+    return steps, _whole(flops - spent, _cost(stages, paths), " of what learns its codes" if first else "")
+
+
+def _cost(stages: Stages, paths: Mapping[str, str]) -> float:
+    """What a training step costs."""
     from genkit.evaluation.costs import flops_per_step
     from genkit.inference.models import build_module
-    from genkit.inference.run_data import open_data
 
-    dataset = open_data(cfg, cfg.paths.by_name)
+    dataset, cfg = stages.open(paths), stages.run
     module = build_module(cfg.model, dataset.spec)
-    a_step = flops_per_step(module, dataset.split("train"), cfg.batch_size, cfg.plain["optim"])
+    return flops_per_step(module, dataset.split("train"), cfg.batch_size, cfg.plain["optim"])
+
+
+def _whole(flops: float, a_step: float, whose: str) -> int:
+    """
+    Raises:
+        ConfigError: there is none.
+    """
     if a_step > flops:
-        raise ConfigError(f"a step takes {a_step:.3g} FLOP, the budget is {flops:.3g}; give at least a step.")
+        raise ConfigError(
+            f"a step{whose} takes {a_step:.3g} FLOP, the budget is {flops:.3g}; give at least a step."
+        )
     return int(flops // a_step)

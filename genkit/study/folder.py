@@ -4,10 +4,12 @@ runs/<study>/study.yaml          as declared
              members.json        number, arm, seed and run folder of each member
              members/0000.yaml   the configuration of each
              arms/<arm>.yaml     that of each arm, where a search decides the rest
+             codecs/<arm>.yaml   that of the codec of each arm which trains one
              search.json         what the search tried and found
              looks.json          the seeds of each time that results were there before seeds were added
              outcomes/0000.json  how each ended
              <arm>-<seed>/       its run folder
+             <arm>-<seed>-codec/ that of its codec
              rows.jsonl          the table: every number of every member, and why there is none
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from genkit import config, runs
 from genkit.config import Config
 from genkit.runs.studies import (
     ARMS,
+    CODECS,
     CONFIGS,
     DECLARATION,
     LOOKS,
@@ -39,6 +42,7 @@ from genkit.runs.studies import (
     read_outcome,
 )
 from genkit.study.declaring import Declaration, check
+from genkit.study.stages import codec_name, of_member
 from genkit.system.errors import CheckpointError, ConfigError, GenkitError, StorageError
 from genkit.system.plain import MAX_YAML_BYTES, inside, parse_yaml, read_text, read_yaml
 from genkit.system.schemas import conform
@@ -51,6 +55,7 @@ class Plan:
     Attributes:
         configs: of the members, by number; those that a search has still to decide are not among them.
         arms: configurations of the arms, where a search decides the rest.
+        codecs: those of the codecs that arms train.
         new: whether the folder is still to be written, or extended.
         looks: the seeds of each look before: results that were there when seeds were added.
     """
@@ -60,6 +65,7 @@ class Plan:
     members: list[Planned]
     configs: dict[int, str]
     arms: dict[str, str] = field(default_factory=dict)
+    codecs: dict[str, str] = field(default_factory=dict)
     new: bool = False
     looks: tuple[tuple[int, ...], ...] = ()
 
@@ -88,7 +94,8 @@ class Plan:
             StorageError: the folder cannot be written.
         """
         try:
-            for name in (CONFIGS, OUTCOMES, *([ARMS] if self.arms else [])):
+            now_and_then = [*([ARMS] if self.arms else []), *([CODECS] if self.codecs else [])]
+            for name in (CONFIGS, OUTCOMES, *now_and_then):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot make {self.folder}: {error.strerror}. Set paths.runs_dir.") from None
@@ -96,6 +103,8 @@ class Plan:
             runs.write_atomically(_config_file(self.folder, number), text)
         for arm, text in self.arms.items():
             runs.write_atomically(self.folder / ARMS / f"{arm}.yaml", text)
+        for arm, text in self.codecs.items():
+            runs.write_atomically(self.folder / CODECS / f"{arm}.yaml", text)
         if self.looks:
             runs.write_atomically(self.folder / LOOKS, json.dumps(self.looks) + "\n")
         listed = [member.to_dict() for member in self.members]
@@ -110,7 +119,8 @@ class Plan:
             StorageError: it cannot be written.
         """
         base = config.typed(parse_yaml(self.arms[member.arm]))
-        cfg = config.replace(base, {**values, "seed": member.seed, "name": member.name})
+        own = of_member(member.arm, member.seed, member.name, coded=member.arm in self.codecs)
+        cfg = config.replace(base, {**values, **own})
         self.configs[member.number] = config.freeze(cfg)
         runs.write_atomically(_config_file(self.folder, member.number), self.configs[member.number])
 
@@ -133,9 +143,9 @@ def load_plan(folder: Path) -> Plan:
             for number, file in files.items()
             if declared.search is None or file.is_file()
         }
-        names = declared.arms if declared.search else ()
-        arms = {arm: read_text(inside(folder, ARMS, f"{arm}.yaml"), MAX_YAML_BYTES) for arm in names}
-        for text in (*configs.values(), *arms.values()):
+        arms = _read(folder, ARMS, declared.arms if declared.search else ())
+        codecs = _read(folder, CODECS, declared.codecs)
+        for text in (*configs.values(), *arms.values(), *codecs.values()):
             conform(parse_yaml(text), {"model": dict, "name?": str | None})
         if unknown := [member.arm for member in members if member.arm not in declared.arms]:
             raise ValueError(f"{MEMBERS} speaks of an arm {unknown[0][:40]}")
@@ -143,7 +153,11 @@ def load_plan(folder: Path) -> Plan:
     except (OSError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         raise ConfigError(f"{folder} holds a damaged study: {said}; restore it, or delete it.") from None
-    return Plan(folder, declared, members, configs, arms, looks=looks)
+    return Plan(folder, declared, members, configs, arms, codecs, looks=looks)
+
+
+def _read(folder: Path, below: str, arms: Iterable[str]) -> dict[str, str]:
+    return {arm: read_text(inside(folder, below, f"{arm}.yaml"), MAX_YAML_BYTES) for arm in arms}
 
 
 def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> Config:
@@ -158,10 +172,39 @@ def member_config(folder: Path, number: int, paths: Mapping[str, str]) -> Config
         member = next((m for m in read_members(folder) if m.number == number), None)
         if member is None or (cfg.name, cfg.seed) != (member.name, member.seed):
             raise ValueError("its name= and seed= are not what the study lists")
-        path = inside(folder, member.name)
+        return _going_on(folder, cfg, member.name, paths)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file}: {error}; restore it from a copy.") from None
-    resume = None
+
+
+def codec_config(folder: Path, number: int, paths: Mapping[str, str]) -> Config | None:
+    """The whole configuration of the training of a member's codec, as `member_config`; None: it trains none.
+
+    Raises:
+        CheckpointError, ConfigError: as `member_config`.
+    """
+    cfg = _codec(folder, number)
+    return cfg and _going_on(folder, cfg, str(cfg.name), paths)
+
+
+def _codec(folder: Path, number: int) -> Config | None:
+    """The frozen configuration of a member's codec."""
+    member = next(m for m in read_members(folder) if m.number == number)
+    name = codec_name(member.arm, member.seed)
+    if config.load_frozen(_config_file(folder, number)).data.coded_by != name:
+        return None
+    file = inside(folder, CODECS, f"{member.arm}.yaml")
+    return config.replace(config.load_frozen(file), {"seed": member.seed, "name": name})
+
+
+def _going_on(folder: Path, cfg: Config, name: str, paths: Mapping[str, str]) -> Config:
+    """A configuration in its study's folder, of a run that goes on where there is one of that name.
+
+    Raises:
+        ValueError: the name leads elsewhere.
+        ConfigError: the run folder belongs to another study, or is none.
+    """
+    path, resume = inside(folder, name), None
     if path.is_dir() and not (path / runs.CONFIG).is_file():
         if not runs.is_abandoned(path):
             raise ConfigError(f"{path} is no run's folder; move it away, or choose another name=.")
@@ -182,12 +225,13 @@ def member_trainer(folder: Path, number: int) -> Mapping[str, object]:
         return {"accelerator": "cpu", "devices": 1}
 
 
-def member_family(folder: Path, number: int) -> str:
-    """The family of a member's configuration; "" where that is damaged."""
+def member_families(folder: Path, number: int) -> list[str]:
+    """The families of a member's configuration, and of its codec's; none where they are damaged."""
     try:
-        return str(config.load_frozen(_config_file(folder, number)).model.family)
-    except GenkitError:  # the member itself says what is wrong
-        return ""
+        stages = [config.load_frozen(_config_file(folder, number)), _codec(folder, number)]
+        return [str(cfg.model.family) for cfg in stages if cfg is not None]
+    except (GenkitError, OSError, ValueError):  # the member itself says what is wrong
+        return []
 
 
 def check_belongs(path: Path, cfg: Config) -> None:

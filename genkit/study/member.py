@@ -9,7 +9,7 @@ from pathlib import Path
 from genkit import config, runs
 from genkit.families import FAMILIES
 from genkit.runs import rows as row_files
-from genkit.study.folder import load_plan, member_config, member_family
+from genkit.study.folder import codec_config, load_plan, member_config, member_families
 from genkit.system.errors import Diverged, GenkitError
 from genkit.system.interrupts import Interrupted, end_with_parent
 from genkit.system.plain import inside
@@ -50,6 +50,8 @@ def train_and_evaluate(
     from genkit.training.launch import launch
 
     if run.record().status != "finished":
+        if not (run.path / runs.CODEC / runs.CONFIG).is_file():  # (else it is this run's already)
+            _train_codec(folder, number, paths, own_process)
         launch(cfg, own_process=own_process)
     from genkit.evaluation import evaluate
 
@@ -71,6 +73,18 @@ def train_and_evaluate(
     evaluate(run.path, checkpoint, paths=cfg.paths.by_name, **settings)
 
 
+def _train_codec(folder: Path, number: int, paths: Mapping[str, str], own_process: bool) -> None:
+    """The codec of a member's arm, where that has one, as far as it is not trained yet."""
+    from genkit.training.launch import launch
+
+    if (cfg := codec_config(folder, number, paths)) is None:
+        return
+    run = runs.Run(inside(folder, str(cfg.name)))
+    _wait_for_lock(run)
+    if run.record().status != "finished":
+        launch(cfg, own_process=own_process)
+
+
 def _wait_for_lock(run: runs.Run, seconds: float = 60.0) -> None:
     """A member of a study that was killed may still be saving."""
     if not run.path.is_dir():
@@ -90,8 +104,9 @@ def _wait_for_lock(run: runs.Run, seconds: float = 60.0) -> None:
 
 
 def is_of_this_process(folder: Path, number: int) -> bool:
-    """Whether a member's family is a class that the caller has in hand, which no other process can see."""
-    return FAMILIES.own(member_family(folder, number)) is not None
+    """Whether a member's family, or its codec's, is a class that the caller has in hand, which no other
+    process can see."""
+    return any(FAMILIES.own(family) is not None for family in member_families(folder, number))
 
 
 def attempt(folder: Path, number: int, paths: Mapping[str, str]) -> tuple[str, str, int]:

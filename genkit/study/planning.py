@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from genkit import config, runs
@@ -16,6 +16,7 @@ from genkit.study.feasibility import check_likelihoods
 from genkit.study.folder import Plan, load_plan
 from genkit.study.primary import check_primary
 from genkit.study.samedata import check_same_data, check_three_parts, chooses_checkpoints
+from genkit.study.stages import Stages, codec_name
 from genkit.system.errors import ConfigError, GenkitError
 
 
@@ -47,15 +48,18 @@ def open_study(declaration: Declaration, paths: Mapping[str, str], *, yes: bool 
         return before
     _check_extends(before.declaration, declaration, folder)
     members = _members(declaration, before.members)
-    configs, arms = _compose(declaration, members, paths)
+    configs, arms, codecs = _compose(declaration, members, paths)
     changed = [m.name for m in before.members if arms == {} and configs[m.number] != before.configs[m.number]]
-    if changed := changed or [arm for arm, text in before.arms.items() if arms[arm] != text]:
+    changed += [arm for arm, text in before.arms.items() if arms[arm] != text]
+    changed += [f"the codec of {arm}" for arm, text in before.codecs.items() if codecs[arm] != text]
+    if changed:
         raise ConfigError(
             f"{folder} was made with another configuration of {changed[0]};"
             " choose another name=, or declare the study as it was."
         )
     looks = _looks(before, declaration)
-    return Plan(folder, declaration, members, {**before.configs, **configs}, arms, new=True, looks=looks)
+    configs = {**before.configs, **configs}
+    return Plan(folder, declaration, members, configs, arms, codecs, new=True, looks=looks)
 
 
 def _looks(before: Plan, after: Declaration) -> tuple[tuple[int, ...], ...]:
@@ -114,7 +118,8 @@ def _check_extends(before: Declaration, after: Declaration, folder: Path) -> Non
             f"{folder} has a margin of {before.primary}, not {after.primary}; choose another name=."
         )
     for arm, words in before.arms.items():
-        if list(after.arms.get(arm, ())) != list(words):
+        stages = (list(after.arms.get(arm, ())), after.codecs.get(arm))
+        if stages != (list(words), before.codecs.get(arm)):
             raise ConfigError(f"{folder} has an arm {arm} with other words; choose another name=.")
     if gone := set(before.seeds) - set(after.seeds):
         raise ConfigError(f"{folder} has seed {min(gone)} too; add it to seeds, or choose another name=.")
@@ -128,8 +133,9 @@ def _tried(declared: Declaration, arms: Iterable[str]) -> dict[str, object]:
 
 def _compose(
     declaration: Declaration, members: list[Planned], paths: Mapping[str, str]
-) -> tuple[dict[int, str], dict[str, str]]:
-    """The frozen configurations of members, one composition an arm; of the arms, where there is a search.
+) -> tuple[dict[int, str], dict[str, str], dict[str, str]]:
+    """The frozen configurations of members, one composition an arm; of the arms, where there is a search; and
+    of the codecs that arms train.
 
     Raises:
         ConfigError: an arm's words are wrong, its data differ, its budget cannot be counted, or it cannot
@@ -146,47 +152,54 @@ def _compose(
         check_three_parts(dataset, chooses)
     if sampling := declaration.evaluate.get("sampling"):
         _check_sampling(sampling, arms)
+    codecs = {arm: config.freeze(stages.codec) for arm, stages in arms.items() if stages.codec}
     if declaration.search is not None:
         for arm in arms:
             for word in declaration.search.corners(arm):
                 _compose_arm(declaration, arm, paths, word)
-        return {}, {arm: _frozen(cfg, 0, arm) for arm, cfg in arms.items()}
-    return {member.number: _frozen(arms[member.arm], member.seed, member.name) for member in members}, {}
+        return {}, {arm: stages.frozen(arm, 0, arm) for arm, stages in arms.items()}, codecs
+    return {m.number: arms[m.arm].frozen(m.arm, m.seed, m.name) for m in members}, {}, codecs
 
 
-def _frozen(cfg: Config, seed: int, name: str) -> str:
-    return config.freeze(config.replace(cfg, {"seed": seed, "name": name}))
-
-
-def _check_sampling(sampling: Mapping[str, object], arms: Mapping[str, Config]) -> None:
+def _check_sampling(sampling: Mapping[str, object], arms: Mapping[str, Stages]) -> None:
     """See that each option of sampling is one of some arm's family, with a value that it takes.
 
     Raises:
         ConfigError: it is not.
     """
-    families = [FAMILIES.load(cfg.model.family) for cfg in arms.values()]
+    families = [FAMILIES.load(stages.run.model.family) for stages in arms.values()]
     declared = {option.name: option for one in families for option in one.options}
     resolve_options(declared.values(), sampling, "every family of the study")
 
 
 def _compose_arm(
     declaration: Declaration, arm: str, paths: Mapping[str, str], trial: str | None = None
-) -> Config:
-    """One arm's configuration, by its own words and a word that a trial puts in their place."""
+) -> Stages:
+    """One arm's stages, by its own words and a word that a trial puts in the place of those of its run."""
     unit, amount = declaration.budget
-    own = declaration.arms[arm]
+    own, first = declaration.arms[arm], declaration.codecs.get(arm)
     if trial is not None:
         own = [*(word for word in own if word.partition("=")[0] != trial.partition("=")[0]), trial]
-    words = [*own, *(f"paths.{key}={value}" for key, value in paths.items())]
-    typed = [word.partition("=")[0] for word in words]
-    if "callbacks.progress" not in typed:
-        words.append("callbacks.progress=none")
+    if first is not None:
+        own = [*own, f"data.codec={codec_name(arm, 0)}"]
     try:
-        if unit != "flops":
-            return config.compose("train", [*words, f"budget.{unit}={amount}"])
-        from genkit.study.flops import steps_within
+        codecs_share: float = 0
+        if unit == "flops":
+            from genkit.study.flops import steps_within
 
-        cfg = config.compose("train", words)
-        return config.compose("train", [*words, f"budget.steps={steps_within(cfg, amount)}"])
+            stages = Stages(_composed(own, paths), _composed(first.words, paths) if first else None)
+            codecs_share, amount = steps_within(stages, first, amount, paths)
+            unit = "steps"
+        elif first is not None:
+            codecs_share, amount = first.divided(amount, unit)
+        codec = _composed([*first.words, f"budget.{unit}={codecs_share}"], paths) if first else None
+        return Stages(_composed([*own, f"budget.{unit}={amount}"], paths), codec)
     except GenkitError as error:
         raise type(error)(f"arm {arm}: {error}") from None
+
+
+def _composed(own: Sequence[str], paths: Mapping[str, str]) -> Config:
+    words = [*own, *(f"paths.{key}={value}" for key, value in paths.items())]
+    if "callbacks.progress" not in [word.partition("=")[0] for word in words]:
+        words.append("callbacks.progress=none")
+    return config.compose("train", words)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
 
-from genkit.config import Config
+from genkit.study.stages import Stages
 from genkit.system.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 VIEW_KEYS = (
     *("tokenizer", "vocab_size", "flip", "shift", "crop", "on_device"),
     *("view", "bands", "hop", "patch"),  # of one sound
-    *("caption_tokenizer", "caption_length"),  # of the same captions
+    *("codec", "caption"),  # (of both, all that is said of them)
 )
 
 
-def check_same_data(arms: Mapping[str, Config], paths: Mapping[str, str]) -> Dataset:
+def check_same_data(arms: Mapping[str, Stages], paths: Mapping[str, str]) -> Dataset:
     """See that all arms learn from, and are judged by, the same examples.
 
-    Images must have one fingerprint.  Texts, which each arm may cut into tokens of its own, must come from
-    one configuration of data but for that.
+    Images must have one fingerprint, which codes of them have, too.  Texts, which each arm may cut into
+    tokens of its own, must come from one configuration of data but for that.
 
     Returns:
         The data as the first arm reads it.
@@ -34,13 +34,12 @@ def check_same_data(arms: Mapping[str, Config], paths: Mapping[str, str]) -> Dat
     Raises:
         ConfigError: two arms differ; in what is said.
     """
-    from genkit.inference.run_data import open_data
-
     first: tuple[str, dict[str, Any], Dataset] | None = None
-    for arm, cfg in arms.items():
+    for arm, stages in arms.items():
+        cfg = stages.run
         data = {k: v for k, v in asdict(cfg.data).items() if not k.startswith(VIEW_KEYS)}
-        dataset = open_data(cfg, paths)
         try:
+            dataset = stages.open(paths)
             dataset.check_batch(cfg.batch_size)
         except ConfigError as error:
             raise ConfigError(f"arm {arm}: {error}") from None
@@ -95,7 +94,7 @@ def check_three_parts(dataset: Dataset, who: str) -> None:
         )
 
 
-def chooses_checkpoints(arms: Mapping[str, Config], evaluate: Mapping[str, Any]) -> str | None:
+def chooses_checkpoints(arms: Mapping[str, Stages], evaluate: Mapping[str, Any]) -> str | None:
     """What chooses the checkpoints that a study reports on test, by the validation part; None: nothing does.
 
     Args:
@@ -106,5 +105,5 @@ def chooses_checkpoints(arms: Mapping[str, Config], evaluate: Mapping[str, Any])
     names = asked.split(",") if isinstance(asked, str) else list(asked)
     if evaluate.get("split", "test") != "test" or "best" not in names:
         return None
-    arm = next((arm for arm, cfg in arms.items() if cfg.model.select), None)
-    return arm and f"the best checkpoint of arm {arm} (by {arms[arm].model.select})"
+    arm = next((arm for arm, stages in arms.items() if stages.run.model.select), None)
+    return arm and f"the best checkpoint of arm {arm} (by {arms[arm].run.model.select})"

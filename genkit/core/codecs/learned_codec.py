@@ -37,7 +37,8 @@ class Origin:
     """Whose codes they are.
 
     Attributes:
-        sha256: of the model that makes them: its configuration, what it reads, its weights.
+        sha256: of the model that makes them: its configuration, what it reads, its weights; "" of one that is
+            planned, and still to be trained.
         reason: why there is no probability of arrays given their codes; "" where there is one.
     """
 
