@@ -88,10 +88,22 @@ def _numbers(members: Sequence[Member]) -> None:
     if lines:
         say()
         table(("number", *(member.arm for member in members)), lines)
-    for note in notes:
+    for note in [*notes, *_codecs(members)]:
         say(note)
     if not any(_models(member) for member in members):
         say("\nno run has been evaluated: genkit evaluate run=RUN.")
+
+
+def _codecs(members: Sequence[Member]) -> list[str]:
+    """Of each run of codes whose they are, and what that makes of its numbers."""
+    said = []
+    for member in members:
+        if (codec := member.record.codec) is None:
+            continue
+        bound = any(row.kind == "bound" and "through" in row.protocol for row in _models(member))
+        likely = "; its likelihood is a bound through that codec" if bound else ""
+        said.append(f"{member.arm} reads {codec}: its costs are of both trainings{likely}")
+    return said
 
 
 def _models(member: Member) -> list[Row]:

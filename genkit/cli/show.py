@@ -72,7 +72,7 @@ def runs(settings: RunsSettings) -> int:
         return 0
     found = _ordered(_filtered(found, settings), settings)
     keys = ("name", "status", "model", "data", "step")
-    rows = [[*(_of(record, key) for key in keys), _terms(record.final)] for record in found]
+    rows = [[*(_told(record, key) for key in keys), _terms(record.final)] for record in found]
     table(("run", *keys[1:], "last validation"), rows)
     return 0
 
@@ -81,6 +81,12 @@ def _of(record: Record, key: str) -> str:
     """What a record says of a key, as it is shown and asked for."""
     value = getattr(record, key)
     return "–" if value in (None, "") else str(value)
+
+
+def _told(record: Record, key: str) -> str:
+    """What the list says of a key: of data that are codes, whose."""
+    said = _of(record, key)
+    return f"{said} by {record.codec.name}" if key == "data" and record.codec is not None else said
 
 
 def _filtered(found: list[Record], settings: RunsSettings) -> list[Record]:

@@ -201,6 +201,7 @@ class Dataset:
         notices: what a user should know.
         packs: the packed folders that its contents are read from.
         unpadded: height and width of the images before a frame was put around them; None where none was.
+        bare: the fingerprint without the captions of the examples, where they have some.
     """
 
     name: str
@@ -211,6 +212,11 @@ class Dataset:
     notices: list[str] = field(default_factory=list)
     packs: tuple[Path, ...] = ()
     unpadded: tuple[int, int] | None = None
+    bare: str = ""
+
+    def has_examples_of(self, other: Dataset) -> bool:
+        """Whether two datasets have the same examples in the same parts, whatever is said of them."""
+        return (self.bare or self.fingerprint) == (other.bare or other.fingerprint)
 
     def check_batch(self, batch_size: int) -> None:
         """See that a batch of the training split is no larger than it; of a short text it holds each window

@@ -230,7 +230,7 @@ def _examples(
     about = f"{judged.contents()} {digest([judged.labels])} {kept}"
     spec: Spec = arrays
     splits: Mapping[str, Examples] = examples
-    print_ = fingerprint(arrays.native, about, parts)
+    print_ = bare = fingerprint(arrays.native, about, parts)
     packs = _packs([images.images, *([images.native.images] if images.native else [])])
     if data.captions and view.block_size and view.kind == "tokens":
         raise ConfigError(
@@ -250,7 +250,7 @@ def _examples(
         if spec.kind == "tokens":
             spec = replace(spec, captions=make_captions(name, images, parts, data))
             _caption(spec, splits.values())
-    return Dataset(name, spec, splits, protocol, print_, notices, packs, images.unpadded)
+    return Dataset(name, spec, splits, protocol, print_, notices, packs, images.unpadded, bare)
 
 
 def _caption(spec: TokenSpec, parts: Iterable[Examples]) -> None:

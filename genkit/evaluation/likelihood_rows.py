@@ -50,6 +50,8 @@ def likelihood(subject: Subject, metrics: Sequence[Metric]) -> Found:
     except Unmeasurable as error:
         return Found(missing=reasons([error]))
     found = Found(model, ceiling=beside(metrics, "ceiling", evidence, lambda: evidence))
+    if kind.fixed and (asked := settings.importance_samples) > 1:
+        found.notes["nll"] = f"a bound of one number, which importance_samples={asked} makes no tighter"
     if text is not None and text.lost:
         note = f"none: the tokeniser {text.lost}"
         return replace(found, missing=[missing("bits_per_byte", "bits/byte", note)])
@@ -60,9 +62,8 @@ def likelihood(subject: Subject, metrics: Sequence[Metric]) -> Found:
     validated = subject.cfg.trainer.precision
     if not validated.startswith("32"):
         computed = str(next(module.parameters()).dtype).removeprefix("torch.")
-        found.notes["nll"] = (
-            f"computed in {computed}, where the run's own validations computed in {validated}"
-        )
+        said = f"computed in {computed}, where the run's own validations computed in {validated}"
+        found.notes["nll"] = "; ".join(filter(None, (found.notes.get("nll"), said)))
     return found
 
 
@@ -119,7 +120,9 @@ def _of_examples(subject: Subject, scores: Scores, k: int) -> ExampleScores:
         about["silent_end"] = round(share, 4)
     worth, values = scores.likelihood, np.asarray(scores.values)
     kind: Kind = "estimate" if worth.kind == "none" else worth.kind
-    return ExampleScores(values, kind, array.size, array.levels, k, worth.certain_at_zero, about)
+    through = "codes" if subject.coded else ""
+    of = (array.size, array.levels, None if worth.fixed else k, worth.certain_at_zero)
+    return ExampleScores(values, kind, *of, about, through)
 
 
 def _none(subject: Subject, metrics: Sequence[Metric], note: str) -> Found:

@@ -95,6 +95,12 @@ class Subject:
         return offers(self.dataset.spec.medium)
 
     @property
+    def coded(self) -> bool:
+        """Whether what is drawn are the codes of another run's model."""
+        spec = self.dataset.spec
+        return spec.kind == "tokens" and spec.learned_codec is not None
+
+    @property
     def examples(self) -> Examples:
         """The split that judges."""
         return self.dataset.split(self.settings.split)
@@ -113,6 +119,8 @@ class Subject:
             for first in range(0, n, CHUNK):
                 begun = time.perf_counter()
                 part = self.sample(min(CHUNK, n - first), first)
+                if self.coded:
+                    _ = part.arrays  # to read codes is a part of drawing
                 self.seconds += time.perf_counter() - begun
                 self.drawn += len(part)
                 advance(len(part))

@@ -41,6 +41,7 @@ class ExampleScores:
         k: importance samples of a bound.
         probability: whether it is one; a density has no equal chances of levels beside it.
         about: what else the numbers depend on, see `example_measures`.
+        through: what a bound says of examples only by way of: "codes"; "" without one.
     """
 
     log_likelihoods: np.ndarray
@@ -50,6 +51,7 @@ class ExampleScores:
     k: int | None = None
     probability: bool = True
     about: Protocol = field(default_factory=dict)
+    through: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def measures(evidence: Evidence) -> list[Measure]:
         return scores.measures(scores.log_likelihoods)
     if scores is None:
         return []
-    return example_measures(scores.log_likelihoods, scores.kind, scores.dimensions, scores.k, scores.about)
+    about = {**scores.about, **({"through": scores.through} if scores.through else {})}
+    return example_measures(scores.log_likelihoods, scores.kind, scores.dimensions, scores.k, about)
 
 
 def ceiling(evidence: Evidence) -> list[Measure]:
@@ -105,7 +108,7 @@ def example_measures(
     Args:
         log_likelihoods: in nats, (N,).
         dimensions: numbers in an example.
-        k: importance samples of a bound.
+        k: importance samples of a bound; None of one that is a single number.
         about: what else they depend on: what is likely (a probability or a density), given what, how much of
             an example is padding.
 
@@ -116,7 +119,7 @@ def example_measures(
         have = len(log_likelihoods)
         raise Unmeasurable(OF_EXAMPLE, f"need at least {LEAST} examples; there are {have}.")
     interval = value_intervals.mean(-log_likelihoods)
-    about = {**(about or {}), **({"k": k} if kind == "bound" else {})}
+    about = {**(about or {}), **({"k": k} if kind == "bound" and k is not None else {})}
     return [
         _measure("nll", interval, "nats/example", kind, len(log_likelihoods), OF_EXAMPLES, about),
         _measure(

@@ -45,7 +45,7 @@ def cost_measures(
             kind: Kind = "exact" if metric.counted else "estimate"
             n = drawn if name == "samples_per_second" else 0
             protocol = dict(about) if kind == "estimate" else {}
-            if name == "training_seconds":
+            if name in ("training_seconds", "codec_seconds"):
                 protocol["timed"] = timed
             value = float(costs[name])
             found.append(Measure(name, value, metric.unit, metric.direction, kind, n, protocol=protocol))

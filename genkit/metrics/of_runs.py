@@ -44,6 +44,7 @@ OF_LIKELIHOOD = (
     ),
 )
 
+OF_CODECS = ("codec_flops", "codec_seconds")  # parts of what a training cost, which few runs have
 COSTS, SPENT = ("costs",), Call("cost:measures")
 
 OF_COST = (
@@ -85,6 +86,22 @@ OF_COST = (
     Metric(
         *("training_seconds", "s", "lower", COSTS, SPENT),
         help="of its steps",
+        group="cost",
+        floor=False,
+        ceiling=False,
+        least=0.0,
+    ),
+    Metric(
+        *("codec_flops", "FLOP", "lower", COSTS, SPENT),
+        help="those of them that trained the codec of a run of codes",
+        group="cost",
+        floor=False,
+        ceiling=False,
+        least=0.0,
+    ),
+    Metric(
+        *("codec_seconds", "s", "lower", COSTS, SPENT),
+        help="those of them that trained the codec of a run of codes",
         group="cost",
         floor=False,
         ceiling=False,

@@ -11,6 +11,7 @@ from genkit.report.compute import Compute, at_equal_compute
 from genkit.report.lines import Line, lines_of
 from genkit.report.numbers import number
 from genkit.report.sources import Looks, Member
+from genkit.runs.row_tables import OF_BOUNDS
 from genkit.statistics import Comparison, Verdict
 
 COSTS = ("training_seconds", "training_flops", "parameters")
@@ -160,7 +161,7 @@ def _notes(lines: Sequence[Line]) -> list[str]:
         protocol = ", ".join(
             f"{key} {value}"
             for key, value in line.sample.protocol.items()
-            if (key, line.sample.kind) != ("k", "bound")  # each bound has its own
+            if not (line.sample.kind == "bound" and key in OF_BOUNDS)  # each bound has its own
         )
         n = f"n {line.sample.n}" if line.sample.n else ""
         of = f"evaluation interval of {line.sample.interval}" if line.sample.interval else ""

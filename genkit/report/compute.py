@@ -10,6 +10,7 @@ from genkit.report.sources import Curve, Member
 from genkit.statistics import Band, band, value_at
 
 UNITS = {"training_flops": "FLOP", "training_seconds": "s"}
+OF_CODEC = {"training_flops": "codec_flops", "training_seconds": "codec_seconds"}  # parts of these
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def at_equal_compute(members: Sequence[Member]) -> list[Compute]:
     """Every validation term that two arms have, against every cost that their runs know.
 
     A step of a run costs what its steps cost on average: operations are the same for each, seconds nearly so.
+    What its codec cost, where it has one, was spent before the first.
     """
     found = []
     terms = dict.fromkeys(term for member in members for term in member.curves)
@@ -54,7 +56,8 @@ def at_equal_compute(members: Sequence[Member]) -> list[Compute]:
                 steps, values = member.curves.get(term, ([], []))
                 price = _of_a_step(member, cost)
                 if price and len(steps) > 1 and member.finished and not member.worthless:
-                    curve = ([step * price for step in steps], values)
+                    before = _number(member, OF_CODEC[cost]) or 0.0
+                    curve = ([before + step * price for step in steps], values)
                     by_arm.setdefault(member.arm, []).append(curve)
             bands = {arm: b for arm, curves in by_arm.items() if len((b := band(curves, whole=True)).x) > 1}
             if len(bands) > 1:
@@ -64,8 +67,15 @@ def at_equal_compute(members: Sequence[Member]) -> list[Compute]:
 
 def _of_a_step(member: Member, cost: str) -> float | None:
     """What a step of a run cost, by what its checkpoint's training did."""
+    whole, step = _number(member, cost), member.step
+    if not whole or not step:
+        return None
+    return (whole - (_number(member, OF_CODEC[cost]) or 0.0)) / step
+
+
+def _number(member: Member, metric: str) -> float | None:
+    """The first number of a metric that a run has."""
     for row in member.rows:
-        if row.metric == cost and row.role == "model" and row.value:
-            step = row.place.step
-            return float(row.value) / step if step is not None and step > 0 else None
+        if row.metric == metric and row.role == "model" and row.value:
+            return float(row.value)
     return None

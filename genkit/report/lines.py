@@ -55,7 +55,7 @@ class Line:
 
     Attributes:
         key: what sets it apart: metric, protocol, split, the examples that judge and their numbers.
-        kinds: "exact", "bound" (k importance samples), "estimate": those of its numbers.
+        kinds: "exact", "bound" (k importance samples, or through codes), "estimate": those of its numbers.
         floor, ceiling: real examples against real ones, and noise; None where they were not measured.
         sample: a row of it, for its protocol.
     """
@@ -92,7 +92,7 @@ def lines_of(members: Sequence[Member], arms: Sequence[str]) -> list[Line]:
             elif _counts(member, row.metric):
                 key = key_of(row)
                 line = lines.setdefault(key, _line(key, row, arms))
-                cell, kind = line.cells[member.arm], _kind(row)
+                cell, kind = line.cells[member.arm], row_tables.bounded(row)
                 cell.values[member.seed] = float(row.value)
                 cell.bound = cell.bound or row.kind == "bound"
                 line.kinds += [kind] if kind not in line.kinds else []
@@ -135,11 +135,6 @@ def _identity(row: Row, without: Sequence[str] = ()) -> Key:
     """What a number shares with its floor and its ceiling, which may rest on other numbers of examples."""
     protocol = {k: v for k, v in row.protocol.items() if k not in without}
     return *map(str, identity(replace(row, protocol=protocol))), row.place.split
-
-
-def _kind(row: Row) -> str:
-    k = row.protocol.get("k")
-    return f"bound (k={k})" if row.kind == "bound" and k else row.kind
 
 
 def _reference(line: Line, role: str, members: Iterable[Member]) -> float | None:

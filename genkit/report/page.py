@@ -239,7 +239,20 @@ def _member(number_: int, member: Member, primary: Line | None, out: Path) -> di
         "hardware": ", ".join(f"{name} {value}" for name, value in provenance.hardware.items()),
         "place": quote(os.path.relpath(member.path, out)),
         "findings": member.findings,
+        "codec": _codec(member),
     }
+
+
+def _codec(member: Member) -> str:
+    """Whose codes a run reads, and what those took; "" of a run that reads none."""
+    if (codec := member.record.codec) is None:
+        return ""
+    spent = (
+        (codec.step, "steps"),
+        (codec.parameters, "parameters"),
+        (None if codec.seconds is None else round(codec.seconds, 1), "s of training"),
+    )
+    return f"{codec}; {', '.join(f'{value:,} {unit}' for value, unit in spent if value is not None)}"
 
 
 def _measured(row: Row) -> dict[str, str]:

@@ -26,7 +26,7 @@ from genkit.runs.layout import (
 from genkit.runs.lookup import check_plain, find, list_runs
 from genkit.runs.names import check_run_name, new_name, same_name
 from genkit.runs.origins import provenance, versions
-from genkit.runs.record import READERS, SCHEMA, Best, PastSession, Provenance, Record
+from genkit.runs.record import READERS, SCHEMA, Best, CodecUse, PastSession, Provenance, Record
 from genkit.runs.run import Run, check_room, is_abandoned, refuse_taken
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "SHARED",
     "SPEC",
     "Best",
+    "CodecUse",
     "PastSession",
     "Provenance",
     "Record",

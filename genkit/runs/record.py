@@ -67,6 +67,35 @@ class Best:
 
 
 @dataclass(frozen=True)
+class CodecUse:
+    """The codec whose codes a run reads, as it was when it was copied, and what the run's training data use
+    of it.
+
+    Attributes:
+        name, sha256: of the run that it was copied from, and of its model.
+        step, parameters, seconds: of its training.
+        length: codes of an example.
+        codes, used: different ones that there are, and that occur.
+        perplexity: how many as frequent as each other would be as hard to guess.
+    """
+
+    name: str
+    sha256: str
+    length: int
+    codes: int
+    used: int
+    perplexity: float
+    family: str = ""
+    step: int | None = None
+    parameters: int | None = None
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        of = f"{self.length} codes each of {self.name} ({self.sha256[:12]})"
+        return f"{of}, {self.used:,} of {self.codes:,} used, perplexity {self.perplexity:.4g}"
+
+
+@dataclass(frozen=True)
 class Record:
     """What run.json says; what it leaves out has the value of what nobody knows.
 
@@ -77,6 +106,7 @@ class Record:
         units: of each validation term.
         options: those of sampling that the family declares.
         packed: the digest of each packed folder of the data; a stranger's may be anything.
+        codec: what made the codes that the run reads; None: it reads none.
         protocol, counts: of the data: how it is split, and how many examples each part has.
         provenance: of the first start; `sessions` has all.
         seconds, wall_seconds: of the steps alone, and of everything.
@@ -104,6 +134,7 @@ class Record:
     options: tuple[Option, ...] = ()
     fingerprint: str = ""
     packed: Any = field(default_factory=dict)
+    codec: CodecUse | None = None
     protocol: str = ""
     counts: Mapping[str, Any] = field(default_factory=dict)
     spec_sha256: str = ""

@@ -11,6 +11,7 @@ from genkit.runs.rows import ROLES, Row
 from genkit.system.errors import ConfigError
 from genkit.system.schemas import Number
 
+OF_BOUNDS = ("k", "through")  # what a protocol says of how tight a bound is
 DIGEST, DIGITS = re.compile(r"[0-9a-f]{40,}"), 12  # of a digest, so many tell it from others
 
 
@@ -36,8 +37,8 @@ def identity(row: Row) -> tuple[object, ...]:
 
     The metric, its unit, what judged, and its protocol; how tight a bound is belongs to the number.
     """
-    bounded = row.kind == "bound"
-    protocol = {key: value for key, value in row.protocol.items() if not (bounded and key == "k")}
+    beside = OF_BOUNDS if row.kind == "bound" else ()
+    protocol = {key: value for key, value in row.protocol.items() if key not in beside}
     return row.metric, row.unit, row.place.judged, tuple(sorted(protocol.items()))
 
 
@@ -102,7 +103,7 @@ def panel(rows: Sequence[Row]) -> Panel:
     cells = []
     for metric, row in by_role["model"].items():
         beside = [_beside(row, by_role[role].get(metric)) for role in ("floor", "ceiling")]
-        kind = row.kind + (f" (k={row.protocol['k']})" if row.kind == "bound" else "")
+        kind = bounded(row)
         if row.kind != "none":
             here = "trained" if row.place.trained else "selected" if row.place.selected else ""
             kind += here and f", {here} here"
@@ -173,6 +174,15 @@ def _beside(row: Row, other: Row | None) -> str:
 
 def unit(row: Row) -> str:
     return "" if row.unit == "1" else row.unit
+
+
+def bounded(row: Row) -> str:
+    """The kind of a number, of a bound with what makes it as tight as it is."""
+    if row.kind != "bound":
+        return row.kind
+    if through := row.protocol.get("through"):
+        return f"bound (through {through})"
+    return f"bound (k={k})" if (k := row.protocol.get("k")) else "bound"
 
 
 def counted(row: Row) -> str:

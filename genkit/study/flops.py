@@ -29,7 +29,7 @@ def steps_within(
 
 def _cost(stages: Stages, paths: Mapping[str, str]) -> float:
     """What a training step costs."""
-    from genkit.evaluation.costs import flops_per_step
+    from genkit.evaluation.step_costs import flops_per_step
     from genkit.inference.models import build_module
 
     dataset, cfg = stages.open(paths), stages.run

@@ -232,14 +232,15 @@ def _ended(code: int, log: Path) -> tuple[str, str]:
 
 # Metrics that a clock decides; another run of one study gives others.  (So it does a checkpoint's digest, for
 # the checkpoint holds the clock of its training.)  All else in the table is the same bytes each time.
-TIMED, TIMED_COLUMNS = ("training_seconds", "samples_per_second", "training_memory"), ("digest",)
+TIMED = ("training_seconds", "codec_seconds", "samples_per_second", "training_memory")
+TIMED_COLUMNS = ("digest",)
 
 
 def write_table(plan: Plan) -> Path:
     """`rows.jsonl`: every number of every member in order, and a row for each that has none.
 
     A study that was killed, as often as may be, ends with the bytes of one that was not, but for the values
-    of `TIMED` and for `TIMED_COLUMNS`.
+    and notes of `TIMED` and for `TIMED_COLUMNS`.
 
     Raises:
         ConfigError: a member's folder is a run of another study.

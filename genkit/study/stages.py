@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from genkit import config, data
 from genkit.config import Config
 from genkit.inference.run_data import open_data
+from genkit.system.errors import ConfigError
 
 if TYPE_CHECKING:
     from genkit.data.dataset import Dataset
@@ -47,7 +48,13 @@ class Stages:
         arrays = open_data(self.codec, paths)
         arrays.check_batch(self.codec.batch_size)
         codec = as_codec(build_module(self.codec.model, arrays.spec), "")
-        return data.open_dataset(self.run.data, paths, config.view(self.run), codec)
+        dataset = data.open_dataset(self.run.data, paths, config.view(self.run), codec)
+        if not dataset.has_examples_of(arrays):
+            raise ConfigError(
+                "its codec would be trained on other examples, or another split of them, than what learns its"
+                " codes; give both the same words of data."
+            )
+        return dataset
 
     def frozen(self, arm: str, seed: int, name: str) -> str:
         """What a member's config.yaml holds, with its seed and its name, and those of its codec's run."""

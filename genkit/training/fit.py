@@ -20,6 +20,7 @@ from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule, FirstBatch
 from genkit.data.packing import written_down
 from genkit.diagnostics import strict
+from genkit.inference.code_use import code_use
 from genkit.inference.models import build_module, check_size
 from genkit.inference.run_data import open_data
 from genkit.runs import Run, checkpoints, manifests
@@ -220,7 +221,9 @@ def _described(run: Run, cfg: Config, module: GenerativeModule, dataset: Any) ->
     """Write down what the data is, and return what the record says of what is trained on it."""
     spec = runs.spec_text(module.spec)
     runs.write_atomically(run.path / runs.SPEC, spec)
+    codec = code_use(run.path, dataset)
     return {
+        **({} if codec is None else {"codec": codec}),
         "name": run.name,
         "family": cfg.model.family,
         "model": config.model_name(cfg),

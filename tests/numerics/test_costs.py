@@ -11,8 +11,8 @@ from genkit.core.batch import Batch
 from genkit.core.codecs import ByteCodec, CharCodec
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.data.dataset import TokenWindows
-from genkit.evaluation import costs
-from genkit.evaluation.costs import flops_per_phase
+from genkit.evaluation import step_costs
+from genkit.evaluation.step_costs import flops_per_phase, flops_per_step
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.testing import OPTIM
@@ -40,7 +40,7 @@ def test_operations_are_the_closed_form_under_the_kernel_that_runs(blocks):
 
 def test_every_kernel_of_attention_is_counted():
     """Whatever torch calls attention and has a gradient of its own is in the counter."""
-    counted = set(costs.counting().flop_registry)
+    counted = set(step_costs.counting().flop_registry)
     kernels = [n for n in dir(torch.ops.aten) if "attention" in n and n.endswith("_backward")]
     assert len(kernels) >= 4
     for name in kernels:
@@ -54,12 +54,12 @@ def test_what_the_optimiser_multiplies_is_counted():
     examples = TokenWindows(np.arange(200, dtype=np.uint8) % 8, 16, moving=True)
     settings = {**OPTIM, "adam_lr": 1e-3}
     adam, muon = (
-        costs.flops_per_step(GPT(spec, **sizes), examples, 8, {**settings, "name": name})
+        flops_per_step(GPT(spec, **sizes), examples, 8, {**settings, "name": name})
         for name in ("adam", "muon")
     )
     square, wide = 5 * (4 * 32**3 + 2 * 32**3), 5 * (4 * 32**2 * 128 + 2 * 32**3)
     assert muon - adam == 2 * (4 * square + 2 * wide)
-    twice = costs.flops_per_step(GPT(spec, **sizes), examples, 16, {**settings, "name": "muon"})
+    twice = flops_per_step(GPT(spec, **sizes), examples, 16, {**settings, "name": "muon"})
     assert twice - muon == adam
 
 

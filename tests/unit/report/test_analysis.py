@@ -261,6 +261,7 @@ WITHIN = {
         *("fid", "inception_score", "density", "sliced_wasserstein", "diversity", "nearest_train"),
         *("perplexity", "bits_per_byte", "length_words", "length_characters", "copied_span"),
         *("training_flops", "training_seconds", "training_memory", "samples_per_second"),
+        *("codec_flops", "codec_seconds"),
         *(f"{of}_{name}" for of in PREDICTED for name in ("mse", "mae")),
         *("frame_cross_entropy", "frame_cross_entropy_bound", "mean_frame_cross_entropy"),
     ),
