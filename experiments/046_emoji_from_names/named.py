@@ -3,9 +3,9 @@
     python experiments/046_emoji_from_names/named.py runs/emoji_codec runs/emoji_codes_gpt guidance=2 …
 
 Options of sampling follow the two runs.  The first table has the squared error of held-out emoji, coded and
-decoded, in [0, 1], and how many codes carry the parts.  The second has, of names of the training part chosen
-at random, four drawings each, the share for which the nearest of all training emoji (by squared error) has
-that name; emoji that differ by skin tone alone have one name.
+decoded, in [0, 1], and how many codes carry the parts.  Below it stands, of names of the GPT's training part
+chosen at random, four drawings each, the share for which the nearest of all emoji of that part (by squared
+error) has that name; emoji that differ by skin tone alone have one name.
 
 Pictures: `coded.png` (held-out emoji above, coded below), `named.png` (the first of those names: the emoji
 and its four drawings) and `combined.png` (four drawings each of names that do not exist), nothing picked.
@@ -119,9 +119,6 @@ def by_name(run: Path, given: dict[str, float]) -> None:
     print(f"{len(asked)} of {len(unique)} names of {len(truth)} training emoji, {given}:")
     print(f"  one of {EACH} drawings: {said(right.any(1))}")
     print(f"  the first drawing: {said(right[:, 0])}; each drawing {right.mean():.1%}")
-    toned = {name for name, own in zip(plain, called, strict=True) if name != own}
-    alone = np.array([of_caption(name) not in toned for name in asked])
-    print(f"  one of {EACH}, names of one picture alone: {said(right[alone].any(1))}")
     rows = [
         torch.cat((truth[called.index(name)][None], drawn[i * EACH : (i + 1) * EACH]))
         for i, name in enumerate(asked[:SHOWN])
