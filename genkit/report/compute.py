@@ -70,7 +70,7 @@ def _of_a_step(member: Member, cost: str) -> float | None:
     whole, step = _number(member, cost), member.step
     if not whole or not step:
         return None
-    return (whole - (_number(member, OF_CODEC[cost]) or 0.0)) / step
+    return float(whole - (_number(member, OF_CODEC[cost]) or 0.0)) / step
 
 
 def _number(member: Member, metric: str) -> float | None:

@@ -32,7 +32,7 @@ def check_likelihoods(primary: str, arms: Mapping[str, Stages], paths: Mapping[s
         cfg = stages.run
         if not issubclass(FAMILIES.load(cfg.model.family), Likelihood):
             raise ConfigError(f"primary={primary}: arm {arm} has no likelihood, only samples; {_remedy(arm)}")
-        spec = stages.open(paths).spec
+        spec = stages.dataset(paths).spec
         module = build_module(cfg.model, spec)
         if isinstance(module, Likelihood) and (kind := module.likelihood_kind()).absent:
             raise ConfigError(

@@ -32,7 +32,7 @@ def _cost(stages: Stages, paths: Mapping[str, str]) -> float:
     from genkit.evaluation.step_costs import flops_per_step
     from genkit.inference.models import build_module
 
-    dataset, cfg = stages.open(paths), stages.run
+    dataset, cfg = stages.dataset(paths), stages.run
     module = build_module(cfg.model, dataset.spec)
     return flops_per_step(module, dataset.split("train"), cfg.batch_size, cfg.plain["optim"])
 

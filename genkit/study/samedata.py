@@ -39,7 +39,7 @@ def check_same_data(arms: Mapping[str, Stages], paths: Mapping[str, str]) -> Dat
         cfg = stages.run
         data = {k: v for k, v in asdict(cfg.data).items() if not k.startswith(VIEW_KEYS)}
         try:
-            dataset = stages.open(paths)
+            dataset = stages.dataset(paths)
             dataset.check_batch(cfg.batch_size)
         except ConfigError as error:
             raise ConfigError(f"arm {arm}: {error}") from None

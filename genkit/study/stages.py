@@ -33,7 +33,7 @@ class Stages:
     run: Config
     codec: Config | None = None
 
-    def open(self, paths: Mapping[str, str]) -> Dataset:
+    def dataset(self, paths: Mapping[str, str]) -> Dataset:
         """The data as the arm's run reads it.  Codes that are still to be made are all 0.
 
         Raises:

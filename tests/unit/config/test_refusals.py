@@ -167,7 +167,7 @@ INERT = {
     "optim.cooldown=0.5": "optim.schedule=wsd",
     "optim=adam optim.final=0.1": "optim.schedule=constant",
     "model=dcgan optim=sgd optim.generator.betas=[0.1,0.2]": "optim.generator.betas=",
-    "model=vae_mlp model.width=8": "model.network=conv or residual",
+    "model=vae_mlp model.width=8": "model.network=conv, moving or residual",
     "model=vae model.beta=0 model.beta_warmup=8": "model.beta=0.0",
     "model=vae model.beta=0 model.free_bits=0.1": "model.beta=0.0",
     "data.vocab_size=300": "data.tokenizer=bpe",
