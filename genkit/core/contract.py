@@ -49,6 +49,7 @@ class Contract(LightningModule, Generic[S]):
         rules: what its trainings must keep beyond what any must, over numbers that its phases, `score_batch`
             and `health` report.
         remedies: what its own knobs can do about general findings, by their code: "set model.dropout".
+        samples_note: what a person must know of what `draw` draws, in a line; "" where nothing.
         terms: the last training step's loss terms, by name; tensors, read them with `float`.
         gradients: the norm of each phase's gradient in that step, before clipping, as `gradient/<phase>`.
     """
@@ -58,6 +59,7 @@ class Contract(LightningModule, Generic[S]):
     units: Mapping[str, str] = {}
     rules: tuple[Rule, ...] = ()
     remedies: Mapping[str, str] = {}
+    samples_note: str = ""
     spec: S
 
     def __init_subclass__(cls, **settings: Any) -> None:

@@ -33,6 +33,7 @@ from genkit.nn.likelihoods import LIKELIHOODS, EntryLikelihood
 from genkit.nn.patch_discriminator import PatchDiscriminator, balance
 from genkit.nn.precision import widened
 from genkit.nn.quantisers import Codebook, CodeUse, FiniteScalars, Quantised, Quantiser, perplexity
+from genkit.nn.random_features import RandomFeatures
 from genkit.nn.spectra import spectral_distance
 from genkit.system.errors import ConfigError
 
@@ -71,6 +72,7 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         reconstruction: "likelihood" of the data's levels, or "l1".
         likelihood: "bernoulli", "categorical" or "discretised_logistic".
         spectral_weight: with "l1", of the distance of sounds by spectra at several resolutions.
+        feature_weight: with "l1", of the distance of pictures by features, see `genkit.nn.random_features`.
         adversarial: the gradient of the discriminator's opinion as a share of that of the reconstruction,
             where they meet; 0: there is no discriminator.
         adversarial_after: steps before the codec listens to it; it learns from the first on.
@@ -82,7 +84,13 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         "absolute_error": "of the range",
         "squared_error": "of the range, squared",
         "spectral": "distance",
+        "features": "distance",
     }
+
+    samples_note = (
+        "codes were drawn each by itself, as often as the data has them, and make no whole: for samples train"
+        " model=gpt data.codec=RUN on them"
+    )
 
     def __init__(
         self,
@@ -101,6 +109,7 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         reconstruction: str = "likelihood",
         likelihood: str = "discretised_logistic",
         spectral_weight: float = 0.0,
+        feature_weight: float = 0.0,
         adversarial: float = 0.0,
         adversarial_after: int = 0,
         discriminator_width: int = 32,
@@ -119,7 +128,13 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
                 f"model.spectral_weight={spectral_weight:g} compares sounds over time, and the model reads"
                 f" {spec.said()}: set data.view=waveform or mu_law of sounds, or model.spectral_weight=0."
             )
-        self.spectral_weight = spectral_weight
+        if feature_weight and len(spec.sizes) != 2:
+            raise ConfigError(
+                f"model.feature_weight={feature_weight:g} compares pictures, and the model reads"
+                f" {spec.said()}: leave it out."
+            )
+        self.spectral_weight, self.feature_weight = spectral_weight, feature_weight
+        self.features = RandomFeatures(spec.channels) if feature_weight else None
         chosen = () if stride is None else (stride,) if isinstance(stride, int) else tuple(stride)
         try:
             factors = strides(spec.sizes, chosen)
@@ -175,6 +190,8 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         cost = terms["reconstruction"] / self.spec.size if self.likelihood else terms["absolute_error"]
         if self.spectral_weight:
             cost = cost + self.spectral_weight * terms["spectral"]
+        if self.features is not None:
+            cost = cost + self.feature_weight * terms["features"]
         total = cost
         if self.discriminator is not None:
             terms["adversarial"] = -self.discriminator(centred(self._unit(output))).mean(1)
@@ -222,6 +239,8 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
             assert waveform is not None
             heard, truth = (waveform(unit, self.spec.levels) for unit in (made, data))
             terms["spectral"] = spectral_distance(heard, truth)
+        if self.features is not None:
+            terms["features"] = self.features.distance(made, data)
         return terms
 
     @property

@@ -80,6 +80,14 @@ class CodesKnobs(ModelKnobs, frozen=True):
             "of a sound's distance by spectra at several resolutions", ge=0, only={"reconstruction": ("l1",)}
         ),
     ] = 0.0
+    feature_weight: Annotated[
+        float,
+        knob(
+            "of the distance of pictures by features of kernels at several sizes",
+            ge=0,
+            only={"reconstruction": ("l1",)},
+        ),
+    ] = 0.0
     adversarial: Annotated[
         float,
         knob(

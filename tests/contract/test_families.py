@@ -149,6 +149,7 @@ CASES = {
     "codes-categorical": codec(likelihood="categorical", stride=4),
     "codes-vq": codec(quantiser="vq", codes=16, code_size=3),
     "codes-l1": codec(reconstruction="l1", code_levels=(4, 3)),
+    "codes-features": codec(reconstruction="l1", feature_weight=1.0),
     "codes-adversarial": codec(adversarial=0.5, discriminator_width=4, likelihood="categorical"),
     "codes-adversarial-vq": codec(
         adversarial=0.5, adversarial_after=1, discriminator_width=4, quantiser="vq", codes=16, code_size=3

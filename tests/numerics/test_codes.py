@@ -18,6 +18,7 @@ from genkit.diagnostics.health import Health, rules_of
 from genkit.families.codes import Codes, centred
 from genkit.nn.grids import grid_pair, steps, strides
 from genkit.nn.patch_discriminator import PatchDiscriminator, balance
+from genkit.nn.random_features import RandomFeatures
 from genkit.runs import Run
 from genkit.system.errors import ConfigError
 from genkit.testing import OPTIM
@@ -26,6 +27,7 @@ from tests.conftest import IMAGES, fit, images
 SMALL = {"width": 4, "depth": 1}
 VQ = {"quantiser": "vq", "codes": 24, "code_size": 3}
 ADVERSARIAL = {"adversarial": 0.5, "discriminator_width": 4}
+SOUND = ArraySpec(1, (64,), 65_536, medium=AUDIO, rate=8_000.0)
 SGD = {**OPTIM, "name": "sgd", "momentum": 0.0, "lr": 0.05, "ema": 0.9}
 
 
@@ -193,6 +195,37 @@ def test_patches_of_any_size_are_judged_by_what_lies_around_them(sizes):
     assert torch.allclose(judge_of(data[1:2]), logits[1:2], atol=1e-5)
 
 
+# ---------------------------------------------------------------------- features
+
+
+def test_features_see_a_blur_that_single_pixels_hide():
+    """Of two pictures equally far from the truth pixel by pixel, the blurred one is farther by features than
+    one of another brightness."""
+    truth = (torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)) > 0.5).float() * 0.5 + 0.2
+    blurred = torch.nn.functional.avg_pool2d(truth, 3, 1, 1, count_include_pad=False)
+    apart = (blurred - truth).abs().flatten(1).mean(1)
+    brighter = truth + apart[:, None, None, None]
+    features = RandomFeatures(3)
+    assert not features.distance(truth, truth).any()
+    assert bool((features.distance(blurred, truth) > 1.5 * features.distance(brighter, truth)).all())
+    found = {name: tensor.clone() for name, tensor in RandomFeatures(3).named_buffers()}
+    torch.manual_seed(5)
+    assert all(torch.equal(found[name], tensor) for name, tensor in RandomFeatures(3).named_buffers())
+    assert not features.state_dict()
+
+
+def test_features_are_one_more_term_of_the_loss():
+    batch = images(8)
+    plain, more = codec(reconstruction="l1"), codec(reconstruction="l1", feature_weight=2.0)
+    totals = []
+    for module in (plain, more):
+        noise = StepNoise(0, batch.rows, step=0)
+        totals.append(module.phases()[0].loss(module.prepare(batch), noise))
+    apart = totals[1].total - totals[0].total
+    assert torch.allclose(apart, 2 * totals[1].terms["features"], rtol=1e-4)
+    assert "features" not in totals[0].terms
+
+
 # ---------------------------------------------------------------------- sizes
 
 
@@ -230,6 +263,7 @@ def test_networks_divide_and_multiply_by_their_factors(factors):
         ({"stride": (2, 2, 2)}, "2 axes"),
         ({"code_levels": (256, 256, 256)}, "16,777,216 codes"),
         ({"reconstruction": "l1", "spectral_weight": 1.0}, "compares sounds"),
+        ({"spec": SOUND, "reconstruction": "l1", "feature_weight": 1.0}, "compares pictures"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(knobs, said):
@@ -239,9 +273,8 @@ def test_what_does_not_fit_is_refused_in_a_line(knobs, said):
 
 
 def test_a_softmax_over_all_levels_of_a_recording_is_refused():
-    sound = ArraySpec(1, (64,), 65_536, medium=AUDIO, rate=8_000.0)
     with pytest.raises(ConfigError, match="discretised_logistic"):
-        codec(sound, likelihood="categorical")
+        codec(SOUND, likelihood="categorical")
 
 
 # ---------------------------------------------------------------------- findings
