@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -27,12 +27,12 @@ from genkit.core.rule import ERROR, WARNING, Rule
 from genkit.core.spec import ArraySpec
 from genkit.nn.adversarial import GAMES
 from genkit.nn.axes import SizeError
-from genkit.nn.companding import WAVEFORMS
+from genkit.nn.companding import WAVEFORMS, centred
 from genkit.nn.grids import grid_pair, strides
 from genkit.nn.likelihoods import LIKELIHOODS, EntryLikelihood
 from genkit.nn.patch_discriminator import PatchDiscriminator, balance
 from genkit.nn.precision import widened
-from genkit.nn.quantisers import Codebook, CodeUse, FiniteScalars, Quantised, Quantiser, perplexity
+from genkit.nn.quantisers import Codebook, Coded, CodeUse, FiniteScalars, Quantised, Quantiser, perplexity
 from genkit.nn.random_features import RandomFeatures
 from genkit.nn.spectra import spectral_distance
 from genkit.system.errors import ConfigError
@@ -40,20 +40,6 @@ from genkit.system.errors import ConfigError
 MOST_LEVELS = 256  # of which each has a number of its own; more would fill the memory
 MOST_CODES = 65_536
 GAME = GAMES["hinge"]
-
-
-class Coded(NamedTuple):
-    """A batch on its way through the codec.
-
-    Attributes:
-        vectors: what the encoder says at each place, (B · places, d).
-        found: the same, quantised.
-        output: of the decoder.
-    """
-
-    vectors: Tensor
-    found: Quantised
-    output: Tensor
 
 
 class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
@@ -361,8 +347,3 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         drawn = noise.uniform("codes", *self.grid).double() * shares[-1]
         codes = torch.searchsorted(shares, drawn, right=True).clamp(max=self.codes - 1)
         return self.detokenize(codes)
-
-
-def centred(data: Tensor) -> Tensor:
-    """Data in [0, 1] around grey, or silence: in [-1, 1]."""
-    return data * 2 - 1

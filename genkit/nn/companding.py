@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 
+def centred(data: Tensor) -> Tensor:
+    """Data in [0, 1] around grey, or silence: in [-1, 1]."""
+    return data * 2 - 1
+
+
 def linear(unit: Tensor, levels: int) -> Tensor:
     """Floats in [0, 1], silence ½, to samples from -1 to 1."""
     return unit * 2 - 1

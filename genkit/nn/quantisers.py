@@ -38,6 +38,20 @@ class Quantised(NamedTuple):
     commitment: Tensor
 
 
+class Coded(NamedTuple):
+    """A batch on its way through the codec.
+
+    Attributes:
+        vectors: what the encoder says at each place, (B · places, d).
+        found: the same, quantised.
+        output: of the decoder.
+    """
+
+    vectors: Tensor
+    found: Quantised
+    output: Tensor
+
+
 class Quantiser(nn.Module):
     """Of vectors (N, d).
 

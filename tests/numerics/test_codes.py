@@ -15,7 +15,8 @@ from genkit.core.noise import Noise
 from genkit.core.phase import StepNoise
 from genkit.diagnostics.findings import judge
 from genkit.diagnostics.health import Health, rules_of
-from genkit.families.codes import Codes, centred
+from genkit.families.codes import Codes
+from genkit.nn.companding import centred
 from genkit.nn.grids import grid_pair, steps, strides
 from genkit.nn.patch_discriminator import PatchDiscriminator, balance
 from genkit.nn.random_features import RandomFeatures
