@@ -21,7 +21,6 @@ from genkit.data.array_windows import CodeWindows
 from genkit.data.dataset import ArrayExamples
 from genkit.data.example_knobs import ExampleKnobs
 from genkit.data.packing import check_space, digest_of, open_array, packed, progress
-from genkit.data.real import unchanged
 from genkit.system.errors import ConfigError
 
 AT_ONCE = 256  # examples that are coded together
@@ -101,6 +100,8 @@ def _build(
     folder: Path, name: str, examples: Mapping[str, ArrayExamples], codec: LearnedCodec, epochs: int
 ) -> dict[str, object]:
     """Code every part, and those that training changes for as many epochs."""
+    from genkit.data.real import unchanged  # (with torch, which a refusal does not need)
+
     kind = np.uint16 if codec.vocab_size <= 2**16 else np.uint32
     rows = sum(len(own) for own in examples.values()) + (epochs - 1) * len(examples["train"])
     check_space(folder, rows * codec.length * np.dtype(kind).itemsize)

@@ -105,6 +105,11 @@ class Subject:
         """The split that judges."""
         return self.dataset.split(self.settings.split)
 
+    @property
+    def held_out(self) -> Examples | None:
+        """The same; None where a folder of the user's own judges, and the run's data is not opened."""
+        return self.dataset.splits.get(self.settings.split)
+
     def another(self) -> str | None:
         """A held-out split that shares nothing with the one that judges; None where there is none."""
         for name in ("validation", "test"):
@@ -132,7 +137,7 @@ class Subject:
         return sample_held_out(
             self.module,
             n,
-            self.examples,
+            self.held_out,
             seed=settings.seed,
             first=first,
             batch_size=settings.batch_size,
@@ -152,7 +157,7 @@ class Subject:
         if several := [name for name, value in found.items() if isinstance(value, list) and len(value) > 1]:
             raise ConfigError(f"{several[0]}: one evaluation is of one distribution; give one value.")
         said = {name: value for name, value in found.items() if value not in (None, "", [])}
-        if ASKED not in given and held_out_captions(self.module, self.examples, range(1)):
+        if ASKED not in given and held_out_captions(self.module, self.held_out, range(1)):
             said[ASKED] = f"captions of the {self.settings.split} part"
         return said
 

@@ -16,7 +16,7 @@ ASKED = "prompt"  # the option of sampling that says what is asked for
 def sample_held_out(
     module: GenerativeModule,
     n: int,
-    examples: Examples,
+    examples: Examples | None,
     *,
     seed: int = 0,
     first: int = 0,
@@ -25,16 +25,20 @@ def sample_held_out(
     **options: Any,
 ) -> Samples:
     """As `module.sample`; where it reads captions and none is asked for, sample i is asked to be what example
-    i is, in the one mixed order that examples have, round and round."""
+    i is, in the one mixed order that examples have, round and round.
+
+    Args:
+        examples: None: nothing is known of the data, and nothing is asked for.
+    """
     texts = [] if ASKED in options else held_out_captions(module, examples, range(first, first + n))
     if texts:
         n, options = 1, {**options, ASKED: texts}
     return module.sample(n, seed=seed, first=first, batch_size=batch_size, weights=weights, **options)
 
 
-def held_out_captions(module: GenerativeModule, examples: Examples, numbers: range) -> list[str]:
+def held_out_captions(module: GenerativeModule, examples: Examples | None, numbers: range) -> list[str]:
     """The captions that samples of these numbers are asked for; [] of a model that reads none."""
-    if module.spec.kind != "tokens" or module.spec.captions is None or not len(examples):
+    if module.spec.kind != "tokens" or module.spec.captions is None or not examples:
         return []
     order = examples.some()
     return examples.called(order[np.arange(numbers.start, numbers.stop) % len(order)])

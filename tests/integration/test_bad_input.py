@@ -57,7 +57,7 @@ KEYS = {
     "model-sweep": (["model=gpt,vae"], 2, "add -m"),
 }
 OPTIONS = {
-    "model": (["model=gptt"], 2, "model=gptt", "Did you mean gpt?", "Known: dcgan, gpt,"),
+    "model": (["model=gptt"], 2, "model=gptt", "Did you mean gpt?", "Known: codes, codes_audio,"),
     "experiment": (["experiment=colours"], 2, "Did you mean colors?"),
     "debug": (["debug=nope"], 2, "fast"),
     "data": (["data=minst"], 2, "Did you mean mnist?"),

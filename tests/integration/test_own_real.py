@@ -36,7 +36,7 @@ def mine(tmp_path_factory):
 def judged(mine, trained):
     """The rows of a VAE's samples against that folder, for which its data is not opened."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(measuring, "reopen", None)
+        patched.setattr(measuring, "reopen_data", None)
         return evaluate(trained("vae"), "last", n=N, real=str(mine), say=lambda line: None)
 
 
