@@ -42,14 +42,14 @@ def source(codec: str, runs_dir: str | Path) -> Path:
     if record.status != "finished":
         how = "is being trained" if record.status == "running" else f"is {record.status or 'not trained'}"
         raise ConfigError(f"data.codec={codec} {how}: codes are made by a run that has finished.")
+    if (folder / CODEC).exists():
+        raise ConfigError(f"data.codec={codec} reads codes itself; give the run that made those.")
     if CAPABILITY not in record.capabilities:
         has = ", ".join(record.capabilities) or "nothing"
         raise ConfigError(
             f"data.codec={codec} is a {record.family or 'run'}, which makes no codes (it declares {has}):"
             " train one with model=codes."
         )
-    if (folder / CODEC).exists():
-        raise ConfigError(f"data.codec={codec} reads codes itself; give the run that made those.")
     return folder
 
 
@@ -65,9 +65,7 @@ def copy(source: Path, run: Path) -> None:
     place, saved = checkpoints.load_named(source / "checkpoints", "last")
     checkpoints.check_finite(saved, place)
     about = {key: value for key, value in saved.about.items() if key not in OF_THE_MANIFEST}
-    # Averages are of constants, too, which a model makes itself and which are no weights.
-    ema = {name: average for name, average in saved.ema.items() if name in saved.weights}
-    averaged = checkpoints.Checkpoint(saved.step, {**saved.weights, **ema}, about=about)
+    averaged = checkpoints.Checkpoint(saved.step, {**saved.weights, **saved.ema}, about=about)
     temporary = run / f".{CODEC}.{os.getpid()}"
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -96,7 +94,7 @@ def sha256(folder: Path) -> str:
     try:
         tensors = dict(_tensors(place / manifests.WEIGHTS))
         if (place / manifests.EMA).exists():
-            tensors |= {name: own for name, own in _tensors(place / manifests.EMA) if name in tensors}
+            tensors |= dict(_tensors(place / manifests.EMA))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{place} is damaged ({manifests.short(error)}); restore it.") from None
     for name in sorted(tensors):

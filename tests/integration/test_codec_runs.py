@@ -25,6 +25,7 @@ def site(tmp_path_factory):
     made.done(
         f"train model=blocks {DIGITS} budget.steps=100 optim.lr=0.1 name=codec",
         f"train model=gpt {DIGITS} data.codec=codec model.conditional=true budget.steps=60 name=two {SMALL}",
+        f"train model=vae_mlp {DIGITS} budget.steps=1 name=plain",
     )
     return made
 
@@ -95,6 +96,7 @@ def test_what_is_no_codec_of_these_data_is_refused_in_a_line(site):
         site,
         f"train model=gpt {DIGITS} data.codec=nobody {SMALL}",
         f"train model=gpt {DIGITS} data.codec=two {SMALL}",
+        f"train model=gpt {DIGITS} data.codec=plain {SMALL}",
         f"train model=gpt data=digits data.codec=codec {SMALL}",
         f"train model=gpt data=moving_digits data.codec=codec {SMALL}",
         f"train model=vae {DIGITS} data.codec=codec",
@@ -103,7 +105,13 @@ def test_what_is_no_codec_of_these_data_is_refused_in_a_line(site):
         f"train model=gpt {DIGITS} data.codec_epochs=3 {SMALL}",
     )
     wanted = (
-        *("no run 'nobody'", "which makes no codes", "17 levels", "moving_digits gives videos"),
+        *(
+            "no run 'nobody'",
+            "reads codes itself",
+            "which makes no codes",
+            "17 levels",
+            "moving_digits gives videos",
+        ),
         *("choose model=gpt", "leave patch out", "16 codes", "give a codec"),
     )
     for (code, said), words in zip(ended, wanted, strict=True):
