@@ -66,13 +66,13 @@ def verify(folder: Path, cache_dir: str | None = None) -> Soundness:
     for step in found.steps:
         found.wrong += _checkpoint(place / f"step-{step}", folder, cfg)
     found.wrong += [*_pointers(place, found.steps), *_data(place, found.steps, record), *_reports(folder)]
-    found.wrong += _codec(folder, found)
+    found.wrong += _codec(folder)
     if cache_dir is not None:
         found.wrong += changed(record.packed, cache_dir)
     return found
 
 
-def _codec(folder: Path, found: Soundness) -> list[str]:
+def _codec(folder: Path) -> list[str]:
     """What is wrong with the codec of a run, where it has one: as a run, and as that one."""
     try:
         spec = runs.spec(folder)
