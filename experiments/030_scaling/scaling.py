@@ -34,7 +34,8 @@ from genkit.evaluation.costs import flops_per_phase
 from genkit.families.dcgan import DCGAN
 from genkit.families.vae import VAE
 from genkit.nn.operations import activations_per_token, flops_per_token
-from genkit.nn.transformer import Transformer, TransformerConfig
+from genkit.nn.transformer import Transformer
+from genkit.nn.transformer_config import TransformerConfig
 
 FLOAT, HALF = 4, 2  # bytes
 STATE = 4 * FLOAT  # of each weight: itself, its gradient and Adam's two moments

@@ -22,7 +22,8 @@ import genkit
 from genkit import config, runs
 from genkit.data import open_dataset
 from genkit.nn.incremental import PRECISIONS, Stepper
-from genkit.nn.transformer import KVCache, Transformer
+from genkit.nn.key_value_cache import KVCache
+from genkit.nn.transformer import Transformer
 
 
 @torch.inference_mode()

@@ -34,7 +34,8 @@ from genkit.nn.incremental import PRECISIONS
 from genkit.nn.lora import adapt
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
 from genkit.nn.precision import widened
-from genkit.nn.transformer import Transformer, TransformerConfig
+from genkit.nn.transformer import Transformer
+from genkit.nn.transformer_config import TransformerConfig
 from genkit.system.errors import ConfigError
 
 DRAWN = 200  # tokens of a sample, unless told otherwise

@@ -17,7 +17,8 @@ from genkit.core.codecs import Codec
 from genkit.core.noise import Noise
 from genkit.core.options import Options
 from genkit.nn.incremental import Stepper
-from genkit.nn.transformer import KVCache, Transformer
+from genkit.nn.key_value_cache import KVCache
+from genkit.nn.transformer import Transformer
 
 UNIFORMS = 256  # random numbers of a row drawn at once
 COLD = 2.0**-60  # a temperature below which a quotient could overflow

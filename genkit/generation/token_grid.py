@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from genkit.core.spec import TokenSpec
-from genkit.nn.transformer import TransformerConfig
+from genkit.nn.transformer_config import TransformerConfig
 
 
 def knowing_patches(config: TransformerConfig, spec: TokenSpec) -> TransformerConfig:

@@ -16,8 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genkit.nn.key_value_cache import KVCache
 from genkit.nn.lora import dense
-from genkit.nn.transformer import Block, KVCache, Transformer, activate, rotate
+from genkit.nn.rotary import rotate
+from genkit.nn.transformer import Block, Transformer, activate
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 # Matrices rounded to bfloat16 and multiplied in float32, for processors without instructions for bfloat16.

@@ -1,4 +1,4 @@
-"""A decoder-only transformer whose blocks are chosen by configuration: GPT-2's, or the modern ones.
+"""A decoder-only transformer whose blocks are chosen by configuration.
 
 Legend: B batch, T tokens, D width, H heads, G key-value heads, E = D/H head width, V vocabulary, S context.
 """
@@ -6,69 +6,15 @@ Legend: B batch, T tokens, D width, H heads, G key-value heads, E = D/H head wid
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genkit.nn.attention import Attention
+from genkit.nn.key_value_cache import KVCache
 from genkit.nn.level_vectors import add_levels
-
-
-@dataclass(frozen=True)
-class TransformerConfig:
-    """Sizes and blocks.
-
-    Attributes:
-        vocab_size, block_size: V and S.
-        outputs: the first of the tokens, which alone can come next; None for all.
-        n_layer, n_head, n_embd: depth, H and D; H divides D.
-        n_kv_head: G, a divisor of H (grouped-query attention, Ainslie et al. 2023); None for H.
-        dropout: on embeddings, attention weights and both residual branches.
-        bias: in linear layers and layer norms.
-        norm: "layer" (Ba et al. 2016) or "rms" (Zhang and Sennrich 2019).
-        activation: "gelu" (exact), "gelu_tanh" (GPT-2's), "relu2" (So et al. 2021), "swiglu" (Shazeer 2020).
-        positions: "learned", "rotary" (Su et al. 2021), or "axial": rotary, and beside that a learned vector
-            for the place along each axis, added up (Ho et al. 2019, section 3.2).
-        level_vectors: beside its own a token has the sum of a vector for each level in it, coming in and
-            going out (`genkit.nn.level_vectors`).
-        grid, levels: of tokens that are patches of arrays: how many there are along each axis, the last
-            running fastest, at the end of a context; and how many levels there are, in how many places.
-        qk_norm: RMS-normalise queries and keys (Henry et al. 2020).
-        tie: the output matrix is the embedding matrix, where every token can come next.
-    """
-
-    vocab_size: int
-    block_size: int
-    n_layer: int = 4
-    n_head: int = 4
-    n_embd: int = 128
-    n_kv_head: int | None = None
-    dropout: float = 0.0
-    bias: bool = False
-    norm: str = "layer"
-    activation: str = "gelu"
-    positions: str = "learned"
-    qk_norm: bool = False
-    tie: bool = True
-    outputs: int | None = None
-    level_vectors: bool = False
-    grid: tuple[int, ...] = ()
-    levels: tuple[int, int] = (0, 0)
-
-    @property
-    def logits(self) -> int:
-        """How many tokens can come next."""
-        return self.outputs or self.vocab_size
-
-    @property
-    def head_width(self) -> int:
-        return self.n_embd // self.n_head
-
-    @property
-    def kv_heads(self) -> int:
-        return self.n_kv_head or self.n_head
+from genkit.nn.transformer_config import TransformerConfig
 
 
 class AxialPlaces(nn.Module):
@@ -96,75 +42,10 @@ class AxialPlaces(nn.Module):
         return F.pad(total.flatten(0, -2), (0, 0, self.before, 0))
 
 
-class KVCache:
-    """Keys and values of the tokens read so far, allocated once: (L, B, G, S, E) each, views of `pairs`.
-
-    `length` tokens are filled.  `padding` (B,) counts the unused places at the left of each row, where
-    prompts are shorter than the longest; None when there are none.
-    """
-
-    def __init__(self, config: TransformerConfig, batch: int, like: Tensor) -> None:
-        shape = (config.n_layer, 2, batch, config.kv_heads, config.block_size, config.head_width)
-        # Unfilled places are never looked at, so memory is taken up only as they fill.
-        self.pairs = like.new_empty(shape)
-        self.keys, self.values = self.pairs.unbind(1)
-        self.length = 0
-        self.padding: Tensor | None = None
-
-    def mask(self, tokens: int) -> Tensor | None:
-        """Which places the `tokens` newest tokens may look at, bool (B or 1, 1, tokens, length + tokens).
-
-        None where every newest token sees everything so far.
-        """
-        if tokens == 1 and self.padding is None:
-            return None
-        end = self.length + tokens
-        place = torch.arange(end, device=self.keys.device)
-        visible = place[None, :] <= place[self.length :, None]  # causal, (tokens, end)
-        if self.padding is None:
-            return visible[None, None]
-        visible = visible[None] & (place[None, None, :] >= self.padding[:, None, None])
-        # A padding token may look at itself, so that its softmax is defined; nobody looks at it.
-        visible = visible | (place[None, None, :] == place[None, self.length :, None])
-        return visible[:, None]
-
-
 def make_norm(config: TransformerConfig) -> nn.Module:
     if config.norm == "rms":
         return nn.RMSNorm(config.n_embd, eps=1e-6)
     return nn.LayerNorm(config.n_embd, bias=config.bias)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding: the two halves of each head are the real and imaginary parts (RoFormer, eq. 34)."""
-    if torch.compiler.is_compiling():  # which fuses the plain formula, and fails at outputs that are views
-        real, imaginary = x.chunk(2, dim=-1)
-        return torch.cat((real * cos - imaginary * sin, real * sin + imaginary * cos), dim=-1)
-    rotated: Tensor = _Rotation.apply(x, cos, sin)
-    return rotated
-
-
-class _Rotation(torch.autograd.Function):
-    """A rotation, whose gradient is rotated back: four passes over the memory each way."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        ctx.save_for_backward(cos, sin)
-        return _rotated(x, cos, sin)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        cos, sin = ctx.saved_tensors
-        return _rotated(gradient, cos, -sin), None, None
-
-
-def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    real, imaginary = x.chunk(2, dim=-1)
-    turned = torch.empty_like(x)
-    first, second = turned.chunk(2, dim=-1)
-    torch.mul(real, cos, out=first).addcmul_(imaginary, sin, value=-1)
-    torch.mul(real, sin, out=second).addcmul_(imaginary, cos)
-    return turned
 
 
 def activate(h: Tensor, activation: str) -> Tensor:
@@ -175,53 +56,6 @@ def activate(h: Tensor, activation: str) -> Tensor:
     if activation == "relu2":
         return F.relu(h).square()
     return F.gelu(h, approximate="tanh" if activation == "gelu_tanh" else "none")
-
-
-class Attention(nn.Module):
-    """Causal multi-head self-attention with one fused projection for queries, keys and values."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.heads, self.kv_heads, self.width = config.n_head, config.kv_heads, config.head_width
-        self.dropout, self.qk_norm = config.dropout, config.qk_norm
-        self.qkv = nn.Linear(config.n_embd, (self.heads + 2 * self.kv_heads) * self.width, bias=config.bias)
-        self.proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
-
-    def forward(
-        self,
-        x: Tensor,
-        rotary: tuple[Tensor, Tensor] | None,
-        cache: KVCache | None,
-        layer: int,
-        mask: Tensor | None,
-    ) -> Tensor:
-        B, T, D = x.shape
-        H, G, E = self.heads, self.kv_heads, self.width
-        # What queries and keys have in common is done to both at once.
-        qk, v = self.qkv(x).view(B, T, H + 2 * G, E).transpose(1, 2).split((H + G, G), dim=1)  # (B, ·, T, E)
-        if self.qk_norm:
-            qk = F.rms_norm(qk, (E,))
-        if rotary is not None:
-            qk = rotate(qk, *rotary)
-        q, k = qk.split((H, G), dim=1)
-        causal = True
-        if cache is not None:
-            end = cache.length + T
-            cache.keys[layer, :, :, cache.length : end] = k
-            cache.values[layer, :, :, cache.length : end] = v
-            k, v = cache.keys[layer, :, :, :end], cache.values[layer, :, :, :end]
-            causal = False
-        y = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=causal,
-            enable_gqa=G != H,
-        )
-        mixed: Tensor = self.proj(y.transpose(1, 2).reshape(B, T, D))
-        return mixed
 
 
 class FeedForward(nn.Module):

@@ -14,7 +14,7 @@ from genkit.core.spec import TokenSpec
 from genkit.data.sources.grammar import sentences
 from genkit.families.gpt import GPT
 from genkit.nn.incremental import Stepper
-from genkit.nn.transformer import KVCache
+from genkit.nn.key_value_cache import KVCache
 from genkit.system.errors import ConfigError
 
 SIZES = {"block_size": 16, "n_layer": 2, "n_head": 2, "n_embd": 16}

@@ -25,7 +25,7 @@ from genkit.families.gpt import GPT
 from genkit.inference import verbs
 from genkit.inference.held_out import sample_held_out
 from genkit.inference.scoring import score_split
-from genkit.nn.transformer import KVCache
+from genkit.nn.key_value_cache import KVCache
 from genkit.system.errors import ConfigError
 from genkit.testing import Case, check_family
 

@@ -12,7 +12,10 @@ from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.families.gpt import GPT
 from genkit.generation.decoding import decode, read_prompts
 from genkit.nn.incremental import ROUNDED, Stepper
-from genkit.nn.transformer import KVCache, Transformer, TransformerConfig, rotate
+from genkit.nn.key_value_cache import KVCache
+from genkit.nn.rotary import rotate
+from genkit.nn.transformer import Transformer
+from genkit.nn.transformer_config import TransformerConfig
 from genkit.system.errors import ConfigError
 
 SIZES = {"vocab_size": 37, "block_size": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
@@ -162,7 +165,7 @@ def test_rotation_is_the_product_with_a_complex_number():
 def test_rotary_scores_depend_on_distance_alone():
     torch.manual_seed(0)
     network = Transformer(TransformerConfig(**SIZES, positions="rotary"))
-    from genkit.nn.transformer import rotate
+    from genkit.nn.rotary import rotate
 
     q, k = torch.randn(8), torch.randn(8)
 

@@ -11,7 +11,7 @@ from genkit.config.settings import GROUPS
 from genkit.config.values import leaves
 from genkit.core.knobs import ModelKnobs, knobs_of
 from genkit.families import FAMILIES, FAMILY_KNOBS
-from genkit.nn.transformer import TransformerConfig
+from genkit.nn.transformer_config import TransformerConfig
 
 OWN = {"block_size", "vocab_size", "outputs", "grid", "levels"}  # of the network, which the family decides
 

@@ -1,0 +1,44 @@
+"""Keys and values of tokens that were read, so that each is computed once.
+
+Legend: B batch, T tokens, D width, H heads, G key-value heads, E = D/H head width, V vocabulary, S context.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genkit.nn.transformer_config import TransformerConfig
+
+
+class KVCache:
+    """Keys and values of the tokens read so far, allocated once: (L, B, G, S, E) each, views of `pairs`.
+
+    `length` tokens are filled.  `padding` (B,) counts the unused places at the left of each row, where
+    prompts are shorter than the longest; None when there are none.
+    """
+
+    def __init__(self, config: TransformerConfig, batch: int, like: Tensor) -> None:
+        shape = (config.n_layer, 2, batch, config.kv_heads, config.block_size, config.head_width)
+        # Unfilled places are never looked at, so memory is taken up only as they fill.
+        self.pairs = like.new_empty(shape)
+        self.keys, self.values = self.pairs.unbind(1)
+        self.length = 0
+        self.padding: Tensor | None = None
+
+    def mask(self, tokens: int) -> Tensor | None:
+        """Which places the `tokens` newest tokens may look at, bool (B or 1, 1, tokens, length + tokens).
+
+        None where every newest token sees everything so far.
+        """
+        if tokens == 1 and self.padding is None:
+            return None
+        end = self.length + tokens
+        place = torch.arange(end, device=self.keys.device)
+        visible = place[None, :] <= place[self.length :, None]  # causal, (tokens, end)
+        if self.padding is None:
+            return visible[None, None]
+        visible = visible[None] & (place[None, None, :] >= self.padding[:, None, None])
+        # A padding token may look at itself, so that its softmax is defined; nobody looks at it.
+        visible = visible | (place[None, None, :] == place[None, self.length :, None])
+        return visible[:, None]
