@@ -96,10 +96,14 @@ class TokenLikelihood(ABC):
         """Tokens that it reads at most."""
 
     @abstractmethod
-    def token_log_likelihood(self, tokens: Tensor) -> Tensor:
+    def token_log_likelihood(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
         """Natural log-probability of every token but the first, (B, T) of int64 (B, T + 1).
 
         T is at most `context`.  -1 stands beyond the end of a row, and its log-probability is 0.
+
+        Args:
+            segments: of which of several examples each input is, (B, T), as `genkit.core.batch.Packing` has
+                it; given for data whose examples are kept apart alone.
         """
 
     def token_chances(self, batch: Batch) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, final, get_args, get_origin
 
 import torch
@@ -170,10 +171,9 @@ class Contract(LightningModule, Generic[S]):
         spec: Spec = self.spec
         if spec.kind == "arrays":
             if not batch.data.is_floating_point():
-                scaled = batch.data.float().div_(spec.levels - 1)
-                return Batch(scaled, batch.rows, batch.labels, batch.weight)
+                return replace(batch, data=batch.data.float().div_(spec.levels - 1))
         elif batch.data.dtype != torch.int64:
-            return Batch(batch.data.long(), batch.rows, batch.labels, batch.weight)
+            return replace(batch, data=batch.data.long())
         return batch
 
     @final

@@ -19,6 +19,7 @@ from genkit.system.errors import ConfigError, DataError
 
 OUTSIDE = -1  # in a window, beyond the end of the tokens
 Gathered = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
+Packed = tuple[np.ndarray, np.ndarray | None]
 
 
 class Examples(ABC):
@@ -40,6 +41,14 @@ class Examples(ABC):
 
         What an index stands for may depend on the epoch and the seed (windows of a text do).
         """
+
+    def packing(self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0) -> Packed | None:
+        """Of windows that hold several examples: of which each input is, integers (B, T), and which targets
+        are to be predicted, bool (B, T), or None for all.  None where windows are examples themselves.
+
+        What it means is said by `genkit.core.batch.Packing`.
+        """
+        return None
 
     def classes(self) -> np.ndarray | None:
         """The label of every example, int64 (N,); None without labels."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
-from genkit.core.batch import Batch
+from genkit.core.batch import Batch, Packing
 from genkit.core.spec import Spec
 from genkit.data.dataset import Dataset, Examples
 from genkit.system.errors import ConfigError
@@ -135,10 +136,12 @@ class TrainStream:
             for epoch in np.unique(epochs)
         ]
         weights = [part.weight for part in parts if part.weight is not None]
+        packings = [part.packing for part in parts if part.packing is not None]
         return Batch(
             torch.cat([part.data for part in parts]),
             self._rows,
             weight=torch.cat(weights) if weights else None,
+            packing=Packing.joined(packings) if packings else None,
         )
 
     def order(self, epoch: int) -> np.ndarray:
@@ -178,7 +181,7 @@ class EvalLoader:
     def _batches(self) -> Iterator[Batch]:
         if not self._rows and len(self._gather):
             batch = self._gather(np.arange(1), range(1))
-            yield Batch(batch.data, batch.rows, batch.labels, torch.zeros(1))
+            yield replace(batch, weight=torch.zeros(1))
         for start in range(0, len(self._rows), self._batch):
             rows = self._rows[start : start + self._batch]
             yield self._gather(self._order[rows.start : rows.stop], rows)
@@ -233,10 +236,25 @@ class Gather:
             places = self.examples.places(indices, epoch=epoch, seed=seed)
             data = self._table[torch.from_numpy(places).to(self.device)]
             labels, weight = self.examples.labels_and_weights(indices, epoch=epoch, seed=seed)
-            return Batch(data, rows, _tensor(labels), _tensor(weight))
+            packing = self._packing(indices, epoch, seed)
+            return Batch(
+                data,
+                rows,
+                _tensor(labels),
+                _tensor(weight),
+                packing and packing.each(lambda tensor: tensor.to(self.device)),
+            )
         gathered, labels, weight = self.examples.gather(indices, epoch=epoch, seed=seed)
-        batch = Batch(torch.from_numpy(gathered), rows, _tensor(labels), _tensor(weight))
+        packing = self._packing(indices, epoch, seed)
+        batch = Batch(torch.from_numpy(gathered), rows, _tensor(labels), _tensor(weight), packing)
         return batch.pin_memory() if self.device.type == "cuda" else batch
+
+    def _packing(self, indices: np.ndarray, epoch: int, seed: int) -> Packing | None:
+        packed = self.examples.packing(indices, epoch=epoch, seed=seed)
+        if packed is None:
+            return None
+        segments, scored = packed
+        return Packing(torch.from_numpy(segments), _tensor(scored))
 
 
 def _tensor(values: np.ndarray | None) -> Tensor | None:

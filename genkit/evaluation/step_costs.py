@@ -16,6 +16,7 @@ from genkit.core.optim.optimisers import build_optimizer
 from genkit.core.phase import StepNoise, training_only
 from genkit.core.plan import TrainingPlan
 from genkit.data.dataset import Examples
+from genkit.data.loading import Gather
 
 COUNTED = 4  # examples that operations are counted for; the count is proportional to their number
 OPERATIONS = "products of matrices, convolutions and attention, of losses, their gradients and the optimiser"
@@ -30,10 +31,8 @@ def flops_per_step(
         module: of no further use afterwards: its optimisers have moved it.
         optim: the group `optim`; what an optimiser multiplies does not depend on the size of the batch.
     """
-    data, labels, weight = examples.gather(np.arange(min(COUNTED, len(examples))))
-    rows = range(len(data))
-    tensors = [None if a is None else torch.from_numpy(a) for a in (labels, weight)]
-    batch = module.prepare(Batch(torch.from_numpy(data), rows, *tensors))
+    rows = range(min(COUNTED, len(examples)))
+    batch = module.prepare(Gather(examples, torch.device("cpu"))(np.arange(len(rows)), rows))
     losses, optimisers = 0.0, 0.0
     for phase, count in zip(module.phases(), flops_per_phase(module, batch), strict=True):
         losses += count
@@ -41,7 +40,7 @@ def flops_per_step(
         with counting() as counter:  # over the gradients that the loss has left
             build_optimizer(phase, settings).step()
         optimisers += counter.get_total_flops() / phase.every
-    return losses / len(data) * batch_size + optimisers
+    return losses / len(batch) * batch_size + optimisers
 
 
 def flops_per_phase(module: GenerativeModule, batch: Batch) -> list[float]:

@@ -16,21 +16,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genkit.core.batch import Batch
+from genkit.core.batch import Batch, Packing
 from genkit.core.capabilities import Completion, Likelihood, LikelihoodKind, TokenLikelihood
 from genkit.core.captioned import GUIDANCE, Captioned
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
-from genkit.core.options import LABEL, Option, Options, as_list, resolve_options
+from genkit.core.options import Options, as_list, resolve_options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
 from genkit.generation.decoding import Drawn, decode, uniforms
+from genkit.generation.sampling_options import DRAWN, OPTIONS
 from genkit.generation.streaming import Piece, array_pieces, text_pieces
 from genkit.generation.token_grid import knowing_patches
-from genkit.nn.incremental import PRECISIONS
 from genkit.nn.lora import adapt
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
 from genkit.nn.precision import widened
@@ -38,7 +38,6 @@ from genkit.nn.transformer import Transformer
 from genkit.nn.transformer_config import TransformerConfig
 from genkit.system.errors import ConfigError
 
-DRAWN = 200  # tokens of a sample, unless told otherwise
 OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
 
@@ -57,25 +56,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         blocks: of `TransformerConfig`.
     """
 
-    options: tuple[Option, ...] = (
-        Option("prompt", "text", "", "what to continue; several give n samples each", many=True),
-        Option("max_new_tokens", "int", None, "how many at most (200, or one image)", low=0, high=1_000_000),
-        Option("temperature", "float", 1.0, "below 1 sharper, 0 the likeliest token", low=0, high=100),
-        Option("top_k", "int", None, "keep the k likeliest tokens", low=1),
-        Option("top_p", "float", None, "keep the likeliest tokens of this total mass", above=0, high=1),
-        Option("min_p", "float", None, "drop tokens less likely than this share of the best", low=0, high=1),
-        Option(
-            "repetition_penalty", "float", 1.0, "above 1 makes used tokens less likely", low=1e-6, high=100
-        ),
-        Option(
-            "stop", "text", None, "end a sample before this text (default: the data's separator)", many=True
-        ),
-        Option("unk", "text", "refuse", "or skip: a prompt's unknown characters", choices=("refuse", "skip")),
-        Option("bad_tokens", "text", None, "tokens never to draw", many=True),
-        Option("precision", "text", "float32", "of the matrices while drawing", choices=PRECISIONS),
-        GUIDANCE,
-        LABEL,
-    )
+    options = OPTIONS
     units = {"nll": "nats/token"}
     remedies = {"memorised": "set model.dropout"}
 
@@ -112,7 +93,12 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
 
     def _loss(self, batch: Batch, noise: StepNoise) -> LossTerms:
         tokens = self.without_some(self._labelled(batch), noise)
-        nll = self._token_nll(tokens, reduction="mean")
+        if batch.packing is None:
+            nll = self._token_nll(tokens, reduction="mean")
+        else:  # each token that is to be predicted counts alike, whichever piece of the batch it is in
+            pieces = noise.pieces or [batch]
+            counted = sum(self._scored(piece).sum() for piece in pieces) / len(pieces)
+            nll = self._token_nll(tokens, "none", batch.packing).sum() / max(counted, 1)
         return LossTerms(nll, {"nll": nll.detach()})
 
     def _labelled(self, batch: Batch) -> Tensor:
@@ -125,11 +111,15 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
     def _starts(self, labels: Tensor) -> Tensor:
         return self.spec.vocab_size + labels
 
-    def _token_nll(self, tokens: Tensor, reduction: str) -> Tensor:
-        """-log p(x_t | x_<t) of tokens (B, T + 1): the mean over all, or (B, T) with 0 outside the data; of
-        what has captions, of the tokens behind the start alone."""
-        logits = widened(self.network(tokens[:, :-1].clamp(min=0), first=self.spec.caption_length))
+    def _token_nll(self, tokens: Tensor, reduction: str, packing: Packing | None = None) -> Tensor:
+        """-log p(x_t | x_<t) of tokens (B, T + 1): the mean over all, or (B, T) with 0 outside the data and
+        of what is not to be predicted; of what has captions, of the tokens behind the start alone."""
+        segments = None if packing is None else packing.segments
+        inputs = tokens[:, :-1].clamp(min=0)
+        logits = widened(self.network(inputs, first=self.spec.caption_length, segments=segments))
         targets = self._targets(tokens)  # (B, T), of logits (B, T, V)
+        if packing is not None and packing.scored is not None:
+            targets = targets.where(packing.scored, OUTSIDE)
         nll = F.cross_entropy(
             logits.flatten(0, 1), targets.flatten(), ignore_index=OUTSIDE, reduction=reduction
         )
@@ -137,6 +127,12 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
 
     def _targets(self, tokens: Tensor) -> Tensor:
         return tokens[:, self.spec.caption_length + 1 :]
+
+    def _scored(self, batch: Batch) -> Tensor:
+        """Which tokens are to be predicted, bool (B, T)."""
+        within = self._targets(batch.data) != OUTSIDE
+        scored = None if batch.packing is None else batch.packing.scored
+        return within if scored is None else within & scored
 
     def costs(self) -> dict[str, float]:
         """By `genkit.nn.operations`, at a full context."""
@@ -149,8 +145,8 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
     # ------------------------------------------------------------------ scores
 
     def score_batch(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        nll = self._token_nll(self._labelled(batch), reduction="none").sum(1)
-        return {"nll": nll / (self._targets(batch.data) != OUTSIDE).sum(1).clamp(min=1)}
+        nll = self._token_nll(self._labelled(batch), "none", batch.packing).sum(1)
+        return {"nll": nll / self._scored(batch).sum(1).clamp(min=1)}
 
     rules = (
         Rule(
@@ -179,9 +175,9 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """What the loss has gained on knowing nothing, ln V, as a share of it, and in nats on knowing how
         frequent each of these tokens is."""
-        nll = float(self._token_nll(self._labelled(batch), reduction="mean"))
-        targets = self._targets(batch.data)
-        counts = torch.bincount(targets[targets != OUTSIDE]).double()
+        scored = self._scored(batch)
+        nll = float(self._token_nll(self._labelled(batch), "none", batch.packing).sum() / scored.sum())
+        counts = torch.bincount(self._targets(batch.data)[scored]).double()
         frequencies = float(torch.distributions.Categorical(counts).entropy())
         outputs = self.network.config.outputs or self.network.config.vocab_size
         return {
@@ -197,14 +193,15 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         return LikelihoodKind("exact", "of each token given those before it", of="probability")
 
     def log_likelihood(self, batch: Batch, noise: Noise, *, importance_samples: int = 1) -> Tensor:
-        return -self._token_nll(self._labelled(batch), reduction="none").sum(1)
+        return -self._token_nll(self._labelled(batch), "none", batch.packing).sum(1)
 
     @property
     def context(self) -> int:
         return self.network.config.block_size
 
-    def token_log_likelihood(self, tokens: Tensor) -> Tensor:
-        return -F.pad(self._token_nll(tokens, reduction="none"), (self.spec.caption_length, 0))
+    def token_log_likelihood(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
+        packing = None if segments is None else Packing(segments)
+        return -F.pad(self._token_nll(tokens, "none", packing), (self.spec.caption_length, 0))
 
     def token_chances(self, batch: Batch) -> Tensor:
         tokens = self._labelled(batch)[:, :-1]

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genkit.core.batch import Batch
 from genkit.core.capabilities import Likelihood, LikelihoodKind, TokenLikelihood
 from genkit.core.codecs import Codec
 from genkit.core.module import GenerativeModule
@@ -28,6 +27,7 @@ from genkit.core.options import LABEL
 from genkit.core.returned import check_likelihoods
 from genkit.data.array_windows import CodeWindows
 from genkit.data.dataset import Examples, TokenWindows
+from genkit.data.loading import Gather
 from genkit.generation.decoding import Unfolding
 from genkit.system.errors import ConfigError
 
@@ -214,12 +214,11 @@ def _examples(
     """Log-likelihoods of whole examples, float64 (N,)."""
     assert isinstance(module, Likelihood)
     parts: list[Tensor] = []
+    gather = Gather(examples, torch.device("cpu"))
     for start in range(0, len(examples), batch_size):
         rows = range(start, min(start + batch_size, len(examples)))
-        data, labels, _ = examples.gather(np.arange(rows.start, rows.stop))
-        batch = Batch(torch.from_numpy(data), rows, None if labels is None else torch.from_numpy(labels))
         noise = Noise(0, rows, purpose="score", device=module.device)
-        batch = module.prepare(batch.to(module.device))
+        batch = module.prepare(gather(np.arange(rows.start, rows.stop), rows).to(module.device))
         found = module.log_likelihood(batch, noise, importance_samples=importance_samples)
         check_likelihoods(found, len(rows), type(module).__name__)
         parts.append(found.double().cpu())

@@ -50,7 +50,7 @@ class Stepper:
         self._attention = _Attention(network, cache)
         self._inner = torch.float32 if precision in WIDE else torch.bfloat16
         self._norm, self._head = _norm(network.norm), _product(network.head, rows, precision)
-        self._layers = []
+        self._parallel, self._layers = network.config.parallel, []
         for block in network.blocks:
             assert isinstance(block, Block)
             attention, feed_forward = block.attention, block.feed_forward
@@ -65,8 +65,8 @@ class Stepper:
         x = attention.begin(tokens)  # (B, D)
         for layer, (norm_1, norm_2, qkv, proj, up, down) in enumerate(self._layers):
             y = attention(qkv(norm_1(x).to(inner)), layer)
-            x = proj(y.to(inner), x)
-            x = down(up(norm_2(x).to(inner)), x)
+            attended = proj(y.to(inner), x)
+            x = down(up(norm_2(x if self._parallel else attended).to(inner)), attended)
         self._cache.length += 1
         return self._head(self._norm(x).to(inner)).float()
 
@@ -81,6 +81,8 @@ class _Attention:
         self._places = None if network.places is None else network.places.weight
         self._heads, self._kv_heads, self._width = config.n_head, config.kv_heads, config.head_width
         self._qk_norm, self._scale = config.qk_norm, config.head_width**-0.5
+        self._eps, self._scales = config.eps, _scales(network)
+        self._windows = [config.window_of(layer) or config.block_size for layer in range(config.n_layer)]
         self._nothing = cache.keys.new_zeros(1, 1, 1)
         self._padding: Tensor | None = None
         self._hidden: Tensor | None = None  # (B·G, 1, S): -inf at the padding of each row
@@ -114,25 +116,37 @@ class _Attention:
         return self._hidden
 
     def __call__(self, qkv: Tensor, layer: int) -> Tensor:
-        """Projections (B, (H + 2 G) E) of one layer to the heads' results (B, D)."""
+        """Projections (B, (H + 2 G) E) of one layer to the heads' results (B, H E)."""
         H, G, E = self._heads, self._kv_heads, self._width
         qkv = qkv.float().view(-1, H + 2 * G, E)
         if self._qk_norm or self._rotary is not None:
-            qkv = torch.cat((self._turned(qkv[:, : H + G]), qkv[:, H + G :]), dim=1)
+            qkv = torch.cat((self._turned(qkv[:, : H + G], layer), qkv[:, H + G :]), dim=1)
         q, kv = qkv.split_with_sizes((H, 2 * G), dim=1)
         self._new[layer].copy_(kv.view(-1, 2, G, E).transpose(0, 1))
         # The heads of a group are its queries: as many rows, none of which needs a mask of its own.
         q = q.reshape(-1, H // G, E)
         # Two products read the cache a little faster than a fused kernel, made for many queries a head, does.
+        keys, values = self._keys[layer], self._values[layer]
         mask, beta = (self._nothing, 0) if self._mask is None else (self._mask, 1)
-        scores = torch.baddbmm(mask, q, self._keys[layer], beta=beta, alpha=self._scale)  # (B·G, H/G, T)
-        return torch.bmm(scores.softmax(-1), self._values[layer]).view(-1, H * E)
+        if (out := values.shape[1] - self._windows[layer]) > 0:  # what the window has left behind
+            keys, values = keys[..., out:], values[:, out:]
+            mask = mask[..., out:] if beta else mask
+        scores = torch.baddbmm(mask, q, keys, beta=beta, alpha=self._scale)  # (B·G, H/G, T)
+        return torch.bmm(scores.softmax(-1), values).view(-1, H * E)
 
-    def _turned(self, qk: Tensor) -> Tensor:
+    def _turned(self, qk: Tensor, layer: int) -> Tensor:
         """Queries and keys (B, H + G, E) normalised and rotated, where the network does."""
-        if self._qk_norm:
+        if self._scales:
+            qk = F.rms_norm(qk, (self._width,), eps=self._eps) * self._scales[layer]
+        elif self._qk_norm:
             qk = F.rms_norm(qk, (self._width,))
         return qk if self._rotary is None else rotate(qk, *self._rotary)
+
+
+def _scales(network: Transformer) -> list[Tensor]:
+    """What normalised queries and keys of each layer are multiplied with, (H + G, E); [] where not at all."""
+    layers = [block.attention for block in network.blocks if isinstance(block, Block)]
+    return [attention.scales_of_heads().detach() for attention in layers if attention.scales]
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

@@ -1,6 +1,6 @@
 """Keys and values of tokens that were read, so that each is computed once.
 
-Legend: B batch, T tokens, D width, H heads, G key-value heads, E = D/H head width, V vocabulary, S context.
+Legend: B batch, L layers, G key-value heads, E head width, S context.
 """
 
 from __future__ import annotations
@@ -26,16 +26,29 @@ class KVCache:
         self.length = 0
         self.padding: Tensor | None = None
 
-    def mask(self, tokens: int) -> Tensor | None:
+    def extended(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep those of new tokens, (B, G, T, E) each, and return them behind all of before."""
+        end = self.length + keys.shape[2]
+        self.keys[layer, :, :, self.length : end] = keys
+        self.values[layer, :, :, self.length : end] = values
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def mask(self, tokens: int, window: int | None = None) -> Tensor | None:
         """Which places the `tokens` newest tokens may look at, bool (B or 1, 1, tokens, length + tokens).
 
         None where every newest token sees everything so far.
+
+        Args:
+            window: how many a token sees at most, itself included.
         """
-        if tokens == 1 and self.padding is None:
-            return None
         end = self.length + tokens
+        window = end if window is None else min(window, end)
+        if tokens == 1 and self.padding is None and window == end:
+            return None
         place = torch.arange(end, device=self.keys.device)
         visible = place[None, :] <= place[self.length :, None]  # causal, (tokens, end)
+        if window < end:
+            visible &= place[None, :] > place[self.length :, None] - window
         if self.padding is None:
             return visible[None, None]
         visible = visible[None] & (place[None, None, :] >= self.padding[:, None, None])

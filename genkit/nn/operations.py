@@ -13,13 +13,15 @@ def flops_per_token(network: Transformer) -> float:
     """Floating-point operations of the forward and the backward pass for one token at a full context.
 
     6 for each weight of a matrix (a multiplication and an addition in the forward pass, in the gradient of
-    the input and in that of the weight; without the last, 4, where the weight is frozen) and 12 L D T for the
-    products of attention, whose causal half is not left out: Chowdhery et al. 2022 (PaLM), appendix B.
+    the input and in that of the weight; without the last, 4, where the weight is frozen) and 12 L H E T for
+    the products of attention, whose causal half is not left out: Chowdhery et al. 2022 (PaLM), appendix B.
     """
     config = network.config
     matrices = [layer.weight for layer in network.modules() if isinstance(layer, nn.Linear)]
     dense = sum((6 if weight.requires_grad else 4) * weight.numel() for weight in matrices)
-    return dense + 12 * config.n_layer * config.n_embd * config.block_size
+    windows = [config.window_of(layer) or config.block_size for layer in range(config.n_layer)]
+    seen = sum(min(window, config.block_size) for window in windows)
+    return dense + 12 * config.n_head * config.head_width * seen
 
 
 def activations_per_token(network: Transformer) -> float:
@@ -32,9 +34,8 @@ def activations_per_token(network: Transformer) -> float:
     for block in network.blocks:
         assert isinstance(block, Block)
         hidden = block.feed_forward
-        gated = config.activation == "swiglu"
-        kept += 5 * config.n_embd + (config.n_head + 2 * config.kv_heads) * config.head_width + config.n_embd
-        kept += _outputs(hidden.up) + _inputs(hidden.down) * (2 if gated else 1)
+        kept += 5 * config.n_embd + 2 * (config.n_head + config.kv_heads) * config.head_width
+        kept += _outputs(hidden.up) + _inputs(hidden.down) * (2 if config.gated else 1)
     return 4.0 * kept
 
 

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genkit.nn.attention import Attention
+from genkit.nn.attention import Attention, Surroundings, visibility
 from genkit.nn.key_value_cache import KVCache
 from genkit.nn.level_vectors import add_levels
+from genkit.nn.rotary import angles
 from genkit.nn.transformer_config import TransformerConfig
 
 
@@ -44,8 +45,8 @@ class AxialPlaces(nn.Module):
 
 def make_norm(config: TransformerConfig) -> nn.Module:
     if config.norm == "rms":
-        return nn.RMSNorm(config.n_embd, eps=1e-6)
-    return nn.LayerNorm(config.n_embd, bias=config.bias)
+        return nn.RMSNorm(config.n_embd, eps=config.eps)
+    return nn.LayerNorm(config.n_embd, eps=config.eps, bias=config.bias)
 
 
 def activate(h: Tensor, activation: str) -> Tensor:
@@ -64,10 +65,9 @@ class FeedForward(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.activation = config.activation
-        gated = config.activation == "swiglu"
-        hidden = 64 * math.ceil(8 * config.n_embd / 3 / 64) if gated else 4 * config.n_embd
-        self.up = nn.Linear(config.n_embd, 2 * hidden if gated else hidden, bias=config.bias)
-        self.down = nn.Linear(hidden, config.n_embd, bias=config.bias)
+        hidden, bias = config.hidden_width, config.biased(config.mlp_bias)
+        self.up = nn.Linear(config.n_embd, 2 * hidden if config.gated else hidden, bias=bias)
+        self.down = nn.Linear(hidden, config.n_embd, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         change: Tensor = self.down(activate(self.up(x), self.activation))
@@ -75,25 +75,18 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm residual block: attention, then the feed-forward network."""
+    """Pre-norm residual block: attention, then the feed-forward network, or both at once."""
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig, layer: int) -> None:
         super().__init__()
         self.norm_1, self.norm_2 = make_norm(config), make_norm(config)
-        self.attention, self.feed_forward = Attention(config), FeedForward(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.attention, self.feed_forward = Attention(config, layer), FeedForward(config)
+        self.dropout, self.parallel = nn.Dropout(config.dropout), config.parallel
 
-    def forward(
-        self,
-        x: Tensor,
-        rotary: tuple[Tensor, Tensor] | None,
-        cache: KVCache | None,
-        layer: int,
-        mask: Tensor | None,
-    ) -> Tensor:
-        x = x + self.dropout(self.attention(self.norm_1(x), rotary, cache, layer, mask))
-        change: Tensor = self.dropout(self.feed_forward(self.norm_2(x)))
-        return x + change
+    def forward(self, x: Tensor, around: Surroundings) -> Tensor:
+        attended: Tensor = x + self.dropout(self.attention(self.norm_1(x), around))
+        change: Tensor = self.dropout(self.feed_forward(self.norm_2(x if self.parallel else attended)))
+        return attended + change
 
 
 class Transformer(nn.Module):
@@ -110,15 +103,11 @@ class Transformer(nn.Module):
         else:
             if config.positions == "axial":
                 self.places = AxialPlaces(config.grid, config.block_size, config.n_embd)
-            angles = torch.outer(
-                torch.arange(config.block_size),
-                10000.0 ** -torch.linspace(0, 1, config.head_width // 2 + 1)[:-1],
-            )
             self.cos: Tensor
             self.sin: Tensor
-            self.register_buffer("cos", angles.cos(), persistent=False)  # (S, E/2)
-            self.register_buffer("sin", angles.sin(), persistent=False)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+            for name, table in zip(("cos", "sin"), angles(config), strict=True):
+                self.register_buffer(name, table, persistent=False)  # (S, F)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.norm = make_norm(config)
         self.head = nn.Linear(config.n_embd, config.logits, bias=False)
         self.dropout = nn.Dropout(config.dropout)
@@ -138,34 +127,61 @@ class Transformer(nn.Module):
                 residual = name.endswith(("proj.weight", "down.weight"))
                 nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * self.config.n_layer) if residual else 1))
 
-    def features(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
-        """Tokens (B, T) to the normed last hidden state (B, T, D); with a cache, they follow those in it."""
-        T = tokens.shape[1]
-        start = cache.length if cache is not None else 0
+    def features(
+        self, tokens: Tensor, cache: KVCache | None = None, segments: Tensor | None = None
+    ) -> Tensor:
+        """Tokens (B, T) to the normed last hidden state (B, T, D); with a cache, they follow those in it.
+
+        Args:
+            segments: of which of several examples each token is, integers (B, T) that do not decrease: it
+                sees that one alone, and places count anew in each.  Not beside a cache.
+        """
+        around, places = self._surroundings(tokens, cache, segments)
         x = self.tokens(tokens)
-        rotary = None
-        if cache is not None and cache.padding is not None:
-            places = (torch.arange(start, start + T, device=tokens.device) - cache.padding[:, None]).clamp_(0)
-            if self.places is not None:
-                x = x + self.places.weight[places]
-            if self.rotary:
-                rotary = self.cos[places].unsqueeze(1), self.sin[places].unsqueeze(1)  # (B, 1, T, E/2)
-        else:
-            if self.places is not None:
-                x = x + self.places.weight[start : start + T]
-            if self.rotary:
-                rotary = self.cos[start : start + T], self.sin[start : start + T]
-        mask = cache.mask(T) if cache is not None else None
+        if self.places is not None:
+            x = x + self.places.weight[places]
         x = self.dropout(x)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, rotary, cache, layer, mask)
+        for block in self.blocks:
+            x = block(x, around)
         if cache is not None:
-            cache.length += T
+            cache.length += tokens.shape[1]
         features: Tensor = self.norm(x)
         return features
 
-    def forward(self, tokens: Tensor, cache: KVCache | None = None, first: int = 0) -> Tensor:
+    def _surroundings(
+        self, tokens: Tensor, cache: KVCache | None, segments: Tensor | None
+    ) -> tuple[Surroundings, Tensor | slice]:
+        """What the blocks are told of the tokens, and the place of each."""
+        T, device = tokens.shape[1], tokens.device
+        start = 0 if cache is None else cache.length
+        places: Tensor | slice = slice(start, start + T)
+        if cache is not None and cache.padding is not None:
+            places = (torch.arange(start, start + T, device=device) - cache.padding[:, None]).clamp_(0)
+        elif segments is not None:
+            places = places_within(segments)
+        rotary = None
+        if self.rotary:
+            cos, sin = self.cos[places], self.sin[places]  # (T, F) or (B, T, F)
+            rotary = (cos, sin) if cos.ndim == 2 else (cos.unsqueeze(1), sin.unsqueeze(1))
+        windows = {self.config.window_of(layer) for layer in range(self.config.n_layer)}
+        if cache is not None:
+            visible = {window: cache.mask(T, window) for window in windows}
+        else:
+            visible = {window: visibility(segments, T, window, device) for window in windows}
+        return Surroundings(rotary, cache, visible), places
+
+    def forward(
+        self, tokens: Tensor, cache: KVCache | None = None, first: int = 0, segments: Tensor | None = None
+    ) -> Tensor:
         """Tokens (B, T) to the logits of the ones after each from the place `first` on, (B, T - first, V)."""
-        features = self.features(tokens, cache)
+        features = self.features(tokens, cache, segments)
         logits: Tensor = self.head(features[:, first:] if first else features)
         return logits
+
+
+def places_within(segments: Tensor) -> Tensor:
+    """The place of each token within its example, from 0, int64 (B, T) as the examples' numbers are."""
+    place = torch.arange(segments.shape[1], device=segments.device).expand(segments.shape)
+    begins = torch.ones_like(segments, dtype=torch.bool)
+    begins[:, 1:] = segments[:, 1:] != segments[:, :-1]
+    return place - torch.where(begins, place, 0).cummax(1).values

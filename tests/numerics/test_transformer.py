@@ -71,7 +71,32 @@ AXIAL = {"positions": "axial", "grid": (2, 3, 2), "level_vectors": True, "levels
 MODERN = {"norm": "rms", "positions": "rotary", "activation": "swiglu", "qk_norm": True, "n_kv_head": 2}
 
 
-@pytest.mark.parametrize("blocks", [{}, MODERN, AXIAL], ids=["gpt2", "modern", "axial"])
+ROTARY = {"norm": "rms", "positions": "rotary", "activation": "swiglu", "n_kv_head": 2, "tie": False}
+NEOX = {"bias": True, "positions": "rotary", "rotary_share": 0.5, "rotary_base": 10000.0, "parallel": True}
+MISTRAL = {**ROTARY, "window": 5, "window_from": 1, "hidden": 48, "qkv_bias": True, "proj_bias": True}
+QWEN3 = {**ROTARY, "head_size": 12, "qk_norm": True, "qk_scales": True, "norm_eps": 1e-3}
+LLAMA3 = {
+    **ROTARY,
+    "rotary_base": 500.0,
+    "rotary_scaling": "llama3",
+    "rotary_factor": 4.0,
+    "rotary_original": 8,
+    "rotary_high": 4.0,
+}
+YARN = {**ROTARY, "rotary_base": 500.0, "rotary_scaling": "yarn", "rotary_factor": 4.0, "mlp_bias": True}
+KINDS = {
+    "gpt2": {},
+    "modern": MODERN,
+    "axial": AXIAL,
+    "neox": NEOX,
+    "mistral": MISTRAL,
+    "qwen3": QWEN3,
+    "llama3": LLAMA3,
+    "yarn": YARN,
+}
+
+
+@pytest.mark.parametrize("blocks", KINDS.values(), ids=KINDS)
 @torch.no_grad()
 def test_cache_equals_reading_anew(blocks):
     torch.manual_seed(0)
@@ -84,8 +109,8 @@ def test_cache_equals_reading_anew(blocks):
 
 @pytest.mark.parametrize(
     "blocks",
-    [{}, {"bias": True, "activation": "relu2"}, {"activation": "gelu_tanh"}, MODERN, AXIAL],
-    ids=["gpt2", "bias", "tanh", "modern", "axial"],
+    [{"bias": True, "activation": "relu2"}, {"activation": "gelu_tanh"}, *KINDS.values()],
+    ids=["bias", "tanh", *KINDS],
 )
 @pytest.mark.parametrize("lengths", [(5,), (5, 5, 5), (2, 7, 1)], ids=["one", "equal", "unequal"])
 @torch.no_grad()
@@ -136,6 +161,35 @@ def test_prompts_of_unequal_length_decode_as_if_alone(blocks):
     for b, prompt in enumerate(prompts):
         alone = torch.stack(list(decode(network, [prompt], uniform[b : b + 1].unbind(1), options)), dim=1)
         assert torch.equal(alone[0], together[b])
+
+
+@pytest.mark.parametrize("blocks", [kind for name, kind in KINDS.items() if name != "axial"])
+@torch.no_grad()
+def test_examples_in_one_window_are_read_as_if_alone(blocks):
+    torch.manual_seed(0)
+    network = Transformer(TransformerConfig(**SIZES, **blocks)).eval()
+    examples = [torch.randint(0, 37, (n,)) for n in (3, 9, 4)]
+    segments = torch.repeat_interleave(torch.tensor([0, 1, 4]), torch.tensor([3, 9, 4]))
+    together = network(torch.cat(examples)[None], segments=segments[None])[0]
+    alone = torch.cat([network(example[None])[0] for example in examples])
+    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
+    # And whatever stands beside an example changes nothing of it, to the last bit.
+    others = torch.cat((torch.randint(0, 37, (3,)), examples[1], torch.randint(0, 37, (4,))))
+    beside = network(others[None], segments=segments[None])[0]
+    assert torch.equal(beside[3:12], together[3:12])
+    assert not torch.equal(beside[12:], together[12:])
+
+
+@torch.no_grad()
+def test_a_window_reaches_so_many_tokens_a_layer():
+    torch.manual_seed(0)
+    network = Transformer(TransformerConfig(**{**SIZES, "n_layer": 2}, window=3)).eval()
+    tokens = torch.randint(0, 37, (1, 16))
+    changed = tokens.clone()
+    changed[0, 5] += 1
+    same = (network(tokens) == network(changed)).all(-1)[0]
+    # Two layers of three tokens reach four places back.
+    assert same.tolist() == [not 5 <= place <= 9 for place in range(16)]
 
 
 @torch.no_grad()
