@@ -13,7 +13,10 @@ import stat
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import json
 
 MAX_YAML_BYTES = 200_000  # of a configuration; the largest that we write has 6,000
 MAX_DEPTH, MAX_JSON_DEPTH = 30, 100  # of nested lists and mappings; optimisers' states go deepest
@@ -143,6 +146,24 @@ def parse_json(text: str) -> Any:
         raise ValueError("nested too deeply") from None
     _check_sound(plain, bool(re.search(r"\\u[dD][89a-fA-F]", text)))
     return plain
+
+
+def next_json(text: str, place: int) -> tuple[Any, int]:
+    """The JSON value that begins at a place of a text, and where it ends; raises as `parse_json`, also where
+    the text ends too early."""
+    try:
+        plain, end = _decoder().raw_decode(text, place)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    _check_sound(plain, bool(re.search(r"\\u[dD][89a-fA-F]", text[place:end])))
+    return plain, end
+
+
+@cache
+def _decoder() -> json.JSONDecoder:
+    import json
+
+    return json.JSONDecoder(object_pairs_hook=_once, parse_int=_whole)
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, object]:

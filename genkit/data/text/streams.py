@@ -24,8 +24,8 @@ from genkit.core.media.text import TEXT
 from genkit.data.dataset_knobs import TextFileKnobs, TextFolderKnobs
 from genkit.data.packing import listing_of
 from genkit.data.splits import parts_of
+from genkit.data.text.unpacked import unpacked
 from genkit.system.errors import ConfigError, DataError
-from genkit.system.plain import open_file
 from genkit.system.textfiles import by_mark, unix
 
 BLOCK = 2**21  # bytes read at once
@@ -189,28 +189,25 @@ def file_pieces(path: Path, encoding: str) -> Iterator[str]:
     Raises:
         DataError: as `read_text`; the offset of the first bad byte is named.
     """
-    try:
-        with open_file(path, follow=True) as file:
-            block = file.read(BLOCK)
-            encoding, skipped = by_mark(block, encoding)
-            block, offset = block[skipped:], skipped
-            decoder = codecs.getincrementaldecoder(encoding)()
-            binary = not encoding.replace("-", "").replace("_", "").lower().startswith(WIDE)
-            rest = ""
-            while block:
-                if binary and (place := block.find(0) + 1):
-                    place += offset - 1
-                    raise DataError(f"{path} is no text: it has a NUL byte at offset {place}.")
-                following = file.read(BLOCK)
-                text = rest + _decoded(decoder, block, offset, not following, path, encoding)
-                cut = text.rfind("\n") + 1
-                if not following or (not cut and len(text) > LONGEST):
-                    cut = len(text)
-                if cut:
-                    yield text[:cut]
-                rest, block, offset = text[cut:], following, offset + len(block)
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    with unpacked(path) as file:
+        block = file.read(BLOCK)
+        encoding, skipped = by_mark(block, encoding)
+        block, offset = block[skipped:], skipped
+        decoder = codecs.getincrementaldecoder(encoding)()
+        binary = not encoding.replace("-", "").replace("_", "").lower().startswith(WIDE)
+        rest = ""
+        while block:
+            if binary and (place := block.find(0) + 1):
+                place += offset - 1
+                raise DataError(f"{path} is no text: it has a NUL byte at offset {place}.")
+            following = file.read(BLOCK)
+            text = rest + _decoded(decoder, block, offset, not following, path, encoding)
+            cut = text.rfind("\n") + 1
+            if not following or (not cut and len(text) > LONGEST):
+                cut = len(text)
+            if cut:
+                yield text[:cut]
+            rest, block, offset = text[cut:], following, offset + len(block)
 
 
 def _decoded(
