@@ -15,8 +15,8 @@ from genkit.data.arrays.pictures import hashes
 from genkit.data.arrays.treatments import Augmentation
 from genkit.data.checking import check
 from genkit.data.sources import Images, colors
+from genkit.data.sources.text_files import text_folder
 from genkit.data.splits import divide, hold_out
-from genkit.data.text.streams import text_folder
 from genkit.system.errors import ConfigError, DataError
 from tests.conftest import knobs_for, open_plain
 from tests.unit.data.test_data_folders import SETTINGS
