@@ -54,7 +54,8 @@ def check(
 ) -> Report:
     """(topic, finding) in the order of reading."""
     if isinstance(source, Texts):
-        texts = replace(settled(data, DocumentKnobs), on_bad="skip", max_bad=1.0, separator=None)
+        between = "\n" if source.rows else None  # by which lines that repeat are found
+        texts = replace(settled(data, DocumentKnobs), on_bad="skip", max_bad=1.0, separator=between)
         return _check_texts(source, texts)
     if isinstance(source, Text):
         return _check_parts(source.parts)
@@ -187,7 +188,8 @@ def _check_texts(texts: Texts, data: DocumentKnobs) -> Report:
     near = scan_texts(texts, replace(data, dedupe="near"))
     report = [
         ("documents", f"{scan.documents + len(scan.repeated):,} with {scan.characters:,} characters"),
-        ("unreadable", _listed(list(scan.refused.values()))),
+        *([("rows without a text", f"{scan.nulls:,}")] if scan.nulls else []),
+        ("unreadable", _listed(_reasons(texts, scan))),
         ("exact duplicates", _listed(scan.repeated)),
         ("near duplicates", _listed([name for name in near.repeated if name not in scan.repeated])),
     ]
@@ -197,6 +199,11 @@ def _check_texts(texts: Texts, data: DocumentKnobs) -> Report:
     streams, _, protocol = streams_of(texts, data, everything)
     report.append(("split", protocol))
     return report + _check_streams(streams)
+
+
+def _reasons(texts: Texts, scan: Scan) -> list[str]:
+    """Why documents cannot be read; of a row also which."""
+    return [f"{name} {reason}" if texts.rows else reason for name, reason in scan.refused.items()]
 
 
 def _length(texts: Texts, data: DocumentKnobs, scan: Scan) -> int:

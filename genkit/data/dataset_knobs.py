@@ -1,9 +1,9 @@
 """The knobs of every dataset that is built in.  Nothing here imports torch, or what reads the data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
-from genkit.core.knobs import DataKnobs, knob
+from genkit.core.knobs import Clash, DataKnobs, knob
 from genkit.data.clip_knobs import AudioFolderKnobs, FsddKnobs, PlucksKnobs, SpeechCommandsKnobs
 from genkit.data.example_knobs import (
     Dedupe,
@@ -61,12 +61,16 @@ class DocumentKnobs(TextKnobs, frozen=True):
         Annotated[
             Filled,
             knob(
-                "what is put after each document, and ends a sample; null: nothing",
+                "what is put after each document, and ends a sample; null: nothing (after rows: U+001E)",
                 advice="give a text, or null",
             ),
         ]
         | None
     ) = None
+    documents: Annotated[
+        Literal["packed", "reset"],
+        knob("packed: each is read with those before it in mind; reset: each by itself, from its beginning"),
+    ] = "packed"
     clean: Annotated[
         bool, knob("NFC, one kind of line end and blank, no control or invisible characters")
     ] = False
@@ -74,6 +78,19 @@ class DocumentKnobs(TextKnobs, frozen=True):
     split: Split = "three"
     on_bad: OnBad = "error"
     max_bad: MaxBad = 0.1
+
+    @property
+    def ended(self) -> bool:
+        """Whether something stands between two documents."""
+        return self.separator is not None
+
+    def clashes(self) -> Iterator[Clash]:
+        if self.documents == "reset" and not self.ended:
+            yield Clash(
+                ("documents", "separator"),
+                "documents are told apart by what ends each: set data.separator=TEXT, which is put after"
+                " each, or which the text has between them",
+            )
 
 
 class MemoryTextKnobs(DocumentKnobs, frozen=True):
@@ -87,6 +104,20 @@ class TextFileKnobs(DocumentKnobs, frozen=True):
 
     encoding: Annotated[str, knob("of the files")] = "utf-8"
     path: Annotated[str, knob("where it is")] | None = None
+    column: (
+        Annotated[
+            Filled,
+            knob(
+                "of the texts in tables (JSON lines, CSV, TSV, parquet), a document a row; null: plain texts",
+                advice="name a column, or null for plain texts",
+            ),
+        ]
+        | None
+    ) = None
+
+    @property
+    def ended(self) -> bool:
+        return self.separator is not None or self.column is not None
 
 
 class TextFolderKnobs(TextFileKnobs, frozen=True):
@@ -101,6 +132,10 @@ class HubTextKnobs(TextFileKnobs, frozen=True):
     encoding: Annotated[str, knob("of files", only={"name": ("text_file", "text_folder")})] = "utf-8"
     subset: Annotated[str, knob("of a dataset that has several")] | None = None
     column: Annotated[str, knob("of the texts")] = "text"
+
+    @property
+    def ended(self) -> bool:
+        return self.separator is not None
 
 
 class ImageKnobs(ExampleKnobs, frozen=True):

@@ -67,6 +67,12 @@ def settled(data: DataKnobs, every: type[K]) -> K:
     return every(**{name: getattr(data, name) for name in own})
 
 
+def documents_of(texts: Texts, data: DataKnobs) -> DocumentKnobs:
+    """The knobs of documents, with what ends each where the configuration does not say and the texts do."""
+    knobs = settled(data, DocumentKnobs)
+    return msgspec.structs.replace(knobs, separator=knobs.separator or texts.separator)
+
+
 def as_view(
     name: str,
     source: Images | Pictures | Recordings | Text | Texts | Videos,
@@ -125,7 +131,7 @@ def _tokens(source: Text, data: DataKnobs) -> Tokens:
 
 
 def _packed(name: str, texts: Texts, data: DataKnobs, paths: Mapping[str, str]) -> Tokens:
-    knobs = settled(data, DocumentKnobs)
+    knobs = documents_of(texts, data)
     content = {**msgspec.structs.asdict(knobs), **msgspec.structs.asdict(data)}
 
     def codec(scan: Scan, training: Stream) -> Codec:

@@ -45,6 +45,9 @@ class Texts(ABC):
         size: bytes, about.
         missing: names that lead to no file, and why.
         single: whether there is but one document, which is never left out.
+        rows: whether documents are rows of tables, of which the first that is bad is refused at once.
+        nulls: rows without a text, as the last reading of all documents counted them.
+        separator: what ends a document where the configuration does not say.
         notices: what is not used.
         medium: what a document is.
     """
@@ -54,6 +57,9 @@ class Texts(ABC):
     size: int
     missing: Mapping[str, str]
     single: bool = False
+    rows: bool = False
+    nulls: int = 0
+    separator: str | None = None
     notices: Sequence[str] = ()
 
     @property

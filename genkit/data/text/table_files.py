@@ -110,7 +110,7 @@ class TableFile:
         """See that a table has each of some columns once."""
         for column in columns:
             if column not in names:
-                raise DataError(f"{self.path} has {lacking(column, names)}")
+                raise DataError(f"{self.path} has {lacking(column, names)}.")
             if names.count(column) > 1:
                 raise DataError(f"{self.path} has several columns {column!r}; name them apart.")
 
@@ -213,9 +213,11 @@ def is_table(path: Path) -> bool:
 
 
 def lacking(column: str, names: Iterable[str]) -> str:
-    """What to say of a row, or a file, without a column, to follow "has ": those there, the nearest last."""
+    """What to say of a row, or a file, without a column, to follow "has ": the nearest, and those there."""
     known = list(names)
-    return f"no column {column!r}; it has {enumerated(known) or 'none'}.{closest(column, known)}"
+    hint = closest(column, known).strip()
+    nearest = f" (d{hint[1:]})" if hint else ""
+    return f"no column {column!r}{nearest}; it has {enumerated(known) or 'none'}"
 
 
 def _picked(number: int, found: Json | ValueError, columns: Sequence[str]) -> TableRow:
@@ -226,7 +228,7 @@ def _picked(number: int, found: Json | ValueError, columns: Sequence[str]) -> Ta
         return TableRow(number, fault="is no object; write {…}, with the names of columns and their values")
     for column in columns:
         if column not in found:
-            return TableRow(number, fault=f"has {lacking(column, found)}".removesuffix("."))
+            return TableRow(number, fault=f"has {lacking(column, found)}")
     return TableRow(number, tuple(found[column] for column in columns))
 
 

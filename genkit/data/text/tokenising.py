@@ -27,7 +27,8 @@ WORDS = {
     "three": "train 90 % / validation 5 % / test 5 % of the text, in order",
     "peer": "train 90 % / validation 10 % of the text, in order; test is the validation part",
 }
-NOT_CONTENT = ("path", "on_bad", "max_bad", "on_device", "lossy")  # settings that leave the tokens alone
+# Settings that leave the tokens alone.
+NOT_CONTENT = ("path", "on_bad", "max_bad", "on_device", "lossy", "documents")
 READING = 2  # of texts; 1 read long ones line by line
 UNDIVIDED = "validation and test are the training text"  # how the protocol of a short text begins
 Stream = Callable[[], Iterator[str]]
@@ -86,6 +87,8 @@ def pack_texts(
         DataError: documents that cannot be read, or none.
     """
     settings = {key: value for key, value in content.items() if key not in NOT_CONTENT}
+    if settings.get("column") is None:  # as it was before there were columns
+        settings.pop("column", None)
     if texts.size <= 4 * max(FEWEST.values()):  # bytes; versions before this one divided every text
         settings["fewest"] = FEWEST[data.split]
 
@@ -96,6 +99,8 @@ def pack_texts(
     total = about["documents"] + len(about["repeated"]) + len(about["refused"])
     notices = [f"{name}: {line}." for line in texts.notices]
     notices += within_ceiling(about["refused"], total, data, "documents")
+    if nulls := about.get("nulls"):
+        notices.append(f"{name}: {nulls:,} rows hold no text (null or empty) and are left out.")
     if about["repeated"]:
         notices.append(f"{len(about['repeated']):,} documents repeat others and are left out.")
     notices += accept(about["lost"], data.lossy)
@@ -152,6 +157,7 @@ def _build(
         "lost": str(reading.losses),
         "refused": scan.refused,
         "repeated": scan.repeated,
+        "nulls": scan.nulls,
         "clean": data.clean,
         "dedupe": data.dedupe,
         "digest": digest_of(folder, encoded),
@@ -172,6 +178,7 @@ class Scan:
         points: the code points that occur, increasing.
         refused: reason by name.
         repeated: names of documents that repeat an earlier one.
+        nulls: rows of tables that hold no text.
         visible: whether any is more than a blank, a line end or what is not shown.
     """
 
@@ -180,6 +187,7 @@ class Scan:
     points: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint32))
     refused: dict[str, str] = field(default_factory=dict)
     repeated: list[str] = field(default_factory=list)
+    nulls: int = 0
     visible: bool = False
 
 
@@ -202,6 +210,10 @@ def scan_texts(texts: Texts, data: DocumentKnobs) -> Scan:
             except DataError as error:
                 if texts.single:
                     raise
+                if texts.rows and data.on_bad == "error":
+                    raise DataError(
+                        f"{document.name} {error}. Mend it, or leave such rows out with data.on_bad=skip."
+                    ) from None
                 scan.refused[document.name] = str(error).rstrip(".")
                 continue
             if mark.kind != "off" and mark.digest() in known:
@@ -211,6 +223,7 @@ def scan_texts(texts: Texts, data: DocumentKnobs) -> Scan:
             np.logical_or(seen, own, out=seen)
             scan.characters += length + len(separator)
             scan.documents += 1
+    scan.nulls = texts.nulls
     present = "".join(chr(point) for point in np.flatnonzero(seen).tolist())
     scan.visible = bool(CONTROLS.sub("", present).strip())
     if scan.documents:

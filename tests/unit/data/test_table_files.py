@@ -116,7 +116,7 @@ def test_cells_are_what_was_written(tmp_path_factory, cells):
             "a.jsonl",
             '{"text": "x"}\n\n{"txt": "y"}\n',
             3,
-            "has no column 'text'; it has txt. Did you mean txt",
+            "has no column 'text' (did you mean txt?); it has txt",
         ),
         ("a.jsonl", '{"text": "x"}\n{"text": "a", "text": "b"}\n', 2, "stands twice"),
         ("a.jsonl", '{"text": "x"}\n' + "[" * 5000, 2, "nested too deeply"),
@@ -138,7 +138,7 @@ def test_a_row_that_is_none_says_so_and_others_go_on(name, content, number, faul
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", "txt,b\nx,y\n", r"a\.csv has no column 'text'; it has txt, b\. Did you mean txt\?"),
+        ("a.csv", "txt,b\nx,y\n", r"a\.csv has no column 'text' \(did you mean txt\?\); it has txt, b\."),
         ("a.csv", "text,text\nx,y\n", "several columns 'text'"),
         ("a.csv", "", "it is empty"),
         ("a.csv", b"text\nx\n\xff\n", "byte 0xff at offset 7"),
@@ -163,7 +163,7 @@ def test_a_parquet_without_the_column_and_with_values_of_no_json(tmp_path):
         pa.table({"text": pa.array([b"x", None], pa.binary()), "n": [1, 2]}), tmp_path / "a.parquet"
     )
     table = TableFile(tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"no column 'texts'; it has text, n\. Did you mean text"):
+    with pytest.raises(DataError, match=r"no column 'texts' \(did you mean text\?\); it has text, n\."):
         list(table.rows(["texts"]))
     first, second = table.rows(["text"])
     assert "of the kind bytes" in first.fault
