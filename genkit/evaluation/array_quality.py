@@ -28,7 +28,7 @@ from genkit.metrics.declaration import Metric
 from genkit.metrics.evidence import Evidence, Seen
 from genkit.metrics.extractors import Extractor, extractor, weights_digest
 from genkit.metrics.features import Features, collect
-from genkit.metrics.memorisation import Pairs
+from genkit.metrics.memorisation import NearestPairs
 from genkit.system import storage
 from genkit.system.errors import ConfigError
 from genkit.system.headers import read_header
@@ -149,7 +149,7 @@ class ArrayQuality:
     def _noise(self) -> Seen:
         return noise(self.extractor, self.array, self.n)
 
-    def show(self, pairs: Pairs, folder: Path) -> None:
+    def show(self, pairs: NearestPairs, folder: Path) -> None:
         """Write `nearest.png`, or whatever the medium keeps of examples: the samples nearest to a training
         example, above those."""
         dataset, medium = self.subject.dataset, self.array.medium

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from genkit.metrics.bits import ExampleScores, TokenScores
     from genkit.metrics.bouncing_paths import Bouncing
     from genkit.metrics.cost import Costs
-    from genkit.metrics.memorisation import Pairs
+    from genkit.metrics.memorisation import NearestPairs
     from genkit.metrics.prediction import Predictions
 
 T = TypeVar("T")
@@ -146,7 +146,7 @@ class Evidence:
     costs: Costs | None = None
     featuriser: tuple[str, Featuriser] = NGRAMS
     intervals: bool = True
-    pairs: Pairs | None = None
+    pairs: NearestPairs | None = None
     array: ArraySpec | None = None
     classes: Sequence[str] = ()
     predictions: Predictions | None = None

@@ -31,7 +31,7 @@ COPIED = ("exact_copies", "duplicates")
 
 
 @dataclass(frozen=True)
-class Pairs:
+class NearestPairs:
     """The samples that are nearest to a training picture, nearest first.
 
     Attributes:
@@ -71,7 +71,7 @@ def _train(evidence: Evidence) -> Seen:
 
 def memorisation(
     generated: Features, train: Features, held_out: Features, shown: int = SHOWN
-) -> tuple[list[Measure], Pairs]:
+) -> tuple[list[Measure], NearestPairs]:
     """Measures of copying, and the nearest pairs for a picture.
 
     `exact_copies`, `duplicates`: see `copies`.
@@ -115,7 +115,7 @@ def memorisation(
     ]
     order = distance.argsort(stable=True)[:shown]
     order = order[copied[order].logical_not().argsort(stable=True)]
-    return measures, Pairs(order, place[order], distance[order].sqrt(), copied[order])
+    return measures, NearestPairs(order, place[order], distance[order].sqrt(), copied[order])
 
 
 def memorisation_floor(

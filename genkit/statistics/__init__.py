@@ -4,6 +4,7 @@ A *value* is what one training reached.  Values of one arm differ by the seed of
 network's number is known (evaluation noise) is another matter, and is never mixed in here.
 """
 
+from genkit.statistics.comparisons import ALPHA, Arm, Comparison, compare, compare_all, holm
 from genkit.statistics.intervals import (
     ANY,
     COUNT,
@@ -15,7 +16,6 @@ from genkit.statistics.intervals import (
     interquartile_mean,
     summarise,
 )
-from genkit.statistics.pairs import ALPHA, Arm, Comparison, compare, compare_all, holm
 from genkit.statistics.phrases import at_most, pair_in_words, reach_in_words
 from genkit.statistics.power import power_seeds, seeds_needed
 from genkit.statistics.searches import expected_best

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Context, Decimal
 
-from genkit.statistics.pairs import ALPHA, Comparison
+from genkit.statistics.comparisons import ALPHA, Comparison
 from genkit.statistics.power import MOST_SEEDS, power_seeds, seeds_needed
 
 

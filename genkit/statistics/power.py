@@ -7,7 +7,7 @@ from bisect import bisect_left
 
 from scipy import stats
 
-from genkit.statistics.pairs import ALPHA
+from genkit.statistics.comparisons import ALPHA
 
 MOST_SEEDS = 1_000
 POWER = 0.8

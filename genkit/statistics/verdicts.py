@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from genkit.statistics.pairs import ALPHA, Arm, Comparison, compare_all
+from genkit.statistics.comparisons import ALPHA, Arm, Comparison, compare_all
 from genkit.statistics.phrases import at_most, count, listed
 from genkit.statistics.power import MOST_SEEDS, power_seeds, seeds_needed
 

@@ -15,7 +15,7 @@ from genkit import load
 from genkit.cli import main
 from genkit.core.spec import View
 from genkit.evaluation.array_quality import ArrayQuality
-from genkit.metrics.memorisation import Pairs
+from genkit.metrics.memorisation import NearestPairs
 from genkit.report.embedded import players
 from genkit.system.wave_files import parts
 from tests.conftest import open_plain
@@ -331,7 +331,7 @@ def test_samples_are_shown_above_the_training_sounds_that_they_are_nearest_to(ru
             return module.sample(n, first=first)
 
     Subject.dataset = dataset
-    pairs = Pairs(
+    pairs = NearestPairs(
         torch.tensor([3, 1]), torch.tensor([0, 4]), torch.zeros(2), torch.zeros(2, dtype=torch.bool)
     )
     ArrayQuality(Subject(), None, dataset.spec, 4, None).show(pairs, tmp_path / "step-3")

@@ -14,7 +14,7 @@ from genkit import load
 from genkit.cli import main
 from genkit.core.spec import View
 from genkit.evaluation.array_quality import ArrayQuality
-from genkit.metrics.memorisation import Pairs
+from genkit.metrics.memorisation import NearestPairs
 from genkit.report.embedded import moving
 from tests.conftest import open_plain
 
@@ -137,7 +137,7 @@ def test_samples_move_above_the_training_videos_that_they_are_nearest_to(runs, t
             return module.sample(n, first=first)
 
     Subject.dataset = dataset
-    pairs = Pairs(
+    pairs = NearestPairs(
         torch.tensor([3, 1, 0]), torch.tensor([0, 4, 2]), torch.zeros(3), torch.zeros(3, dtype=torch.bool)
     )
     ArrayQuality(Subject(), None, dataset.spec, 4, None).show(pairs, tmp_path / "step-3")
