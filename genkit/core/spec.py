@@ -18,6 +18,7 @@ from genkit.core.array_spec import NOWHERE, ArraySpec, DataSpec
 from genkit.core.captions import Captions
 from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec, codec_from_dict
 from genkit.core.media.medium import Medium, Shown
+from genkit.core.pairs import Pairs, Turn, pairs_from_dict
 from genkit.system.errors import ConfigError
 from genkit.system.schemas import typed
 
@@ -50,7 +51,7 @@ class TokenSpec(DataSpec):
     `separator` is the text that ends a document, where the data has documents; a sampler stops there
     unless told otherwise.  `classes` as in `ArraySpec`.  `window` is the context that suits a text too short
     for the usual one.  `captions` may stand before examples of arrays; their ids are behind those of the
-    codec.
+    codec.  `pairs` says how prompts stand before answers, where the data are both; None of all others.
     """
 
     kind: ClassVar[Literal["tokens"]] = "tokens"
@@ -60,6 +61,7 @@ class TokenSpec(DataSpec):
     classes: tuple[str, ...] = ()
     window: int | None = None
     captions: Captions | None = None
+    pairs: Pairs | None = None
 
     @property
     def vocab_size(self) -> int:
@@ -102,6 +104,17 @@ class TokenSpec(DataSpec):
     def encode(self, text: str) -> np.ndarray:
         """Ids of a text after its opening, int64 (T,)."""
         return self.codec.after(self.separator, text) if self.separator else self.codec.encode(text)
+
+    def asked(self, turns: Sequence[Turn]) -> np.ndarray:
+        """Ids of a conversation after their opening, up to where the next answer begins, int64 (T,).
+
+        Raises:
+            ConfigError: these data are no pairs.
+            DataError: their template does not take such turns.
+        """
+        if self.pairs is None:
+            raise ConfigError("these data are no pairs of prompts and answers.")
+        return self.encode(self.pairs.asked(turns))
 
     def banned(self, texts: Sequence[str]) -> np.ndarray:
         """The ids of tokens that are never to be drawn, given as texts, int64 (n,).
@@ -188,6 +201,7 @@ class TokenSpec(DataSpec):
             "classes": list(self.classes),
             **({} if self.window is None else {"window": self.window}),
             **({} if self.captions is None else {"captions": self.captions.to_dict()}),
+            **({} if self.pairs is None else {"pairs": self.pairs.to_dict()}),
         }
 
 
@@ -200,6 +214,7 @@ class TokenForm:
     classes: tuple[str, ...] = ()
     window: int | None = None
     captions: dict[str, object] | None = None
+    pairs: dict[str, object] | None = None
 
 
 Spec = ArraySpec | TokenSpec
@@ -221,5 +236,8 @@ def spec_from_dict(plain: Mapping[str, object]) -> Spec:
         codec, captions = codec_from_dict(form.codec), form.captions and Captions.from_dict(form.captions)
         if captions and codec.array is None:
             raise ValueError(f"{codec.medium.many} have no captions")
-        return TokenSpec(codec, form.separator, form.classes, window, captions or None)
+        pairs = form.pairs and pairs_from_dict(form.pairs)
+        if pairs and (codec.array is not None or not form.separator):
+            raise ValueError("pairs are texts with a separator")
+        return TokenSpec(codec, form.separator, form.classes, window, captions or None, pairs or None)
     raise ValueError(f"not a data spec: kind={str(kind)[:40]!r}")

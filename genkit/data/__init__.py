@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from genkit.data.arrays.folders import Pictures
     from genkit.data.audio.recordings import Recordings
     from genkit.data.dataset import Dataset
+    from genkit.data.pair_table import PairSource
     from genkit.data.sources import Images, Text
     from genkit.data.text.streams import Texts
     from genkit.data.video.videos import Videos
@@ -99,7 +100,7 @@ def reopen(
 
 def open_source(
     data: DataKnobs, paths: Mapping[str, str]
-) -> Images | Pictures | Recordings | Text | Texts | Videos:
+) -> Images | PairSource | Pictures | Recordings | Text | Texts | Videos:
     """What the configured data is read from, before any view.
 
     Raises:
@@ -110,6 +111,7 @@ def open_source(
     from genkit.core import media
     from genkit.data.arrays.folders import Pictures
     from genkit.data.audio.recordings import Recordings
+    from genkit.data.pair_table import PairSource
     from genkit.data.sources import DATASETS, Images, Text
     from genkit.data.text.streams import Texts
     from genkit.data.video.videos import Videos
@@ -117,8 +119,8 @@ def open_source(
     # (What another distribution reads by is a mapping.)
     given = data if data.name in DATASETS.built_in else msgspec.structs.asdict(data)
     read = DATASETS.load(data.name)(given, paths)
-    if not isinstance(read, Images | Text | Pictures | Recordings | Texts | Videos):
-        kinds = "Images, Text, Pictures, Recordings, Texts or Videos"
+    if not isinstance(read, Images | PairSource | Text | Pictures | Recordings | Texts | Videos):
+        kinds = "Images, Text, Pictures, Recordings, Texts, Videos or a PairSource"
         raise DATASETS.refusal(data.name, f"returns a {type(read).__name__}; what is read is {kinds}")
     if not media.MEDIA.knows(read.medium.name):
         reason = f"is of a medium that no distribution offers: give {read.medium.name} an entry point"

@@ -31,6 +31,8 @@ from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.dataset_knobs import DocumentKnobs, PictureKnobs
 from genkit.data.example_knobs import ExampleKnobs
 from genkit.data.packing import printable
+from genkit.data.pair_checks import check_pairs
+from genkit.data.pair_table import PairSource
 from genkit.data.sources import Images, Text
 from genkit.data.text.streams import BLANKS, CONTROLS, Texts
 from genkit.data.text.tokenising import Scan, read, scan_texts, streams_of
@@ -48,11 +50,13 @@ Report = list[tuple[str, str]]
 
 def check(
     name: str,
-    source: Images | Pictures | Recordings | Text | Texts | Videos,
+    source: Images | PairSource | Pictures | Recordings | Text | Texts | Videos,
     data: DataKnobs,
     paths: Mapping[str, str],
 ) -> Report:
     """(topic, finding) in the order of reading."""
+    if isinstance(source, PairSource):
+        return check_pairs(source)
     if isinstance(source, Texts):
         between = "\n" if source.rows else None  # by which lines that repeat are found
         texts = replace(settled(data, DocumentKnobs), on_bad="skip", max_bad=1.0, separator=between)

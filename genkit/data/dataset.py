@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genkit.core.pairs import Pair
 from genkit.core.spec import Spec
 from genkit.data.arrays.made import Arrays, MadeArrays
 from genkit.data.arrays.treatments import Augmentation, Levels
@@ -56,6 +57,15 @@ class Examples(ABC):
 
     def called(self, indices: np.ndarray) -> list[str]:
         """The caption of each of some examples; [] without captions."""
+        return []
+
+    @property
+    def questions(self) -> int:
+        """Pairs of a prompt and its answer that can be asked; 0 where the data are none."""
+        return 0
+
+    def asked(self, indices: np.ndarray) -> list[Pair]:
+        """Some of the questions by their index, of conversations the first prompt and its answer."""
         return []
 
     def some(self, most: int | None = None) -> np.ndarray:

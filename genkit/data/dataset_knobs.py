@@ -93,6 +93,35 @@ class DocumentKnobs(TextKnobs, frozen=True):
             )
 
 
+class PairKnobs(TextKnobs, frozen=True):
+    """What prompts and answers have, wherever they come from."""
+
+    template: (
+        Annotated[
+            Filled,
+            knob(
+                "a text with {prompt} and {answer}; chat: that of the tokeniser; null: that, where it has"
+                " one, else the two on lines of their own",
+                advice="give a text with {prompt} and {answer}, or chat, or null",
+            ),
+        ]
+        | None
+    ) = None
+    separator: (
+        Annotated[
+            Filled,
+            knob(
+                "one token between examples; null: one of the tokeniser's own, else ASCII's",
+                advice="give a text that is one token, or null",
+            ),
+        ]
+        | None
+    ) = None
+    split: Split = "three"
+    on_bad: OnBad = "error"
+    max_bad: MaxBad = 0.1
+
+
 class MemoryTextKnobs(DocumentKnobs, frozen=True):
     """Texts that Python has."""
 

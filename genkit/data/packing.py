@@ -28,7 +28,7 @@ from filelock import FileLock
 
 from genkit.data import seals
 from genkit.data.clip_knobs import AudioKnobs
-from genkit.data.dataset_knobs import DocumentKnobs, PictureKnobs
+from genkit.data.dataset_knobs import DocumentKnobs, PairKnobs, PictureKnobs
 from genkit.data.seals import DESCRIPTION
 from genkit.data.video_knobs import VideoFolderKnobs
 from genkit.system import storage
@@ -296,7 +296,7 @@ def unreadable(refused: Mapping[str, str], total: int, what: str) -> str:
 def within_ceiling(
     refused: Mapping[str, str],
     total: int,
-    data: AudioKnobs | DocumentKnobs | PictureKnobs | VideoFolderKnobs,
+    data: AudioKnobs | DocumentKnobs | PairKnobs | PictureKnobs | VideoFolderKnobs,
     what: str,
 ) -> list[str]:
     """What to say of refused files, if they may be left out.

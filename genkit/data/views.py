@@ -34,9 +34,11 @@ from genkit.data.captioning import caption_digest, captioned, make_captions
 from genkit.data.clip_knobs import AudioKnobs, ClipKnobs
 from genkit.data.coding import coded
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, TokenWindows, fingerprint
-from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
+from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PairKnobs, PictureKnobs, TextKnobs
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
+from genkit.data.pair_table import PairSource
+from genkit.data.pair_views import pair_windows
 from genkit.data.sources import Images, Text
 from genkit.data.text.readings import Reading
 from genkit.data.text.streams import Texts
@@ -53,7 +55,7 @@ READERS = {"tokens": "model=gpt", "arrays": "model=vae"}  # one of the models th
 K = TypeVar("K", bound=DataKnobs)
 
 
-def native_view(source: Images | Pictures | Recordings | Text | Texts | Videos) -> View:
+def native_view(source: Images | PairSource | Pictures | Recordings | Text | Texts | Videos) -> View:
     """The view of a source as it is."""
     return View(source.medium.views[0])
 
@@ -75,7 +77,7 @@ def documents_of(texts: Texts, data: DataKnobs) -> DocumentKnobs:
 
 def as_view(
     name: str,
-    source: Images | Pictures | Recordings | Text | Texts | Videos,
+    source: Images | PairSource | Pictures | Recordings | Text | Texts | Videos,
     data: DataKnobs,
     paths: Mapping[str, str],
     view: View,
@@ -93,6 +95,8 @@ def as_view(
     if view.kind not in medium.views:
         reader = READERS[medium.views[0]]
         raise ConfigError(f"data={name} is {medium.name}, and the model reads {view.kind}; choose {reader}.")
+    if isinstance(source, PairSource):
+        return pair_windows(name, source, settled(data, PairKnobs), paths, view)
     if isinstance(source, Text | Texts):
         if isinstance(source, Text):
             return _windows(name, _tokens(source, data), view)

@@ -74,6 +74,10 @@ class Codec(ABC):
         """Ids that `text` has where it stands after a mark within a text, int64 (T,)."""
         return self.encode(text)
 
+    def each_after(self, mark: str, texts: Sequence[str]) -> list[np.ndarray]:
+        """As `after` of each of some texts."""
+        return [self.after(mark, text) for text in texts]
+
     @abstractmethod
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of `ids`; ids that form no valid text become U+FFFD."""

@@ -87,6 +87,15 @@ class SubwordCodec(Codec):
                 return whole[len(before) + len(known) :]
         return self.encode(text)
 
+    def each_after(self, mark: str, texts: Sequence[str]) -> list[np.ndarray]:
+        known, guard = self.mark(mark), self.GUARDS[0]
+        before, *wholes = self._encode([guard, *(guard + mark + text for text in texts)])
+        before = np.concatenate((before, known))
+        return [
+            whole[len(before) :] if begins(whole, before) else self.after(mark, text)
+            for text, whole in zip(texts, wholes, strict=True)
+        ]
+
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         return self._subwords.decode(ids)
 

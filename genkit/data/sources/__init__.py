@@ -20,6 +20,7 @@ from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.made import Arrays, MadeArrays
 from genkit.data.dataset_knobs import ShakespeareKnobs
 from genkit.data.packing import digest, open_array, packed
+from genkit.data.pair_table import PairSource
 from genkit.data.splits import Parts
 from genkit.data.text.streams import Texts, read_text
 from genkit.system.errors import ConfigError, DataError, StorageError
@@ -115,7 +116,9 @@ class Text:
 
 
 # Of the dataset's knobs.
-Source = Callable[[Any, Mapping[str, str]], "Images | Text | Pictures | Texts | Recordings | Videos"]
+Source = Callable[
+    [Any, Mapping[str, str]], "Images | Text | PairSource | Pictures | Texts | Recordings | Videos"
+]
 DIGITS = tuple("0123456789")
 
 

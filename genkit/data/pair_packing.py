@@ -1,0 +1,360 @@
+"""Conversations as packed arrays: read once and checked, divided, laid out by their template, encoded.
+
+turns.npy, turn_places.npy   what is said in each row, JSON in UTF-8, and where each row begins
+tokens.npy, answered.npy     the ids of all examples one after another, and which are of answers
+starts.npy, lasts.npy        where each example begins; ids of its last answer and what follows it
+sizes.npy, owners.npy        bytes of UTF-8 of its answers; the row that it is of
+train.npy, …                 the rows of each part
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from genkit.core.codecs import Codec, SubwordCodec, codec_from_dict
+from genkit.core.pairs import ASSISTANT, Pairs, Stretch, Turn, pairs_from_dict
+from genkit.core.pairs.conversation import fault
+from genkit.core.seams import Segment
+from genkit.data.dataset_knobs import PairKnobs
+from genkit.data.packing import Appended, digest_of, open_array, packed, progress, within_ceiling
+from genkit.data.pair_table import PairRow, PairSource
+from genkit.data.splits import divide
+from genkit.data.text.readings import Losses, accept
+from genkit.data.text.tokenising import UNICODE, code_points, narrow
+from genkit.system.errors import ConfigError, DataError
+
+READING = 1  # of pairs; another one makes new folders
+ROWS = 1_000  # encoded at once
+CONTENT = ("tokens.npy", "answered.npy", "starts.npy", "turns.npy")  # what a fingerprint rests on
+Laid = tuple[Stretch, ...]
+MakeCodec = Callable[[np.ndarray, Callable[[], Iterator[str]]], Codec]
+
+
+@dataclass(frozen=True)
+class PackedPairs:
+    """Conversations as ids.
+
+    Attributes:
+        turns, turn_places: what is said in each row, JSON in UTF-8, uint8; and where each begins, (R + 1,).
+        tokens: of all examples one after another, uint16 or uint32.
+        answered: which of them are of answers, bool.
+        starts: where each example begins, and where the last ends, int64 (N + 1,).
+        lasts: ids from the beginning of an example's last answer to its end, int64 (N,).
+        sizes: bytes of UTF-8 of the answers of each, int64 (N,).
+        owners: the row that each is of, int64 (N,), increasing.
+        parts: rows of each part, increasing; two names may share one.
+        codec, pairs, separator: what made ids of them.
+        lost: what the codec does not give back, in words.
+        digest: of the contents.
+        protocol, notices: what a user should know.
+    """
+
+    turns: np.ndarray
+    turn_places: np.ndarray
+    tokens: np.ndarray
+    answered: np.ndarray
+    starts: np.ndarray
+    lasts: np.ndarray
+    sizes: np.ndarray
+    owners: np.ndarray
+    parts: dict[str, np.ndarray]
+    codec: Codec
+    pairs: Pairs
+    separator: str
+    lost: str
+    digest: str
+    protocol: str
+    notices: tuple[str, ...]
+
+    def conversation(self, row: int) -> tuple[Turn, ...]:
+        """What is said in a row."""
+        start, stop = self.turn_places[row : row + 2].tolist()
+        return _turns(self.turns[start:stop].tobytes())
+
+
+def pack_pairs(
+    name: str,
+    source: PairSource,
+    data: PairKnobs,
+    content: dict[str, object],
+    cache_dir: str,
+    pairs: Pairs,
+    separator: str,
+    make_codec: MakeCodec,
+) -> PackedPairs:
+    """Encode all conversations, in memory that does not grow with what they say.
+
+    Args:
+        content: values that with the listing of the source decide the content.
+        pairs, separator: how they are laid out.
+        make_codec: the codec for the code points that occur, and a way to read the texts to train on.
+
+    Raises:
+        DataError: rows that cannot be read, or too few.
+        ConfigError: the separator is not one token.
+    """
+    laid_out = {"separator": separator, "pairs": pairs.to_dict()}
+    key = {"listing": source.listing, "reading": READING, **laid_out, **content}
+    folder, about = packed(
+        cache_dir, name, key, lambda place: _build(name, source, data, place, pairs, separator, make_codec)
+    )
+
+    def array(own: str) -> np.ndarray:
+        return open_array(folder / f"{own}.npy")
+
+    total = about["rows"] + len(about["refused"])
+    notices = [*(f"{name}: {line}." for line in source.notices)]
+    notices += within_ceiling(about["refused"], total, data, "rows")
+    notices += accept(about["lost"], data.lossy)
+    if about["repeated"]:
+        notices.append(f"{name}: {about['repeated']}.")
+    return PackedPairs(
+        array("turns"),
+        array("turn_places"),
+        array("tokens"),
+        array("answered").view(np.bool_),
+        array("starts"),
+        array("lasts"),
+        array("sizes"),
+        array("owners"),
+        {part: array(file) for part, file in about["parts"].items()},
+        codec_from_dict(about["codec"]),
+        pairs_from_dict(about["pairs"]),
+        separator,
+        about["lost"],
+        about["digest"],
+        about["protocol"],
+        tuple(notices),
+    )
+
+
+@dataclass
+class Readings:
+    """What a first reading says.
+
+    Attributes:
+        points: the code points of what is laid out, and of the separator, increasing.
+        parts: of each row.
+        asked: a digest of what each row asks, uint64.
+        refused: reason by place.
+        several: whether a row has several answers.
+    """
+
+    points: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint32))
+    parts: list[str] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    several: bool = False
+
+
+def _build(
+    name: str,
+    source: PairSource,
+    data: PairKnobs,
+    folder: Path,
+    pairs: Pairs,
+    separator: str,
+    make_codec: MakeCodec,
+) -> dict[str, object]:
+    read = _read(source, data, folder, pairs, separator)
+    rows = len(read.parts)
+    within_ceiling(read.refused, rows + len(read.refused), data, "rows")
+    if not rows:
+        raise DataError(f"data={name} has no rows; write a prompt and its answer a row.")
+    parts, protocol = divide(np.arange(rows), read.parts if source.has_parts else None, None, data.split)
+    if source.protocol:
+        counted = " / ".join(f"{part} {len(own):,}" for part, own in parts.items())
+        protocol = f"{counted}; {source.protocol}"
+    laid = _Kept(folder, "laid")
+    codec = make_codec(read.points, lambda: _training_texts(laid, parts["train"]))
+    if len(mark := codec.mark(separator)) != 1:
+        raise ConfigError(
+            f"data.separator={separator!r} is {len(mark)} tokens of this tokeniser, and stands for the end of"
+            " an example as one; give one of its own, such as its end of text."
+        )
+    losses = _encode(laid, codec, separator, pairs.end, folder)
+    accept(str(losses), data.lossy)
+    files: dict[str, str] = {}
+    for part, own in parts.items():
+        same = next((other for other in files if parts[other] is own), part)
+        files[part] = same
+        if same == part:
+            np.save(folder / f"{part}.npy", own)
+    laid.remove()
+    return {
+        "name": name,
+        "protocol": protocol,
+        "parts": files,
+        "rows": rows,
+        "refused": read.refused,
+        "repeated": _repeated(np.array(read.asked, np.uint64), parts),
+        "lost": str(losses),
+        "tokeniser_sha256": codec.sha256(),
+        "digest": digest_of(folder, CONTENT),
+        "digest_of": list(CONTENT),
+        "codec": codec.to_dict(),
+        "pairs": pairs.of_several(read.several).to_dict(),
+    }
+
+
+# ---------------------------------------------------------------------- the first reading
+
+
+def _read(source: PairSource, data: PairKnobs, folder: Path, pairs: Pairs, separator: str) -> Readings:
+    """Write down what every row says, and how it is laid out; a row that will not do is refused."""
+    found, seen = Readings(), np.zeros(UNICODE, bool)
+    seen[code_points(separator)] = True
+    with closing(_Writing(folder, "turns")) as said, closing(_Writing(folder, "laid")) as laid:
+        for row in source.rows():
+            texts, wrong = _laid_out(row, pairs)
+            if wrong:
+                if data.on_bad == "error":
+                    raise DataError(
+                        f"{row.place}: {wrong}; mend it, or leave such out with data.on_bad=skip."
+                    )
+                found.refused[row.place] = wrong
+                continue
+            for stretch in (stretch for text in texts for stretch in text):
+                seen[code_points(stretch.text)] = True
+            said.add([[turn.role, turn.content] for turn in row.turns])
+            laid.add([[[stretch.text, stretch.answered] for stretch in text] for text in texts])
+            answers = sum(turn.role == ASSISTANT for turn in row.turns)
+            found.several |= answers > 1
+            found.parts.append(row.part)
+            found.asked.append(_digest(row.turns))
+    found.points = np.flatnonzero(seen).astype(np.uint32)
+    return found
+
+
+def _laid_out(row: PairRow, pairs: Pairs) -> tuple[list[Laid], str]:
+    """The texts of a row, and what is wrong with it."""
+    if wrong := row.fault or fault(row.turns):
+        return [], wrong
+    try:
+        return pairs.laid_out(row.turns), ""
+    except DataError as error:
+        return [], str(error).rstrip(".")
+
+
+def _digest(turns: Sequence[Turn]) -> int:
+    """Of all that is said before the first answer."""
+    before = turns[: [turn.role for turn in turns].index(ASSISTANT)]
+    said = "\0".join(turn.content for turn in before).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest())
+
+
+def _repeated(asked: np.ndarray, parts: dict[str, np.ndarray]) -> str:
+    """What to say of prompts that stand in several parts; "": none does."""
+    shared = {
+        part: int(np.isin(asked[rows], asked[parts["train"]]).sum())
+        for part, rows in parts.items()
+        if part != "train"
+    }
+    if not any(shared.values()):
+        return ""
+    told = " and ".join(
+        f"{n:,} of {len(parts[part]):,} of the {part} part" for part, n in shared.items() if n
+    )
+    return f"prompts of the training part stand in others too ({told}), where answers may be remembered"
+
+
+# ---------------------------------------------------------------------- as tokens
+
+
+def _encode(laid: _Kept, codec: Codec, separator: str, end: str, folder: Path) -> Losses:
+    """Write the ids of all texts, and what is to be known of them."""
+    losses, opening = Losses(), codec.mark(separator)
+    lossless = not isinstance(codec, SubwordCodec)
+    starts, lasts, sizes, owners = [0], [], [], []
+    every = range(len(laid))
+    with ExitStack() as stack, progress("encoding", len(laid), 100_000) as advance:
+        tokens = stack.enter_context(closing(Appended(folder / "tokens.npy", narrow(codec))))
+        answered = stack.enter_context(closing(Appended(folder / "answered.npy", np.uint8)))
+        for rows in (every[i : i + ROWS] for i in range(0, len(every), ROWS)):
+            texts = [(row, text) for row in rows for text in laid.texts(row)]
+            stretches = [stretch for _, text in texts for stretch in text]
+            ids = iter(codec.each_after(separator, [stretch.text for stretch in stretches]))
+            for row, text in texts:
+                last, size, length = 0, 0, 0
+                for stretch in text:
+                    own = next(ids)
+                    if not lossless:
+                        losses.add(codec, Segment(stretch.text, own, opening))
+                    tokens.append(own)
+                    answered.append(np.full(len(own), stretch.answered))
+                    last = len(own) + (0 if stretch.answered else last)
+                    length += len(own)
+                    if stretch.answered:
+                        size += len(stretch.text.removesuffix(end).encode("utf-8", "surrogatepass"))
+                starts.append(starts[-1] + length)
+                lasts.append(last)
+                sizes.append(size)
+                owners.append(row)
+            advance(len(rows))
+    for name, values in {"starts": starts, "lasts": lasts, "sizes": sizes, "owners": owners}.items():
+        np.save(folder / f"{name}.npy", np.array(values, np.int64))
+    return losses
+
+
+def _training_texts(laid: _Kept, rows: np.ndarray) -> Iterator[str]:
+    """What byte-pair encoding learns from."""
+    for row in rows.tolist():
+        for text in laid.texts(row):
+            yield from (stretch.text for stretch in text)
+
+
+# ---------------------------------------------------------------------- rows on disk
+
+
+class _Writing:
+    """Values as JSON, one after another in a file."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._file, self._places, self._place = Appended(folder / f"{name}.npy", np.uint8), [0], folder
+        self._name = name
+
+    def add(self, value: Any) -> None:
+        self._file.append(np.frombuffer(msgspec.json.encode(value), np.uint8))
+        self._places.append(self._file.count)
+
+    def close(self) -> None:
+        self._file.close()
+        singular = self._name.removesuffix("s")
+        np.save(self._place / f"{singular}_places.npy", np.array(self._places, np.int64))
+
+
+class _Kept:
+    """What `_Writing` has laid down of texts, for the time of a packing."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._files = [folder / f"{name}.npy", folder / f"{name}_places.npy"]
+        self._bytes, places = map(open_array, self._files)
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places) - 1
+
+    def texts(self, row: int) -> list[Laid]:
+        start, stop = self._places[row : row + 2].tolist()
+        plain = _LAID.decode(self._bytes[start:stop].tobytes())
+        return [tuple(Stretch(text, answered) for text, answered in stretches) for stretches in plain]
+
+    def remove(self) -> None:
+        for file in self._files:
+            file.unlink()
+
+
+_LAID = msgspec.json.Decoder(list[list[tuple[str, bool]]])
+_SAID = msgspec.json.Decoder(list[tuple[str, str]])
+
+
+def _turns(said: bytes) -> tuple[Turn, ...]:
+    return tuple(Turn(role, content) for role, content in _SAID.decode(said))
