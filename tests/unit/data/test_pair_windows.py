@@ -163,10 +163,10 @@ def test_every_answer_of_a_conversation_is_learnt_and_none_without_its_beginning
     assert dataset.spec.pairs.several
     (first, *_) = scored_text(dataset.split("test"))
     number = first[11:13]
-    assert first == f".....first {number}{SEPARATOR}...last{SEPARATOR}."
-    cut = opened(tmp_path, Talks(), block_size=17)
+    assert first == f".....first {number}{SEPARATOR}...last{SEPARATOR}.."
+    cut = opened(tmp_path, Talks(), block_size=15)
     (first, *_) = scored_text(cut.split("test"))
-    assert first == "." * 12 + f"last{SEPARATOR}"
+    assert first == "." * 10 + f"last{SEPARATOR}"
     assert cut.split("test").bytes_of() == 4
     assert dataset.split("test").bytes_of() == 12
     assert cut.split("test").questions == 0
