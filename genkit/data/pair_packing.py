@@ -14,17 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from genkit.core.codecs import Codec, SubwordCodec, codec_from_dict
-from genkit.core.pairs import ASSISTANT, Pairs, Stretch, Turn, pairs_from_dict
+from genkit.core.pairs import ASSISTANT, Pairs, Turn, pairs_from_dict
 from genkit.core.pairs.conversation import fault
 from genkit.core.seams import Segment
 from genkit.data.dataset_knobs import PairKnobs
 from genkit.data.packing import Appended, digest_of, open_array, packed, progress, within_ceiling
+from genkit.data.pair_rows import Laid, LaidRows, RowWriter, said_in
 from genkit.data.pair_table import PairRow, PairSource
 from genkit.data.splits import divide
 from genkit.data.text.readings import Losses, accept
@@ -34,7 +33,6 @@ from genkit.system.errors import ConfigError, DataError
 READING = 1  # of pairs; another one makes new folders
 ROWS = 1_000  # encoded at once
 CONTENT = ("tokens.npy", "answered.npy", "starts.npy", "turns.npy")  # what a fingerprint rests on
-Laid = tuple[Stretch, ...]
 MakeCodec = Callable[[np.ndarray, Callable[[], Iterator[str]]], Codec]
 
 
@@ -77,7 +75,7 @@ class PackedPairs:
     def conversation(self, row: int) -> tuple[Turn, ...]:
         """What is said in a row."""
         start, stop = self.turn_places[row : row + 2].tolist()
-        return _turns(self.turns[start:stop].tobytes())
+        return said_in(self.turns[start:stop].tobytes())
 
 
 def pack_pairs(
@@ -173,7 +171,7 @@ def _build(
     if source.protocol:
         counted = " / ".join(f"{part} {len(own):,}" for part, own in parts.items())
         protocol = f"{counted}; {source.protocol}"
-    laid = _Kept(folder, "laid")
+    laid = LaidRows(folder, "laid")
     codec = make_codec(read.points, lambda: _training_texts(laid, parts["train"]))
     if len(mark := codec.mark(separator)) != 1:
         raise ConfigError(
@@ -212,7 +210,7 @@ def _read(source: PairSource, data: PairKnobs, folder: Path, pairs: Pairs, separ
     """Write down what every row says, and how it is laid out; a row that will not do is refused."""
     found, seen = Readings(), np.zeros(UNICODE, bool)
     seen[code_points(separator)] = True
-    with closing(_Writing(folder, "turns")) as said, closing(_Writing(folder, "laid")) as laid:
+    with closing(RowWriter(folder, "turns")) as said, closing(RowWriter(folder, "laid")) as laid:
         for row in source.rows():
             texts, wrong = _laid_out(row, pairs)
             if wrong:
@@ -269,7 +267,7 @@ def _repeated(asked: np.ndarray, parts: dict[str, np.ndarray]) -> str:
 # ---------------------------------------------------------------------- as tokens
 
 
-def _encode(laid: _Kept, codec: Codec, separator: str, end: str, folder: Path) -> Losses:
+def _encode(laid: LaidRows, codec: Codec, separator: str, end: str, folder: Path) -> Losses:
     """Write the ids of all texts, and what is to be known of them."""
     losses, opening = Losses(), codec.mark(separator)
     lossless = not isinstance(codec, SubwordCodec)
@@ -304,57 +302,8 @@ def _encode(laid: _Kept, codec: Codec, separator: str, end: str, folder: Path) -
     return losses
 
 
-def _training_texts(laid: _Kept, rows: np.ndarray) -> Iterator[str]:
+def _training_texts(laid: LaidRows, rows: np.ndarray) -> Iterator[str]:
     """What byte-pair encoding learns from."""
     for row in rows.tolist():
         for text in laid.texts(row):
             yield from (stretch.text for stretch in text)
-
-
-# ---------------------------------------------------------------------- rows on disk
-
-
-class _Writing:
-    """Values as JSON, one after another in a file."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._file, self._places, self._place = Appended(folder / f"{name}.npy", np.uint8), [0], folder
-        self._name = name
-
-    def add(self, value: Any) -> None:
-        self._file.append(np.frombuffer(msgspec.json.encode(value), np.uint8))
-        self._places.append(self._file.count)
-
-    def close(self) -> None:
-        self._file.close()
-        singular = self._name.removesuffix("s")
-        np.save(self._place / f"{singular}_places.npy", np.array(self._places, np.int64))
-
-
-class _Kept:
-    """What `_Writing` has laid down of texts, for the time of a packing."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._files = [folder / f"{name}.npy", folder / f"{name}_places.npy"]
-        self._bytes, places = map(open_array, self._files)
-        self._places = places
-
-    def __len__(self) -> int:
-        return len(self._places) - 1
-
-    def texts(self, row: int) -> list[Laid]:
-        start, stop = self._places[row : row + 2].tolist()
-        plain = _LAID.decode(self._bytes[start:stop].tobytes())
-        return [tuple(Stretch(text, answered) for text, answered in stretches) for stretches in plain]
-
-    def remove(self) -> None:
-        for file in self._files:
-            file.unlink()
-
-
-_LAID = msgspec.json.Decoder(list[list[tuple[str, bool]]])
-_SAID = msgspec.json.Decoder(list[tuple[str, str]])
-
-
-def _turns(said: bytes) -> tuple[Turn, ...]:
-    return tuple(Turn(role, content) for role, content in _SAID.decode(said))

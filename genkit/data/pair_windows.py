@@ -125,7 +125,7 @@ class PairWindows(Examples):
         scored = self._scored(self._held(indices, epoch, seed))
         return None, scored.sum(1).astype(np.float32)
 
-    def _scored(self, held: Held) -> np.ndarray:
+    def _scored(self, held: Filling) -> np.ndarray:
         """Which targets are of answers and their ends, bool (B, T)."""
         windows = len(held.counts)
         targets = np.zeros((windows, self.block_size + 1), bool)
@@ -168,7 +168,7 @@ class PairWindows(Examples):
             self._deals[key] = self._plan.dealt(epoch if self.moving else None, seed)
         return self._deals[key]
 
-    def _held(self, indices: np.ndarray, epoch: int, seed: int) -> Held:
+    def _held(self, indices: np.ndarray, epoch: int, seed: int) -> Filling:
         """What stands in some windows."""
         firsts = self._plan.bounds[indices]
         counts = self._plan.bounds[indices + 1] - firsts
@@ -179,7 +179,7 @@ class PairWindows(Examples):
         offsets = np.cumsum(sizes) - sizes - np.repeat(np.cumsum(ends) - ends, counts)
         within = _ranges(sizes)
         rows = np.repeat(np.arange(len(indices)), counts)
-        return Held(
+        return Filling(
             np.repeat(rows, sizes),
             np.repeat(offsets, sizes) + within,
             np.repeat(examples, sizes),
@@ -236,7 +236,7 @@ class PairWindows(Examples):
 
 
 @dataclass(frozen=True)
-class Held:
+class Filling:
     """What stands in some windows, of each of all their tokens but the last separators, (P,), and of each
     window, (B,).
 

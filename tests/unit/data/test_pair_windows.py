@@ -167,8 +167,8 @@ def test_every_answer_of_a_conversation_is_learnt_and_none_without_its_beginning
     cut = opened(tmp_path, Talks(), block_size=15)
     (first, *_) = scored_text(cut.split("test"))
     assert first == "." * 10 + f"last{SEPARATOR}"
-    assert cut.split("test").bytes_of() == 4
-    assert dataset.split("test").bytes_of() == 12
+    assert cut.split("test").bytes_of() == 4 * 4
+    assert dataset.split("test").bytes_of() == 4 * 12
     assert cut.split("test").questions == 0
 
 
