@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -69,6 +69,23 @@ class Batch:
             None if self.labels is None else self.labels[part],
             None if self.weight is None else self.weight[part],
             None if self.packing is None else self.packing[part],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Batch], rows: range) -> Batch:
+        """The examples of several batches one after another, at these places."""
+
+        def all_of(tensors: Iterable[Tensor | None]) -> Tensor | None:
+            found = [tensor for tensor in tensors if tensor is not None]
+            return torch.cat(found) if found else None
+
+        packings = [part.packing for part in parts if part.packing is not None]
+        return cls(
+            torch.cat([part.data for part in parts]),
+            rows,
+            all_of(part.labels for part in parts),
+            all_of(part.weight for part in parts),
+            Packing.joined(packings) if packings else None,
         )
 
     def to(self, device: torch.device) -> Batch:

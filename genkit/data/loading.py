@@ -135,14 +135,7 @@ class TrainStream:
             )
             for epoch in np.unique(epochs)
         ]
-        weights = [part.weight for part in parts if part.weight is not None]
-        packings = [part.packing for part in parts if part.packing is not None]
-        return Batch(
-            torch.cat([part.data for part in parts]),
-            self._rows,
-            weight=torch.cat(weights) if weights else None,
-            packing=Packing.joined(packings) if packings else None,
-        )
+        return Batch.joined(parts, self._rows)
 
     def order(self, epoch: int) -> np.ndarray:
         """The examples of an epoch in their order."""

@@ -270,6 +270,4 @@ def read(run: Run, part: str = "history") -> list[dict[str, Any]]:
 
 def _joined(batches: Sequence[Batch]) -> Batch:
     """The first `EXAMPLES` of several batches as one, with rows of its own."""
-    data = torch.cat([batch.data for batch in batches])[:EXAMPLES]
-    labels = [batch.labels for batch in batches if batch.labels is not None]
-    return Batch(data, range(len(data)), torch.cat(labels)[:EXAMPLES] if labels else None)
+    return Batch.joined(batches, range(sum(map(len, batches))))[:EXAMPLES]

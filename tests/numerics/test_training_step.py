@@ -1,6 +1,7 @@
 """The common step against bare PyTorch loops, and what it does when numbers go wrong."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import pytorch_lightning as pl
@@ -10,11 +11,12 @@ from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
 from torch.amp import GradScaler
 
-from genkit.core.batch import Batch
+from genkit.core.batch import Batch, Packing
 from genkit.core.budget import Budget
 from genkit.core.module import GenerativeModule
+from genkit.core.noise import Noise
 from genkit.core.optim.schedules import schedule_factor
-from genkit.core.phase import LossTerms, Phase
+from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.training_step import MAX_SCALER_SKIPS
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
@@ -77,8 +79,6 @@ def test_gan_step_equals_the_textbook_loop():
     bare = dcgan().train()
     d_step = torch.optim.Adam(bare.discriminator.parameters(), lr=1e-3, betas=(0.5, 0.999), fused=True)
     g_step = torch.optim.Adam(bare.generator.parameters(), lr=1e-3, betas=(0.5, 0.999), fused=True)
-    from genkit.core.phase import StepNoise
-
     ones, zeros = torch.ones(8), torch.zeros(8)
     for step, batch in enumerate(batches):
         real = batch.data.float() / 16 * 2 - 1
@@ -103,6 +103,49 @@ def test_accumulation_equals_the_whole_batch():
     fit(pieces, batches, plan={"accumulate": 4})
     for a, b in zip(whole.parameters(), pieces.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_pieces_of_packed_examples_move_as_the_whole_does():
+    """Each token that is to be predicted counts alike, also where one piece has many and another few."""
+    plain = tokens(8, 0)
+    length = plain.data.shape[1] - 1
+    scored = torch.rand(8, length) < torch.linspace(0.05, 1, 8)[:, None]
+    segments = (torch.arange(length) // 3).expand(8, length)
+    packed = [replace(plain, packing=Packing(segments, scored))]
+    whole, pieces, other = gpt(), gpt(), gpt()
+    fit(whole, packed)
+    fit(pieces, packed, plan={"accumulate": 4})
+    fit(other, [plain])
+    for a, b in zip(whole.parameters(), pieces.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(whole.network.head.weight, other.network.head.weight, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_loss_of_packed_examples_is_of_what_is_scored():
+    module, batch = gpt(), packed_batch(4)
+    tokens_, packing = batch.data, batch.packing
+    total, count = 0.0, 0
+    for row, segments, scored in zip(tokens_, packing.segments, packing.scored, strict=True):
+        for number in segments.unique():
+            own = segments == number
+            logits = module.network(row[:-1][own][None])[0]
+            nll = F.cross_entropy(logits, row[1:][own], reduction="none")[scored[own]]
+            total, count = total + float(nll.sum()), count + len(nll)
+    loss = module.phases()[0].loss(batch, StepNoise(0, batch.rows, step=0))
+    assert float(loss.total) == pytest.approx(total / count, rel=1e-5)
+    scores = module.score_batch(batch, Noise(0, batch.rows, purpose="validation"))["nll"]
+    counts = packing.scored.sum(1)
+    assert float((scores * counts).sum() / counts.sum()) == pytest.approx(total / count, rel=1e-5)
+
+
+def packed_batch(rows):
+    """Windows of examples of several lengths, of which the last half of each is to be predicted."""
+    plain = tokens(rows, 3)
+    length = plain.data.shape[1] - 1
+    segments = torch.stack([(torch.arange(length) * (row + 2) // length) for row in range(rows)])
+    scored = torch.rand(rows, length, generator=torch.Generator().manual_seed(0)) < 0.5
+    return replace(plain, data=plain.data.long(), packing=Packing(segments, scored))
 
 
 def test_clipping_bounds_the_update_of_each_phase():
