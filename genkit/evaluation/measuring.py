@@ -44,6 +44,7 @@ LACKING = {
     "asked": "needs samples that are asked to be of a class, and an extractor whose classes are those.",
     "pitches": "needs sounds that are asked to be of a pitch, by classes that are names of notes.",
     "process": "needs data that are made by the rule of bouncing digits, with data.objects=1.",
+    "answers": "needs data that are pairs of prompts and answers.",
     "speech": "needs an extractor that knows speech, as extractor=spoken_digits does.",
 }
 

@@ -92,7 +92,7 @@ class Subject:
     @property
     def offers(self) -> frozenset[str]:
         """What data of its medium offer metrics."""
-        return offers(self.dataset.spec.medium)
+        return offers(self.dataset.spec.medium) - {"answers"}
 
     @property
     def coded(self) -> bool:

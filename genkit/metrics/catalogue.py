@@ -19,6 +19,7 @@ from genkit.core.identity import named
 from genkit.core.media.medium import Medium
 from genkit.core.registry import Registry
 from genkit.metrics.declaration import Metric, declared
+from genkit.metrics.of_answers import OF_ANSWERS
 from genkit.metrics.of_predictions import OF_PREDICTIONS
 from genkit.metrics.of_runs import OF_COST, OF_LIKELIHOOD
 from genkit.metrics.of_samples import OF_IMAGES, OF_MEMORISATION, OF_TEXTS
@@ -43,7 +44,7 @@ EXTRACTORS: Registry[Callable[..., object]] = Registry(
 OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no metric.", {})
 # In the order of an evaluation's rows.
 OF_LOOKS = (*OF_IMAGES, *OF_CLASSES, *OF_SOUNDS, *OF_FRAMES, *OF_PROCESS)
-OF_DATA = (*OF_LIKELIHOOD, *OF_PREDICTIONS, *OF_LOOKS, *OF_TEXTS, *OF_MEMORISATION)
+OF_DATA = (*OF_LIKELIHOOD, *OF_PREDICTIONS, *OF_ANSWERS, *OF_LOOKS, *OF_TEXTS, *OF_MEMORISATION)
 BUILT_IN = {m.name: m for m in (*OF_DATA, *OF_COST)}
 GROUPS = tuple(dict.fromkeys(metric.group for metric in BUILT_IN.values()))
 BY_FEATURES = sorted((m.name for m in BUILT_IN.values() if m.by_extractor), key=len, reverse=True)
@@ -56,7 +57,7 @@ OFFERED: Mapping[str, frozenset[str]] = {
     "waveforms": frozenset({"waveforms", "pitches", "speech"}),
     "clips": frozenset({"clips", "process"}),
 }
-OF_A_RUN = frozenset({"likelihoods", "predictions", "costs", "train"})
+OF_A_RUN = frozenset({"likelihoods", "predictions", "answers", "costs", "train"})
 
 
 def kind_of(metric: str) -> str:

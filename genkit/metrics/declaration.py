@@ -45,6 +45,7 @@ NEEDS = {
     "likelihoods": "how likely held-out data are to the model",
     "clips": "moving pictures",
     "predictions": "what the model makes of the rest of clips whose beginning it is given",
+    "answers": "an answer to each held-out prompt, beside the one that is right",
     "costs": "what the model cost",
 }
 NEEDED = ("name", "unit", "direction", "needs", "measure", "help")  # the rest has defaults

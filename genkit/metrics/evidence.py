@@ -19,6 +19,7 @@ from genkit.metrics.mauve import NGRAMS, Featuriser
 
 if TYPE_CHECKING:
     from genkit.core.spec import ArraySpec
+    from genkit.metrics.answers import Answers
     from genkit.metrics.bits import ExampleScores, TokenScores
     from genkit.metrics.bouncing_paths import Bouncing
     from genkit.metrics.cost import Costs
@@ -129,7 +130,7 @@ class Evidence:
         real: the examples that they are set against.
         train: training examples, for metrics that need "train".
         source: the training text in pieces, from its beginning at each call, for those that need "source".
-        likelihoods, costs, predictions: for those that need them.
+        likelihoods, costs, predictions, answers: for those that need them.
         featuriser: what makes features of texts, with its name.
         intervals: whether costly intervals are wanted; what only stands beside a model's number needs none.
         pairs: samples that are nearest to training examples, found while measuring, to be shown.
@@ -151,3 +152,4 @@ class Evidence:
     classes: Sequence[str] = ()
     predictions: Predictions | None = None
     process: Bouncing | None = None
+    answers: Answers | None = None

@@ -9,8 +9,8 @@ import numpy as np
 
 # Chinese and Japanese are written without blanks: each of their characters counts as a word, as in
 # sacrebleu's tokeniser "zh".
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]")
+CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{CJK}]|[^\W{CJK}]+|[^\w\s]")
 PIECE = 1_000_000  # characters of a source that are looked at once
 RULE = "words, marks and CJK characters"
 

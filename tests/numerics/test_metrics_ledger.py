@@ -31,6 +31,7 @@ NEIGHBOURS = INTERVALS + "intervals_of_neighbour_metrics_cover_both_sets_drawn_a
 FORMULAS = TEXTS + "intervals_cover_what_they_name"  # a mean's, a ratio's, a share's, a difference's
 RUNNING = TEXTS + "intervals_of_a_real_text_hold_what_the_rest_of_it_says"
 OF_MEMORISATION = INTERVALS + "intervals_of_memorisation_cover"
+ANSWERS = "test_answers.py::test_"
 FRAMES, PREDICTION = "test_frames.py::test_", "test_prediction.py::test_"
 MADE, TRIVIAL = ("prediction", "best_prediction", "mean_prediction"), ("mean_frame", "last_frame", "black")
 REPEATING, COPYING = HERE + "repetition_and_lengths_by_hand", HERE + "copying_by_hand"
@@ -80,6 +81,22 @@ LEDGER = {
         (PREDICTION + "of_single_binary_pixels_it_is_the_exact_likelihood_of_the_frames", FORMULAS),
     ),
     "frame_cross_entropy_bound": (PREDICTION + "grey_levels_count_as_chances", FORMULAS),
+    **dict.fromkeys(
+        ("exact_match", "commonest_exact_match", "copied_exact_match"),
+        (ANSWERS + "exact_matches_are_counted_and_what_knows_nothing_beside", FORMULAS),
+    ),
+    **dict.fromkeys(
+        ("chrf", "bleu"),
+        (
+            ANSWERS + "chrf_and_bleu_are_those_of_sacrebleus_command",
+            ANSWERS + "intervals_of_all_answers_together_cover",
+        ),
+    ),
+    **dict.fromkeys(
+        ("rouge_1", "rouge_2", "rouge_l"),
+        (ANSWERS + "rouge_is_that_of_rouge_scores_command", ANSWERS + "intervals_of_means_near_one_cover"),
+    ),
+    "token_f1": (ANSWERS + "words_in_common_by_hand", ANSWERS + "intervals_of_means_near_one_cover"),
     **dict.fromkeys(
         ("silent_share", "clipped_share"), (SOUNDS + "silent_and_clipped_sounds_are_counted", FORMULAS)
     ),

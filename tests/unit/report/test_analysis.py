@@ -252,8 +252,10 @@ WITHIN = {
         *("copied_8grams", "agreement", "silent_share", "clipped_share", "in_tune"),
         *("frame_precision", "frame_recall"),
         *("valid_share", "straight_share", "same_digit_share", "ink_share"),
+        *("exact_match", "commonest_exact_match", "copied_exact_match"),
+        *("rouge_1", "rouge_2", "rouge_l", "token_f1"),
     ),
-    Range(0.0, 100.0): ("self_bleu", *(f"{of}_psnr" for of in PREDICTED)),
+    Range(0.0, 100.0): ("self_bleu", "bleu", "chrf", *(f"{of}_psnr" for of in PREDICTED)),
     Range(-1.0, 1.0): tuple(f"{of}_ssim" for of in PREDICTED),
     Range(1.0, 5.0): ("dnsmos",),
     POSITIVE: (
