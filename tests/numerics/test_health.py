@@ -254,7 +254,7 @@ def test_what_a_model_of_tokens_knows_beyond_chance_and_frequencies():
     entropy = float(-(counts / counts.sum() * (counts / counts.sum()).log()).sum())
     module = GPT(TEXT, block_size=8, n_layer=1, n_head=1, n_embd=8).eval()
     for logits, nll in ((torch.zeros(9), math.log(9)), ((counts / counts.sum()).log().float(), entropy)):
-        module.network.forward = lambda ids, first=0, logits=logits: logits.expand(*ids.shape, 9)
+        module.network.forward = lambda ids, logits=logits, **asked: logits.expand(*ids.shape, 9)
         told = module.health(batch, Noise(0, range(40)))
         assert told["beyond_uniform"] == pytest.approx(1 - nll / math.log(9), abs=1e-6)
         assert told["beyond_frequencies"] == pytest.approx(entropy - nll, abs=1e-6)
