@@ -54,6 +54,10 @@ class ShakespeareKnobs(TextKnobs, frozen=True):
     split: Split = "three"
 
 
+class PoemKnobs(TextKnobs, frozen=True):
+    """Regulated verse, by whose form poems are judged."""
+
+
 class DocumentKnobs(TextKnobs, frozen=True):
     """What texts of any length have."""
 
@@ -313,6 +317,7 @@ DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     **dict.fromkeys(("memory_text", "memory_texts"), MemoryTextKnobs),
     **dict.fromkeys(("pydocs", "colors"), TextKnobs),
     "shakespeare": ShakespeareKnobs,
+    "tang_poems": PoemKnobs,
     "text_file": TextFileKnobs,
     "text_folder": TextFolderKnobs,
     "hf_text": HubTextKnobs,

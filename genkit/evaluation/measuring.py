@@ -45,6 +45,7 @@ LACKING = {
     "pitches": "needs sounds that are asked to be of a pitch, by classes that are names of notes.",
     "process": "needs data that are made by the rule of bouncing digits, with data.objects=1.",
     "answers": "needs data that are pairs of prompts and answers.",
+    "verse": "needs data that are verse, as data=tang_poems.",
     "speech": "needs an extractor that knows speech, as extractor=spoken_digits does.",
 }
 

@@ -242,7 +242,7 @@ def _texts(real: str | Path, fake: str | Path) -> tuple[Found, str, str]:
     generator = np.random.Generator(np.random.Philox(0))
     lengths = [len(text.split()) for text in made]
     drawn = [" ".join(generator.choice(bag, length)) for length in lengths] if bag else []
-    there = offers(TEXT) - OF_A_RUN - {"source"}
+    there = offers(TEXT) - OF_A_RUN - {"source", "verse"}
     metrics = [metric for metric in catalogue().chosen(TEXT.groups, TEXT) if there.issuperset(metric.needs)]
     halves = Seen.of_texts(given[::2]), Seen.of_texts(given[1::2])
     found = beside_real(

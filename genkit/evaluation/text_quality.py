@@ -13,6 +13,7 @@ from genkit.core.capabilities import TokenLikelihood
 from genkit.core.codecs import Codec
 from genkit.core.spec import TokenSpec
 from genkit.data.dataset import TokenWindows
+from genkit.data.dataset_knobs import PoemKnobs
 from genkit.data.splits import mixed
 from genkit.data.text.readings import find
 from genkit.evaluation.subject import Subject
@@ -52,7 +53,8 @@ class TextQuality:
     @property
     def offers(self) -> frozenset[str]:
         """What these samples offer metrics."""
-        return self.subject.offers
+        verse = isinstance(self.subject.cfg.data, PoemKnobs)
+        return self.subject.offers if verse else self.subject.offers - {"verse"}
 
     def evidence(self, role: str, train: bool) -> Evidence:
         """Of a role: the samples, other real texts, or unigrams, beside held-out texts.

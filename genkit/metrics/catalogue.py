@@ -24,6 +24,7 @@ from genkit.metrics.of_predictions import OF_PREDICTIONS
 from genkit.metrics.of_runs import OF_COST, OF_LIKELIHOOD
 from genkit.metrics.of_samples import OF_IMAGES, OF_MEMORISATION, OF_TEXTS
 from genkit.metrics.of_sounds import OF_CLASSES, OF_SOUNDS
+from genkit.metrics.of_verse import OF_VERSE
 from genkit.metrics.of_videos import OF_FRAMES, OF_PROCESS
 from genkit.system.errors import ConfigError, nearest
 
@@ -44,13 +45,14 @@ EXTRACTORS: Registry[Callable[..., object]] = Registry(
 OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no metric.", {})
 # In the order of an evaluation's rows.
 OF_LOOKS = (*OF_IMAGES, *OF_CLASSES, *OF_SOUNDS, *OF_FRAMES, *OF_PROCESS)
-OF_DATA = (*OF_LIKELIHOOD, *OF_PREDICTIONS, *OF_ANSWERS, *OF_LOOKS, *OF_TEXTS, *OF_MEMORISATION)
+OF_WORDS = (*OF_VERSE, *OF_TEXTS)
+OF_DATA = (*OF_LIKELIHOOD, *OF_PREDICTIONS, *OF_ANSWERS, *OF_LOOKS, *OF_WORDS, *OF_MEMORISATION)
 BUILT_IN = {m.name: m for m in (*OF_DATA, *OF_COST)}
 GROUPS = tuple(dict.fromkeys(metric.group for metric in BUILT_IN.values()))
 BY_FEATURES = sorted((m.name for m in BUILT_IN.values() if m.by_extractor), key=len, reverse=True)
 # What a medium offers a metric, by what it says that it offers; of a run there is all of `OF_A_RUN`, too.
 OFFERED: Mapping[str, frozenset[str]] = {
-    "texts": frozenset({"texts", "source"}),
+    "texts": frozenset({"texts", "source", "verse"}),
     "arrays": frozenset({"arrays", "projections", "keys"}),
     "features": frozenset({"features"}),
     "probabilities": frozenset({"probabilities", "asked"}),

@@ -19,6 +19,7 @@ from genkit.system.errors import Unmeasurable
 ORDERS = (1, 2, 4)
 COPIED = 8  # words
 LEAST = 20  # texts
+LONG = 12  # characters
 ALL_ORDERS = (*ORDERS, COPIED)
 SPANS = ("copied_span", "copied_span_excess", "copied_span_above", "copied_whole")
 QUANTILE = 0.95  # of the held-out texts' longest spans
@@ -94,6 +95,21 @@ def copied_spans(texts: Sequence[str], held_out: Sequence[str], source: Source) 
         Measure(name, value, unit, "lower", "estimate", len(texts), len(held_out), low, high, of, about)
         for name, (value, low, high), unit, of in numbers
     ]
+
+
+def long_spans(texts: Sequence[str], source: Source) -> Measure:
+    """How many texts have more than `LONG` characters in a row that stand in the training text: more than a
+    couplet of five.  Marks and line ends count as they stand: verse has them in the same places.
+
+    Raises:
+        Unmeasurable: fewer than 20 texts.
+    """
+    need("copied_verses", len(texts), LEAST)
+    points = [_points(text) for text in texts]
+    value, low, high = value_intervals.share(sum(_any_copied(points, LONG + 1, source)), len(texts))
+    about: Protocol = {"characters": LONG}
+    count = len(texts)
+    return Measure("copied_verses", value, "1", "lower", "estimate", count, None, low, high, OF, about)
 
 
 def longest_spans(texts: Sequence[str], source: Source) -> np.ndarray:

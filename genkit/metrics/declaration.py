@@ -41,6 +41,7 @@ NEEDS = {
     "speech": "sounds that are speech, as the extractor has it",
     "texts": "the examples as texts",
     "source": "the training text, in pieces",
+    "verse": "texts that are verse, by what their data say",
     "train": "training examples, too, in the forms asked for",
     "likelihoods": "how likely held-out data are to the model",
     "clips": "moving pictures",

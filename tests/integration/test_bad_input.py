@@ -152,6 +152,7 @@ PLACES = {
     "nul-file": (["data=text_file", "data.path=/a\0b"], 2, "data.path", "NUL"),
     "folder-file": (["data=text_file", "data.path=/"], 4, "is a folder"),
     "no-shakespeare": (["data=shakespeare", "paths.data_dir=/nonexistent"], 4, "paths.data_dir"),
+    "no-poems": (["data=tang_poems", "paths.data_dir=/nonexistent"], 4, "chinese-poetry", "paths.data_dir"),
     "no-mnist": (
         ["model=vae", "data=mnist", "data.download=false", "paths.data_dir=/nonexistent"],
         4,

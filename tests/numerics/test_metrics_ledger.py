@@ -24,6 +24,7 @@ INTERVALS, HERE = "test_metrics_intervals.py::test_", "test_metrics_ledger.py::t
 SOUNDS = "../unit/metrics/test_sounds.py::test_"
 SINGLE = "../unit/metrics/test_watching.py::test_frames_are_judged_as_pictures_are"
 PROCESS = "../unit/metrics/test_validity.py::test_"
+VERSE = "../unit/metrics/test_verse.py::test_"
 EXACT = "none"  # a count, or a measurement of one process: it has no interval
 SIMULATED = "experiments/004_intervals/README.md"
 SMOOTH = INTERVALS + "intervals_of_smooth_metrics_cover"
@@ -129,6 +130,11 @@ LEDGER = {
     **dict.fromkeys(
         ("copied_span", "copied_span_excess", "copied_span_above", "copied_whole"), (COPYING, FORMULAS)
     ),
+    **dict.fromkeys(
+        ("form_share", "marks_share", "couplets_share", "even_share"),
+        (VERSE + "shares_are_counted_with_intervals", FORMULAS),
+    ),
+    "copied_verses": (VERSE + "copied_verses_are_those_of_more_than_twelve_characters", FORMULAS),
     **dict.fromkeys(("novel_1grams", "novel_2grams", "novel_4grams", "copied_8grams"), (COPYING, FORMULAS)),
     "parameters": ("test_costs.py::test_a_family_says_what_it_costs", EXACT),
     **dict.fromkeys(

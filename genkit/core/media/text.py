@@ -35,7 +35,7 @@ class TextMedium(Medium):
     suffixes: tuple[str, ...] = (".txt", ".jsonl", ".npz")
     budgets: tuple[str, ...] = (*COUNTED, "tokens")
     offers: frozenset[str] = frozenset({"texts"})
-    groups: tuple[str, ...] = ("likelihood", "answers", "texts", "memorisation", "cost")
+    groups: tuple[str, ...] = ("likelihood", "answers", "verse", "texts", "memorisation", "cost")
     drawn: int = 500
     kept: int = 8
     nll: str = "nats/token"

@@ -235,6 +235,7 @@ DATASETS: Registry[Source] = Registry(
         "pydocs": "genkit.data.sources:pydocs",
         "colors": "genkit.data.sources:colors",
         "shakespeare": "genkit.data.sources:shakespeare",
+        "tang_poems": "genkit.data.sources.poems:tang_poems",
         "text_file": "genkit.data.sources.text_files:text_file",
         "text_folder": "genkit.data.sources.text_files:text_folder",
         "hf_text": "genkit.data.sources.hub:hf_text",

@@ -254,6 +254,7 @@ WITHIN = {
         *("valid_share", "straight_share", "same_digit_share", "ink_share"),
         *("exact_match", "commonest_exact_match", "copied_exact_match"),
         *("rouge_1", "rouge_2", "rouge_l", "token_f1"),
+        *("form_share", "marks_share", "couplets_share", "even_share", "copied_verses"),
     ),
     Range(0.0, 100.0): ("self_bleu", "bleu", "chrf", *(f"{of}_psnr" for of in PREDICTED)),
     Range(-1.0, 1.0): tuple(f"{of}_ssim" for of in PREDICTED),
