@@ -16,7 +16,7 @@ from genkit.system.paths import place
 
 # Of a configuration, what is taken as typed, before Hydra's grammar sees it: that rejects commas, Chinese and
 # `=`, and resolves `${…}`.
-FREE_TEXT = ("name", "resume", "init_from", "pretrained", "data.path", "data.captions")
+FREE_TEXT = ("name", "resume", "init_from", "pretrained", "data.path", "data.captions", "data.template")
 FREE_GROUP = "paths."
 PATHS = (
     "resume",

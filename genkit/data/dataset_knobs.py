@@ -126,6 +126,45 @@ class PairKnobs(TextKnobs, frozen=True):
     max_bad: MaxBad = 0.1
 
 
+class PairFileKnobs(PairKnobs, frozen=True):
+    """What prompts and answers in files have."""
+
+    path: (
+        Annotated[str, knob("a table, or a folder with one for each part: train, validation, test")] | None
+    ) = None
+    encoding: Annotated[str, knob("of the files")] = "utf-8"
+    prompt_column: (
+        Annotated[Filled, knob("of the prompts; null: prompt, question or the like", advice="name a column")]
+        | None
+    ) = None
+    answer_column: (
+        Annotated[
+            Filled, knob("of the answers; null: answer, completion or the like", advice="name a column")
+        ]
+        | None
+    ) = None
+    messages_column: (
+        Annotated[
+            Filled,
+            knob("of whole conversations, lists of role and content; null: messages", advice="name a column"),
+        ]
+        | None
+    ) = None
+
+    def clashes(self) -> Iterator[Clash]:
+        for other in ("prompt_column", "answer_column"):
+            if self.messages_column is not None and getattr(self, other) is not None:
+                yield Clash(
+                    ("messages_column", other), "conversations hold prompts and answers; name one kind"
+                )
+
+
+class MemoryPairKnobs(PairKnobs, frozen=True):
+    """Prompts and answers that Python has."""
+
+    digest: Digest | None = None
+
+
 class MemoryTextKnobs(DocumentKnobs, frozen=True):
     """Texts that Python has."""
 
@@ -296,7 +335,7 @@ class HubImageKnobs(FolderKnobs, frozen=True):
     ) = "label"
 
 
-Memory = MemoryTextKnobs | MemoryImageKnobs | MemoryPictureKnobs  # what Python has
+Memory = MemoryTextKnobs | MemoryPairKnobs | MemoryImageKnobs | MemoryPictureKnobs  # what Python has
 
 DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "digits": GreyKnobs,
@@ -321,4 +360,6 @@ DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "text_file": TextFileKnobs,
     "text_folder": TextFolderKnobs,
     "hf_text": HubTextKnobs,
+    "pairs": PairFileKnobs,
+    "memory_pairs": MemoryPairKnobs,
 }

@@ -4,6 +4,8 @@
     list, or dataset of torch's map style, of (H, W), … arrays   images, each read once
     … of Pillow's pictures                                       pictures, as those of a folder
     … of texts; one text                                         texts, as those of a folder; of a file
+    … of (prompt, answer), of {"prompt": …, "answer": …}         pairs, as those of a table
+    … of {"messages": [{"role": …, "content": …}, …]}            conversations
     (any of the first three, labels); items (image, label)       with the label of each
 
 A type is told by its name, so that no library is imported for the question.
@@ -24,12 +26,13 @@ from PIL import Image
 from genkit.core.knobs import DataKnobs
 from genkit.data.arrays.kept_pictures import PictureFile, plain_pixels
 from genkit.data.packing import Appended, open_array, storage_errors
+from genkit.data.sources.given_pairs import GivenPairs, is_pair, turns_of
 from genkit.data.sources.kept import Given, GivenImages, GivenPictures, GivenTexts
 from genkit.system.errors import ConfigError, DataError
 
 TAKEN = (
-    "give an array of images, a list of Pillow's pictures, a list of texts, one text, a dataset of torch's"
-    " map style, or (images, labels)"
+    "give an array of images, a list of Pillow's pictures, a list of texts, one text, a list of (prompt,"
+    " answer), a dataset of torch's map style, or (images, labels)"
 )
 # What is none of these, though it holds one: the names of types, and what to give instead.
 REMEDIES = {
@@ -118,6 +121,8 @@ def _told(objects: object, labels: np.ndarray | None, cache_dir: str, stack: Exi
     first = _item(items, 0)
     if isinstance(first, str):
         return _texts(items, labels, single=False)
+    if is_pair(first) and labels is None:
+        return GivenPairs([turns_of(place, _item(items, place)) for place in range(count)])
     if isinstance(first, Image.Image) and isinstance(objects, list):
         for place, item in enumerate(objects):
             if not isinstance(item, Image.Image):

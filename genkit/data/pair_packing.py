@@ -23,7 +23,7 @@ from genkit.core.pairs.conversation import fault
 from genkit.core.seams import Segment
 from genkit.data.dataset_knobs import PairKnobs
 from genkit.data.packing import Appended, digest_of, open_array, packed, progress, within_ceiling
-from genkit.data.pair_rows import Laid, LaidRows, RowWriter, said_in
+from genkit.data.pair_rows import Laid, RowWriter, SaidRows, plain_laid, plain_turns
 from genkit.data.pair_table import PairRow, PairSource
 from genkit.data.splits import divide
 from genkit.data.text.readings import Losses, accept
@@ -41,7 +41,7 @@ class PackedPairs:
     """Conversations as ids.
 
     Attributes:
-        turns, turn_places: what is said in each row, JSON in UTF-8, uint8; and where each begins, (R + 1,).
+        said: what is said in each row.
         tokens: of all examples one after another, uint16 or uint32.
         answered: which of them are of answers, bool.
         starts: where each example begins, and where the last ends, int64 (N + 1,).
@@ -55,8 +55,7 @@ class PackedPairs:
         protocol, notices: what a user should know.
     """
 
-    turns: np.ndarray
-    turn_places: np.ndarray
+    said: SaidRows
     tokens: np.ndarray
     answered: np.ndarray
     starts: np.ndarray
@@ -71,11 +70,6 @@ class PackedPairs:
     digest: str
     protocol: str
     notices: tuple[str, ...]
-
-    def conversation(self, row: int) -> tuple[Turn, ...]:
-        """What is said in a row."""
-        start, stop = self.turn_places[row : row + 2].tolist()
-        return said_in(self.turns[start:stop].tobytes())
 
 
 def pack_pairs(
@@ -115,8 +109,7 @@ def pack_pairs(
     if about["repeated"]:
         notices.append(f"{name}: {about['repeated']}.")
     return PackedPairs(
-        array("turns"),
-        array("turn_places"),
+        SaidRows.of(folder, "turns"),
         array("tokens"),
         array("answered").view(np.bool_),
         array("starts"),
@@ -171,7 +164,7 @@ def _build(
     if source.protocol:
         counted = " / ".join(f"{part} {len(own):,}" for part, own in parts.items())
         protocol = f"{counted}; {source.protocol}"
-    laid = LaidRows(folder, "laid")
+    laid = SaidRows.of(folder, "laid")
     codec = make_codec(read.points, lambda: _training_texts(laid, parts["train"]))
     if len(mark := codec.mark(separator)) != 1:
         raise ConfigError(
@@ -186,7 +179,8 @@ def _build(
         files[part] = same
         if same == part:
             np.save(folder / f"{part}.npy", own)
-    laid.remove()
+    for name in ("laid", "laid_places"):
+        (folder / f"{name}.npy").unlink()
     return {
         "name": name,
         "protocol": protocol,
@@ -222,8 +216,8 @@ def _read(source: PairSource, data: PairKnobs, folder: Path, pairs: Pairs, separ
                 continue
             for stretch in (stretch for text in texts for stretch in text):
                 seen[code_points(stretch.text)] = True
-            said.add([[turn.role, turn.content] for turn in row.turns])
-            laid.add([[[stretch.text, stretch.answered] for stretch in text] for text in texts])
+            said.add(plain_turns(row.turns))
+            laid.add(plain_laid(texts))
             answers = sum(turn.role == ASSISTANT for turn in row.turns)
             found.several |= answers > 1
             found.parts.append(row.part)
@@ -267,7 +261,7 @@ def _repeated(asked: np.ndarray, parts: dict[str, np.ndarray]) -> str:
 # ---------------------------------------------------------------------- as tokens
 
 
-def _encode(laid: LaidRows, codec: Codec, separator: str, end: str, folder: Path) -> Losses:
+def _encode(laid: SaidRows, codec: Codec, separator: str, end: str, folder: Path) -> Losses:
     """Write the ids of all texts, and what is to be known of them."""
     losses, opening = Losses(), codec.mark(separator)
     lossless = not isinstance(codec, SubwordCodec)
@@ -302,7 +296,7 @@ def _encode(laid: LaidRows, codec: Codec, separator: str, end: str, folder: Path
     return losses
 
 
-def _training_texts(laid: LaidRows, rows: np.ndarray) -> Iterator[str]:
+def _training_texts(laid: SaidRows, rows: np.ndarray) -> Iterator[str]:
     """What byte-pair encoding learns from."""
     for row in rows.tolist():
         for text in laid.texts(row):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -12,47 +13,62 @@ from genkit.core.pairs import Stretch, Turn
 from genkit.data.packing import Appended, open_array
 
 Laid = tuple[Stretch, ...]
-_LAID = msgspec.json.Decoder(list[list[tuple[str, bool]]])
-_SAID = msgspec.json.Decoder(list[tuple[str, str]])
+PlainTurns = list[tuple[str, str]]
+PlainLaid = list[list[tuple[str, bool]]]
+_SAID, _LAID = msgspec.json.Decoder(PlainTurns), msgspec.json.Decoder(PlainLaid)
+
+
+def plain_turns(turns: Sequence[Turn]) -> PlainTurns:
+    return [(turn.role, turn.content) for turn in turns]
+
+
+def plain_laid(texts: Sequence[Laid]) -> PlainLaid:
+    return [[(stretch.text, stretch.answered) for stretch in text] for text in texts]
 
 
 class RowWriter:
-    """Values as JSON, one after another in a file."""
+    """Rows, one after another: NAME.npy, and where they begin in NAME_places.npy."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._file, self._places, self._place = Appended(folder / f"{name}.npy", np.uint8), [0], folder
-        self._name = name
+        self._file, self._places = Appended(folder / f"{name}.npy", np.uint8), [0]
+        self._beside = folder / f"{name}_places.npy"
 
-    def add(self, value: Any) -> None:
-        self._file.append(np.frombuffer(msgspec.json.encode(value), np.uint8))
+    def add(self, row: PlainTurns | PlainLaid) -> None:
+        self._file.append(np.frombuffer(msgspec.json.encode(row), np.uint8))
         self._places.append(self._file.count)
 
     def close(self) -> None:
         self._file.close()
-        singular = self._name.removesuffix("s")
-        np.save(self._place / f"{singular}_places.npy", np.array(self._places, np.int64))
+        np.save(self._beside, np.array(self._places, np.int64))
 
 
-class LaidRows:
-    """What `RowWriter` has laid down of texts, for the time of a packing."""
+@dataclass(frozen=True)
+class SaidRows:
+    """What `RowWriter` has written.
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._files = [folder / f"{name}.npy", folder / f"{name}_places.npy"]
-        self._bytes, places = map(open_array, self._files)
-        self._places = places
+    Attributes:
+        content: of all rows, uint8.
+        places: where each begins, and the last ends, int64 (R + 1,).
+    """
+
+    content: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, folder: Path, name: str) -> SaidRows:
+        return cls(open_array(folder / f"{name}.npy"), open_array(folder / f"{name}_places.npy"))
 
     def __len__(self) -> int:
-        return len(self._places) - 1
+        return len(self.places) - 1
+
+    def turns(self, row: int) -> tuple[Turn, ...]:
+        """A row of `plain_turns`."""
+        return tuple(Turn(role, content) for role, content in _SAID.decode(self._row(row)))
 
     def texts(self, row: int) -> list[Laid]:
-        start, stop = self._places[row : row + 2].tolist()
-        plain = _LAID.decode(self._bytes[start:stop].tobytes())
-        return [tuple(Stretch(text, answered) for text, answered in stretches) for stretches in plain]
+        """A row of `plain_laid`."""
+        return [tuple(Stretch(*stretch) for stretch in text) for text in _LAID.decode(self._row(row))]
 
-    def remove(self) -> None:
-        for file in self._files:
-            file.unlink()
-
-
-def said_in(said: bytes) -> tuple[Turn, ...]:
-    return tuple(Turn(role, content) for role, content in _SAID.decode(said))
+    def _row(self, row: int) -> bytes:
+        start, stop = self.places[row : row + 2].tolist()
+        return self.content[start:stop].tobytes()

@@ -196,7 +196,7 @@ class PairWindows(Examples):
         """The rows of which nothing is cut or left out, increasing."""
         owners = np.asarray(self.packed.owners)
         whole = owners[self.fitting.examples[self.fitting.cut == 0]]
-        parts = np.bincount(owners, minlength=len(self.packed.turn_places) - 1)
+        parts = np.bincount(owners, minlength=len(self.packed.said))
         found, counts = np.unique(whole, return_counts=True)
         complete: np.ndarray = found[counts == parts[found]]
         return complete
@@ -210,7 +210,7 @@ class PairWindows(Examples):
 
     def conversations(self, indices: np.ndarray) -> list[tuple[Turn, ...]]:
         """As `asked`, all that is said."""
-        return [self.packed.conversation(row) for row in self._whole[indices].tolist()]
+        return [self.packed.said.turns(row) for row in self._whole[indices].tolist()]
 
     def bytes_of(self) -> int:
         """UTF-8 of all the answers that are scored."""

@@ -22,12 +22,14 @@ from genkit.core.captioned import GUIDANCE, Captioned
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
 from genkit.core.options import Options, as_list, resolve_options
+from genkit.core.pairs import Turn
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
 from genkit.generation.decoding import Drawn, decode, uniforms
+from genkit.generation.questions import asked_of, question, stops
 from genkit.generation.sampling_options import DRAWN, OPTIONS
 from genkit.generation.streaming import Piece, array_pieces, text_pieces
 from genkit.generation.token_grid import knowing_patches
@@ -213,27 +215,24 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
     # ------------------------------------------------------------------ samples
 
     def conditions(self, options: Options) -> Sequence[Any]:
-        """The prompts as ids, int64 (T,) each; of a conditional model the labels, of one that reads captions
-        those."""
+        """The prompts as ids, int64 (T,) each, of pairs with what was asked; of a conditional model the
+        labels, of one that reads captions those."""
         if (captions := self.asked(options)) is not None:
             return captions
         if self.classes:
             if options["prompt"]:
                 raise ConfigError("a model of labelled images takes label=, no prompt=.")
             return super().conditions(options)
-        prompts = []
-        for text in as_list(options["prompt"]):
-            ids = self.spec.encode(self.spec.codec.known(text) if options["unk"] == "skip" else text)
-            if len(ids) > self.network.config.block_size:
-                raise ConfigError(
-                    f"the prompt has {len(ids)} tokens, the model reads at most"
-                    f" {self.network.config.block_size}; give its last part."
-                )
-            prompts.append(torch.from_numpy(ids))
-        return prompts
+        texts, known = as_list(options["prompt"]), options["unk"] == "skip"
+        return asked_of(self.spec, texts, self.context, known=known)
+
+    def captions(self, condition: Sequence[Any], noise: Noise) -> Sequence[str]:
+        if self.spec.pairs is None:
+            return super().captions(condition, noise)
+        return [asked.prompt for asked in condition]
 
     def draw(self, noise: Noise, condition: Sequence[Any], options: Options) -> list[Tensor]:
-        """Continuations with their prompts, each ended before its first stop text."""
+        """Continuations with their prompts, of pairs the answers alone, ended before the first stop text."""
         prompts, begun = self._begun(noise, condition)
         drawn = self._drawn(len(begun), options)
         for tokens in self._tokens(noise, begun, options):
@@ -251,6 +250,8 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
             return nothing, list(self.asked_starts(condition, noise.device))
         # A document begins after a separator; without documents, only an empty prompt needs a beginning.
         opening = torch.as_tensor(self.spec.opening)
+        if self.spec.pairs is not None:
+            return nothing, [torch.cat((opening, asked.tokens)) for asked in condition]
         always = self.spec.separator or self.spec.length  # of an image; it begins as a document does
         return condition, [
             torch.cat((opening.to(p.device), p)) if always or not len(p) else p for p in condition
@@ -260,6 +261,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         self,
         prompt: str = "",
         *,
+        turns: Sequence[Turn] = (),
         seed: int = 0,
         device: torch.device | str | None = None,
         weights: str = "ema",
@@ -269,8 +271,11 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         over time alone the stretches of it, (C, T), as its medium shows them.
 
         What could still turn out to be the beginning of a stop text is held back, and so are the bytes of an
-        unfinished character.  Until it is used up or closed, the module stays as drawing needs it: in
-        evaluation mode, on the device, with the wanted weights.
+        unfinished character.  Of pairs the answer alone comes.  Until it is used up or closed, the module
+        stays as drawing needs it: in evaluation mode, on the device, with the wanted weights.
+
+        Args:
+            turns: a conversation in the place of a prompt, of a model of pairs.
 
         Raises:
             ConfigError: what is drawn is shown as a whole alone.
@@ -278,8 +283,8 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         resolved = resolve_options(self.options, {"prompt": prompt, **options}, type(self).__name__)
         if self.spec.unstreamed:
             raise ConfigError(f"this model {self.spec.unstreamed}; use sample().")
-        condition = self.conditions(resolved)
-        return self._stream(seed, condition, resolved, device, weights)
+        told = [question(self.spec, turns, self.context)] if turns else self.conditions(resolved)
+        return self._stream(seed, told, resolved, device, weights)
 
     @torch.no_grad()
     def _stream(
@@ -300,8 +305,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
                 yield from text_pieces(self.spec.codec, prompt, self._drawn(1, options), steps)
 
     def _drawn(self, rows: int, options: Options) -> Drawn:
-        stops = [self.spec.separator or ""] if options["stop"] is None else as_list(options["stop"])
-        return Drawn(rows, self.spec.codec, [stop for stop in stops if stop])
+        return Drawn(rows, self.spec.codec, stops(self.spec, options))
 
     def _tokens(
         self, noise: Noise, begun: Sequence[Tensor], options: Options, first: Tensor | None = None

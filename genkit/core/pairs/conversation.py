@@ -116,6 +116,8 @@ def fault(turns: Sequence[Turn]) -> str:
         return "nobody answers: it needs a message of the assistant"
     if any(turn.role == ASSISTANT and not turn.content.strip() for turn in said):
         return "an answer is empty"
+    if any(turn.role == USER and not turn.content for turn in said):
+        return "a prompt is empty"
     return ""
 
 

@@ -239,6 +239,8 @@ DATASETS: Registry[Source] = Registry(
         "text_file": "genkit.data.sources.text_files:text_file",
         "text_folder": "genkit.data.sources.text_files:text_folder",
         "hf_text": "genkit.data.sources.hub:hf_text",
+        "pairs": "genkit.data.sources.pair_files:pairs",
+        "memory_pairs": "genkit.data.sources.given_pairs:memory_pairs",
     },
     _fault,
 )

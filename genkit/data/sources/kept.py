@@ -98,7 +98,7 @@ class Given(ABC):
         return msgspec.structs.replace(data, digest=self.digest)
 
 
-def _digest_in(data: Memory) -> str:
+def digest_in(data: Memory) -> str:
     """
     Raises:
         ConfigError: nobody has given an object.
@@ -111,14 +111,14 @@ def _digest_in(data: Memory) -> str:
     return str(data.digest)
 
 
-def _gone(data: Memory, paths: Mapping[str, str]) -> NoReturn:
+def gone(data: Memory, paths: Mapping[str, str]) -> NoReturn:
     raise DataError(
         f"data={data.name}: these data were given in memory, and {paths['cache_dir']} does not hold them:"
         ' give them again in Python, as in genkit.train(["resume=RUN"], data=OBJECT).'
     )
 
 
-def _own(data: DataKnobs) -> Memory:
+def own_knobs(data: DataKnobs) -> Memory:
     """The knobs of what was given.
 
     Raises:
@@ -129,9 +129,9 @@ def _own(data: DataKnobs) -> Memory:
     return data
 
 
-def _kept(data: Memory, paths: Mapping[str, str], build: Callable[[Path], dict[str, object]]) -> Path:
+def kept_in(data: Memory, paths: Mapping[str, str], build: Callable[[Path], dict[str, object]]) -> Path:
     """The folder of what was given."""
-    key = {"option": data.name, "contents": _digest_in(data)}
+    key = {"option": data.name, "contents": digest_in(data)}
     return packed(paths["cache_dir"], KEPT, key, build)[0]
 
 
@@ -183,7 +183,7 @@ class GivenImages(Given):
         self.digest = _with_labels(sha, labels)
 
     def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
-        if isinstance(own := _own(data), MemoryImageKnobs):
+        if isinstance(own := own_knobs(data), MemoryImageKnobs):
             _packed_images(own, paths, partial(self._look, own))
 
     def _look(self, data: MemoryImageKnobs) -> Survey:
@@ -210,11 +210,11 @@ def _with_labels(sha: Any, labels: np.ndarray | None) -> str:
 
 def memory_images(data: MemoryImageKnobs, paths: Mapping[str, str]) -> Images:
     """Images of an array that was given in memory."""
-    return _packed_images(data, paths, partial(_gone, data, paths))
+    return _packed_images(data, paths, partial(gone, data, paths))
 
 
 def _packed_images(data: MemoryImageKnobs, paths: Mapping[str, str], look: Callable[[], Survey]) -> Images:
-    key = {"contents": _digest_in(data), "range": ranges.given(data.range), "label": data.label}
+    key = {"contents": digest_in(data), "range": ranges.given(data.range), "label": data.label}
     return pack_blocks(data.name, key, look, paths["cache_dir"])
 
 
@@ -240,7 +240,7 @@ class GivenPictures(Given):
         self.digest = _with_labels(sha, labels)
 
     def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
-        _kept(_own(data), paths, self._write)
+        kept_in(own_knobs(data), paths, self._write)
 
     def _write(self, folder: Path) -> dict[str, object]:
         target = PictureFile(folder)
@@ -254,8 +254,8 @@ class GivenPictures(Given):
 
 def memory_pictures(data: MemoryPictureKnobs, paths: Mapping[str, str]) -> KeptPictures:
     """Pictures that were given in memory."""
-    folder = _kept(data, paths, lambda folder: _gone(data, paths))
-    found = KeptPictures(folder, _digest_in(data), seals.describe(folder)["modes"])
+    folder = kept_in(data, paths, lambda folder: gone(data, paths))
+    found = KeptPictures(folder, digest_in(data), seals.describe(folder)["modes"])
     if data.label is not None and (folder / "labels.npy").is_file():
         labels = np.asarray(open_array(folder / "labels.npy"))[found.rows]
         (found.label,), found.classes, found.notices = class_numbers([labels], LABELLED)
@@ -283,7 +283,7 @@ class GivenTexts(Given):
         self.digest = f"sha256:{sha.hexdigest()}"
 
     def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
-        _kept(_own(data), paths, self._write)
+        kept_in(own_knobs(data), paths, self._write)
 
     def _write(self, folder: Path) -> dict[str, object]:
         places = [0]
@@ -333,5 +333,5 @@ def memory_texts(data: MemoryTextKnobs, paths: Mapping[str, str]) -> KeptTexts:
 
 
 def _kept_texts(data: MemoryTextKnobs, paths: Mapping[str, str], *, single: bool) -> KeptTexts:
-    folder = _kept(data, paths, lambda folder: _gone(data, paths))
-    return KeptTexts(folder, _digest_in(data), single=single)
+    folder = kept_in(data, paths, lambda folder: gone(data, paths))
+    return KeptTexts(folder, digest_in(data), single=single)
