@@ -1,7 +1,7 @@
 """Writes a file of prompts and answers to try `data=pairs` with: words, and the same backwards.
 
-    python tests/make_pairs.py pairs.jsonl        a JSON object a line
-    python tests/make_pairs.py pairs.csv          the same as a table
+python tests/make_pairs.py pairs.jsonl        a JSON object a line
+python tests/make_pairs.py pairs.csv          the same as a table
 """
 
 import csv
@@ -27,7 +27,8 @@ def main(path, count=4000):
             csv.writer(file).writerows([("prompt", "answer"), *some_pairs(count)])
         else:
             file.writelines(
-                json.dumps({"prompt": prompt, "answer": answer}) + "\n" for prompt, answer in some_pairs(count)
+                json.dumps({"prompt": prompt, "answer": answer}) + "\n"
+                for prompt, answer in some_pairs(count)
             )
 
 

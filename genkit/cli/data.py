@@ -13,15 +13,19 @@ from genkit import config
 from genkit.cli.commands.data import DataSettings
 from genkit.cli.outputs import Output
 from genkit.config import Config
+from genkit.core.media.medium import Shown
 from genkit.core.spec import View
 from genkit.data import open_source
 from genkit.data.dataset import Dataset
+from genkit.data.pair_table import PairSource
+from genkit.data.splits import mixed
 from genkit.data.views import native_view
 from genkit.system.errors import ConfigError, DataError
 from genkit.system.terminal import say, without_controls
 
 PARTS = ("train", "validation", "test")
 OF_SHOW = ("n", "part", "out")
+LONGEST = 1_000_000  # tokens of a context in which every answer fits
 
 
 def data(settings: DataSettings) -> int:
@@ -80,7 +84,7 @@ def check(settings: DataSettings) -> int:
     for topic, finding in report:
         say(f"{topic:<{width}}  {finding}")
     try:
-        dataset = open_data(cfg, paths, view=replace(_as_it_is(cfg), block_size=0 if data.coded_by else 1))
+        dataset = open_data(cfg, paths, view=replace(_as_it_is(cfg), block_size=_least(cfg, source)))
     except DataError as error:
         raise DataError(f"a training would refuse this data: {error}") from None
     for wrong in filter(None, map(examine, dataset.packs)):
@@ -88,11 +92,24 @@ def check(settings: DataSettings) -> int:
     return 0
 
 
+def _least(cfg: Config, source: object) -> int:
+    """The context at which as much of the data as any can be read; 0: its own."""
+    if isinstance(source, PairSource):
+        return LONGEST
+    return 0 if cfg.data.coded_by else 1
+
+
 def show(settings: DataSettings) -> int:
     opened = _opened(settings.words)[1]
     examples, medium = opened.split(settings.part), opened.spec.medium
-    rows, labels, _ = examples.gather(np.sort(examples.some(settings.n)))
-    shown = opened.spec.shown(rows)
+    labels: np.ndarray | None = None
+    if examples.questions:
+        chosen = np.sort(mixed(examples.questions)[: settings.n])
+        pairs = examples.asked(chosen)
+        shown = Shown([pair.answer for pair in pairs], captions=[pair.prompt for pair in pairs])
+    else:
+        rows, labels, _ = examples.gather(np.sort(examples.some(settings.n)))
+        shown = opened.spec.shown(rows)
     said = medium.terminal(shown)
     if said is not None and settings.out is None:
         say(said)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from genkit.cli.commands.sample import SampleSettings
 from genkit.cli.shared import declared_options
 from genkit.cli.sound_stream import check_listener
 from genkit.core.options import LABEL, Options
-from genkit.core.spec import Spec
+from genkit.core.spec import Spec, TokenSpec
 from genkit.system.errors import ConfigError
 from genkit.system.textfiles import lines_of, read_given, read_input, unix
 
@@ -36,6 +38,19 @@ def read(settings: SampleSettings) -> str | list[str] | None:
 
 def _input() -> str:
     return unix(read_input("prompt=-", MAX_BYTES, "give a shorter prompt")).removesuffix("\n")
+
+
+def check_known(spec: TokenSpec, texts: Sequence[str], *, skip: bool) -> None:
+    """See that a model of texts, or of arrays as tokens, can be asked this.
+
+    Raises:
+        ConfigError: a text has characters outside the vocabulary that are not to be skipped, or a model of
+            pairs is asked nothing.
+    """
+    if spec.pairs is not None and not texts:
+        raise ConfigError("this run answers prompts: give one by prompt=TEXT, or many by prompt_file=FILE.")
+    for text in texts:
+        spec.codec.encode(spec.codec.known(text) if skip else text)
 
 
 def check_stream(settings: SampleSettings, options: Options, spec: Spec) -> None:

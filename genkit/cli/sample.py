@@ -32,8 +32,7 @@ def sample(settings: SampleSettings) -> int:
     if spec.kind == "tokens" and spec.captions is not None:
         spec.caption_ids(as_list(options.get("prompt") or []))
     elif spec.kind == "tokens":
-        for text in as_list(options.get("prompt") or []):
-            spec.codec.encode(spec.codec.known(text) if options.get("unk") == "skip" else text)
+        prompts.check_known(spec, as_list(options.get("prompt") or []), skip=options.get("unk") == "skip")
     if settings.stream:
         prompts.check_stream(settings, options, spec)
         return _stream(settings, options, spec.array)

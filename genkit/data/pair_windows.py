@@ -119,6 +119,15 @@ class PairWindows(Examples):
         segments[held.rows, held.columns] = held.numbers
         return segments, self._scored(held)
 
+    def owners(self, indices: np.ndarray) -> np.ndarray:
+        """The number of the example that each scored target of some windows is of, in their order, (N,)."""
+        held = self._held(indices, 0, 0)
+        owners = np.zeros((len(indices), self.block_size + 1), np.int64)
+        owners[held.rows, held.columns] = held.examples
+        # A separator as a target is of the example before it, and opens the next one as an input.
+        before: np.ndarray = owners[:, :-1][self._scored(held)]
+        return before
+
     def labels_and_weights(
         self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0
     ) -> tuple[np.ndarray | None, np.ndarray | None]:

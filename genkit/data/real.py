@@ -15,6 +15,7 @@ from genkit.core.samples import Samples
 from genkit.core.spec import Spec
 from genkit.data.array_windows import ArrayWindows, CodeWindows
 from genkit.data.dataset import ArrayExamples, Examples, TokenWindows
+from genkit.data.pair_windows import PairWindows
 
 BATCH = 250
 
@@ -96,6 +97,8 @@ def same(one: Examples, other: Examples) -> bool:
     if isinstance(one, ArrayWindows) and isinstance(other, ArrayWindows):
         one, other = one.images, other.images
     if isinstance(one, ArrayExamples) and isinstance(other, ArrayExamples):
+        return np.array_equal(one.rows, other.rows)
+    if isinstance(one, PairWindows) and isinstance(other, PairWindows):
         return np.array_equal(one.rows, other.rows)
     if isinstance(one, TokenWindows) and isinstance(other, TokenWindows):
         return np.array_equal(one.tokens, other.tokens)  # each may have a map of its own

@@ -14,7 +14,7 @@ from genkit.core.samples import Samples
 from genkit.data.dataset import Dataset, Examples
 from genkit.data.packing import progress
 from genkit.data.real import same
-from genkit.inference.held_out import ASKED, held_out_captions, sample_held_out
+from genkit.inference.held_out import ASKED, held_out_prompts, sample_held_out
 from genkit.metrics.catalogue import offers
 from genkit.metrics.declaration import Metric
 from genkit.metrics.evidence import Evidence
@@ -157,8 +157,10 @@ class Subject:
         if several := [name for name, value in found.items() if isinstance(value, list) and len(value) > 1]:
             raise ConfigError(f"{several[0]}: one evaluation is of one distribution; give one value.")
         said = {name: value for name, value in found.items() if value not in (None, "", [])}
-        if ASKED not in given and held_out_captions(self.module, self.held_out, range(1)):
-            said[ASKED] = f"captions of the {self.settings.split} part"
+        if ASKED not in given and held_out_prompts(self.module, self.held_out, range(1)):
+            spec = self.module.spec
+            asked = "prompts" if spec.kind == "tokens" and spec.pairs is not None else "captions"
+            said[ASKED] = f"{asked} of the {self.settings.split} part"
         return said
 
 

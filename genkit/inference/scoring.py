@@ -28,7 +28,9 @@ from genkit.core.returned import check_likelihoods
 from genkit.data.array_windows import CodeWindows
 from genkit.data.dataset import Examples, TokenWindows
 from genkit.data.loading import Gather
+from genkit.data.pair_windows import PairWindows
 from genkit.generation.decoding import Unfolding
+from genkit.inference.pair_scoring import OF_ANSWERS, answer_scores
 from genkit.system.errors import ConfigError
 
 ABOVE_CERTAIN = 1e-2  # nats of rounding that a probability of 1 may have
@@ -46,7 +48,8 @@ class Scores:
         size: of all together, in the unit `per`: bytes of UTF-8, or numbers of an example; 0 where the tokens
             do not say the whole text, which then has no likelihood.
         importance_samples: k of a bound; None where there is none.
-        given: what each is conditional on: "labels", "captions", or "nothing".
+        given: what each is conditional on: "labels", "captions", "prompts", or "nothing".
+        bounds: where the tokens of each answer begin and the last end, (M + 1,); None where there are none.
     """
 
     values: np.ndarray
@@ -56,6 +59,7 @@ class Scores:
     per: str
     importance_samples: int | None = None
     given: str = "nothing"
+    bounds: np.ndarray | None = None
 
     @cached_property
     def nats(self) -> float:
@@ -80,6 +84,7 @@ class Scores:
             "given": self.given,
             **tightened,
             "nats": self.nats,
+            **({} if self.bounds is None else {"answers": len(self.bounds) - 1}),
             f"{self.unit}s": len(self.values),
             f"nats_per_{self.unit}": self.nats / max(1, len(self.values)),
             "perplexity": self.perplexity,
@@ -137,6 +142,10 @@ def score_split(
             f"importance_samples={importance_samples} tighten a bound, and the likelihood of"
             f" {type(module).__name__} is {what}; leave them out."
         )
+    if isinstance(module, TokenLikelihood) and isinstance(examples, PairWindows):
+        values, bounds = answer_scores(module, examples, batch_size)
+        size = 0 if examples.lost else examples.bytes_of()
+        return Scores(values, "token", OF_ANSWERS, size, "byte", given="prompts", bounds=bounds)
     if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows) and spec.kind == "tokens":
         first = score_tokens(module, np.append(spec.opening, examples.tokens[:1]))[-1:]
         others = score_tokens(module, examples.tokens, stride=stride, batch_size=batch_size)

@@ -19,6 +19,7 @@ from genkit.core.plan import TrainingPlan
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.loading import DataModule, FirstBatch
 from genkit.data.packing import written_down
+from genkit.data.pair_windows import PairWindows
 from genkit.diagnostics import strict
 from genkit.inference.code_use import code_use
 from genkit.inference.models import build_module, check_size
@@ -145,7 +146,7 @@ def fit(
 
 def _size(dataset: Dataset) -> Size:
     examples = dataset.split("train")
-    return Size(len(examples), examples.block_size if isinstance(examples, TokenWindows) else 1)
+    return Size(len(examples), examples.block_size if isinstance(examples, TokenWindows | PairWindows) else 1)
 
 
 def _is_spent(module: GenerativeModule, step: int) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genkit.core.spec import ArraySpec, Spec
 
 BETWEEN = "\n" + "-" * 20 + "\n"  # two texts in a terminal
+ANSWER = "→ "  # before what a model answers
 
 
 @dataclass(frozen=True)
@@ -47,27 +48,39 @@ class TextMedium(Medium):
         return shown.texts[0]
 
     def terminal(self, shown: Shown) -> str:
-        return BETWEEN.join(map(without_controls, shown.texts))
+        return BETWEEN.join(map(without_controls, self._whole(shown)))
 
     def html(self, shown: Shown) -> str:
-        return "".join(f"<pre>{html.escape(without_controls(text, ''))}</pre>" for text in shown.texts)
+        texts = (without_controls(text, "") for text in self._whole(shown))
+        return "".join(f"<pre>{html.escape(text)}</pre>" for text in texts)
 
     def board(self, shown: Shown) -> BoardTexts:
-        return BoardTexts(shown.texts)
+        return BoardTexts(self._whole(shown))
+
+    def _whole(self, shown: Shown) -> Sequence[str]:
+        """The texts, answers below their prompts."""
+        if not shown.captions:
+            return shown.texts
+        return [f"{prompt}\n{ANSWER}{text}" for prompt, text in zip(shown.captions, shown.texts, strict=True)]
 
     def write(self, shown: Shown, path: Path) -> None:
-        """`.txt`: one after another; `.jsonl`: a JSON object each; `.npz`: an array and its provenance."""
-        suffix = path.suffix.lower()
+        """`.txt`: one after another; `.jsonl`: a JSON object each; `.npz`: an array and its provenance.
+        Answers have their prompts beside them, in a field or an array of their own."""
+        suffix, asked = path.suffix.lower(), shown.captions
         if suffix == ".npz":
-            write_npz(path, {"texts": np.array(shown.texts)}, shown.about)
+            prompts = {"prompts": np.array(asked)} if asked else {}
+            write_npz(path, {**prompts, "texts": np.array(shown.texts)}, shown.about)
         elif suffix == ".jsonl":
-            rows = ({"sample": i, "text": text} for i, text in enumerate(shown.texts))
+            rows: list[dict[str, object]] = [
+                {"sample": i, "prompt": asked[i], "answer": text} if asked else {"sample": i, "text": text}
+                for i, text in enumerate(shown.texts)
+            ]
             storage.write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         else:
-            storage.write_text(path, "\n\n".join(shown.texts) + "\n")
+            storage.write_text(path, "\n\n".join(self._whole(shown)) + "\n")
 
     def write_each(self, shown: Shown, folder: Path) -> None:
-        for i, text in enumerate(shown.texts):
+        for i, text in enumerate(self._whole(shown)):
             (folder / f"{i:05d}.txt").write_text(text, encoding="utf-8")
 
     def extractor(self, array: ArraySpec) -> None:
