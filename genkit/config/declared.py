@@ -14,8 +14,9 @@ import msgspec
 from genkit.config.frozen import is_given
 from genkit.config.settings import GROUPS
 from genkit.core.knobs import DataKnobs, Knobs, ModelKnobs, knobs_of
-from genkit.data.dataset_knobs import DATASET_KNOBS, ImageKnobs, TextKnobs
+from genkit.data.dataset_knobs import DATASET_KNOBS, ImageKnobs
 from genkit.data.example_knobs import ExampleKnobs
+from genkit.data.text_knobs import TextKnobs
 from genkit.families import FAMILIES, FAMILY_KNOBS
 from genkit.system.errors import ConfigError, nearest
 

@@ -16,36 +16,9 @@ from genkit.data.example_knobs import (
     Range,
     Split,
 )
+from genkit.data.pair_knobs import MemoryPairKnobs, PairFileKnobs
+from genkit.data.text_knobs import TextKnobs
 from genkit.data.video_knobs import MovingDigitsKnobs, MovingMnistKnobs, VideoFolderKnobs
-
-
-class TextKnobs(DataKnobs, frozen=True):
-    """What all texts have."""
-
-    tokenizer: Annotated[
-        Literal["chars", "bytes", "bpe", "hf"],
-        knob("bpe is trained on the training part, hf read from tokenizer_path"),
-    ] = "chars"
-    vocab_size: Annotated[
-        int,
-        knob(
-            "of bpe: the 256 bytes, a separator and the merges",
-            ge=257,
-            le=1_000_000,
-            unit="tokens",
-            advice="give at least the 256 bytes and one more",
-            only={"tokenizer": ("bpe",)},
-        ),
-    ] = 1024
-    tokenizer_path: (
-        Annotated[
-            str,
-            knob("a folder with a tokenizer.json, or a name on the hub", only={"tokenizer": ("hf",)}),
-        ]
-        | None
-    ) = None
-    lossy: Annotated[bool, knob("train with a tokeniser that does not give the text back")] = False
-    on_device: Annotated[bool, knob("keep the data on the GPU")] = False
 
 
 class ShakespeareKnobs(TextKnobs, frozen=True):
@@ -95,74 +68,6 @@ class DocumentKnobs(TextKnobs, frozen=True):
                 "documents are told apart by what ends each: set data.separator=TEXT, which is put after"
                 " each, or which the text has between them",
             )
-
-
-class PairKnobs(TextKnobs, frozen=True):
-    """What prompts and answers have, wherever they come from."""
-
-    template: (
-        Annotated[
-            Filled,
-            knob(
-                "a text with {prompt} and {answer}; chat: that of the tokeniser; null: that, where it has"
-                " one, else the two on lines of their own",
-                advice="give a text with {prompt} and {answer}, or chat, or null",
-            ),
-        ]
-        | None
-    ) = None
-    separator: (
-        Annotated[
-            Filled,
-            knob(
-                "one token between examples; null: one of the tokeniser's own, else ASCII's",
-                advice="give a text that is one token, or null",
-            ),
-        ]
-        | None
-    ) = None
-    split: Split = "three"
-    on_bad: OnBad = "error"
-    max_bad: MaxBad = 0.1
-
-
-class PairFileKnobs(PairKnobs, frozen=True):
-    """What prompts and answers in files have."""
-
-    path: (
-        Annotated[str, knob("a table, or a folder with one for each part: train, validation, test")] | None
-    ) = None
-    encoding: Annotated[str, knob("of the files")] = "utf-8"
-    prompt_column: (
-        Annotated[Filled, knob("of the prompts; null: prompt, question or the like", advice="name a column")]
-        | None
-    ) = None
-    answer_column: (
-        Annotated[
-            Filled, knob("of the answers; null: answer, completion or the like", advice="name a column")
-        ]
-        | None
-    ) = None
-    messages_column: (
-        Annotated[
-            Filled,
-            knob("of whole conversations, lists of role and content; null: messages", advice="name a column"),
-        ]
-        | None
-    ) = None
-
-    def clashes(self) -> Iterator[Clash]:
-        for other in ("prompt_column", "answer_column"):
-            if self.messages_column is not None and getattr(self, other) is not None:
-                yield Clash(
-                    ("messages_column", other), "conversations hold prompts and answers; name one kind"
-                )
-
-
-class MemoryPairKnobs(PairKnobs, frozen=True):
-    """Prompts and answers that Python has."""
-
-    digest: Digest | None = None
 
 
 class MemoryTextKnobs(DocumentKnobs, frozen=True):

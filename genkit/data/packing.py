@@ -28,7 +28,8 @@ from filelock import FileLock
 
 from genkit.data import seals
 from genkit.data.clip_knobs import AudioKnobs
-from genkit.data.dataset_knobs import DocumentKnobs, PairKnobs, PictureKnobs
+from genkit.data.dataset_knobs import DocumentKnobs, PictureKnobs
+from genkit.data.pair_knobs import PairKnobs
 from genkit.data.seals import DESCRIPTION
 from genkit.data.video_knobs import VideoFolderKnobs
 from genkit.system import storage

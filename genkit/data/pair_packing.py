@@ -21,8 +21,8 @@ from genkit.core.codecs import Codec, SubwordCodec, codec_from_dict
 from genkit.core.pairs import ASSISTANT, Pairs, Turn, pairs_from_dict
 from genkit.core.pairs.conversation import fault
 from genkit.core.seams import Segment
-from genkit.data.dataset_knobs import PairKnobs
 from genkit.data.packing import Appended, digest_of, open_array, packed, progress, within_ceiling
+from genkit.data.pair_knobs import PairKnobs
 from genkit.data.pair_rows import Laid, RowWriter, SaidRows, plain_laid, plain_turns
 from genkit.data.pair_table import PairRow, PairSource
 from genkit.data.splits import divide

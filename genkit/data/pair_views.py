@@ -10,8 +10,8 @@ from genkit.core.codecs import Codec, SubwordCodec
 from genkit.core.pairs import Pairs, PlainPairs
 from genkit.core.spec import TokenSpec, View
 from genkit.data.dataset import Dataset, fingerprint
-from genkit.data.dataset_knobs import PairKnobs
 from genkit.data.packing import folder_of
+from genkit.data.pair_knobs import PairKnobs
 from genkit.data.pair_packing import pack_pairs
 from genkit.data.pair_table import PairSource
 from genkit.data.pair_windows import Fitting, PairWindows

@@ -34,9 +34,10 @@ from genkit.data.captioning import caption_digest, captioned, make_captions
 from genkit.data.clip_knobs import AudioKnobs, ClipKnobs
 from genkit.data.coding import coded
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, TokenWindows, fingerprint
-from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PairKnobs, PictureKnobs, TextKnobs
+from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
+from genkit.data.pair_knobs import PairKnobs
 from genkit.data.pair_table import PairSource
 from genkit.data.pair_views import pair_windows
 from genkit.data.sources import Images, Text
@@ -44,6 +45,7 @@ from genkit.data.text.readings import Reading
 from genkit.data.text.streams import Texts
 from genkit.data.text.tokenisers import identity, make_codec
 from genkit.data.text.tokenising import Scan, Stream, Tokens, code_points, narrow, pack_texts
+from genkit.data.text_knobs import TextKnobs
 from genkit.data.video.video_packing import packed_videos
 from genkit.data.video.videos import Videos
 from genkit.data.video_knobs import VideoFolderKnobs, VideoKnobs

@@ -24,12 +24,12 @@ from genkit.core.observation import Observation
 from genkit.core.options import Options, as_list, resolve_options
 from genkit.core.pairs import Turn
 from genkit.core.phase import LossTerms, Phase, StepNoise
+from genkit.core.questions import asked_of, question, stops
 from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
 from genkit.generation.decoding import Drawn, decode, uniforms
-from genkit.generation.questions import asked_of, question, stops
 from genkit.generation.sampling_options import DRAWN, OPTIONS
 from genkit.generation.streaming import Piece, array_pieces, text_pieces
 from genkit.generation.token_grid import knowing_patches

@@ -9,8 +9,8 @@ from genkit.core.noise import Noise
 from genkit.core.pairs import Pair
 from genkit.core.phase import StepNoise
 from genkit.core.spec import View
-from genkit.data.dataset_knobs import PairKnobs
 from genkit.data.loading import DataModule
+from genkit.data.pair_knobs import PairKnobs
 from genkit.data.pair_table import PairTable
 from genkit.data.pair_views import pair_windows
 from genkit.families.gpt import GPT
@@ -139,7 +139,7 @@ def test_what_is_drawn_continues_the_very_tokens_that_were_trained_on(tmp_path):
     dataset = opened(tmp_path, 64)
     module, codec = gpt(dataset.spec), dataset.spec.codec
     pair = some_pairs(60)[0]
-    samples = module.sample(1, prompt=[pair.prompt, "abc"], temperature=0.0, max_new_tokens=9, stop=[])
+    samples = module.sample(1, prompt=[pair.prompt, "abc"], temperature=0.0, max_new_tokens=9, stop="never")
     assert list(samples.captions) == [pair.prompt, "abc"]
     for prompt, drawn in zip(samples.captions, samples.data, strict=True):
         ids = codec.encode(f"\x1e{prompt}\n").tolist()
@@ -147,7 +147,10 @@ def test_what_is_drawn_continues_the_very_tokens_that_were_trained_on(tmp_path):
             assert token == int(module.network(torch.tensor([ids]))[0, -1].argmax())
             ids.append(token)
     assert samples.texts == [codec.decode(drawn) for drawn in samples.data]
-    assert "".join(module.stream(pair.prompt, temperature=0.0, max_new_tokens=9, stop=[])) == samples.texts[0]
+    assert (
+        "".join(module.stream(pair.prompt, temperature=0.0, max_new_tokens=9, stop="never"))
+        == samples.texts[0]
+    )
 
 
 def test_an_answer_ends_where_its_end_is_drawn(tmp_path):

@@ -51,7 +51,7 @@ ALLOWED = {
 WITHOUT_TORCH = (
     *("system/errors.py", "runs/__init__.py", "families/__init__.py", "config/", "report/"),
     *("cli/__init__.py", "library/", "core/knobs.py", "data/dataset_knobs.py"),
-    *("data/example_knobs.py", "data/clip_knobs.py"),
+    *("data/example_knobs.py", "data/clip_knobs.py", "data/text_knobs.py", "data/pair_knobs.py"),
     "core/representations/",
     *("families/gpt_knobs.py", "families/dcgan_knobs.py", "families/vae_knobs.py"),
     "families/codes_knobs.py",

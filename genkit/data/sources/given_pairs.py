@@ -9,7 +9,7 @@ from pathlib import Path
 
 from genkit.core.knobs import DataKnobs
 from genkit.core.pairs import Pair, Turn
-from genkit.data.dataset_knobs import MemoryPairKnobs
+from genkit.data.pair_knobs import MemoryPairKnobs
 from genkit.data.pair_rows import RowWriter, SaidRows, plain_turns
 from genkit.data.pair_table import PairRow, PairSource
 from genkit.data.sources.kept import KEPT, Given, digest_in, gone, kept_in, own_knobs

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from genkit.core.pairs import ASSISTANT, USER, Turn
-from genkit.data.dataset_knobs import PairFileKnobs
 from genkit.data.packing import key_of, listing_of, printable
+from genkit.data.pair_knobs import PairFileKnobs
 from genkit.data.pair_table import PairRow, PairSource
 from genkit.data.splits import PARTS
 from genkit.data.text.table_files import SUFFIXES, TableFile, TableRow, is_table

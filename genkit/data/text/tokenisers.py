@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from genkit.core.codecs import ByteCodec, CharCodec, Codec, SubwordCodec
-from genkit.data.dataset_knobs import TextKnobs
+from genkit.data.text_knobs import TextKnobs
 from genkit.system.errors import ConfigError, DataError, nearest
 from genkit.system.plain import read_bytes, read_text
 

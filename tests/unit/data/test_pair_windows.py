@@ -5,7 +5,7 @@ import pytest
 
 from genkit.core.pairs import ASSISTANT, USER, Pair, Turn
 from genkit.core.spec import View, spec_from_dict
-from genkit.data.dataset_knobs import PairKnobs
+from genkit.data.pair_knobs import PairKnobs
 from genkit.data.pair_table import PairRow, PairSource, PairTable
 from genkit.data.pair_views import pair_windows
 from genkit.data.window_plan import WindowPlan
