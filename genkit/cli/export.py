@@ -14,10 +14,10 @@ def export(settings: ExportSettings) -> int:
     storage.check_new(out)
     check_writable(out.parent)
     module = settings.load()
-    from genkit.interop import gpt2
+    from genkit.interop import model_folder
 
-    write = {"hf": gpt2.write}[settings.format]
+    write = {"hf": model_folder.write}[settings.format]
     with module.weights(settings.weights):
-        write(module, out)
+        write(module, out, settings.max_shard)
     say(f"{folder.name} as a Hugging Face model: {out}")
     return 0

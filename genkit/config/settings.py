@@ -155,7 +155,7 @@ class RunKnobs(Knobs, frozen=True):
     resume: Annotated[str, knob("a run to go on with")] | None = None
     init_from: Annotated[str, knob("a run whose weights to begin with")] | None = None
     pretrained: (
-        Annotated[str, knob("a Hugging Face GPT-2 to begin with: a folder, or a name on the hub")] | None
+        Annotated[str, knob("a model of Hugging Face to begin with: a folder, or a name on the hub")] | None
     ) = None
     accept_new_data: Annotated[bool, knob("resume on data that has changed", only={"resume": GIVEN})] = False
     strict: Annotated[bool, knob("end, with exit code 5, at a finding of severity error")] = False

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,19 @@ class Subwords:
 
     def id_of(self, token: str) -> int | None:
         return self._tokenizer.token_to_id(token)
+
+    @cached_property
+    def marks(self) -> frozenset[int]:
+        """The ids of tokens that are marks, not text."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return frozenset(id_ for id_, token in added.items() if token.special)
+
+    def before_text(self) -> list[int]:
+        """The marks that its last step puts before a text."""
+        with _as_line():
+            whole = self._tokenizer.encode("a", add_special_tokens=True)
+        before = whole.special_tokens_mask.index(0) if 0 in whole.special_tokens_mask else 0
+        return list(whole.ids[:before])
 
     def to_str(self) -> str:
         return self._tokenizer.to_str()

@@ -193,9 +193,9 @@ def _checkpoint(cfg: Config, run: Run, module: GenerativeModule, place: Rank) ->
         checkpoints.check_family(saved, cfg.model.family, named)
         checkpoints.restore_module(module, saved.weights, named)
     if cfg.pretrained:
-        from genkit.interop import gpt2
+        from genkit.interop import model_folder
 
-        gpt2.read(module, Path(cfg.pretrained))
+        model_folder.read(module, Path(cfg.pretrained))
     if broken := checkpoints.not_finite(module.state_dict()):
         raise CheckpointError(
             f"{cfg.init_from or cfg.pretrained}: {len(broken)} tensors are not finite"

@@ -12,7 +12,7 @@ from genkit.data.dataset import TokenWindows
 from genkit.evaluation.text_quality import documents
 from genkit.families.gpt import GPT
 from genkit.inference.scoring import score_split, score_text
-from genkit.interop import gpt2
+from genkit.interop import model_folder
 from tests.tokenisers import KINDS, LOSSLESS, made
 
 TEXT = "the colour of 3 apples isn't 1234 times blue.\n\n  Café naïve 颜色 you"
@@ -60,7 +60,7 @@ def nats_by_others(folder, text: str, *, opened: bool) -> list[float]:
 def test_bits_per_byte_of_a_text_and_of_a_split(name, tmp_path):
     module = network(codec_of(name))
     lossless = name in (*OWN, *LOSSLESS, "phi")  # NFC keeps this text
-    folder, size = gpt2.write(module, tmp_path / "out"), len(TEXT.encode("utf-8"))
+    folder, size = model_folder.write(module, tmp_path / "out"), len(TEXT.encode("utf-8"))
     tokens = module.spec.codec.encode(TEXT).astype(np.uint16)
     lost = "" if lossless else "loses some"
     split = TokenWindows(tokens, 128, moving=False, bytes=size, lost=lost)

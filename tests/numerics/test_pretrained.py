@@ -4,14 +4,23 @@ import json
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaConfig
+from tokenizers import processors
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from genkit import load, train
 from genkit.config import compose
 from genkit.core.codecs import ByteCodec, CharCodec, SubwordCodec
 from genkit.core.spec import TokenSpec
 from genkit.families.gpt import GPT
-from genkit.interop import gpt2, pretrained
+from genkit.interop import model_folder, pretrained
+from genkit.interop.tokenizer_json import tokenizer_json
 from genkit.system.errors import CheckpointError, ConfigError
 from tests.tokenisers import made
 
@@ -28,7 +37,7 @@ def folder(tmp_path_factory):
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     model.save_pretrained(place)
-    (place / "tokenizer.json").write_text(gpt2.tokenizer_json(ByteCodec()), encoding="utf-8")
+    (place / "tokenizer.json").write_text(tokenizer_json(ByteCodec()), encoding="utf-8")
     return place
 
 
@@ -40,9 +49,9 @@ def text(tmp_path_factory):
 
 
 def built(folder, **knobs) -> GPT:
-    knobs = {**pretrained.knobs_of(folder), **knobs}
+    knobs = {**pretrained.knobs_of(pretrained.network_of(folder)[1]), **knobs}
     module = GPT(TokenSpec(SubwordCodec((folder / "tokenizer.json").read_text("utf-8"))), **knobs).eval()
-    gpt2.read(module, folder)
+    model_folder.read(module, folder)
     return module
 
 
@@ -81,7 +90,7 @@ def test_weights_and_tokens_go_out_exactly(codec, blocks, tmp_path):
     with torch.no_grad():
         for parameter in module.parameters():  # low-rank updates that are not zero, too
             parameter.add_(0.1 * torch.randn_like(parameter))
-    out = gpt2.write(module, tmp_path / "out")
+    out = model_folder.write(module, tmp_path / "out")
     theirs, tokenizer = AutoModelForCausalLM.from_pretrained(out).eval(), AutoTokenizer.from_pretrained(out)
     ids = codec.encode("ab cé\n颜a")
     assert tokenizer("ab cé\n颜a")["input_ids"] == ids.tolist()
@@ -89,7 +98,7 @@ def test_weights_and_tokens_go_out_exactly(codec, blocks, tmp_path):
     tokens = torch.as_tensor(ids)[None]
     torch.testing.assert_close(theirs(tokens).logits, module.network(tokens), rtol=1e-5, atol=1e-5)
     with pytest.raises(ConfigError, match="exists"):
-        gpt2.write(module, out)
+        model_folder.write(module, out)
 
 
 ENDED = SubwordCodec(made("gpt2").to_str())
@@ -116,7 +125,7 @@ def test_generate_ends_where_documents_do_and_nowhere_else(codec, separator, end
     with torch.no_grad():
         for favoured in {line_end, line_end if end is None else end}:
             module.network.head.weight[favoured] *= 40
-    out = gpt2.write(module, tmp_path / "out")
+    out = model_folder.write(module, tmp_path / "out")
     theirs = AutoModelForCausalLM.from_pretrained(out).eval()
     assert theirs.generation_config.eos_token_id == theirs.config.eos_token_id == end
     assert theirs.config.bos_token_id == spec.opening[-1]
@@ -132,13 +141,6 @@ def test_generate_ends_where_documents_do_and_nowhere_else(codec, separator, end
         assert drawn.index(end) == len(drawn) - 1 < 49
     tokenizer = AutoTokenizer.from_pretrained(out)
     assert tokenizer.decode(drawn) == codec.decode(drawn)
-
-
-def test_other_blocks_do_not_go_out(tmp_path):
-    module = GPT(TokenSpec(ByteCodec()), n_embd=16, n_head=2, n_layer=1, positions="rotary", norm="rms")
-    with pytest.raises(ConfigError, match=r"positions=rotary.*norm=rms"):
-        gpt2.write(module, tmp_path / "out")
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("rank", [None, 2])
@@ -170,7 +172,7 @@ def test_fine_tuning_begins_at_the_pretrained_model(folder, text, tmp_path, rank
     assert after < before
     assert record["final"]["val/nll"] < before
     assert len(tuned.sample(1, prompt="To be", max_new_tokens=5).texts[0]) >= 5
-    theirs = AutoModelForCausalLM.from_pretrained(gpt2.write(tuned, tmp_path / "out")).eval()
+    theirs = AutoModelForCausalLM.from_pretrained(model_folder.write(tuned, tmp_path / "out")).eval()
     torch.testing.assert_close(theirs(ids[:, :-1]).logits, tuned.network(ids[:, :-1]), rtol=1e-4, atol=1e-5)
 
 
@@ -194,16 +196,174 @@ def copied(folder, tmp_path, without=()):
     return place
 
 
-def test_another_architecture_is_refused(tmp_path, text):
-    LlamaConfig().save_pretrained(tmp_path / "llama")
-    assert "llama; genkit reads gpt2" in refused(tmp_path / "llama", text, ConfigError)
-
-
-def test_a_setting_that_is_not_computed_is_refused(folder, text, tmp_path):
+def with_settings(folder, tmp_path, **settings):
     place = copied(folder, tmp_path)
     plain = json.loads((place / "config.json").read_text())
-    (place / "config.json").write_text(json.dumps({**plain, "scale_attn_by_inverse_layer_idx": True}))
-    assert "scale_attn_by_inverse_layer_idx" in refused(place, text, ConfigError)
+    (place / "config.json").write_text(json.dumps({**plain, **settings}))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [
+        ("qwen3_moe", "qwen3"),
+        ("gpt_neo", "gpt_neox"),
+        ("llama4", "llama"),
+        ("mixtral", "mistral"),
+        (None, ""),
+    ],
+)
+def test_another_architecture_is_refused_with_those_known_the_most_alike_first(
+    kind, first, folder, text, tmp_path
+):
+    said = refused(with_settings(folder, tmp_path, model_type=kind), text, ConfigError)
+    assert f"model_type={kind} is none that genkit reads" in said
+    assert f"first: {first}" in said
+    assert all(known in said for known in ("gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3"))
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory):
+    place = tmp_path_factory.mktemp("models") / "llama"
+    LlamaForCausalLM(LlamaConfig(vocab_size=256, **SMALL)).save_pretrained(place)
+    (place / "tokenizer.json").write_text(tokenizer_json(ByteCodec()), encoding="utf-8")
+    return place
+
+
+SMALL = {
+    **{"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2},
+    **{"max_position_embeddings": 32, "bos_token_id": None, "eos_token_id": None},
+}
+TURNS = ["sliding_attention", "full_attention"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"hidden_act": "gelu"}, "hidden_act=gelu is not computed here, only silu"),
+        ({"rope_parameters": {"rope_type": "longrope"}}, "rope_type=longrope is not computed here"),
+        ({"rope_scaling": {"type": "longrope"}}, "rope_type=longrope is not computed here"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0, "truncate": False}}, "truncate=false"),
+        ({"rope_parameters": {"mrope_section": [2, 3, 3]}}, "rope_parameters.mrope_section"),
+        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor=0.5"),
+        ({"num_local_experts": 8}, "num_local_experts=8 is not known here"),
+        ({"model_type": "mistral", "layer_types": TURNS}, "layer_types="),
+        (
+            {"model_type": "qwen2", "use_sliding_window": True, "layer_types": TURNS},
+            "only a window from one layer on",
+        ),
+        ({"auto_map": {"AutoModelForCausalLM": "modeling.Mine"}}, "auto_map says that it names code"),
+        ({"quantization_config": {"bits": 4}}, "quantization_config says"),
+        (
+            {"model_type": "gpt2", "n_embd": 16, "scale_attn_by_inverse_layer_idx": True},
+            "by_inverse_layer_idx",
+        ),
+    ],
+)
+def test_a_setting_that_is_not_computed_is_refused(settings, named, llama, text, tmp_path):
+    assert named in refused(with_settings(llama, tmp_path, **settings), text, ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"hidden_size": None}, "it has no hidden_size"),
+        ({"hidden_size": "wide"}, "hidden_size is no whole number above 0"),
+        ({"num_key_value_heads": -1}, "num_key_value_heads is no whole number above 0"),
+        ({"rms_norm_eps": True}, "rms_norm_eps is no number above 0"),
+        ({"tie_word_embeddings": "yes"}, "tie_word_embeddings is not true or false"),
+        ({"rope_parameters": [1]}, "rope_parameters is no mapping"),
+        ({"rope_parameters": {"rope_type": "linear"}}, "it has no rope_parameters.factor"),
+    ],
+)
+def test_half_a_config_is_refused(settings, named, llama, text, tmp_path):
+    said = refused(with_settings(llama, tmp_path, **settings), text, CheckpointError)
+    assert "config.json is damaged" in said
+    assert named in said
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"attention_dropout": 0.1, "pretraining_tp": 2, "use_cache": False, "initializer_range": 0.5},
+        {"_name_or_path": "x", "transformers_version": "4.1", "torch_dtype": "bfloat16", "pad_token_id": 3},
+        {"is_llama_config": True, "rope_interleaved": False, "unsloth_fixed": True, "rope_scaling": None},
+    ],
+)
+def test_what_changes_no_number_is_passed_over(settings, llama, text, tmp_path):
+    place = with_settings(llama, tmp_path, **settings)
+    cfg = compose("train", ["model=gpt", f"pretrained={place}", "data=text_file", f"data.path={text}"])
+    assert cfg.model.positions == "rotary"
+
+
+def test_tensors_that_are_too_many_or_too_few_are_named(llama, text, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    place = copied(llama, tmp_path)
+    own = load_file(place / "model.safetensors")
+    save_file({**own, "model.layers.0.self_attn.q_proj.bias": torch.zeros(16)}, place / "model.safetensors")
+    assert "self_attn.q_proj.bias" in refused(place, text, ConfigError)
+    del own["lm_head.weight"]
+    save_file(own, place / "model.safetensors")
+    assert "lm_head.weight (config.json does not tie it" in refused(place, text, CheckpointError)
+
+
+def test_a_missing_shard_is_named(text, tmp_path):
+    place = tmp_path / "several"
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=256, **SMALL))
+    model.save_pretrained(place, max_shard_size="20KB")
+    (place / "tokenizer.json").write_text(tokenizer_json(ByteCodec()), encoding="utf-8")
+    shard = sorted(place.glob("*.safetensors"))[1]
+    shard.unlink()
+    assert f"{shard.name} is missing; copy" in refused(place, text, CheckpointError)
+
+
+def test_a_tokeniser_with_more_tokens_than_the_embedding_has_rows_is_refused(llama, text, tmp_path):
+    place = copied(llama, tmp_path)
+    (place / "tokenizer.json").write_text(made("gpt2").to_str(), encoding="utf-8")
+    tokens = SubwordCodec(made("gpt2").to_str()).vocab_size
+    said = refused(place, text, CheckpointError)
+    assert f"{tokens:,} tokens" in said
+    assert "256 rows" in said
+
+
+def opened(name: str, *marks: str) -> str:
+    """A tokeniser with marks of its own, the first of which it puts before a text."""
+    tokenizer = made(name)
+    tokenizer.add_special_tokens([*marks])
+    if marks:
+        of_marks = [(marks[0], tokenizer.token_to_id(marks[0]))]
+        tokenizer.post_processor = processors.TemplateProcessing(f"{marks[0]} $A", special_tokens=of_marks)
+    return tokenizer.to_str()
+
+
+@pytest.mark.parametrize(
+    ("tokeniser", "settings", "separator"),
+    [
+        (opened("gpt2"), {"eos_token": "<|endoftext|>"}, "<|endoftext|>"),
+        (opened("llama2", "<s>", "</s>"), {"eos_token": {"content": "</s>"}}, "</s><s>"),
+        (
+            opened("llama3", "<|begin_of_text|>", "<|end|>"),
+            {"eos_token": "<|end|>"},
+            "<|end|><|begin_of_text|>",
+        ),
+        (opened("gpt2"), {"eos_token": "nobody's"}, None),
+        (opened("gpt2"), {}, None),
+    ],
+    ids=["gpt2", "llama2", "llama3", "unknown", "none"],
+)
+def test_texts_end_as_the_folder_says(tokeniser, settings, separator, llama, text, tmp_path):
+    place = with_settings(llama, tmp_path, vocab_size=100_000)
+    (place / "tokenizer.json").write_text(tokeniser, encoding="utf-8")
+    (place / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    words = ["model=gpt", f"pretrained={place}", "data=text_file", f"data.path={text}"]
+    assert compose("train", words).data.separator == separator
+    assert compose("train", [*words, "data.separator='|'"]).data.separator == "|"
+    if separator:
+        codec = SubwordCodec(tokeniser)
+        opening = TokenSpec(codec, separator).opening
+        assert codec.decode(opening) == separator
+        assert all(map(codec.is_mark, opening.tolist()))
 
 
 def test_a_truncated_folder_is_refused(folder, text, tmp_path):

@@ -17,7 +17,7 @@ from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
 from genkit.inference.scoring import score_split, score_text, score_tokens, windows
-from genkit.interop import gpt2
+from genkit.interop import model_folder
 from genkit.system.errors import ConfigError
 
 SIZES = {"block_size": 8, "n_layer": 2, "n_head": 2, "n_embd": 16}
@@ -97,7 +97,7 @@ def test_windows_score_every_token_once_with_the_promised_context(count, context
 
 def test_perplexity_equals_transformers(tmp_path):
     module = model(ByteCodec())
-    theirs = AutoModelForCausalLM.from_pretrained(gpt2.write(module, tmp_path / "out")).eval()
+    theirs = AutoModelForCausalLM.from_pretrained(model_folder.write(module, tmp_path / "out")).eval()
     ids = torch.as_tensor(ByteCodec().encode("abcdefgh"))[None]
     loss = theirs(ids, labels=ids).loss
     scores = score_tokens(module, ids[0].numpy())

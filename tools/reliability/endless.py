@@ -185,7 +185,7 @@ def _hub() -> dict[str, Case]:
 def _exported(name: str, make: Endless) -> Callable[[Path], object]:
     def made(folder: Path) -> None:
         from genkit.inference import models
-        from genkit.interop.gpt2 import write
+        from genkit.interop.model_folder import write
 
         write(models.load(trained("gpt")), folder / "hub")
         (folder / "a.txt").write_text("颜色 colour\n" * 200)

@@ -27,7 +27,11 @@ CONFIGURED = (
     CommandWord("resume", "run", None, "go on with a run"),
     CommandWord("init_from", "run", None, "begin with the weights of one"),
     CommandWord(
-        "pretrained", "path", None, "begin with a Hugging Face GPT-2 and its tokeniser", shown="FOLDER | NAME"
+        "pretrained",
+        "path",
+        None,
+        "begin with a model of Hugging Face and its tokeniser",
+        shown="FOLDER | NAME",
     ),
     CommandWord(
         "debug",

@@ -96,6 +96,20 @@ class SubwordCodec(Codec):
             for text, whole in zip(texts, wholes, strict=True)
         ]
 
+    @cached_property
+    def before_text(self) -> list[int]:
+        """The ids of its own marks that the tokeniser puts before a text that is a whole."""
+        return self._subwords.before_text()
+
+    def is_mark(self, id_: int) -> bool:
+        """Whether an id is one of the tokeniser's own marks, as of an end, which no other text makes."""
+        return id_ in self._subwords.marks
+
+    def mark_of(self, text: str) -> int | None:
+        """The id of the mark with this text; None: there is none."""
+        id_ = self._subwords.id_of(text)
+        return id_ if id_ is not None and self.is_mark(id_) else None
+
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         return self._subwords.decode(ids)
 
