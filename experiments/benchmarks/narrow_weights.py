@@ -21,15 +21,17 @@ from torch import Tensor
 import genkit
 from genkit import config, runs
 from genkit.data import open_dataset
-from genkit.nn.incremental import PRECISIONS, Stepper
+from genkit.nn.incremental import Stepper
 from genkit.nn.key_value_cache import KVCache
+from genkit.nn.products import PRECISIONS, kept_in
 from genkit.nn.transformer import Transformer
 
 
 @torch.inference_mode()
 def stepped_nats(network: Transformer, tokens: Tensor, precision: str) -> float:
     """Total nats of tokens[:, 1:] given those before, of (B, T + 1) with T at most the context."""
-    cache = KVCache(network.config, len(tokens), network.tokens.weight)
+    like = network.tokens.weight
+    cache = KVCache(network.config, len(tokens), like, kept_in(precision, like.device))
     step = Stepper(network, cache, precision)
     total = 0.0
     for place in range(tokens.shape[1] - 1):

@@ -16,8 +16,10 @@ from torch import Tensor
 from genkit.core.codecs import Codec
 from genkit.core.noise import Noise
 from genkit.core.options import Options
+from genkit.generation.reading import read_prompts
 from genkit.nn.incremental import Stepper
 from genkit.nn.key_value_cache import KVCache
+from genkit.nn.products import kept_in
 from genkit.nn.transformer import Transformer
 
 UNIFORMS = 256  # random numbers of a row drawn at once
@@ -123,17 +125,18 @@ def decode(
         for b, row in enumerate(rows):
             seen[b, row[row < network.config.logits]] = True
     history = [row[-S:] for row in read]  # of a prompt longer than the context, the last S tokens
-    cache = KVCache(network.config, len(read), network.tokens.weight)
-    step = Stepper(network, cache, options.get("precision", "float32"))
+    precision = options.get("precision", "float32")
+    cache = KVCache(network.config, len(read), network.tokens.weight, kept_in(precision, device))
+    step = Stepper(network, cache, precision)
     fresh: list[Tensor] = []  # drawn since the cache was filled
     for number, uniform in enumerate(uniforms):
         if number == 0:
-            logits = read_prompts(network, cache, history)
+            logits = read_prompts(step, history)
         elif cache.length < S:
             logits = step(fresh[-1])
         else:  # some row is full
             history = [row[-(S // 2) - 1 :] if len(row) > S else row for row in _append(history, fresh)]
-            logits, fresh = read_prompts(network, cache, history), []
+            logits, fresh = read_prompts(step, history), []
         if free:
             asked, plain = logits.chunk(2)
             logits = plain + options["guidance"] * (asked - plain)
@@ -151,17 +154,6 @@ def decode(
 def _append(history: list[Tensor], fresh: list[Tensor]) -> list[Tensor]:
     new = torch.stack(fresh, dim=1)
     return [torch.cat((row, tail)) for row, tail in zip(history, new, strict=True)]
-
-
-def read_prompts(network: Transformer, cache: KVCache, history: Sequence[Tensor]) -> Tensor:
-    """Fill the cache with the rows, aligned at their right ends, and return the last logits (B, V)."""
-    longest = max(len(row) for row in history)
-    padding = torch.tensor([longest - len(row) for row in history], device=history[0].device)
-    tokens = torch.stack([torch.nn.functional.pad(row, (longest - len(row), 0)) for row in history])
-    cache.length = 0
-    cache.padding = padding if bool(padding.any()) else None
-    logits: Tensor = network.head(network.features(tokens, cache)[:, -1])
-    return logits
 
 
 BLOCK = 256  # steps whose tokens are kept as one tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genkit.core.captioned import GUIDANCE
 from genkit.core.options import LABEL, Option
-from genkit.nn.incremental import PRECISIONS
+from genkit.nn.products import PRECISIONS
 
 DRAWN = 200  # tokens of a sample, unless told otherwise
 

@@ -25,11 +25,13 @@ class Surroundings:
         cache: what was read before, and is read on; None: nothing.
         visible: by the window of a layer, which tokens each sees, bool (B or 1, 1, T, all); None: all before
             it, or of a cache all.
+        begins: whether nothing was read before them.
     """
 
     rotary: tuple[Tensor, Tensor] | None
     cache: KVCache | None
     visible: dict[int | None, Tensor | None]
+    begins: bool = True
 
 
 def visibility(
@@ -81,10 +83,15 @@ class Attention(nn.Module):
         return F.rms_norm(qk, (self.width,), eps=self.eps) * self.scales_of_heads()[:, None]
 
     def forward(self, x: Tensor, around: Surroundings) -> Tensor:
-        B, T, _ = x.shape
+        mixed: Tensor = self.proj(self.attend(self.qkv(x), around))
+        return mixed
+
+    def attend(self, qkv: Tensor, around: Surroundings) -> Tensor:
+        """What is projected of the tokens, (B, T, (H + 2 G) E), to what the heads find, (B, T, H E)."""
+        B, T, _ = qkv.shape
         H, G, E = self.heads, self.kv_heads, self.width
         # What queries and keys have in common is done to both at once.
-        qk, v = self.qkv(x).view(B, T, H + 2 * G, E).transpose(1, 2).split((H + G, G), dim=1)  # (B, ·, T, E)
+        qk, v = qkv.view(B, T, H + 2 * G, E).transpose(1, 2).split((H + G, G), dim=1)  # (B, ·, T, E)
         qk = self._normed(qk)
         if around.rotary is not None:
             qk = rotate(qk, *around.rotary)
@@ -93,13 +100,12 @@ class Attention(nn.Module):
             k, v = around.cache.extended(self.layer, k, v)
         visible = around.visible[self.window]
         y = F.scaled_dot_product_attention(
-            q,
+            q.to(k.dtype),
             k,
             v,
             attn_mask=visible,
             dropout_p=self.dropout if self.training else 0.0,
-            is_causal=visible is None and around.cache is None,
+            is_causal=visible is None and around.begins,
             enable_gqa=G != H,
         )
-        mixed: Tensor = self.proj(y.transpose(1, 2).reshape(B, T, H * E))
-        return mixed
+        return y.transpose(1, 2).reshape(B, T, H * E)

@@ -69,8 +69,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         rotary, rest = x.split((2 * cos.shape[-1], x.shape[-1] - 2 * cos.shape[-1]), dim=-1)
         real, imaginary = rotary.chunk(2, dim=-1)
         return torch.cat((real * cos - imaginary * sin, real * sin + imaginary * cos, rest), dim=-1)
-    rotated: Tensor = _Rotation.apply(x, cos, sin)
-    return rotated
+    turned: Tensor = _Rotation.apply(x, cos, sin)
+    return turned
 
 
 class _Rotation(torch.autograd.Function):
@@ -79,15 +79,16 @@ class _Rotation(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         ctx.save_for_backward(cos, sin)
-        return _rotated(x, cos, sin)
+        return rotated(x, cos, sin)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
-        return _rotated(gradient, cos, -sin), None, None
+        return rotated(gradient, cos, -sin), None, None
 
 
-def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """As `rotate` does, where nobody asks for gradients."""
     turned, half = torch.empty_like(x), cos.shape[-1]
     real, imaginary = x[..., :half], x[..., half : 2 * half]
     first, second = turned[..., :half], turned[..., half : 2 * half]

@@ -136,7 +136,7 @@ class Transformer(nn.Module):
             segments: of which of several examples each token is, integers (B, T) that do not decrease: it
                 sees that one alone, and places count anew in each.  Not beside a cache.
         """
-        around, places = self._surroundings(tokens, cache, segments)
+        around, places = self.surroundings(tokens, cache, segments)
         x = self.tokens(tokens)
         if self.places is not None:
             x = x + self.places.weight[places]
@@ -148,8 +148,8 @@ class Transformer(nn.Module):
         features: Tensor = self.norm(x)
         return features
 
-    def _surroundings(
-        self, tokens: Tensor, cache: KVCache | None, segments: Tensor | None
+    def surroundings(
+        self, tokens: Tensor, cache: KVCache | None, segments: Tensor | None = None
     ) -> tuple[Surroundings, Tensor | slice]:
         """What the blocks are told of the tokens, and the place of each."""
         T, device = tokens.shape[1], tokens.device
@@ -168,7 +168,7 @@ class Transformer(nn.Module):
             visible = {window: cache.mask(T, window) for window in windows}
         else:
             visible = {window: visibility(segments, T, window, device) for window in windows}
-        return Surroundings(rotary, cache, visible), places
+        return Surroundings(rotary, cache, visible, start == 0), places
 
     def forward(
         self, tokens: Tensor, cache: KVCache | None = None, first: int = 0, segments: Tensor | None = None

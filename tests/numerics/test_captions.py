@@ -25,6 +25,7 @@ from genkit.families.gpt import GPT
 from genkit.inference import verbs
 from genkit.inference.held_out import sample_held_out
 from genkit.inference.scoring import score_split
+from genkit.nn.incremental import Stepper
 from genkit.nn.key_value_cache import KVCache
 from genkit.system.errors import ConfigError
 from genkit.testing import Case, check_family
@@ -118,20 +119,28 @@ def test_guidance_is_a_product_of_powers_of_two_probabilities(model: GPT, guidan
 
 
 def test_guidance_of_one_is_none_and_costs_nothing(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows: list[int] = []
-    features = model.network.features
+    read: list[int] = []
+    stepped: list[int] = []
+    reading, stepping = Stepper.read, Stepper.__call__
 
-    def counted(tokens: Tensor, cache: KVCache | None = None) -> Tensor:
-        rows.append(len(tokens))
-        return features(tokens, cache)
+    def counted_reading(self: Stepper, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        read.append(len(tokens))
+        return reading(self, tokens, cache)
 
-    monkeypatch.setattr(model.network, "features", counted)
+    def counted_stepping(self: Stepper, tokens: Tensor) -> Tensor:
+        stepped.append(len(tokens))
+        return stepping(self, tokens)
+
+    monkeypatch.setattr(Stepper, "read", counted_reading)
+    monkeypatch.setattr(Stepper, "__call__", counted_stepping)
     plain = model.sample(6, prompt="ab", seed=1)
     off = model.sample(6, prompt="ab", seed=1, guidance=1.0)
-    assert set(rows) == {6}
+    assert set(read) == {1}  # six of one caption
+    assert set(stepped) == {6}
     assert all(torch.equal(a, b) for a, b in zip(plain.data, off.data, strict=True))
     model.sample(6, prompt="ab", seed=1, guidance=2.0)
-    assert rows[-1] == 12
+    assert read[-1] == 2
+    assert stepped[-1] == 12
 
 
 def test_each_prompt_has_n_samples_which_say_what_was_asked(model: GPT) -> None:

@@ -10,9 +10,11 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from genkit.core.codecs import ByteCodec, PatchCodec, PixelCodec
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.families.gpt import GPT
-from genkit.generation.decoding import decode, read_prompts
-from genkit.nn.incremental import ROUNDED, Stepper
+from genkit.generation.decoding import decode
+from genkit.generation.reading import read_prompts
+from genkit.nn.incremental import Stepper
 from genkit.nn.key_value_cache import KVCache
+from genkit.nn.products import ROUNDED
 from genkit.nn.rotary import rotate
 from genkit.nn.transformer import Transformer
 from genkit.nn.transformer_config import TransformerConfig
@@ -122,8 +124,8 @@ def test_steps_equal_reading_anew(blocks, lengths):
         parameter.add_(0.1 * torch.randn_like(parameter))
     rows = [torch.randint(0, 37, (n + 5,)) for n in lengths]
     cache = KVCache(network.config, len(rows), network.tokens.weight)
-    read_prompts(network, cache, [row[:n] for row, n in zip(rows, lengths, strict=True)])
     step = Stepper(network, cache)
+    read_prompts(step, [row[:n] for row, n in zip(rows, lengths, strict=True)])
     for i in range(5):
         logits = step(torch.stack([row[n + i] for row, n in zip(rows, lengths, strict=True)]))
         for b, (row, n) in enumerate(zip(rows, lengths, strict=True)):
