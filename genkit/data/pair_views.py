@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 
 from genkit.core.codecs import Codec, SubwordCodec
-from genkit.core.pairs import Pairs, PlainPairs
+from genkit.core.pairs import ChatPairs, Pairs, PlainPairs
 from genkit.core.spec import TokenSpec, View
 from genkit.data.dataset import Dataset, fingerprint
 from genkit.data.packing import folder_of
@@ -15,10 +15,12 @@ from genkit.data.pair_knobs import PairKnobs
 from genkit.data.pair_packing import pack_pairs
 from genkit.data.pair_table import PairSource
 from genkit.data.pair_windows import Fitting, PairWindows
+from genkit.data.text.chat_folders import chat_of
 from genkit.data.text.tokenisers import identity, make_codec, ready_made
 from genkit.system.errors import ConfigError, DataError
 
 TEMPLATE = "{prompt}\n{answer}"  # unless told otherwise
+CHAT = "chat"  # in the place of a template: the tokeniser's own
 SEPARATOR = "\x1e"  # ASCII's record separator, which stands in no text
 
 
@@ -68,8 +70,21 @@ def layout(data: PairKnobs) -> tuple[Pairs, str]:
     Raises:
         ConfigError: a template that is none, or nothing separates examples.
     """
+    asked = data.template
+    if data.tokenizer == "hf" and asked in (None, CHAT):
+        chat = chat_of(data.tokenizer_path)
+        if chat is not None and chat.template:
+            pairs = ChatPairs.of(chat.template, chat.words, chat.tokens, data.separator)
+            return pairs, pairs.separator
+    if asked == CHAT:
+        raise ConfigError(
+            "data.template=chat is the template of a tokeniser's folder, and there is none: give"
+            " data.tokenizer=hf data.tokenizer_path=FOLDER, or a text with {prompt} and {answer}."
+        )
     separator = data.separator or _separator(data)
-    return PlainPairs.of(data.template or TEMPLATE, separator), separator
+    # (A shell types no line ends.)
+    template = asked.replace("\\n", "\n").replace("\\t", "\t") if asked else TEMPLATE
+    return PlainPairs.of(template, separator), separator
 
 
 def _separator(data: PairKnobs) -> str:

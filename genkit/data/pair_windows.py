@@ -21,6 +21,7 @@ from genkit.data.dataset import OUTSIDE, Examples, Gathered
 from genkit.data.pair_packing import PackedPairs
 from genkit.data.window_plan import WindowPlan
 
+AT_ONCE = 1_024  # windows looked at at once, where all are
 KEPT_EPOCHS = 2  # whose deals are kept: a batch may begin in one and end in the next
 
 
@@ -127,6 +128,17 @@ class PairWindows(Examples):
         # A separator as a target is of the example before it, and opens the next one as an input.
         before: np.ndarray = owners[:, :-1][self._scored(held)]
         return before
+
+    def targets(self) -> np.ndarray:
+        """The ids of all scored targets, example by example, as scores of them are, (N,)."""
+        found, owners = [], []
+        for start in range(0, len(self), AT_ONCE):
+            indices = np.arange(start, min(start + AT_ONCE, len(self)))
+            scored = self._scored(self._held(indices, 0, 0))
+            found.append(self.gather(indices)[0][:, 1:][scored])
+            owners.append(self.owners(indices))
+        ids: np.ndarray = np.concatenate(found)[np.argsort(np.concatenate(owners), kind="stable")]
+        return ids
 
     def labels_and_weights(
         self, indices: np.ndarray, *, epoch: int = 0, seed: int = 0

@@ -13,6 +13,7 @@ from genkit.core.capabilities import Likelihood, TokenLikelihood
 from genkit.core.codecs import Codec
 from genkit.core.spec import TokenSpec
 from genkit.data.dataset import TokenWindows
+from genkit.data.pair_windows import PairWindows
 from genkit.data.real import silent_end
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.inference.scoring import Scores, score_split
@@ -43,7 +44,11 @@ def likelihood(subject: Subject, metrics: Sequence[Metric]) -> Found:
             importance_samples=k,
         )
     text = examples if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows) else None
-    of = _of_examples(subject, scores, k) if text is None else _of_tokens(subject, scores, text)
+    of: TokenScores | ExampleScores
+    if isinstance(examples, PairWindows):
+        of = _of_answers(subject, scores, examples)
+    else:
+        of = _of_examples(subject, scores, k) if text is None else _of_tokens(subject, scores, text)
     evidence = Evidence(likelihoods=of)
     try:
         model = measured(metrics, evidence)
@@ -52,8 +57,9 @@ def likelihood(subject: Subject, metrics: Sequence[Metric]) -> Found:
     found = Found(model, ceiling=beside(metrics, "ceiling", evidence, lambda: evidence))
     if kind.fixed and (asked := settings.importance_samples) > 1:
         found.notes["nll"] = f"a bound of one number, which importance_samples={asked} makes no tighter"
-    if text is not None and text.lost:
-        note = f"none: the tokeniser {text.lost}"
+    if isinstance(of, TokenScores) and of.lossy:
+        lost = examples.lost if isinstance(examples, PairWindows | TokenWindows) else ""
+        note = f"none: the tokeniser {lost}"
         return replace(found, missing=[missing("bits_per_byte", "bits/byte", note)])
     if text is not None and model and not model[0].interval:
         found.notes["bits_per_byte"] = (
@@ -71,18 +77,41 @@ def _of_tokens(subject: Subject, scores: Scores, judging: TokenWindows) -> Token
     spec, train = subject.dataset.spec, subject.dataset.split("train")
     assert spec.kind == "tokens"
     assert isinstance(train, TokenWindows)
-    digest = hashlib.sha256(json.dumps(spec.codec.to_dict(), sort_keys=True).encode()).hexdigest()
     scored = judging.tokens
     return TokenScores(
         scores.values,
         unigram_log_likelihoods(train.tokens, scored, spec.vocab_size),
         size=scores.size or judging.bytes or len(scored),
         stride=subject.settings.stride or "half the context",
-        codec=f"{spec.codec.name} {digest[:12]}",
+        codec=_called(spec.codec),
         sizes=_sizes(spec.codec, scored),
         documents=_documents(spec, scored),
         lossy=bool(judging.lost),
     )
+
+
+def _of_answers(subject: Subject, scores: Scores, judging: PairWindows) -> TokenScores:
+    """Each answer is a document, with the end of it; what it is given has no size."""
+    spec, train = subject.dataset.spec, subject.dataset.split("train")
+    assert spec.kind == "tokens"
+    assert isinstance(train, PairWindows)
+    assert scores.bounds is not None
+    targets = judging.targets()
+    return TokenScores(
+        scores.values,
+        unigram_log_likelihoods(train.targets(), targets, spec.vocab_size),
+        size=scores.size or len(targets),
+        stride="whole answers, given their prompts",
+        codec=_called(spec.codec),
+        sizes=_sizes(spec.codec, targets),
+        documents=np.repeat(np.arange(len(scores.bounds) - 1), np.diff(scores.bounds)),
+        lossy=bool(judging.lost),
+    )
+
+
+def _called(codec: Codec) -> str:
+    digest = hashlib.sha256(json.dumps(codec.to_dict(), sort_keys=True).encode()).hexdigest()
+    return f"{codec.name} {digest[:12]}"
 
 
 def _sizes(codec: Codec, tokens: np.ndarray) -> np.ndarray:

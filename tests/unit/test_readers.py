@@ -62,7 +62,10 @@ ALLOWED = {
     },
     "load_file": {"runs/checkpoints.py:_load_tensors": CHECKED},
     "torch.load": {"metrics/inception.py:*": "weights with a known digest, never a pickle"},
-    "json.loads": {"system/plain.py:parse_json": "the reader"},
+    "json.loads": {
+        "system/plain.py:parse_json": "the reader",
+        "system/template_worker.py:main": "what the process that started this one writes",
+    },
     "yaml.load": {"system/plain.py:parse_yaml": "the reader"},
 }
 # Whoever calls one of these does so nowhere: they execute what they read, or read without bounds.
