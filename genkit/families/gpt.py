@@ -30,7 +30,7 @@ from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
 from genkit.generation.decoding import Drawn, decode, uniforms
-from genkit.generation.sampling_options import DRAWN, OPTIONS
+from genkit.generation.sampling_options import DRAWN, OPTIONS, REMEMBERED
 from genkit.generation.streaming import Piece, array_pieces, text_pieces
 from genkit.generation.token_grid import knowing_patches
 from genkit.nn.lora import adapt
@@ -86,6 +86,8 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
             raise ConfigError(str(error)) from error
         if lora_rank is not None:
             adapt(self.network, lora_rank)
+        if spec.window is not None:
+            self.samples_note = REMEMBERED.format(2 * spec.window)
 
     # ------------------------------------------------------------------ training
 

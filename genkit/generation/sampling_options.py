@@ -23,3 +23,8 @@ OPTIONS: tuple[Option, ...] = (
     GUIDANCE,
     LABEL,
 )
+# What is said of samples of so short a text that a model reads less of it at once than it usually does.
+REMEMBERED = (
+    "it was trained on about {:,} tokens, which a network soon knows by heart: samples are apt to be that"
+    " text again, or pieces of it put together"
+)

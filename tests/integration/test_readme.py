@@ -19,6 +19,7 @@ README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
 COMMANDS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("genkit ")]
 PYTHON = [block for kind, block in BLOCKS if kind == "python" and block.startswith("import genkit")]
+FOUR = next(block for _, block in BLOCKS if block.startswith("我喜欢的颜色是蓝色"))  # four.txt
 SHORT = ["debug=fast", "callbacks.progress=none", "logger=none", "callbacks.samples.n=0", "trainer.threads=1"]
 READS_TEXTS = ("score", "export")
 
@@ -29,6 +30,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     runs = [f"paths.runs_dir={folder / 'runs'}", *QUICK, "budget.steps=2"]
     (folder / "mine.txt").write_text("To be, or not to be, that is the question.\n" * 400, encoding="utf-8")
+    (folder / "four.txt").write_text(FOUR, encoding="utf-8")
     Image.new("RGB", (60, 40), (200, 30, 30)).save(folder / "mine.png")
     mine = ["data=text_file", f"data.path={folder / 'mine.txt'}"]
     train([*(word for word in TINY["gpt"] if not word.startswith("data=")), *mine, *runs, "name=text"])
@@ -54,6 +56,8 @@ def place(tmp_path_factory):
     train([*asked, "data.caption_length=16", "name=emoji"])
     wide = [word for word in TINY["gpt"] if not word.startswith("model.block_size")]
     train([*wide, "model.block_size=32", *runs, "name=colors"])
+    sentences = ["data=text_file", f"data.path={folder / 'four.txt'}", "model=gpt_tiny"]
+    train([*sentences, *runs, "name=four"])
     (folder / "mine.yaml").write_text(
         "arms: {a: [model=vae], b: [model=vae_mlp]}\ncommon: [data=digits]\nseeds: 2\nbudget: {steps: 2}\n"
     )
@@ -99,7 +103,7 @@ def test_a_command_of_the_readme_does_what_it_says(line, place, data_dir, genkit
     monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
     monkeypatch.setenv("GENKIT_DATA_DIR", str(data_dir))
     words = prepared(line, data_dir)
-    taken = ("name=colors", "name=asked")  # there are such by now
+    taken = ("name=colors", "name=asked", "name=four")  # there are such by now
     words = [f"{word}2" if word in taken else word for word in words]
     if "moons" in line:
         ((code, out, err),) = request.getfixturevalue("beside").genkit(" ".join(words))

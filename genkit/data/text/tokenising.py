@@ -107,7 +107,8 @@ def pack_texts(
     if about["parts"]["validation"] == about["parts"]["train"]:
         notices.append(
             f"{name}: {about['characters']:,} characters are too few to hold some out, so {UNDIVIDED}:"
-            " val/… says how well it is remembered, not how unseen text is predicted."
+            " val/… says how well it is remembered, not how unseen text is predicted, and samples are apt to"
+            " repeat it."
         )
     parts = {part: open_array(folder / f"{file}.npy") for part, file in about["parts"].items()}
     return Tokens(
