@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ PYTHON = [block for kind, block in BLOCKS if kind == "python" and block.startswi
 FOUR = next(block for _, block in BLOCKS if block.startswith("我喜欢的颜色是蓝色"))  # four.txt
 SHORT = ["debug=fast", "callbacks.progress=none", "logger=none", "callbacks.samples.n=0", "trainer.threads=1"]
 READS_TEXTS = ("score", "export")
+PROGRAMS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("python tests/")]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,11 @@ def place(tmp_path_factory):
     (folder / "mine.txt").write_text("To be, or not to be, that is the question.\n" * 400, encoding="utf-8")
     (folder / "four.txt").write_text(FOUR, encoding="utf-8")
     Image.new("RGB", (60, 40), (200, 30, 30)).save(folder / "mine.png")
+    for line in PROGRAMS:
+        _, program, *words = shlex.split(line)
+        subprocess.run([sys.executable, README.parent / program, *words], cwd=folder, check=True)
+    of_pairs = ["model=gpt_tiny", "data=pairs", f"data.path={folder / 'pairs.jsonl'}"]
+    train([*of_pairs, *runs, "name=backwards"])
     mine = ["data=text_file", f"data.path={folder / 'mine.txt'}"]
     train([*(word for word in TINY["gpt"] if not word.startswith("data=")), *mine, *runs, "name=text"])
     train([*TINY["vae"], *runs, "name=images"])
@@ -103,7 +111,7 @@ def test_a_command_of_the_readme_does_what_it_says(line, place, data_dir, genkit
     monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
     monkeypatch.setenv("GENKIT_DATA_DIR", str(data_dir))
     words = prepared(line, data_dir)
-    taken = ("name=colors", "name=asked", "name=four")  # there are such by now
+    taken = ("name=colors", "name=asked", "name=four", "name=backwards")  # there are such by now
     words = [f"{word}2" if word in taken else word for word in words]
     if "moons" in line:
         ((code, out, err),) = request.getfixturevalue("beside").genkit(" ".join(words))
