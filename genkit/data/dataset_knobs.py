@@ -17,6 +17,7 @@ from genkit.data.example_knobs import (
     Split,
 )
 from genkit.data.pair_knobs import MemoryPairKnobs, PairFileKnobs
+from genkit.data.task_knobs import DatesKnobs, ListsKnobs, NumeralsKnobs, SumsKnobs
 from genkit.data.text_knobs import TextKnobs
 from genkit.data.video_knobs import MovingDigitsKnobs, MovingMnistKnobs, VideoFolderKnobs
 
@@ -267,4 +268,8 @@ DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "hf_text": HubTextKnobs,
     "pairs": PairFileKnobs,
     "memory_pairs": MemoryPairKnobs,
+    "sums": SumsKnobs,
+    "numerals": NumeralsKnobs,
+    "dates": DatesKnobs,
+    "lists": ListsKnobs,
 }

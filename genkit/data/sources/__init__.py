@@ -241,6 +241,10 @@ DATASETS: Registry[Source] = Registry(
         "hf_text": "genkit.data.sources.hub:hf_text",
         "pairs": "genkit.data.sources.pair_files:pairs",
         "memory_pairs": "genkit.data.sources.given_pairs:memory_pairs",
+        "sums": "genkit.data.sources.made_pairs:sums",
+        "numerals": "genkit.data.sources.made_pairs:numerals",
+        "dates": "genkit.data.sources.made_pairs:dates",
+        "lists": "genkit.data.sources.made_pairs:lists",
     },
     _fault,
 )
