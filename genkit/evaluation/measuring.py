@@ -16,6 +16,7 @@ from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.dataset import Dataset, TokenWindows
 from genkit.data.objects import put_down
 from genkit.data.real import real_pictures, same, unchanged
+from genkit.evaluation.answer_rows import answered, some_pairs
 from genkit.evaluation.array_quality import ArrayQuality
 from genkit.evaluation.costs import costs
 from genkit.evaluation.judging import digest_of
@@ -45,6 +46,7 @@ LACKING = {
     "pitches": "needs sounds that are asked to be of a pitch, by classes that are names of notes.",
     "process": "needs data that are made by the rule of bouncing digits, with data.objects=1.",
     "answers": "needs data that are pairs of prompts and answers.",
+    "texts": "is of texts that stand alone; pairs are judged by metrics=answers.",
     "verse": "needs data that are verse, as data=tang_poems.",
     "speech": "needs an extractor that knows speech, as extractor=spoken_digits does.",
 }
@@ -219,7 +221,10 @@ def judged(subject: Subject) -> str:
     """SHA-256 of the split that judges, as pictures or as a text, whatever the model reads of it."""
     spec, examples = subject.dataset.spec, unchanged(subject.examples)
     digest = hashlib.sha256()
-    if spec.kind == "tokens" and isinstance(examples, TokenWindows):
+    if subject.pairs:
+        for pair in some_pairs(examples, None):
+            digest.update(repr((pair.prompt, pair.answer)).encode("utf-8", "replace"))
+    elif spec.kind == "tokens" and isinstance(examples, TokenWindows):
         for piece in text_pieces(spec.codec, examples.tokens):
             digest.update(piece.encode("utf-8", "replace"))
     else:
@@ -242,8 +247,15 @@ def _measure(subject: Subject, chosen: Sequence[Metric], folder: Path, checkpoin
             found.append(costs(subject, checkpoint, of_cost))
         if of_prediction := [metric for metric in metrics if "predictions" in metric.needs]:
             found.append(prediction(subject, of_prediction))
-        rest = [metric for metric in metrics if metric not in (*of_likelihood, *of_cost, *of_prediction)]
+        of_answers = [metric for metric in metrics if subject.pairs and "answers" in metric.needs]
+        if of_answers and subject.pairs:
+            found.append(answered(subject, subject.pairs, of_answers, own))
+        known = (*of_likelihood, *of_cost, *of_prediction, *of_answers)
+        rest = [metric for metric in metrics if metric not in known]
         if not rest:
+            continue
+        if not any(subject.offers.issuperset(metric.needs) for metric in rest):
+            found.append(Found(missing=_unfit(subject, rest, subject.offers)))
             continue
         if samples is None:
             samples = _samples(subject, chosen)

@@ -11,6 +11,7 @@ from genkit.config import Config
 from genkit.core.module import GenerativeModule
 from genkit.core.options import resolve_options
 from genkit.core.samples import Samples
+from genkit.core.spec import TokenSpec
 from genkit.data.dataset import Dataset, Examples
 from genkit.data.packing import progress
 from genkit.data.real import same
@@ -25,6 +26,7 @@ from genkit.runs.rows import Place, Row, missing
 from genkit.system.errors import ConfigError, Unmeasurable
 
 CHUNK = 500  # samples in memory at once
+GREEDY = {"temperature": 0.0}  # how pairs are answered, unless told otherwise
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,15 @@ class Subject:
 
     @property
     def offers(self) -> frozenset[str]:
-        """What data of its medium offer metrics."""
-        return offers(self.dataset.spec.medium) - {"answers"}
+        """What data of its medium offer metrics, or pairs: they are judged by their answers."""
+        pairs = {"texts", "source"} if self.pairs else {"answers"}
+        return offers(self.dataset.spec.medium) - pairs
+
+    @property
+    def pairs(self) -> TokenSpec | None:
+        """What the data are, where they are pairs of prompts and answers."""
+        spec = self.dataset.spec
+        return spec if spec.kind == "tokens" and spec.pairs is not None else None
 
     @property
     def coded(self) -> bool:
@@ -145,6 +154,29 @@ class Subject:
             **settings.sampling,
         )
 
+    def answers(self, prompts: Sequence[str], options: Mapping[str, Any]) -> Iterator[str]:
+        """One answer of a model of pairs to each prompt.
+
+        Args:
+            options: of sampling.
+        """
+        with progress("answering", len(prompts), CHUNK + 1) as advance:
+            for first in range(0, len(prompts), CHUNK):
+                begun, part = time.perf_counter(), prompts[first : first + CHUNK]
+                settings = self.settings
+                made = self.module.sample(
+                    1,
+                    seed=settings.seed,
+                    first=first,
+                    batch_size=settings.batch_size,
+                    weights=settings.weights,
+                    **{**options, ASKED: list(part)},
+                )
+                self.seconds += time.perf_counter() - begun
+                self.drawn += len(part)
+                advance(len(part))
+                yield from made.texts
+
     @property
     def options(self) -> dict[str, object]:
         """Every option of sampling with the value that it has here, those that are off left out.
@@ -152,7 +184,7 @@ class Subject:
         Raises:
             ConfigError: an option that the family does not declare, or several conditions at once.
         """
-        given = self.settings.sampling
+        given = {**(GREEDY if self.pairs else {}), **self.settings.sampling}
         found = resolve_options(self.module.options, given, type(self.module).__name__)
         if several := [name for name, value in found.items() if isinstance(value, list) and len(value) > 1]:
             raise ConfigError(f"{several[0]}: one evaluation is of one distribution; give one value.")

@@ -24,7 +24,6 @@ MOST_BYTES = 100_000  # of the entry points of a distribution
 BUILT_IN = (
     "train",
     "sample",
-    "chat",
     "score",
     "evaluate",
     "study",
