@@ -69,8 +69,10 @@ def question(spec: TokenSpec, turns: Sequence[Turn], context: int) -> Question:
 
 
 def stops(spec: TokenSpec, options: Options) -> list[str]:
-    """The texts that a sample ends before: those asked for, else what ends an answer, and the separator."""
+    """The texts that a sample ends before: those asked for, else what ends an answer, and the separator, beyond
+    which documents that are apart have learnt nothing of what is before it."""
     if options["stop"] is not None:
-        return [text for text in as_list(options["stop"]) if text]
+        asked = [*as_list(options["stop"]), *([spec.separator or ""] if spec.apart else [])]
+        return [text for text in asked if text]
     usual = ("" if spec.pairs is None else spec.pairs.end, spec.separator or "")
     return [text for text in dict.fromkeys(usual) if text]

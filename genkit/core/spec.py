@@ -19,6 +19,7 @@ from genkit.core.captions import Captions
 from genkit.core.codecs import ArrayCodec, Codec, LearnedCodec, codec_from_dict
 from genkit.core.media.medium import Medium, Shown
 from genkit.core.pairs import Pairs, Turn, pairs_from_dict
+from genkit.core.separators import completed
 from genkit.system.errors import ConfigError
 from genkit.system.schemas import typed
 
@@ -52,6 +53,7 @@ class TokenSpec(DataSpec):
     unless told otherwise.  `classes` as in `ArraySpec`.  `window` is the context that suits a text too short
     for the usual one.  `captions` may stand before examples of arrays; their ids are behind those of the
     codec.  `pairs` says how prompts stand before answers, where the data are both; None of all others.
+    `apart`: each document is read by itself, from its beginning, which the separator before it is.
     """
 
     kind: ClassVar[Literal["tokens"]] = "tokens"
@@ -62,6 +64,7 @@ class TokenSpec(DataSpec):
     window: int | None = None
     captions: Captions | None = None
     pairs: Pairs | None = None
+    apart: bool = False
 
     @property
     def vocab_size(self) -> int:
@@ -93,13 +96,26 @@ class TokenSpec(DataSpec):
         return [captions.text(row) for row in ids]
 
     @cached_property
+    def mark(self) -> np.ndarray:
+        """Ids that a separator has between two documents, int64 (L,); none where there are no documents."""
+        found = self.codec.mark(self.separator) if self.separator else ()
+        return np.array(found, dtype=np.int64)
+
+    @cached_property
     def opening(self) -> np.ndarray:
-        """Ids that stand before a text as in training, int64 (T,): those that a separator has between two
-        documents, or the codec's start, and before that the empty caption where there are captions."""
+        """Ids that stand before a text as in training, int64 (T,): those of a separator, of which documents
+        that are apart see the last, or the codec's start, and before that the empty caption where there are
+        captions."""
         if self.captions is not None:
             return np.append(self.caption_ids([""])[0], self.codec.start)
-        mark = self.codec.mark(self.separator) if self.separator else ()
-        return np.array(mark if len(mark) else [self.codec.start], dtype=np.int64)
+        mark = self.mark[-1:] if self.apart else self.mark
+        return mark if len(mark) else np.array([self.codec.start], dtype=np.int64)
+
+    def last_document(self, ids: np.ndarray) -> int:
+        """Where the last document of some ids begins, all that a model reads of them if documents are apart;
+        else 0."""
+        begins = np.flatnonzero(completed(ids, self.mark)).tolist() if self.apart else []
+        return begins[-1] if begins else 0
 
     def encode(self, text: str) -> np.ndarray:
         """Ids of a text after its opening, int64 (T,)."""
@@ -202,6 +218,7 @@ class TokenSpec(DataSpec):
             **({} if self.window is None else {"window": self.window}),
             **({} if self.captions is None else {"captions": self.captions.to_dict()}),
             **({} if self.pairs is None else {"pairs": self.pairs.to_dict()}),
+            **({"apart": True} if self.apart else {}),
         }
 
 
@@ -215,6 +232,7 @@ class TokenForm:
     window: int | None = None
     captions: dict[str, object] | None = None
     pairs: dict[str, object] | None = None
+    apart: bool = False
 
 
 Spec = ArraySpec | TokenSpec
@@ -239,5 +257,8 @@ def spec_from_dict(plain: Mapping[str, object]) -> Spec:
         pairs = form.pairs and pairs_from_dict(form.pairs)
         if pairs and (codec.array is not None or not form.separator):
             raise ValueError("pairs are texts with a separator")
-        return TokenSpec(codec, form.separator, form.classes, window, captions or None, pairs or None)
+        if form.apart and not form.separator:
+            raise ValueError("documents that are apart have a separator")
+        about = captions or None, pairs or None, form.apart
+        return TokenSpec(codec, form.separator, form.classes, window, *about)
     raise ValueError(f"not a data spec: kind={str(kind)[:40]!r}")

@@ -206,6 +206,10 @@ class TokenWindows(Examples):
         places = self.places(indices, epoch=epoch, seed=seed)
         return None, (places[:, 1:] < len(self.tokens)).sum(1).astype(np.float32)
 
+    def notices(self, part: str) -> list[str]:
+        """What should be said of the windows of a part, as the first words of a line call it."""
+        return []
+
 
 @dataclass
 class Dataset:

@@ -34,7 +34,8 @@ from genkit.data.captioning import caption_digest, captioned, make_captions
 from genkit.data.clip_knobs import AudioKnobs, ClipKnobs
 from genkit.data.coding import coded
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, TokenWindows, fingerprint
-from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs
+from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
+from genkit.data.document_windows import DocumentWindows
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
 from genkit.data.pair_knobs import PairKnobs
@@ -151,7 +152,7 @@ def _windows(name: str, tokens: Tokens, view: View) -> Dataset:
     trained = len(tokens.parts["train"])
     # Of half the text: then windows begin at many places, and each token is learnt at each of them.
     window = max(1, trained // 2) if trained <= 2 * CONTEXT else None
-    spec = TokenSpec(tokens.codec, tokens.separator, window=window)
+    spec = TokenSpec(tokens.codec, tokens.separator, window=window, apart=tokens.apart)
     block_size = view.block_size or spec.context
     shortest = min(tokens.parts, key=lambda part: len(tokens.parts[part]))
     have = len(tokens.parts[shortest])
@@ -171,16 +172,20 @@ def _windows(name: str, tokens: Tokens, view: View) -> Dataset:
             f"{name}: it has {trained:,} tokens to train on, so the model reads {block_size} at once and not"
             f" {CONTEXT}; model.block_size sets another number."
         )
-    splits = {
-        part: TokenWindows(
-            ids, block_size, moving=part == "train", bytes=tokens.bytes.get(part), lost=tokens.lost
-        )
-        for part, ids in tokens.parts.items()
-    }
+    splits = {part: _windows_of(tokens, part, spec, block_size) for part in tokens.parts}
+    notices += splits["train"].notices(f"{name}: the train part")
     contents = tokens.digest or digest(tokens.parts[part] for part in sorted(tokens.parts))
     print_ = fingerprint(spec, contents, {part: np.array([len(t)]) for part, t in tokens.parts.items()})
     packs = _packs(tokens.parts.values())
     return Dataset(name, spec, splits, tokens.protocol, print_, notices, packs)
+
+
+def _windows_of(tokens: Tokens, part: str, spec: TokenSpec, block_size: int) -> TokenWindows:
+    """The windows of a part: of whole documents where they are apart."""
+    ids, moving, size = tokens.parts[part], part == "train", tokens.bytes.get(part)
+    if tokens.apart:
+        return DocumentWindows(ids, block_size, spec.mark, moving=moving, bytes=size, lost=tokens.lost)
+    return TokenWindows(ids, block_size, moving=moving, bytes=size, lost=tokens.lost)
 
 
 def _packs(arrays: Iterable[Arrays]) -> tuple[Path, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from genkit.core.capabilities import Likelihood, TokenLikelihood
 from genkit.core.codecs import Codec
+from genkit.core.separators import completed
 from genkit.core.spec import TokenSpec
 from genkit.data.dataset import TokenWindows
 from genkit.data.pair_windows import PairWindows
@@ -128,12 +129,9 @@ def _documents(spec: TokenSpec, tokens: np.ndarray) -> np.ndarray | None:
     """The number of each token's document, a separator counted with what it ends; None without documents."""
     if spec.separator is None:
         return None
-    mark = spec.opening
-    ends = np.ones(len(tokens), bool)
-    for back, part in enumerate(mark[::-1]):
-        ends[back:] &= tokens[: len(tokens) - back] == part
-        ends[:back] = False
-    return np.cumsum(ends) - ends
+    ends = completed(tokens, spec.mark)
+    found: np.ndarray = np.cumsum(ends) - ends
+    return found
 
 
 def _of_examples(subject: Subject, scores: Scores, k: int) -> ExampleScores:

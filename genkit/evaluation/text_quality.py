@@ -146,8 +146,8 @@ def text_pieces(codec: Codec, tokens: np.ndarray) -> Iterator[str]:
 def bounds(tokens: np.ndarray, spec: TokenSpec) -> tuple[np.ndarray, np.ndarray]:
     """Where the documents begin and where they end, separators and empty documents left out, (N,) each."""
     assert spec.separator is not None
-    ends = find(tokens, spec.opening)
-    starts = np.concatenate(([0], ends + len(spec.opening)))
+    ends = find(tokens, spec.mark)
+    starts = np.concatenate(([0], ends + len(spec.mark)))
     stops = np.append(ends, len(tokens))
     return starts[stops > starts], stops[stops > starts]
 

@@ -255,9 +255,8 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         if self.spec.pairs is not None:
             return nothing, [torch.cat((opening, asked.tokens)) for asked in condition]
         always = self.spec.separator or self.spec.length  # of an image; it begins as a document does
-        return condition, [
-            torch.cat((opening.to(p.device), p)) if always or not len(p) else p for p in condition
-        ]
+        begun = [torch.cat((opening.to(p.device), p)) if always or not len(p) else p for p in condition]
+        return condition, [ids[self.spec.last_document(ids.cpu().numpy()) :] for ids in begun]
 
     def stream(
         self,

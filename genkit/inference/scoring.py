@@ -25,6 +25,7 @@ from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL
 from genkit.core.returned import check_likelihoods
+from genkit.core.separators import completed
 from genkit.data.array_windows import CodeWindows
 from genkit.data.dataset import Examples, TokenWindows
 from genkit.data.loading import Gather
@@ -147,9 +148,13 @@ def score_split(
         size = 0 if examples.lost else examples.bytes_of()
         return Scores(values, "token", OF_ANSWERS, size, "byte", given="prompts", bounds=bounds)
     if isinstance(module, TokenLikelihood) and isinstance(examples, TokenWindows) and spec.kind == "tokens":
-        first = score_tokens(module, np.append(spec.opening, examples.tokens[:1]))[-1:]
-        others = score_tokens(module, examples.tokens, stride=stride, batch_size=batch_size)
-        values = np.concatenate((first, others))
+        if spec.apart:  # the first document is opened as the others are
+            opened = np.concatenate((spec.opening, examples.tokens))
+            values = score_tokens(module, opened, stride=stride, batch_size=batch_size)
+        else:
+            first = score_tokens(module, np.append(spec.opening, examples.tokens[:1]))[-1:]
+            others = score_tokens(module, examples.tokens, stride=stride, batch_size=batch_size)
+            values = np.concatenate((first, others))
         size = examples.bytes if examples.bytes is not None else _bytes(spec.codec, examples.tokens)
         return Scores(values, "token", OF_TOKENS, 0 if examples.lost else size, "byte")
     if not isinstance(module, Likelihood):
@@ -187,6 +192,8 @@ def score_tokens(
 ) -> np.ndarray:
     """Log-probability of every token but the first, float64 (N,) of (N + 1,), in windows.
 
+    Of documents that are apart each window sees, of the one in which it begins, what it reads of it.
+
     Raises:
         ConfigError: the stride is not from 1 to the context.
     """
@@ -197,14 +204,30 @@ def score_tokens(
     values = np.zeros(len(tokens) - 1)
     device = next(cast(nn.Module, module).parameters()).device
     spans = windows(len(values), context, stride)
+    document = _documents(module, tokens)
     while part := list(islice(spans, batch_size)):
         rows = np.full((len(part), context + 1), -1, dtype=np.int64)
         for row, (begin, _, end) in zip(rows, part, strict=True):
             row[: end - begin + 1] = tokens[begin : end + 1]
-        scored = module.token_log_likelihood(torch.from_numpy(rows).to(device)).double().cpu().numpy()
+        given = torch.from_numpy(rows).to(device)
+        if document is None:
+            found = module.token_log_likelihood(given)
+        else:
+            places = np.array([begin for begin, _, _ in part])[:, None] + np.arange(context)
+            segments = document[places.clip(max=len(tokens) - 1)]
+            found = module.token_log_likelihood(given, torch.from_numpy(segments).to(device))
+        scored = found.double().cpu().numpy()
         for row, (begin, start, end) in zip(scored, part, strict=True):
             values[start:end] = row[start - begin : end - begin]
     return values
+
+
+def _documents(module: TokenLikelihood, tokens: np.ndarray) -> np.ndarray | None:
+    """Of which document each token is as an input, int32 (N,); None where they go on into one another."""
+    spec = module.spec if isinstance(module, GenerativeModule) else None
+    if spec is None or spec.kind != "tokens" or not spec.apart:
+        return None
+    return np.cumsum(completed(tokens, spec.mark), dtype=np.int32)
 
 
 def windows(count: int, context: int, stride: int) -> Iterator[tuple[int, int, int]]:

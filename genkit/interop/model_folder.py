@@ -165,7 +165,7 @@ def marks(spec: TokenSpec) -> dict[str, object]:
     transformers' own stand in for it.  It ends at one token, or where two of the tokeniser's own marks stand
     between documents, at the first.
     """
-    opening = spec.opening.tolist()
+    opening = (spec.mark if len(spec.mark) else spec.opening).tolist()
     own = isinstance(spec.codec, SubwordCodec) and all(map(spec.codec.is_mark, opening))
     ends = bool(spec.separator) and (len(opening) == 1 or (own and len(opening) == 2))
     return {"bos_token_id": opening[-1], "eos_token_id": opening[0] if ends else None}

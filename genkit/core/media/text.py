@@ -98,7 +98,7 @@ class TextMedium(Medium):
             raise TypeError("noise of texts is made of tokens by their counts")
         chances = counts.astype(np.float64)
         if spec.separator:
-            chances[spec.opening] = 0
+            chances[spec.mark] = 0
         drawn = generator.choice(len(chances), sum(lengths), p=chances / chances.sum())
         return Shown([spec.codec.decode(part) for part in np.split(drawn, np.cumsum(lengths)[:-1])])
 

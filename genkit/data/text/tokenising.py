@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from genkit.core.codecs import Codec, codec_from_dict
+from genkit.core.codecs.subword_codec import shortened
 from genkit.data.dataset_knobs import DocumentKnobs
 from genkit.data.packing import Appended, check_space, digest_of, open_array, packed, progress, within_ceiling
 from genkit.data.text.readings import Reading, accept
@@ -46,6 +47,7 @@ class Tokens:
         lost: what the codec does not give back, in words; "" where it gives back everything.
         digest: of the contents, where it is known; else it is computed.
         notices: what a user should know.
+        apart: whether each document is read by itself.
     """
 
     parts: Mapping[str, np.ndarray]
@@ -56,6 +58,7 @@ class Tokens:
     lost: str = ""
     digest: str | None = None
     notices: tuple[str, ...] = ()
+    apart: bool = False
 
 
 def narrow(codec: Codec) -> type:
@@ -99,6 +102,12 @@ def pack_texts(
     total = about["documents"] + len(about["repeated"]) + len(about["refused"])
     notices = [f"{name}: {line}." for line in texts.notices]
     notices += within_ceiling(about["refused"], total, data, "documents")
+    apart = data.documents == "reset"
+    if apart and (within := about.get("within")):
+        notices.append(
+            f"{name}: documents hold data.separator={shortened(str(data.separator))} themselves, {within:,}"
+            " times, and are divided there; choose one that no document holds."
+        )
     if nulls := about.get("nulls"):
         notices.append(f"{name}: {nulls:,} rows hold no text (null or empty) and are left out.")
     if about["repeated"]:
@@ -120,6 +129,7 @@ def pack_texts(
         about["lost"],
         about["digest"],
         tuple(notices),
+        apart,
     )
 
 
@@ -159,6 +169,7 @@ def _build(
         "refused": scan.refused,
         "repeated": scan.repeated,
         "nulls": scan.nulls,
+        "within": scan.within,
         "clean": data.clean,
         "dedupe": data.dedupe,
         "digest": digest_of(folder, encoded),
@@ -180,6 +191,7 @@ class Scan:
         refused: reason by name.
         repeated: names of documents that repeat an earlier one.
         nulls: rows of tables that hold no text.
+        within: separators that documents hold themselves, where they are several.
         visible: whether any is more than a blank, a line end or what is not shown.
     """
 
@@ -189,6 +201,7 @@ class Scan:
     refused: dict[str, str] = field(default_factory=dict)
     repeated: list[str] = field(default_factory=list)
     nulls: int = 0
+    within: int = 0
     visible: bool = False
 
 
@@ -197,15 +210,17 @@ def scan_texts(texts: Texts, data: DocumentKnobs) -> Scan:
     scan = Scan(refused=dict(texts.missing))
     seen, known = np.zeros(UNICODE, bool), set()
     separator = data.separator or ""
+    counted = bool(separator) and not texts.single  # one text is divided by those that it holds
     with progress("reading", texts.size, 50_000_000) as advance:
         for document in texts.documents():
             # What a refused document holds before its first bad byte is no part of the vocabulary.
             own = np.zeros(UNICODE, bool) if data.on_bad == "skip" else seen
-            length, mark = 0, _Mark(data.dedupe)
+            length, within, mark = 0, 0, _Mark(data.dedupe)
             try:
                 for text in treated(document, data):
                     own[code_points(text)] = True
                     length += len(text)
+                    within += text.count(separator) if counted else 0
                     mark.update(text)
                     advance(len(text.encode("utf-8", "surrogatepass")))
             except DataError as error:
@@ -224,6 +239,7 @@ def scan_texts(texts: Texts, data: DocumentKnobs) -> Scan:
             np.logical_or(seen, own, out=seen)
             scan.characters += length + len(separator)
             scan.documents += 1
+            scan.within += within
     scan.nulls = texts.nulls
     present = "".join(chr(point) for point in np.flatnonzero(seen).tolist())
     scan.visible = bool(CONTROLS.sub("", present).strip())
