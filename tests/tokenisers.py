@@ -66,6 +66,29 @@ def llama3() -> Tokenizer:
     return _trained(tokenizer, trainer)
 
 
+def smollm() -> Tokenizer:
+    """GPT-2's, with each digit a word."""
+    tokenizer = gpt2()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    return tokenizer
+
+
+def qwen2() -> Tokenizer:
+    """Llama 3's with single digits, of composed letters."""
+    tokenizer = llama3()
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(LLAMA_3.replace(r"\p{N}{1,3}", r"\p{N}")), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    return tokenizer
+
+
 def _pairs(normalised: list, pre_tokenised: object) -> Tokenizer:
     """Pairs of characters with bytes for what is unknown, as SentencePiece has them."""
     inner = Tokenizer(models.BPE())
@@ -168,7 +191,7 @@ def phi() -> Tokenizer:
 
 MAKERS = {
     make.__name__: make
-    for make in (gpt2, roberta, llama3, phi, llama2, mistral, gemma, bert, t5, unigrams, words)
+    for make in (gpt2, roberta, llama3, smollm, qwen2, phi, llama2, mistral, gemma, bert, t5, unigrams, words)
 }
 
 
@@ -183,4 +206,4 @@ def made(name: str) -> Tokenizer:
 
 
 KINDS = tuple(MAKERS)
-LOSSLESS = ("gpt2", "llama3", "llama2", "mistral", "gemma", "unigrams")
+LOSSLESS = ("gpt2", "llama3", "smollm", "llama2", "mistral", "gemma", "unigrams")

@@ -69,8 +69,10 @@ def question(spec: TokenSpec, turns: Sequence[Turn], context: int) -> Question:
 
 
 def stops(spec: TokenSpec, options: Options) -> list[str]:
-    """The texts that a sample ends before: those asked for, else what ends an answer, and the separator, beyond
-    which documents that are apart have learnt nothing of what is before it."""
+    """The texts that a sample ends before: those asked for, else what ends an answer, and the separator.
+
+    A model of documents that are apart has learnt nothing of what goes on beyond it.
+    """
     if options["stop"] is not None:
         asked = [*as_list(options["stop"]), *([spec.separator or ""] if spec.apart else [])]
         return [text for text in asked if text]

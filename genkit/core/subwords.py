@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from genkit.core.byte_level import cuts_of, is_exact
 from genkit.system.plain import parse_json
 
 MOST_IDS = 10_000_000  # rows of the largest embedding that anybody has, and some
@@ -40,6 +41,8 @@ class Subwords:
         ids: one more than the highest id; some below it may be nobody's.
         by_pairs: whether it merges pairs.
         local: whether all of its steps look at a bounded stretch.
+        exact: whether it is proved to give back whatever it reads.
+        cuts: where a text may be cut, as far as that is proved.
 
     Raises:
         ValueError: the library cannot read it, or its ids are beyond all bounds.
@@ -69,6 +72,7 @@ class Subwords:
             raise ValueError(f"a token of it may stand for {letters:,} letters")
         steps = _steps([about.get("normalizer"), about.get("pre_tokenizer")])
         self.local = {str(step.get("type")) for step in steps} <= LOCAL
+        self.exact, self.cuts = is_exact(about), cuts_of(about)
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Ids of each text, read as a text of its own, int64 (T,).

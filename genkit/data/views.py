@@ -34,7 +34,7 @@ from genkit.data.captioning import caption_digest, captioned, make_captions
 from genkit.data.clip_knobs import AudioKnobs, ClipKnobs
 from genkit.data.coding import coded
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, TokenWindows, fingerprint
-from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs, TextKnobs
+from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs
 from genkit.data.document_windows import DocumentWindows
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of

@@ -40,6 +40,11 @@ class Codec(ABC):
         return None
 
     @property
+    def exact(self) -> bool:
+        """Whether it is reversible by construction; else what it does not give back is to be counted."""
+        return True
+
+    @property
     @abstractmethod
     def vocab_size(self) -> int:
         """Number of distinct ids."""

@@ -11,7 +11,10 @@ from genkit.core import seams
 from genkit.core.codecs.codec import Codec
 from genkit.core.seams import Segment, begins
 from genkit.core.subwords import Subwords
+from genkit.core.word_cuts import batches
 from genkit.system.errors import DataError
+
+TOGETHER = 2**19  # characters that the library reads at once, on all cores
 
 
 class SubwordCodec(Codec):
@@ -50,11 +53,19 @@ class SubwordCodec(Codec):
         return next((id_ for id_ in known if id_ is not None), int(next(iter(line_end), 0)))
 
     def encode(self, text: str) -> np.ndarray:
-        return np.concatenate([segment.ids for segment in self.segments([text])])
+        return np.concatenate([seams.NONE, *(segment.ids for segment in self.segments([text]))])
 
     def segments(self, pieces: Iterable[str]) -> Iterator[Segment]:
         own = self._subwords
-        return seams.read(pieces, self._encode, anywhere=own.by_pairs, whole=not own.local)
+        if own.cuts is None:
+            yield from seams.read(pieces, self._encode, anywhere=own.by_pairs, whole=not own.local)
+            return
+        for batch in batches(own.cuts.stretches(pieces), TOGETHER):
+            yield Segment("".join(batch), np.concatenate(self._encode(batch)), seams.NONE)
+
+    @property
+    def exact(self) -> bool:
+        return self._subwords.exact
 
     def _encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         try:

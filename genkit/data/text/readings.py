@@ -84,13 +84,13 @@ class Reading:
 
     def ids(self, part: str, pieces: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
         """Stretches of a part and their ids."""
-        subwords = isinstance(self.codec, SubwordCodec)  # all others are reversible by construction
+        subwords = isinstance(self.codec, SubwordCodec)  # all others give a separator the ids that it has
         ends = _Ends(self.codec, self.separator) if subwords and self.separator else None
         self._ends += [ends] if ends else []
         self.bytes[part] = 0
         for segment in self.codec.segments(pieces):
             self.bytes[part] += len(segment.text.encode("utf-8", "replace"))
-            if subwords:
+            if not self.codec.exact:
                 self.losses.add(self.codec, segment)
             if ends:
                 ends.add(segment)

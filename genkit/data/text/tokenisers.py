@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from genkit.core.codecs import ByteCodec, CharCodec, Codec, SubwordCodec
+from genkit.core.word_cuts import GPT2, WordCuts
 from genkit.data.text_knobs import TextKnobs
 from genkit.system.errors import ConfigError, DataError, nearest
 from genkit.system.plain import read_bytes, read_text
 
 MAX_BYTES = 256_000_000  # of a tokenizer.json
 TOKENIZERS = ("chars", "bytes", "bpe", "hf")
-PIECE = 2**14  # characters that byte-pair encoding learns from at once, about
-WORD_END = re.compile(r"[^\W\d_](?=[ \n])")  # a letter before a blank
+PIECE = 2**11  # characters of a piece that byte-pair encoding learns from, about
 
 
 def make_codec(
@@ -69,28 +68,10 @@ def train_bpe(texts: Iterable[str], vocab_size: int, separator: str | None = Non
 def _short_pieces(texts: Iterable[str], separator: str | None) -> Iterator[str]:
     """The text in pieces that have the same words as the whole, of which the library holds hundreds at once.
 
-    GPT-2's words have blanks only at their beginning, so a cut between a letter and a blank divides none.
     A separator is a token before there are words.
     """
-    rest = ""
-    for text in texts:
-        *done, rest = _between_words(rest + text, separator or "")
-        for piece in done:
-            yield from piece.split(separator) if separator else [piece]
-    yield from rest.split(separator) if separator else [rest]
-
-
-def _between_words(text: str, separator: str) -> list[str]:
-    """Pieces of about `PIECE` characters, cut before blanks that follow a letter outside of a separator; the
-    last may be longer."""
-    pieces, start, beside = [], 0, max(0, len(separator) - 1)
-    for found in WORD_END.finditer(text, PIECE):
-        place = found.end()
-        if place - start < PIECE or (beside and separator in text[place - beside : place + beside]):
-            continue
-        pieces.append(text[start:place])
-        start = place
-    return [*pieces, text[start:]]
+    for stretch in WordCuts(GPT2, (separator,) if separator else ()).stretches(texts, PIECE):
+        yield from stretch.split(separator) if separator else [stretch]
 
 
 def ready_made(path: str | None) -> SubwordCodec:

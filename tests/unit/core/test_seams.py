@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from genkit.core import seams
-from genkit.core.codecs import SubwordCodec
+from genkit.core import seams, word_cuts
+from genkit.core.codecs import SubwordCodec, subword_codec
 from tests.tokenisers import KINDS, TEXT, made
 
 PLAIN = {name: made(name) for name in KINDS}
@@ -44,6 +44,17 @@ WORDS += [
     "[UNK]",
     "##",
     "Hello world",
+    "\x1e",
+    "\x1c",
+    "\u00a0",
+    "\u3000",
+    "\u0085",
+    "²",
+    "½",
+    "१२",
+    "ſ",
+    "…",
+    "<|im_end|>",
 ]
 MIXED = st.lists(st.sampled_from(WORDS), min_size=1, max_size=400).map("".join)
 
@@ -58,6 +69,8 @@ def short(monkeypatch):
     monkeypatch.setattr(seams, "SEGMENT", 96)
     monkeypatch.setattr(seams, "CONTEXT", 40)
     monkeypatch.setattr(seams, "BATCH", 3)
+    monkeypatch.setattr(word_cuts, "STRETCH", 20)
+    monkeypatch.setattr(subword_codec, "TOGETHER", 90)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -76,7 +89,8 @@ def test_any_text_cut_anywhere_reads_as_the_whole(name, short):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_long_text_reads_as_the_whole_in_segments_that_are_bounded(name):
+def test_a_long_text_reads_as_the_whole_in_segments_that_are_bounded(name, monkeypatch):
+    monkeypatch.setattr(subword_codec, "TOGETHER", seams.SEGMENT - word_cuts.STRETCH)
     generator = np.random.default_rng(0)
     words_ = [word for word in WORDS if word not in ("<s>", "<mask>")]
     text = "".join(generator.choice(words_, 60_000).tolist())
@@ -84,6 +98,7 @@ def test_a_long_text_reads_as_the_whole_in_segments_that_are_bounded(name):
     assert np.concatenate([segment.ids for segment in found]).tolist() == by_the_library(name, text)
     assert len(text) > 2.5 * seams.SEGMENT
     assert max(len(segment.text) for segment in found) <= seams.SEGMENT + seams.CONTEXT
+    assert len(found) > 2
 
 
 def test_a_text_is_read_whole_where_no_seam_holds(short):
