@@ -55,7 +55,7 @@ def train(settings: TrainSettings) -> int:
     say(said, flush=True)
     if not words:
         say("other models, data, recipes: genkit train --help; other commands: genkit --help", flush=True)
-    from genkit.data.text.tokenising import UNDIVIDED
+    from genkit.data.text.text_parts import UNDIVIDED
     from genkit.training.launch import launch
 
     try:

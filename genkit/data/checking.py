@@ -34,8 +34,9 @@ from genkit.data.packing import printable
 from genkit.data.pair_checks import check_pairs
 from genkit.data.pair_table import PairSource
 from genkit.data.sources import Images, Text
+from genkit.data.text.scan import Scan, scan_texts
 from genkit.data.text.streams import BLANKS, CONTROLS, Texts
-from genkit.data.text.tokenising import Scan, read, scan_texts, streams_of
+from genkit.data.text.text_parts import read, streams_of
 from genkit.data.video.video_checks import check_videos
 from genkit.data.video.videos import Videos
 from genkit.data.video_knobs import VideoFolderKnobs

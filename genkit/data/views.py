@@ -43,9 +43,11 @@ from genkit.data.pair_table import PairSource
 from genkit.data.pair_views import pair_windows
 from genkit.data.sources import Images, Text
 from genkit.data.text.readings import Reading
+from genkit.data.text.scan import Scan, code_points
 from genkit.data.text.streams import Texts
+from genkit.data.text.text_parts import Stream
 from genkit.data.text.tokenisers import identity, make_codec
-from genkit.data.text.tokenising import Scan, Stream, Tokens, code_points, narrow, pack_texts
+from genkit.data.text.tokenising import Tokens, narrow, pack_texts
 from genkit.data.text_knobs import TextKnobs
 from genkit.data.video.video_packing import packed_videos
 from genkit.data.video.videos import Videos
@@ -142,7 +144,7 @@ def _packed(name: str, texts: Texts, data: DataKnobs, paths: Mapping[str, str]) 
     content = {**msgspec.structs.asdict(knobs), **msgspec.structs.asdict(data)}
 
     def codec(scan: Scan, training: Stream) -> Codec:
-        return make_codec(knobs, knobs.separator, scan.points, training)
+        return make_codec(knobs, knobs.separator, scan.points, training, scan.characters)
 
     keyed = {**content, "tokenizer_identity": identity(knobs)}
     return pack_texts(name, texts, knobs, keyed, paths["cache_dir"], codec)

@@ -17,16 +17,22 @@ from genkit.system.plain import read_bytes, read_text
 MAX_BYTES = 256_000_000  # of a tokenizer.json
 TOKENIZERS = ("chars", "bytes", "bpe", "hf")
 PIECE = 2**11  # characters of a piece that byte-pair encoding learns from, about
+LEARNT = 2**28  # characters that it learns from at most, evenly spread: words are counted in memory
 
 
 def make_codec(
-    data: TextKnobs, separator: str | None, points: np.ndarray, training: Callable[[], Iterable[str]]
+    data: TextKnobs,
+    separator: str | None,
+    points: np.ndarray,
+    training: Callable[[], Iterable[str]],
+    characters: int = 0,
 ) -> Codec:
     """The codec that `data.tokenizer` names.
 
     Args:
         points: the code points of the whole text, which are the vocabulary of `chars`.
         training: the training part, which alone decides what byte-pair encoding merges.
+        characters: of a text that may be too long to learn from all of it, about.
 
     Raises:
         ConfigError: no such tokeniser, or its file or vocabulary will not do.
@@ -37,18 +43,21 @@ def make_codec(
     if kind == "chars":
         return CharCodec([chr(point) for point in points.tolist()])
     if kind == "bpe":
-        return train_bpe(training(), data.vocab_size, separator)
+        return train_bpe(training(), data.vocab_size, separator, characters)
     if kind == "hf":
         return ready_made(data.tokenizer_path)
     raise ConfigError(f"data.tokenizer={kind} is none.{nearest(str(kind), TOKENIZERS)}")
 
 
-def train_bpe(texts: Iterable[str], vocab_size: int, separator: str | None = None) -> SubwordCodec:
+def train_bpe(
+    texts: Iterable[str], vocab_size: int, separator: str | None = None, characters: int = 0
+) -> SubwordCodec:
     """Byte-pair encoding of UTF-8 bytes, as GPT-2 has it: no text is outside its vocabulary.
 
     Args:
         vocab_size: of at least 257: the bytes, the separator and the merges.
         separator: a token of its own.
+        characters: of the text, about, where it may have more than `LEARNT`.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -61,17 +70,30 @@ def train_bpe(texts: Iterable[str], vocab_size: int, separator: str | None = Non
         special_tokens=[AddedToken(separator, normalized=False)] if separator else [],
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_short_pieces(texts, separator), trainer)
+    tokenizer.train_from_iterator(_short_pieces(texts, separator, characters), trainer)
     return SubwordCodec(tokenizer.to_str())
 
 
-def _short_pieces(texts: Iterable[str], separator: str | None) -> Iterator[str]:
-    """The text in pieces that have the same words as the whole, of which the library holds hundreds at once.
+def _short_pieces(texts: Iterable[str], separator: str | None, characters: int = 0) -> Iterator[str]:
+    """The text in pieces that have the same words as the whole, of which the library holds hundreds at once;
+    of a long one so many of them that they have `LEARNT` characters.
 
     A separator is a token before there are words.
     """
+    taken = read = 0
     for stretch in WordCuts(GPT2, (separator,) if separator else ()).stretches(texts, PIECE):
+        read += len(stretch)
+        if taken * max(LEARNT, characters) > read * LEARNT:
+            continue
+        taken += len(stretch)
         yield from stretch.split(separator) if separator else [stretch]
+
+
+def learnt_from(data: TextKnobs, characters: int) -> list[str]:
+    """What to say of a text of which byte-pair encoding learns from a part alone."""
+    if data.tokenizer != "bpe" or characters <= LEARNT:
+        return []
+    return [f"byte pairs are learnt from {LEARNT:,} of {characters:,} characters, evenly spread"]
 
 
 def ready_made(path: str | None) -> SubwordCodec:

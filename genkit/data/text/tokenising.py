@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +14,15 @@ from genkit.core.codecs.subword_codec import shortened
 from genkit.data.dataset_knobs import DocumentKnobs
 from genkit.data.packing import Appended, check_space, digest_of, open_array, packed, progress, within_ceiling
 from genkit.data.text.readings import Reading, accept
-from genkit.data.text.streams import CONTROLS, Document, Texts, clean
+from genkit.data.text.scan import Scan, scan_texts
+from genkit.data.text.streams import Texts
+from genkit.data.text.text_parts import FEWEST, UNDIVIDED, Stream, streams_of
+from genkit.data.text.tokenisers import learnt_from
 from genkit.system.errors import DataError
 
-CHUNK = 2**20  # characters encoded at once, at least
-UNICODE = 0x110000  # code points
-SHARES = {"three": (0.9, 0.95), "peer": (0.9,)}
-FEWEST = {"three": 400, "peer": 200}  # characters of a text that is divided: 20 of them in a held-out part
-WORDS = {
-    "three": "train 90 % / validation 5 % / test 5 % of the text, in order",
-    "peer": "train 90 % / validation 10 % of the text, in order; test is the validation part",
-}
 # Settings that leave the tokens alone.
 NOT_CONTENT = ("path", "on_bad", "max_bad", "on_device", "lossy", "documents")
 READING = 2  # of texts; 1 read long ones line by line
-UNDIVIDED = "validation and test are the training text"  # how the protocol of a short text begins
-Stream = Callable[[], Iterator[str]]
 MakeCodec = Callable[["Scan", Stream], Codec]
 
 
@@ -66,11 +56,6 @@ def narrow(codec: Codec) -> type:
     return np.uint16 if codec.vocab_size <= 2**16 else np.uint32
 
 
-def code_points(text: str) -> np.ndarray:
-    """uint32, one for each character."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
 def pack_texts(
     name: str,
     texts: Texts,
@@ -102,6 +87,7 @@ def pack_texts(
     total = about["documents"] + len(about["repeated"]) + len(about["refused"])
     notices = [f"{name}: {line}." for line in texts.notices]
     notices += within_ceiling(about["refused"], total, data, "documents")
+    notices += [f"{name}: {line}." for line in learnt_from(data, about["characters"])]
     apart = data.documents == "reset"
     if apart and (within := about.get("within")):
         notices.append(
@@ -150,9 +136,9 @@ def _build(
     reading = Reading(codec, data.separator)
     check_space(folder, scan.characters * np.dtype(narrow(codec)).itemsize)
     with progress("encoding", scan.characters, 20_000_000) as advance:
-        for part, stream in streams.items():
+        for part, pieces in streams.each():
             with closing(Appended(folder / f"{part}.npy", narrow(codec))) as target:
-                for text, ids in reading.ids(part, stream()):
+                for text, ids in reading.ids(part, pieces):
                     target.append(ids)
                     advance(len(text))
     reading.accept(data.lossy)
@@ -176,179 +162,3 @@ def _build(
         "digest_of": encoded,
         "codec": codec.to_dict(),
     }
-
-
-# ---------------------------------------------------------------------- the first reading
-
-
-@dataclass
-class Scan:
-    """What a first reading says.
-
-    Attributes:
-        documents, characters: how many are kept, separators included.
-        points: the code points that occur, increasing.
-        refused: reason by name.
-        repeated: names of documents that repeat an earlier one.
-        nulls: rows of tables that hold no text.
-        within: separators that documents hold themselves, where they are several.
-        visible: whether any is more than a blank, a line end or what is not shown.
-    """
-
-    documents: int = 0
-    characters: int = 0
-    points: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint32))
-    refused: dict[str, str] = field(default_factory=dict)
-    repeated: list[str] = field(default_factory=list)
-    nulls: int = 0
-    within: int = 0
-    visible: bool = False
-
-
-def scan_texts(texts: Texts, data: DocumentKnobs) -> Scan:
-    """Read everything once: which documents are kept, and what is in them."""
-    scan = Scan(refused=dict(texts.missing))
-    seen, known = np.zeros(UNICODE, bool), set()
-    separator = data.separator or ""
-    counted = bool(separator) and not texts.single  # one text is divided by those that it holds
-    with progress("reading", texts.size, 50_000_000) as advance:
-        for document in texts.documents():
-            # What a refused document holds before its first bad byte is no part of the vocabulary.
-            own = np.zeros(UNICODE, bool) if data.on_bad == "skip" else seen
-            length, within, mark = 0, 0, _Mark(data.dedupe)
-            try:
-                for text in treated(document, data):
-                    own[code_points(text)] = True
-                    length += len(text)
-                    within += text.count(separator) if counted else 0
-                    mark.update(text)
-                    advance(len(text.encode("utf-8", "surrogatepass")))
-            except DataError as error:
-                if texts.single:
-                    raise
-                if texts.rows and data.on_bad == "error":
-                    raise DataError(
-                        f"{document.name} {error}. Mend it, or leave such rows out with data.on_bad=skip."
-                    ) from None
-                scan.refused[document.name] = str(error).rstrip(".")
-                continue
-            if mark.kind != "off" and mark.digest() in known:
-                scan.repeated.append(document.name)
-                continue
-            known.add(mark.digest())
-            np.logical_or(seen, own, out=seen)
-            scan.characters += length + len(separator)
-            scan.documents += 1
-            scan.within += within
-    scan.nulls = texts.nulls
-    present = "".join(chr(point) for point in np.flatnonzero(seen).tolist())
-    scan.visible = bool(CONTROLS.sub("", present).strip())
-    if scan.documents:
-        seen[code_points(separator)] = True
-    scan.points = np.flatnonzero(seen).astype(np.uint32)
-    return scan
-
-
-class _Mark:
-    """What tells a document from others: its characters, or ("near") its letters and digits in lower case."""
-
-    def __init__(self, kind: str) -> None:
-        self.kind, self._sha = kind, hashlib.sha256()
-
-    def update(self, text: str) -> None:
-        if self.kind == "near":
-            text = "".join(re.findall(r"\w", text.casefold()))
-        if self.kind != "off":
-            self._sha.update(text.encode("utf-8", "surrogatepass"))
-
-    def digest(self) -> bytes:
-        return self._sha.digest()
-
-
-def treated(document: Document, data: DocumentKnobs) -> Iterator[str]:
-    """The pieces of a document, cleaned if the configuration says so."""
-    for text in document.pieces():
-        yield clean(text) if data.clean else text
-
-
-# ---------------------------------------------------------------------- parts
-
-
-def streams_of(
-    texts: Texts, data: DocumentKnobs, scan: Scan
-) -> tuple[dict[str, Stream], dict[str, str], str]:
-    """A stream for each part, the stream that each name stands for, and the protocol in words."""
-    left_out = {*scan.refused, *scan.repeated}
-    parts = {document.part for document in texts.documents()} - {""} if texts.has_parts else set()
-    if parts:
-        streams: dict[str, Stream] = {p: partial(read, texts, data, left_out, p) for p in sorted(parts)}
-        other = "validation" if "validation" in parts else "test"
-        files = {p: p if p in parts else other for p in ("train", "validation", "test")}
-        two = "" if len(parts) == 3 else f"; {({'validation', 'test'} - parts).pop()} is the {other} part"
-        return streams, files, f"the source's own parts{two}"
-    whole = partial(read, texts, data, left_out)
-    shares = SHARES[data.split]
-    if scan.characters < FEWEST[data.split]:
-        protocol = f"{UNDIVIDED}, all {scan.characters:,} characters"
-        return {"train": whole}, dict.fromkeys(("train", "validation", "test"), "train"), protocol
-    places = find_cuts(whole, scan.characters, shares, data.separator or "\n")
-    bounds = [0, *places, scan.characters]
-    names = ("train", "validation", "test")[: len(bounds) - 1]
-    streams = {name: partial(between, whole, bounds[i], bounds[i + 1]) for i, name in enumerate(names)}
-    files = {name: name if name in streams else "validation" for name in ("train", "validation", "test")}
-    if data.split == "peer":
-        return (
-            streams,
-            files,
-            "train 90 % / validation 10 % of the text, in order; test is the validation part",
-        )
-    return streams, files, "train 90 % / validation 5 % / test 5 % of the text, in order"
-
-
-def read(texts: Texts, data: DocumentKnobs, left_out: set[str], part: str = "") -> Iterator[str]:
-    """The kept documents of a part (or all) in chunks that end at ends of documents or lines."""
-    separator = data.separator or ""
-    chunk: list[str] = []
-    length = 0
-    for document in texts.documents():
-        if document.name in left_out or (part and document.part != part):
-            continue
-        for text in treated(document, data):
-            chunk.append(text)
-            length += len(text)
-            if length >= CHUNK:
-                yield "".join(chunk)
-                chunk, length = [], 0
-        if separator:
-            chunk.append(separator)
-            length += len(separator)
-    if chunk:
-        yield "".join(chunk)
-
-
-def find_cuts(whole: Stream, total: int, shares: tuple[float, ...], boundary: str) -> list[int]:
-    """Places at which to cut: the last end of a document before each share, else of a line, else exactly."""
-    targets, cuts, start = [int(total * share) for share in shares], [], 0
-    for text in whole():
-        for target in targets:
-            if start <= target < start + len(text) or (target == total == start + len(text)):
-                found = [text.rfind(end, 0, target - start) + len(end) for end in (boundary, "\n")]
-                found = [
-                    place for place, end in zip(found, (boundary, "\n"), strict=True) if place >= len(end)
-                ]
-                cuts.append(start + found[0] if found else start)
-        start += len(text)
-    sound = all(low < high for low, high in zip([0, *cuts], [*cuts, total], strict=True))
-    return cuts if sound else targets
-
-
-def between(whole: Stream, start: int, stop: int) -> Iterator[str]:
-    """The characters from `start` to `stop` of a stream."""
-    position = 0
-    for text in whole():
-        piece = text[max(0, start - position) : max(0, stop - position)]
-        if piece:
-            yield piece
-        position += len(text)
-        if position >= stop:
-            return

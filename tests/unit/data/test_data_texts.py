@@ -8,7 +8,7 @@ import pytest
 
 from genkit.core.spec import View
 from genkit.data.sources import three_parts
-from genkit.data.text import streams, tokenising
+from genkit.data.text import scan, streams, text_parts
 from genkit.data.text.streams import clean, file_pieces
 from genkit.system.errors import ConfigError, DataError
 from tests.conftest import open_plain
@@ -39,7 +39,8 @@ def written(dataset, part):
 
 @pytest.mark.parametrize("tokenizer", ["chars", "bytes", "bpe"])
 def test_every_character_arrives_once_and_in_order(tokenizer, tmp_path, monkeypatch):
-    monkeypatch.setattr(tokenising, "CHUNK", 100)
+    monkeypatch.setattr(text_parts, "CHUNK", 100)
+    monkeypatch.setattr(scan, "TOGETHER", 70)
     monkeypatch.setattr(streams, "BLOCK", 97)  # blocks end inside lines and inside characters
     (tmp_path / "t.txt").write_text("".join(LINES), encoding="utf-8")
     dataset = opened(tmp_path / "t.txt", tmp_path / "c", tokenizer=tokenizer)

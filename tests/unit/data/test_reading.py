@@ -5,6 +5,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from genkit.core.spec import View
+from genkit.data.dataset_knobs import TextKnobs
 from genkit.data.text import tokenisers
 from genkit.data.text.readings import find
 from genkit.data.text.tokenisers import train_bpe
@@ -139,3 +140,19 @@ def test_the_same_merges_are_learnt_however_the_text_comes(cut, monkeypatch):
     whole.train_from_iterator(text.split("e END o"), trainer)
     pieces = [text[start : start + cut] for start in range(0, len(text), cut)]
     assert train_bpe(pieces, 400, "e END o").to_dict()["tokenizer"] == whole.to_str()
+
+
+def test_of_a_long_text_as_much_is_learnt_from_as_there_is_room_for_evenly(monkeypatch):
+    monkeypatch.setattr(tokenisers, "PIECE", 50)
+    text = "".join(f"{i:05} some words of a line\n" for i in range(2000))
+    every = list(tokenisers._short_pieces([text], None, len(text)))
+    assert "".join(every) == text
+    monkeypatch.setattr(tokenisers, "LEARNT", len(text) // 4)
+    some = list(tokenisers._short_pieces([text], None, len(text)))
+    assert set(some) <= set(every)
+    assert abs(sum(map(len, some)) - len(text) / 4) < 100
+    taken = [int(piece.split()[0]) for piece in some if piece.strip()[:5].isdecimal()]
+    assert max(np.diff([0, *taken, 2000])) < 40
+    assert tokenisers.train_bpe([text], 300, None, len(text)).encode(text).size
+    assert "learnt from" in tokenisers.learnt_from(TextKnobs(tokenizer="bpe"), len(text))[0]
+    assert tokenisers.learnt_from(TextKnobs(tokenizer="chars"), len(text)) == []
