@@ -27,7 +27,8 @@ from genkit.data.pair_rows import Laid, RowWriter, SaidRows, plain_laid, plain_t
 from genkit.data.pair_table import PairRow, PairSource
 from genkit.data.splits import divide
 from genkit.data.text.readings import Losses, accept
-from genkit.data.text.tokenising import UNICODE, code_points, narrow
+from genkit.data.text.scan import UNICODE, code_points
+from genkit.data.text.tokenising import narrow
 from genkit.system.errors import ConfigError, DataError
 
 READING = 1  # of pairs; another one makes new folders

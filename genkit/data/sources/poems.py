@@ -9,8 +9,8 @@ import numpy as np
 
 from genkit.core.knobs import DataKnobs
 from genkit.data.sources import Text
+from genkit.data.text.scan import code_points
 from genkit.data.text.streams import read_text
-from genkit.data.text.tokenising import code_points
 from genkit.system.errors import DataError
 from genkit.system.textfiles import unix
 
