@@ -21,7 +21,7 @@ from itertools import islice
 
 import numpy as np
 
-SEGMENT = 2**16  # characters of a segment, about
+SEGMENT = 2**17  # characters of a segment, about
 CONTEXT = 2**11  # characters read before a segment, and beyond a seam that is tried
 BATCH = 8  # segments read at once, on all cores
 TRIES = 8  # places of a kind

@@ -22,17 +22,26 @@ from genkit.data.text_knobs import TextKnobs
 from genkit.data.video_knobs import MovingDigitsKnobs, MovingMnistKnobs, VideoFolderKnobs
 
 
+class SeparatedKnobs(TextKnobs, frozen=True):
+    """What texts have between whose documents something stands."""
+
+    documents: Annotated[
+        Literal["packed", "reset"],
+        knob("packed: each is read with those before it in mind; reset: each by itself, from its beginning"),
+    ] = "packed"
+
+
 class ShakespeareKnobs(TextKnobs, frozen=True):
     """A text whose parts published numbers have as well."""
 
     split: Split = "three"
 
 
-class PoemKnobs(TextKnobs, frozen=True):
+class PoemKnobs(SeparatedKnobs, frozen=True):
     """Regulated verse, by whose form poems are judged."""
 
 
-class DocumentKnobs(TextKnobs, frozen=True):
+class DocumentKnobs(SeparatedKnobs, frozen=True):
     """What texts of any length have."""
 
     separator: (
@@ -45,10 +54,6 @@ class DocumentKnobs(TextKnobs, frozen=True):
         ]
         | None
     ) = None
-    documents: Annotated[
-        Literal["packed", "reset"],
-        knob("packed: each is read with those before it in mind; reset: each by itself, from its beginning"),
-    ] = "packed"
     clean: Annotated[
         bool, knob("NFC, one kind of line end and blank, no control or invisible characters")
     ] = False
@@ -260,7 +265,8 @@ DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "memory_images": MemoryImageKnobs,
     "memory_pictures": MemoryPictureKnobs,
     **dict.fromkeys(("memory_text", "memory_texts"), MemoryTextKnobs),
-    **dict.fromkeys(("pydocs", "colors"), TextKnobs),
+    "pydocs": TextKnobs,
+    "colors": SeparatedKnobs,
     "shakespeare": ShakespeareKnobs,
     "tang_poems": PoemKnobs,
     "text_file": TextFileKnobs,

@@ -34,7 +34,7 @@ from genkit.data.captioning import caption_digest, captioned, make_captions
 from genkit.data.clip_knobs import AudioKnobs, ClipKnobs
 from genkit.data.coding import coded
 from genkit.data.dataset import ArrayExamples, Dataset, Examples, TokenWindows, fingerprint
-from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs
+from genkit.data.dataset_knobs import DocumentKnobs, ImageKnobs, PictureKnobs, SeparatedKnobs
 from genkit.data.document_windows import DocumentWindows
 from genkit.data.labels import check_numbers
 from genkit.data.packing import digest, folder_of
@@ -116,7 +116,7 @@ def _tokens(source: Text, data: DataKnobs) -> Tokens:
     """A small text, encoded in memory."""
     if not source.whole:
         raise DataError(f"data={data.name} is empty; give a text.")
-    knobs = settled(data, TextKnobs)
+    knobs = settled(data, SeparatedKnobs)
     points = np.unique(code_points(source.whole + (source.separator or "")))
     codec = make_codec(knobs, source.separator, points, lambda: [source.parts["train"]])
     kind, reading = narrow(codec), Reading(codec, source.separator)
@@ -136,6 +136,7 @@ def _tokens(source: Text, data: DataKnobs) -> Tokens:
         counted,
         str(reading.losses),
         notices=tuple(notices),
+        apart=knobs.documents == "reset" and source.separator is not None,
     )
 
 

@@ -151,6 +151,16 @@ PLACES = {
     "missing-file": (["data=text_file", "data.path=/nonexistent"], 4, "/nonexistent is missing"),
     "nul-file": (["data=text_file", "data.path=/a\0b"], 2, "data.path", "NUL"),
     "folder-file": (["data=text_file", "data.path=/"], 4, "is a folder"),
+    "column-of-none": (
+        ["data=text_file", f"data.path={__file__}", "data.column=text"],
+        *(2, "data.column=text", ".jsonl", "leave it out"),
+    ),
+    "column-empty": (["data=text_file", "data.path=/", "data.column="], 2, "data.column", "null"),
+    "documents-apart": (
+        ["data=text_file", f"data.path={__file__}", "data.documents=reset"],
+        *(2, "data.documents=reset", "data.separator=TEXT"),
+    ),
+    "documents-none": (["data=pydocs", "data.documents=reset"], 2, "data.documents"),
     "no-shakespeare": (["data=shakespeare", "paths.data_dir=/nonexistent"], 4, "paths.data_dir"),
     "no-poems": (["data=tang_poems", "paths.data_dir=/nonexistent"], 4, "chinese-poetry", "paths.data_dir"),
     "no-mnist": (

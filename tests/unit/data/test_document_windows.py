@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genkit.core.separators import completed, completed_at, ends
-from genkit.core.spec import spec_from_dict
+from genkit.core.spec import View, spec_from_dict
 from genkit.data.dataset import OUTSIDE
 from genkit.data.document_windows import DocumentWindows
+from tests.conftest import open_plain
 from tests.unit.data.test_data_texts import opened, written
 
 MARKS = [[9], [8, 9], [7, 8, 9]]
@@ -124,3 +125,19 @@ def test_documents_that_hold_the_separator_are_divided_and_counted(tmp_path):
     apart = opened(file, tmp_path / "c", documents="reset", **settings)
     assert any("hold data.separator=';' themselves, 40 times" in notice for notice in apart.notices)
     assert not any("themselves" in notice for notice in opened(file, tmp_path / "c", **settings).notices)
+
+
+def test_sentences_that_come_with_their_ends_may_be_apart_too():
+    data = {"name": "colors", "tokenizer": "chars", "vocab_size": 300, "tokenizer_path": None}
+    packed, apart = (
+        open_plain({**data, "documents": documents}, {}, View("tokens", block_size=40))
+        for documents in ("packed", "reset")
+    )
+    assert apart.spec.apart
+    assert not packed.spec.apart
+    windows = apart.split("validation")
+    segments, _ = windows.packing(np.arange(len(windows)))
+    rows = windows.gather(np.arange(len(windows)))[0]
+    end = apart.spec.opening[0]
+    assert (rows[:, 0] == end).all()  # each window begins with a sentence
+    assert segments.max(1).tolist() == (rows[:, :-1] == end).sum(1).tolist()
