@@ -48,7 +48,6 @@ from genkit.data.text.streams import Texts
 from genkit.data.text.text_parts import Stream
 from genkit.data.text.tokenisers import identity, make_codec
 from genkit.data.text.tokenising import Tokens, narrow, pack_texts
-from genkit.data.text_knobs import TextKnobs
 from genkit.data.video.video_packing import packed_videos
 from genkit.data.video.videos import Videos
 from genkit.data.video_knobs import VideoFolderKnobs, VideoKnobs

@@ -5,10 +5,10 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from genkit.core.spec import View
-from genkit.data.dataset_knobs import TextKnobs
 from genkit.data.text import tokenisers
 from genkit.data.text.readings import find
 from genkit.data.text.tokenisers import train_bpe
+from genkit.data.text_knobs import TextKnobs
 from genkit.system.errors import DataError
 from tests.conftest import open_plain
 from tests.tokenisers import LOSSLESS, TEXT, made
