@@ -1,6 +1,7 @@
 """How fast a corpus becomes tokens, beside the `tokenizers` library's own `encode_batch` in the same run.
 
     python experiments/benchmarks/tokenising.py [megabytes=20] [rounds=3] [clock=wall] [pack=200,2000]
+        [tokenizers=chars,bytes,bpe,hf] [out=tokenising.json]
 
 The text is Python's manual, Shakespeare and Tang poems (from GENKIT_DATA_DIR, where they are there), parts of
 them in a random order with words changed.  Encoding: what `SubwordCodec.segments` takes for all of it, to
@@ -152,7 +153,7 @@ def encoding(characters: int, rounds: int, clock: Callable[[], float]) -> list[d
     return rows
 
 
-def packing(megabytes: int, folder: Path) -> list[dict[str, object]]:
+def packing(megabytes: int, folder: Path, tokenizers: list[str]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     file = folder / f"{megabytes}.txt"
     with open(file, "w", encoding="utf-8") as made:
@@ -167,7 +168,7 @@ def packing(megabytes: int, folder: Path) -> list[dict[str, object]]:
     if not (kept / "tokenizer.json").is_file():
         own = kinds("".join(stretches(3_000_000)))["Llama 3's words"]
         (kept / "tokenizer.json").write_text(own.to_str(), encoding="utf-8")
-    for name in ("chars", "bytes", "bpe", "hf"):
+    for name in tokenizers:
         words = ["data=text_file", f"data.path={file}", f"paths.cache_dir={folder / 'cache'}"]
         words += [f"data.tokenizer={name}"]
         words += [f"data.vocab_size={VOCABULARY}"] * (name == "bpe")
@@ -194,11 +195,14 @@ def shown(rows: list[dict[str, object]]) -> Table:
 def main() -> None:
     given = dict(word.partition("=")[::2] for word in sys.argv[1:])
     clock, rounds = CLOCKS[given.get("clock", "wall")], int(given.get("rounds", 3))
-    found = {"encoding": encoding(int(given.get("megabytes", 20)) * 10**6, rounds, clock), "packing": []}
-    Console().print(shown(found["encoding"]))
+    found: dict[str, list[dict[str, object]]] = {"encoding": [], "packing": []}
+    if characters := int(given.get("megabytes", 20)) * 10**6:
+        found["encoding"] = encoding(characters, rounds, clock)
+        Console().print(shown(found["encoding"]))
     with tempfile.TemporaryDirectory() as scratch:
         for size in filter(None, given.get("pack", "").split(",")):
-            found["packing"] += packing(int(size), Path(scratch))
+            names = given.get("tokenizers", "chars,bytes,bpe,hf").split(",")
+            found["packing"] += packing(int(size), Path(scratch), names)
     if found["packing"]:
         Console().print(shown(found["packing"]))
     found["about"] = [{"cores": len(os.sched_getaffinity(0)), "clock": given.get("clock", "wall")}]
