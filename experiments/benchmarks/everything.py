@@ -94,6 +94,12 @@ def of_sampling(peer: str, goals: Mapping[tuple[int, str], float]) -> Callable[[
     return rows
 
 
+def of_tokenising(found: Found) -> Iterator[Row]:
+    for row in found["encoding"]:
+        for peer in ("lines", "documents"):
+            yield Row(f"Tokenising, {row['tokeniser']}", f"tokenizers, {peer}", row[f"of {peer}"], 0.9)
+
+
 @dataclass(frozen=True)
 class Benchmark:
     """A script, how it is run, and what its numbers say; `peers` are the words that name peers to it."""
@@ -136,6 +142,7 @@ BENCHMARKS = {
         rounds=2,
     ),
     "dcgan_step": Benchmark("dcgan_step.py", of_the_dcgan, peers=("peer.examples",), data=True),
+    "tokenising": Benchmark("tokenising.py", of_tokenising, ("megabytes=10",)),
     "fid": Benchmark(
         "metrics.py",
         against("FID of 10,000 pictures, same network", {"torch-fidelity": 1}),
