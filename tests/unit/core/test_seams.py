@@ -93,7 +93,7 @@ def test_a_long_text_reads_as_the_whole_in_segments_that_are_bounded(name, monke
     monkeypatch.setattr(subword_codec, "TOGETHER", seams.SEGMENT - word_cuts.STRETCH)
     generator = np.random.default_rng(0)
     words_ = [word for word in WORDS if word not in ("<s>", "<mask>")]
-    text = "".join(generator.choice(words_, 100_000).tolist())
+    text = "".join(generator.choice(words_, 120_000).tolist())
     found = list(CODECS[name].segments([text]))
     assert np.concatenate([segment.ids for segment in found]).tolist() == by_the_library(name, text)
     assert len(text) > 2.5 * seams.SEGMENT
