@@ -65,6 +65,8 @@ def check_stream(settings: SampleSettings, options: Options, spec: Spec) -> None
     if spec.unstreamed:
         raise ConfigError(f"stream=true: this run {spec.unstreamed}; leave it out.")
     several = any(isinstance(options.get(given), list) for given in ("prompt", LABEL.name))
+    if options.get("logprobs"):
+        raise ConfigError("stream=true shows a text as it is drawn, without logprobs; leave one of them out.")
     if ("n" in settings.given and settings.n != 1) or several:
         raise ConfigError("stream=true prints one sample; set n=1 and give one prompt.")
     for key in ("out", "batch_size"):

@@ -18,17 +18,22 @@ from genkit.cli.shared import declared_options
 from genkit.cli.sound_stream import write_sound
 from genkit.core.array_spec import ArraySpec
 from genkit.core.options import Option, Options, as_list, resolve_options
+from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError, closest
 from genkit.system.terminal import say
+
+LOGPROBS = (".jsonl", ".npz")  # files of texts that hold log-probabilities
 
 
 def sample(settings: SampleSettings) -> int:
     spec = runs.spec(settings.folder)
     options = _options(settings, declared_options(settings.folder))
     settings.check_model()
-    name = f"sample-seed{settings.seed}-n{settings.n}{spec.medium.suffixes[0]}"
+    suffixes = _suffixes(spec, options)
+    name = f"sample-seed{settings.seed}-n{settings.n}{suffixes[0]}"
     out = Output(settings.out or settings.folder / "samples" / name)
-    spec.medium.check_suffix(out.path)
+    if spec.medium.check_suffix(out.path) not in suffixes:
+        raise ConfigError(f"out={out.path}: logprobs are kept in {' and '.join(suffixes)} alone.")
     if spec.kind == "tokens" and spec.captions is not None:
         spec.caption_ids(as_list(options.get("prompt") or []))
     elif spec.kind == "tokens":
@@ -37,6 +42,19 @@ def sample(settings: SampleSettings) -> int:
         prompts.check_stream(settings, options, spec)
         return _stream(settings, options, spec.array)
     return _draw(settings, options, out)
+
+
+def _suffixes(spec: Spec, options: Options) -> tuple[str, ...]:
+    """Of files that hold the samples with all that is asked of them, the usual one first; "" of a folder.
+
+    Raises:
+        ConfigError: log-probabilities of what is no text.
+    """
+    if not options.get("logprobs"):
+        return (*spec.medium.suffixes, "")
+    if spec.kind != "tokens" or spec.array is not None:
+        raise ConfigError(f"logprobs=true is of texts, and this run draws {spec.medium.many}; leave it out.")
+    return LOGPROBS
 
 
 def _options(settings: SampleSettings, declared: Sequence[Option]) -> Options:

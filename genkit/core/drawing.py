@@ -16,6 +16,7 @@ from genkit.core.noise import Noise
 from genkit.core.options import resolve_options
 from genkit.core.returned import drawn
 from genkit.core.samples import Samples
+from genkit.core.scored_sequences import ScoredSequences
 from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
 
@@ -84,19 +85,22 @@ class Drawing(Contract[S]):
         size = batch_size or BATCH
         samples: list[Tensor] = []
         captions: list[str] = []
+        logprobs: list[Tensor] = []
         with self._drawing(device, weights):
             for start in range(0, len(asked), size):
                 part = asked[start : start + size]
                 rows = range(first + start, first + start + len(part))
                 noise = Noise(seed, rows, purpose="sample", device=self.device)
                 found = self.draw(noise, part, resolved)
+                if isinstance(found, ScoredSequences):
+                    logprobs += found.logprobs
                 samples.extend(drawn(found, len(part), self.spec, type(self).__name__))
                 captions += self.captions(part, noise) if isinstance(self, Conditional) else ()
                 if advance is not None:
                     advance(len(part))
         origin = {**self.origin, "weights": "ema" if weights == "ema" and self.average else "raw"}
         data = _stacked([sample.cpu() for sample in samples], self.spec)
-        return Samples(data, self.spec, seed, resolved, origin, captions)
+        return Samples(data, self.spec, seed, resolved, origin, captions, logprobs)
 
     @contextlib.contextmanager
     def _drawing(self, device: torch.device | str | None, weights: str) -> Iterator[None]:

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from genkit.core.grid import png
+from genkit.core.media.drawn_tokens import DrawnTokens
 from genkit.core.media.medium import Board, Shown, Single
 from genkit.core.spec import Spec
 from genkit.system.errors import ConfigError
@@ -31,6 +32,8 @@ class Samples:
         options: every option with its value.
         origin: where the weights came from: run, checkpoint, digest, and which weights ("ema" or "raw").
         captions: what each is asked to be, in a word or two: its class; () where nobody says.
+        logprobs: of each the log-probabilities of the tokens that were drawn, its last ones, float32 (N_i,),
+            as `genkit.core.media.drawn_tokens` defines them; () where they were not asked for.
     """
 
     data: Tensor | list[Tensor]
@@ -39,6 +42,7 @@ class Samples:
     options: Mapping[str, object] = field(default_factory=dict)
     origin: Mapping[str, object] = field(default_factory=dict)
     captions: Sequence[str] = ()
+    logprobs: Sequence[Tensor] = ()
 
     def __len__(self) -> int:
         return len(self.data)
@@ -52,20 +56,32 @@ class Samples:
     def __getitem__(self, place: int | slice) -> Samples | Single:
         """One sample as a text, a picture or a clip to listen to; a part of them as samples."""
         if isinstance(place, slice):
-            return replace(self, data=self.data[place], captions=self.captions[place])
+            captions, logprobs = self.captions[place], self.logprobs[place]
+            return replace(self, data=self.data[place], captions=captions, logprobs=logprobs)
         own = [self.data[place]] if isinstance(self.data, list) else self.data[place][None]
         captions = [self.captions[place]] if self.captions else ()
-        return self.spec.medium.single(replace(self, data=own, captions=captions).shown)
+        return self.spec.medium.single(replace(self, data=own, captions=captions, logprobs=()).shown)
 
     @property
     def shown(self) -> Shown:
         """The samples as their medium shows them."""
         if self.spec.kind == "tokens":
             read = self.spec.read([ids.cpu().numpy() for ids in self.data], self.provenance())
-            return replace(read, captions=self.captions)
+            return replace(read, captions=self.captions, tokens=self.drawn_tokens)
         data = self.data if isinstance(self.data, Tensor) else torch.stack(self.data)
         arrays, about = self.spec.as_shown(data.float().cpu().numpy()), self.provenance()
         return Shown(arrays=arrays, array=self.spec.native, about=about, captions=self.captions)
+
+    @property
+    def drawn_tokens(self) -> list[DrawnTokens]:
+        """The tokens that were drawn, and how likely each was; [] where `logprobs` were not asked for."""
+        if self.spec.kind != "tokens":
+            return []
+        codec, found = self.spec.codec, []
+        for tokens, logprobs in zip(self.data, self.logprobs, strict=False):
+            ids = tokens[len(tokens) - len(logprobs) :].numpy()
+            found.append(DrawnTokens(ids, [codec.decode([token]) for token in ids], logprobs.numpy()))
+        return found
 
     @property
     def texts(self) -> list[str]:
@@ -128,7 +144,7 @@ class Samples:
 
         By the suffix, of those that the medium has: `.png` all in one picture, `.npz` the array and its
         provenance, `.txt` the texts one after another, `.jsonl` a JSON object a text.  Without a suffix: a
-        new folder with a file each.
+        new folder with a file each.  `.jsonl` and `.npz` hold also what `drawn_tokens` has.
 
         Raises:
             ConfigError: a suffix that does not fit these samples, or a folder that holds something already.

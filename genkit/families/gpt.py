@@ -26,12 +26,14 @@ from genkit.core.pairs import Turn
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.questions import asked_of, question, stops
 from genkit.core.rule import ERROR, Rule
+from genkit.core.scored_sequences import ScoredSequences
 from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
+from genkit.generation.columns import Columns
 from genkit.generation.decoding import Drawn, decode, uniforms
 from genkit.generation.sampling_options import DRAWN, OPTIONS, REMEMBERED
-from genkit.generation.streaming import Piece, array_pieces, text_pieces
+from genkit.generation.streaming import Piece, pieces
 from genkit.generation.token_grid import knowing_patches
 from genkit.nn.lora import adapt
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
@@ -219,14 +221,16 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
     def conditions(self, options: Options) -> Sequence[Any]:
         """The prompts as ids, int64 (T,) each, of pairs with what was asked; of a conditional model the
         labels, of one that reads captions those."""
+        if options["logprobs"] and self.spec.array is not None:
+            raise ConfigError(f"logprobs=true is of texts, and this model draws {self.spec.medium.many}.")
         if (captions := self.asked(options)) is not None:
             return captions
         if self.classes:
             if options["prompt"]:
                 raise ConfigError("a model of labelled images takes label=, no prompt=.")
             return super().conditions(options)
-        texts, known = as_list(options["prompt"]), options["unk"] == "skip"
-        return asked_of(self.spec, texts, self.context, known=known)
+        known = options["unk"] == "skip"
+        return asked_of(self.spec, as_list(options["prompt"]), self.context, known=known)
 
     def captions(self, condition: Sequence[Any], noise: Noise) -> Sequence[str]:
         if self.spec.pairs is None:
@@ -236,12 +240,14 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
     def draw(self, noise: Noise, condition: Sequence[Any], options: Options) -> list[Tensor]:
         """Continuations with their prompts, of pairs the answers alone, ended before the first stop text."""
         prompts, begun = self._begun(noise, condition)
-        drawn = self._drawn(len(begun), options)
-        for tokens in self._tokens(noise, begun, options):
+        drawn = Drawn(len(begun), self.spec.codec, stops(self.spec, options))
+        logprobs = Columns() if options["logprobs"] else None
+        for tokens in self._tokens(noise, begun, options, logprobs=logprobs):
             if drawn.add(tokens):
                 break
-        whole = self.spec.length
-        return [torch.cat((p, new))[:whole] for p, new in zip(prompts, drawn.tokens(), strict=True)]
+        whole, new = self.spec.length, drawn.tokens()
+        samples = [torch.cat((p, n))[:whole] for p, n in zip(prompts, new, strict=True)]
+        return samples if logprobs is None else ScoredSequences(samples, logprobs.beginnings(map(len, new)))
 
     def _begun(self, noise: Noise, condition: Sequence[Any]) -> tuple[Sequence[Tensor], list[Tensor]]:
         """Prompts, and what the network reads first: a start and the prompt."""
@@ -282,8 +288,8 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
             ConfigError: what is drawn is shown as a whole alone.
         """
         resolved = resolve_options(self.options, {"prompt": prompt, **options}, type(self).__name__)
-        if self.spec.unstreamed:
-            raise ConfigError(f"this model {self.spec.unstreamed}; use sample().")
+        if reason := self.spec.unstreamed or (resolved["logprobs"] and "tells logprobs of whole samples"):
+            raise ConfigError(f"this model {reason}; use sample().")
         told = [question(self.spec, turns, self.context)] if turns else self.conditions(resolved)
         return self._stream(seed, told, resolved, device, weights)
 
@@ -299,17 +305,16 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         with self._drawing(device, weights):
             noise = Noise(seed, range(1), purpose="sample", device=self.device)
             prompts, begun = self._begun(noise, condition)
-            prompt, steps = prompts[0].tolist(), self._tokens(noise, begun, options)
-            if (codec := self.spec.array_codec) is not None:
-                yield from array_pieces(codec, prompt, steps)
-            else:
-                yield from text_pieces(self.spec.codec, prompt, self._drawn(1, options), steps)
-
-    def _drawn(self, rows: int, options: Options) -> Drawn:
-        return Drawn(rows, self.spec.codec, stops(self.spec, options))
+            steps = self._tokens(noise, begun, options)
+            yield from pieces(self.spec, prompts[0].tolist(), options, steps)
 
     def _tokens(
-        self, noise: Noise, begun: Sequence[Tensor], options: Options, first: Tensor | None = None
+        self,
+        noise: Noise,
+        begun: Sequence[Tensor],
+        options: Options,
+        first: Tensor | None = None,
+        logprobs: Columns | None = None,
     ) -> Iterator[Tensor]:
         """The next token of every row, (B,), step by step; the first of them one of those in bool (B, V)."""
         whole, steps = self.spec.length, options["max_new_tokens"]
@@ -317,7 +322,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         refused = torch.from_numpy(self.spec.banned(as_list(options["bad_tokens"] or [])))
         banned, guided = refused if len(refused) else None, options.get(GUIDANCE.name, 1) != 1
         free = list(self.uncaptioned(torch.stack(list(begun)))) if guided else ()
-        return decode(self.network, begun, uniforms(noise, steps), options, banned, first, free)
+        return decode(self.network, begun, uniforms(noise, steps), options, banned, first, free, logprobs)
 
     # ------------------------------------------------------------------ completion
 

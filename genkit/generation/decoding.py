@@ -16,6 +16,7 @@ from torch import Tensor
 from genkit.core.codecs import Codec
 from genkit.core.noise import Noise
 from genkit.core.options import Options
+from genkit.generation.columns import Columns
 from genkit.generation.reading import read_prompts
 from genkit.nn.incremental import Stepper
 from genkit.nn.key_value_cache import KVCache
@@ -103,6 +104,7 @@ def decode(
     banned: Tensor | None = None,
     first: Tensor | None = None,
     free: Sequence[Tensor] = (),
+    logprobs: Columns | None = None,
 ) -> Iterator[Tensor]:
     """Yield the next token of every row, int64 (B,), once for each of the uniforms.
 
@@ -115,6 +117,8 @@ def decode(
         free: what each row would begin with if nothing were asked for; () draws as asked alone.  Given, it is
             drawn from logits that go from those of `free` towards those of `prompts`, and beyond by as much
             as `guidance` of the options is above 1 (Ho and Salimans 2022).
+        logprobs: takes up the log-probability of each token that is chosen, under the network's distribution
+            for `prompts`, before anything is done to it.
     """
     S, device = network.config.block_size, network.tokens.weight.device
     rows = [prompt.to(device) for prompt in prompts]
@@ -137,6 +141,7 @@ def decode(
         else:  # some row is full
             history = [row[-(S // 2) - 1 :] if len(row) > S else row for row in _append(history, fresh)]
             logits, fresh = read_prompts(step, history), []
+        known = None if logprobs is None else logits[: len(rows)].log_softmax(-1)
         if free:
             asked, plain = logits.chunk(2)
             logits = plain + options["guidance"] * (asked - plain)
@@ -147,6 +152,8 @@ def decode(
         token = choose(logits, uniform, options, seen)
         if seen is not None:
             seen.scatter_(1, token[:, None], True)
+        if logprobs is not None and known is not None:
+            logprobs.add(known.gather(1, token[:, None]).squeeze(1))
         fresh.append(token.repeat(2) if free else token)
         yield token
 
@@ -154,9 +161,6 @@ def decode(
 def _append(history: list[Tensor], fresh: list[Tensor]) -> list[Tensor]:
     new = torch.stack(fresh, dim=1)
     return [torch.cat((row, tail)) for row, tail in zip(history, new, strict=True)]
-
-
-BLOCK = 256  # steps whose tokens are kept as one tensor
 
 
 class Drawn:
@@ -167,10 +171,7 @@ class Drawn:
 
     def __init__(self, rows: int, codec: Codec, stops: Sequence[str]) -> None:
         self._rows: list[list[int]] = [[] for _ in range(rows)]
-        # Where nothing can close a row: a column (B,) a step, and of many steps one block (B, BLOCK), for a
-        # tensor takes some 600 bytes beside its numbers.
-        self._columns: list[Tensor] = []
-        self._blocks: list[Tensor] = []
+        self._columns = Columns()  # where nothing can close a row
         self._open = set(range(rows))
         self._settled = 0
         self._codec, self._stops = codec, stops
@@ -184,10 +185,7 @@ class Drawn:
         Without stop texts nothing is read, so that a GPU goes on drawing.
         """
         if not self._stops:
-            self._columns.append(tokens)
-            if len(self._columns) == BLOCK:
-                self._blocks.append(torch.stack(self._columns, dim=1))
-                self._columns.clear()
+            self._columns.add(tokens)
             return False
         for b, token in enumerate(tokens.tolist()):
             if b in self._open:
@@ -216,21 +214,14 @@ class Drawn:
             closed: whether nothing will follow, so that all are certain.
         """
         row, begin = self._rows[0], self._settled
-        drawn = BLOCK * len(self._blocks) + len(self._columns)
-        row += [self._first(step) for step in range(len(row), drawn)]
+        row += [self._columns.first(step) for step in range(len(row), len(self._columns))]
         self._settled = len(row) if closed else max(begin, len(row) - self._longest + 1)
         return row[begin : self._settled]
 
-    def _first(self, step: int) -> int:
-        """The first row's token of a step."""
-        block, place = divmod(step, BLOCK)
-        return int(self._blocks[block][0, place] if block < len(self._blocks) else self._columns[place][0])
-
     def tokens(self) -> list[Tensor]:
         """The new tokens of each row, int64 (T_b,)."""
-        left = [torch.stack(self._columns, dim=1)] if self._columns else []
-        if blocks := [*self._blocks, *left]:
-            return list(torch.cat(blocks, dim=1).cpu())
+        if (rows := self._columns.rows()) is not None:
+            return list(rows)
         return [torch.tensor(row, dtype=torch.int64) for row in self._rows]
 
 

@@ -19,6 +19,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("stop", "text", None, "end a sample before this text (default: the data's separator)", many=True),
     Option("unk", "text", "refuse", "or skip: a prompt's unknown characters", choices=("refuse", "skip")),
     Option("bad_tokens", "text", None, "tokens never to draw", many=True),
+    Option("logprobs", "bool", False, "each drawn token's log-probability under the model, of texts"),
     Option("precision", "text", "float32", "of the matrices while drawing", choices=PRECISIONS),
     GUIDANCE,
     LABEL,

@@ -8,9 +8,28 @@ import numpy as np
 from torch import Tensor
 
 from genkit.core.codecs import ArrayCodec, Codec
+from genkit.core.options import Options
+from genkit.core.questions import stops
+from genkit.core.spec import TokenSpec
 from genkit.generation.decoding import Drawn, Unfolding
 
 Piece = str | np.ndarray
+
+
+def pieces(
+    spec: TokenSpec, prompt: Sequence[int], options: Options, steps: Iterable[Tensor]
+) -> Iterator[Piece]:
+    """Of one row, its prompt first, as what the tokens are is shown.
+
+    Args:
+        options: of sampling.
+        steps: the next token of the row, (1,) each.
+    """
+    if (codec := spec.array_codec) is not None:
+        yield from array_pieces(codec, prompt, steps)
+    else:
+        drawn = Drawn(1, spec.codec, stops(spec, options))
+        yield from text_pieces(spec.codec, prompt, drawn, steps)
 
 
 def text_pieces(codec: Codec, prompt: Sequence[int], drawn: Drawn, steps: Iterable[Tensor]) -> Iterator[str]:

@@ -19,6 +19,7 @@ import numpy as np
 from genkit.core.animation import Animation
 from genkit.core.clip import Clip
 from genkit.core.grid import png
+from genkit.core.media.drawn_tokens import DrawnTokens
 from genkit.system import storage
 from genkit.system.errors import ConfigError
 
@@ -42,6 +43,7 @@ class Shown:
         array: what each array is, as its medium has it; None for texts.
         about: where they come from, as plain values.
         captions: what each is of, in a word or two: the class that was asked for; () where nobody says.
+        tokens: what a model thought of the tokens of each that it drew; () where nobody asked.
         columns: how many stand side by side where all are laid out in one picture; None: as suits them.
     """
 
@@ -51,13 +53,16 @@ class Shown:
     about: Mapping[str, object] = field(default_factory=dict)
     captions: Sequence[str] = ()
     columns: int | None = None
+    tokens: Sequence[DrawnTokens] = ()
 
     def __len__(self) -> int:
         return len(self.texts if self.array is None else self.arrays)
 
     def __getitem__(self, part: slice) -> Shown:
         own = self.texts[part], self.arrays[part], self.captions[part]
-        return replace(self, texts=own[0], arrays=own[1], captions=own[2], columns=None)
+        return replace(
+            self, texts=own[0], arrays=own[1], captions=own[2], columns=None, tokens=self.tokens[part]
+        )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genkit.core.media.drawn_tokens import joined
 from genkit.core.media.medium import COUNTED, BoardTexts, Medium, Shown, write_npz
 from genkit.system import storage
 from genkit.system.terminal import without_controls
@@ -48,7 +49,10 @@ class TextMedium(Medium):
         return shown.texts[0]
 
     def terminal(self, shown: Shown) -> str:
-        return BETWEEN.join(map(without_controls, self._whole(shown)))
+        texts = [without_controls(text) for text in self._whole(shown)]
+        if shown.tokens:
+            texts = [f"{text}\n({of.said()})" for text, of in zip(texts, shown.tokens, strict=True)]
+        return BETWEEN.join(texts)
 
     def html(self, shown: Shown) -> str:
         texts = (without_controls(text, "") for text in self._whole(shown))
@@ -65,16 +69,20 @@ class TextMedium(Medium):
 
     def write(self, shown: Shown, path: Path) -> None:
         """`.txt`: one after another; `.jsonl`: a JSON object each; `.npz`: an array and its provenance.
-        Answers have their prompts beside them, in a field or an array of their own."""
+        Answers have their prompts beside them, in a field or an array of their own.  Where it is known how
+        likely drawn tokens were, an object has `tokens`, `pieces` and `logprobs`, and beside the array are
+        `tokens` and `logprobs`, those of all samples one after another, `lengths` of each."""
         suffix, asked = path.suffix.lower(), shown.captions
         if suffix == ".npz":
             prompts = {"prompts": np.array(asked)} if asked else {}
-            write_npz(path, {**prompts, "texts": np.array(shown.texts)}, shown.about)
+            write_npz(path, {**prompts, "texts": np.array(shown.texts), **joined(shown.tokens)}, shown.about)
         elif suffix == ".jsonl":
             rows: list[dict[str, object]] = [
                 {"sample": i, "prompt": asked[i], "answer": text} if asked else {"sample": i, "text": text}
                 for i, text in enumerate(shown.texts)
             ]
+            for row, tokens in zip(rows, shown.tokens, strict=False):
+                row |= tokens.to_dict()
             storage.write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         else:
             storage.write_text(path, "\n\n".join(self._whole(shown)) + "\n")
