@@ -112,10 +112,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         if not self.classes:
             return batch.data
         assert batch.labels is not None
-        return torch.cat((self._starts(batch.labels)[:, None], batch.data[:, 1:]), dim=1)
-
-    def _starts(self, labels: Tensor) -> Tensor:
-        return self.spec.vocab_size + labels
+        return torch.cat((self.spec.vocab_size + batch.labels[:, None], batch.data[:, 1:]), dim=1)
 
     def _token_nll(self, tokens: Tensor, reduction: str, packing: Packing | None = None) -> Tensor:
         """-log p(x_t | x_<t) of tokens (B, T + 1): the mean over all, or (B, T) with 0 outside the data and
@@ -253,7 +250,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         """Prompts, and what the network reads first: a start and the prompt."""
         nothing = [torch.empty(0, dtype=torch.int64)] * len(condition)
         if (labels := self.labels(condition, noise)) is not None:
-            return nothing, list(self._starts(labels)[:, None])
+            return nothing, list(self.spec.vocab_size + labels[:, None])
         if self.spec.captions is not None:
             return nothing, list(self.asked_starts(condition, noise.device))
         # A document begins after a separator; without documents, only an empty prompt needs a beginning.
