@@ -13,6 +13,7 @@ from genkit import load, train
 from genkit.cli import main
 from genkit.inference.scoring import score_text
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 TASKS = "experiments/lm_eval"
 WORDS = ["data=colors", "model=gpt_tiny", "trainer=cpu", "callbacks.progress=none", "budget.steps=30"]
