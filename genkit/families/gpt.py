@@ -30,9 +30,9 @@ from genkit.core.scored_sequences import ScoredSequences
 from genkit.core.spec import TokenSpec
 from genkit.core.token_arrays import unit_arrays
 from genkit.generation import beginnings
-from genkit.generation.columns import Columns
 from genkit.generation.decoding import Drawn, decode, uniforms
 from genkit.generation.sampling_options import DRAWN, OPTIONS, REMEMBERED
+from genkit.generation.step_numbers import StepNumbers
 from genkit.generation.streaming import Piece, pieces
 from genkit.generation.token_grid import knowing_patches
 from genkit.nn.lora import adapt
@@ -238,7 +238,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         """Continuations with their prompts, of pairs the answers alone, ended before the first stop text."""
         prompts, begun = self._begun(noise, condition)
         drawn = Drawn(len(begun), self.spec.codec, stops(self.spec, options))
-        logprobs = Columns() if options["logprobs"] else None
+        logprobs = StepNumbers() if options["logprobs"] else None
         for tokens in self._tokens(noise, begun, options, logprobs=logprobs):
             if drawn.add(tokens):
                 break
@@ -311,7 +311,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         begun: Sequence[Tensor],
         options: Options,
         first: Tensor | None = None,
-        logprobs: Columns | None = None,
+        logprobs: StepNumbers | None = None,
     ) -> Iterator[Tensor]:
         """The next token of every row, (B,), step by step; the first of them one of those in bool (B, V)."""
         whole, steps = self.spec.length, options["max_new_tokens"]

@@ -16,8 +16,8 @@ from torch import Tensor
 from genkit.core.codecs import Codec
 from genkit.core.noise import Noise
 from genkit.core.options import Options
-from genkit.generation.columns import Columns
 from genkit.generation.reading import read_prompts
+from genkit.generation.step_numbers import StepNumbers
 from genkit.nn.incremental import Stepper
 from genkit.nn.key_value_cache import KVCache
 from genkit.nn.products import kept_in
@@ -104,7 +104,7 @@ def decode(
     banned: Tensor | None = None,
     first: Tensor | None = None,
     free: Sequence[Tensor] = (),
-    logprobs: Columns | None = None,
+    logprobs: StepNumbers | None = None,
 ) -> Iterator[Tensor]:
     """Yield the next token of every row, int64 (B,), once for each of the uniforms.
 
@@ -171,7 +171,7 @@ class Drawn:
 
     def __init__(self, rows: int, codec: Codec, stops: Sequence[str]) -> None:
         self._rows: list[list[int]] = [[] for _ in range(rows)]
-        self._columns = Columns()  # where nothing can close a row
+        self._columns = StepNumbers()  # where nothing can close a row
         self._open = set(range(rows))
         self._settled = 0
         self._codec, self._stops = codec, stops

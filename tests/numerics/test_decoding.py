@@ -13,8 +13,8 @@ from transformers import (
 )
 
 from genkit.core.codecs import ByteCodec, CharCodec
-from genkit.generation.columns import BLOCK
 from genkit.generation.decoding import Drawn, choose, filter_logits
+from genkit.generation.step_numbers import BLOCK
 
 OFF = {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
 

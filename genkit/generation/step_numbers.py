@@ -10,8 +10,8 @@ from torch import Tensor
 BLOCK = 256  # steps that are kept as one tensor: each takes some 600 bytes beside its numbers
 
 
-class Columns:
-    """Columns (B,) in their order, and of many steps one block (B, BLOCK)."""
+class StepNumbers:
+    """StepNumbers (B,) in their order, and of many steps one block (B, BLOCK)."""
 
     def __init__(self) -> None:
         self._columns: list[Tensor] = []
