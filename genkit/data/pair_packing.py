@@ -10,6 +10,7 @@ train.npy, …                 the rows of each part
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ def pack_pairs(
         cache_dir, name, key, lambda place: _build(name, source, data, place, pairs, separator, make_codec)
     )
 
-    def array(own: str) -> np.ndarray:
+    def kept(own: str) -> np.ndarray:
         return open_array(folder / f"{own}.npy")
 
     total = about["rows"] + len(about["refused"])
@@ -111,13 +112,13 @@ def pack_pairs(
         notices.append(f"{name}: {about['repeated']}.")
     return PackedPairs(
         SaidRows.of(folder, "turns"),
-        array("tokens"),
-        array("answered").view(np.bool_),
-        array("starts"),
-        array("lasts"),
-        array("sizes"),
-        array("owners"),
-        {part: array(file) for part, file in about["parts"].items()},
+        kept("tokens"),
+        kept("answered").view(np.bool_),
+        kept("starts"),
+        kept("lasts"),
+        kept("sizes"),
+        kept("owners"),
+        {part: kept(file) for part, file in about["parts"].items()},
         codec_from_dict(about["codec"]),
         pairs_from_dict(about["pairs"]),
         separator,
@@ -134,15 +135,17 @@ class Readings:
 
     Attributes:
         points: the code points of what is laid out, and of the separator, increasing.
-        parts: of each row.
+        rows: how many are kept.
+        parts: of each of them, where the source has parts.
         asked: a digest of what each row asks, uint64.
         refused: reason by place.
         several: whether a row has several answers.
     """
 
     points: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint32))
+    rows: int = 0
     parts: list[str] = field(default_factory=list)
-    asked: list[int] = field(default_factory=list)
+    asked: array[int] = field(default_factory=lambda: array("Q"))
     refused: dict[str, str] = field(default_factory=dict)
     several: bool = False
 
@@ -157,7 +160,7 @@ def _build(
     make_codec: MakeCodec,
 ) -> dict[str, object]:
     read = _read(source, data, folder, pairs, separator)
-    rows = len(read.parts)
+    rows = read.rows
     within_ceiling(read.refused, rows + len(read.refused), data, "rows")
     if not rows:
         raise DataError(f"data={name} has no rows; write a prompt and its answer a row.")
@@ -221,7 +224,9 @@ def _read(source: PairSource, data: PairKnobs, folder: Path, pairs: Pairs, separ
             laid.add(plain_laid(texts))
             answers = sum(turn.role == ASSISTANT for turn in row.turns)
             found.several |= answers > 1
-            found.parts.append(row.part)
+            found.rows += 1
+            if source.has_parts:
+                found.parts.append(row.part)
             found.asked.append(_digest(row.turns))
     found.points = np.flatnonzero(seen).astype(np.uint32)
     return found
@@ -266,7 +271,7 @@ def _encode(laid: SaidRows, codec: Codec, separator: str, end: str, folder: Path
     """Write the ids of all texts, and what is to be known of them."""
     losses, opening = Losses(), codec.mark(separator)
     lossless = not isinstance(codec, SubwordCodec)
-    starts, lasts, sizes, owners = [0], [], [], []
+    starts, lasts, sizes, owners = array("q", [0]), array("q"), array("q"), array("q")
     every = range(len(laid))
     with ExitStack() as stack, progress("encoding", len(laid), 100_000) as advance:
         tokens = stack.enter_context(closing(Appended(folder / "tokens.npy", narrow(codec))))
