@@ -9,7 +9,7 @@ Legend: B batch, T tokens, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -270,7 +270,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         device: torch.device | str | None = None,
         weights: str = "ema",
         **options: Any,
-    ) -> Iterator[Piece]:
+    ) -> Generator[Piece]:
         """`sample(1, prompt=prompt, …)` in pieces as they become certain, prompt first: a text, or of what is
         over time alone the stretches of it, (C, T), as its medium shows them.
 
@@ -298,7 +298,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         options: Options,
         device: torch.device | str | None,
         weights: str,
-    ) -> Iterator[Piece]:
+    ) -> Generator[Piece]:
         with self._drawing(device, weights):
             noise = Noise(seed, range(1), purpose="sample", device=self.device)
             prompts, begun = self._begun(noise, condition)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from genkit.system.errors import DataError
@@ -70,6 +71,33 @@ def read_input(word: str, limit: int, advice: str) -> str:
     if len(content) > limit:
         raise DataError(f"{word}: standard input brings more than {limit:,} bytes; {advice}.")
     return _decoded(f"{word}: standard input", content)
+
+
+def read_lines(word: str, limit: int) -> Iterator[str]:
+    """The lines that standard input brings, without their ends, as they come.
+
+    Args:
+        limit: bytes of a line.
+
+    Raises:
+        DataError: one has more, is in another encoding, or cannot be read.
+    """
+    stream = getattr(sys.stdin, "buffer", None)
+    number = 0
+    while True:
+        number += 1
+        try:
+            if stream is None:
+                content = (sys.stdin.readline(limit + 1) if sys.stdin else "").encode("utf-8")
+            else:
+                content = stream.readline(limit + 1)
+        except OSError as error:
+            raise DataError(f"{word}: standard input cannot be read: {error.strerror}.") from None
+        if len(content) > limit:
+            raise DataError(f"{word}: line {number} has more than {limit:,} bytes; write shorter ones.")
+        if not content:
+            return
+        yield _decoded(f"{word}: line {number}", content).rstrip("\r\n")
 
 
 def _decoded(name: str, content: bytes) -> str:

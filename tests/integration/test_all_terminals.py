@@ -63,6 +63,7 @@ TABLE = {
         ["real=OTHER", "fake=DATA"],
         [RUN, f"metrics={EVIL}"],
     ],
+    "chat": [[RUN], [TEXTS, f"system={EVIL}"], [f"run={NAME}"]],
     "study": [["study=STUDY", "dry=true"], ["study=STUDY"], [f"study={NAME}"]],
     "report": [[RUN, TEXTS, "out=PAGE"], [f"run={NAME}"]],
     "export": [[TEXTS, "format=hf", "out=EXPORT"], [RUN, f"format={EVIL}"]],

@@ -24,6 +24,7 @@ MOST_BYTES = 100_000  # of the entry points of a distribution
 BUILT_IN = (
     "train",
     "sample",
+    "chat",
     "score",
     "evaluate",
     "study",

@@ -21,7 +21,8 @@ from genkit.metrics.catalogue import catalogue
 DECLARED = {name: commands.find(name) for name in (*commands.BUILT_IN, *commands.HIDDEN)}
 # Commands that run a model; report reads what is written, and export turns weights into other files.
 RUNNING = {
-    *("sample", "score", "evaluate", "study", "interpolate", "reconstruct", "complete", "denoise", "upscale"),
+    *("sample", "chat", "score", "evaluate", "study", "interpolate", "reconstruct", "complete", "denoise"),
+    "upscale",
 }
 CLI = Path(inspect.getfile(commands)).parents[1]
 
