@@ -188,7 +188,9 @@ class Subject:
         found = resolve_options(self.module.options, given, type(self.module).__name__)
         if several := [name for name, value in found.items() if isinstance(value, list) and len(value) > 1]:
             raise ConfigError(f"{several[0]}: one evaluation is of one distribution; give one value.")
-        said = {name: value for name, value in found.items() if value not in (None, "", [])}
+        said = {
+            name: value for name, value in found.items() if value not in (None, "", []) and value is not False
+        }
         if ASKED not in given and held_out_prompts(self.module, self.held_out, range(1)):
             spec = self.module.spec
             asked = "prompts" if spec.kind == "tokens" and spec.pairs is not None else "captions"
