@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from genkit.core.module import GenerativeModule
 from genkit.core.spec import Spec
 from genkit.families import FAMILIES
 from genkit.inference.run_coder import as_codec
+from genkit.nn.initialisation import undrawn
 from genkit.runs import Run, checkpoints, codec_folder, manifests
 from genkit.system.errors import CheckpointError, ConfigError
 
@@ -25,12 +27,15 @@ from genkit.system.errors import CheckpointError, ConfigError
 FIRST_NUMBERS, NUMBERS_PER_BYTE = 1_000_000, 4
 
 
-def build_module(model: ModelKnobs, spec: Spec, *, seed: int = 0) -> GenerativeModule:
+def build_module(
+    model: ModelKnobs, spec: Spec, *, seed: int = 0, weights_follow: bool = False
+) -> GenerativeModule:
     """The untrained model that a configuration describes.
 
     Args:
         model: the group `model`: a family's name, what it says to the house, and the family's knobs.
         seed: of the initial weights; the global generator is as before afterwards.
+        weights_follow: whether all parameters are about to get other numbers: then none are drawn.
 
     Raises:
         ConfigError: no such family, or knobs that do not fit it or the data.
@@ -42,7 +47,7 @@ def build_module(model: ModelKnobs, spec: Spec, *, seed: int = 0) -> GenerativeM
         inspect.signature(family).bind(spec, **knobs)
     except TypeError as error:  # of a knob that it lacks; one from within the family is a fault of the family
         raise ConfigError(f"model: {error}; see `genkit families`.") from None
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), undrawn() if weights_follow else nullcontext():
         torch.default_generator.manual_seed(seed)
         made: GenerativeModule = family(spec, **knobs)
         return made
@@ -109,7 +114,7 @@ def load(
     checkpoints.check_family(saved, cfg.model.family, place)
     checkpoints.check_belongs(saved, config.digest(cfg.plain["model"]), runs.spec_digest(folder.path))
     check_size(cfg.model, spec, folder)
-    module = build_module(cfg.model, spec)
+    module = build_module(cfg.model, spec, weights_follow=True)
     if not allow_nonfinite:
         checkpoints.check_finite(saved, place)
     checkpoints.restore_module(module, saved.weights, place)

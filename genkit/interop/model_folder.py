@@ -59,6 +59,11 @@ def read(module: GenerativeModule, folder: Path) -> None:
     architecture, config = pretrained.network_of(folder)
     held = pretrained.check_weights(folder, architecture, config)
     _check_tied(architecture, config, held)
+    own = {name.replace("base_layer.", "") for name, _ in network.named_parameters() if "lora_" not in name}
+    if others := own - {*parameter_names(network.config)}:
+        raise ConfigError(
+            f"{folder} has no weights of {', '.join(sorted(others)[:5])}; leave those knobs out."
+        )
     for name in parameter_names(network.config):
         parameter = _plain(network, name)
         for piece in pieces(architecture, network.config, name, parameter):

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from genkit.nn.initialisation import drawn
+
 MATRICES = ("qkv", "proj", "up", "down")
 
 
@@ -18,7 +20,8 @@ def adapt(network: nn.Module, rank: int) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(MATRICES))
-    inject_adapter_in_model(config, network)
+    with drawn():  # also where the network's own numbers are read
+        inject_adapter_in_model(config, network)
 
 
 def base(layer: nn.Module) -> nn.Linear:

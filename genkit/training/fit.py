@@ -70,10 +70,12 @@ def fit(
     compute_float32(cfg.trainer.matmul)
     dataset = open_data(cfg, cfg.paths.by_name, run=run.path)
     data = DataModule(dataset, seed=seed, batch_size=cfg.batch_size)
-    if manifests.available(run.checkpoints):
+    goes_on = bool(manifests.available(run.checkpoints))
+    if goes_on:
         check_size(cfg.model, dataset.spec, run)
     check_fits(cfg, dataset.spec)
-    module = build_module(cfg.model, dataset.spec, seed=mix(seed, 0))
+    follow = goes_on or bool(cfg.init_from or cfg.pretrained)
+    module = build_module(cfg.model, dataset.spec, seed=mix(seed, 0), weights_follow=follow)
     if cfg.trainer.compile and (reason := module.uncompilable()):
         raise ConfigError(f"trainer.compile=true: {reason}")
     budget, size = sessions.budget_of(cfg.budget), _size(dataset)

@@ -24,7 +24,7 @@ ALLOWED = {
     "metrics": {"core", "nn", "system"},  # nn: the distance of spectra by which models are trained, too
     "config": {"core", "data", "families", "interop", "system"},  # data: the knobs of datasets
     "runs": {"config", "core", "data", "system"},  # data: whether packed folders are as they were
-    "inference": {"families", "runs", "data", "generation", "config", "core", "system"},
+    "inference": {"families", "runs", "data", "generation", "config", "core", "nn", "system"},
     "diagnostics": {"runs", "data", "core", "system"},  # data: the examples that samples may be copies of
     "training": {
         *("inference", "diagnostics", "metrics", "data", "runs", "interop", "config", "core", "system"),
