@@ -33,7 +33,7 @@ from genkit.core.budget import Budget
 from genkit.core.codecs import CharCodec
 from genkit.core.plan import TrainingPlan
 from genkit.core.spec import TokenSpec
-from genkit.evaluation.costs import counting
+from genkit.evaluation.step_costs import counting
 from genkit.families.gpt import GPT
 
 VOCABULARY = 65

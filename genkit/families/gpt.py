@@ -36,13 +36,12 @@ from genkit.generation.step_numbers import StepNumbers
 from genkit.generation.streaming import Piece, pieces
 from genkit.generation.token_grid import knowing_patches
 from genkit.nn.lora import adapt
+from genkit.nn.next_token_nll import OUTSIDE, next_token_nll
 from genkit.nn.operations import activations_per_token, flops_per_token, scoring_per_token
 from genkit.nn.precision import widened
 from genkit.nn.transformer import Transformer
 from genkit.nn.transformer_config import TransformerConfig
 from genkit.system.errors import ConfigError
-
-OUTSIDE = -1  # a target beyond the end of the data, which is neither trained on nor scored
 
 
 class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
@@ -104,7 +103,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         else:  # each token that is to be predicted counts alike, whichever piece of the batch it is in
             pieces = noise.pieces or [batch]
             counted = sum(self._scored(piece).sum() for piece in pieces) / len(pieces)
-            nll = self._token_nll(tokens, "none", batch.packing).sum() / max(counted, 1)
+            nll = self._token_nll(tokens, "sum", batch.packing) / max(counted, 1)
         return LossTerms(nll, {"nll": nll.detach()})
 
     def _labelled(self, batch: Batch) -> Tensor:
@@ -115,18 +114,14 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         return torch.cat((self.spec.vocab_size + batch.labels[:, None], batch.data[:, 1:]), dim=1)
 
     def _token_nll(self, tokens: Tensor, reduction: str, packing: Packing | None = None) -> Tensor:
-        """-log p(x_t | x_<t) of tokens (B, T + 1): the mean over all, or (B, T) with 0 outside the data and
+        """-log p(x_t | x_<t) of tokens (B, T + 1): the mean or the sum, or (B, T) with 0 outside the data and
         of what is not to be predicted; of what has captions, of the tokens behind the start alone."""
         segments = None if packing is None else packing.segments
-        inputs = tokens[:, :-1].clamp(min=0)
-        logits = widened(self.network(inputs, first=self.spec.caption_length, segments=segments))
-        targets = self._targets(tokens)  # (B, T), of logits (B, T, V)
+        targets = self._targets(tokens)
         if packing is not None and packing.scored is not None:
             targets = targets.where(packing.scored, OUTSIDE)
-        nll = F.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), ignore_index=OUTSIDE, reduction=reduction
-        )
-        return nll if reduction == "mean" else nll.view_as(targets)
+        inputs, first = tokens[:, :-1].clamp(min=0), self.spec.caption_length
+        return next_token_nll(self.network, inputs, targets, reduction, first=first, segments=segments)
 
     def _targets(self, tokens: Tensor) -> Tensor:
         return tokens[:, self.spec.caption_length + 1 :]
