@@ -1,6 +1,6 @@
 """A small model as people have them, to try things out with: `python tests/make_model.py my-model`.
 
-A Llama of 0.6 M random parameters in bfloat16, with heads that share keys and values and a tokeniser of byte
+A Llama of 0.7 M random parameters in bfloat16, with heads that share keys and values and a tokeniser of byte
 pairs learnt from the language reference that every Python holds, written by transformers.
 """
 

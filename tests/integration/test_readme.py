@@ -15,6 +15,7 @@ from scipy.io import wavfile
 
 from genkit import train
 from tests.integration.conftest import QUICK, TINY
+from tests.make_model import make
 from tests.outside_site import OUTSIDE, Site
 
 README = Path(__file__).parents[2] / "README.md"
@@ -66,6 +67,8 @@ def place(tmp_path_factory):
     train([*wide, "model.block_size=32", *runs, "name=colors"])
     sentences = ["data=text_file", f"data.path={folder / 'four.txt'}", "model=gpt_tiny"]
     train([*sentences, *runs, "name=four"])
+    tuned = ["experiment=finetune_model", f"pretrained={make(folder / 'my-model')}"]
+    train([*tuned, *runs, "name=tuned"])
     (folder / "mine.yaml").write_text(
         "arms: {a: [model=vae], b: [model=vae_mlp]}\ncommon: [data=digits]\nseeds: 2\nbudget: {steps: 2}\n"
     )
@@ -111,7 +114,7 @@ def test_a_command_of_the_readme_does_what_it_says(line, place, data_dir, genkit
     monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
     monkeypatch.setenv("GENKIT_DATA_DIR", str(data_dir))
     words = prepared(line, data_dir)
-    taken = ("name=colors", "name=asked", "name=four", "name=backwards")  # there are such by now
+    taken = [f"name={name}" for name in ("colors", "asked", "four", "backwards", "tuned")]  # there are such
     words = [f"{word}2" if word in taken else word for word in words]
     if "moons" in line:
         ((code, out, err),) = request.getfixturevalue("beside").genkit(" ".join(words))
