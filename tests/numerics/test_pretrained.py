@@ -1,6 +1,8 @@
-"""GPT-2 in and out of transformers: the same logits and gradients both ways, and what is refused."""
+"""Folders of transformers as the beginning of a training, and GPT-2 in and out; what is refused."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -403,3 +405,24 @@ def test_a_missing_tensor_is_refused(folder, tmp_path):
     save_file(tensors, place / "model.safetensors")
     with pytest.raises(CheckpointError, match=r"h\.1\.ln_2\.bias"):
         built(place)
+
+
+def test_a_folder_is_read_and_refused_without_torch(llama, text, tmp_path):
+    """By a process in which torch cannot be imported, whether the folder will do or not."""
+    wrong = with_settings(llama, tmp_path, hidden_act="gelu")
+    words = ["model=gpt", "data=text_file", f"data.path={text}"]
+    program = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "from genkit.config import compose\n"
+        f"print(compose('train', {words} + ['pretrained={llama}']).model.norm)\n"
+        "try:\n"
+        f"    compose('train', {words} + ['pretrained={wrong}'])\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "rms",
+        f"ConfigError {wrong / 'config.json'}: hidden_act=gelu is not computed here, only silu, swish.",
+    ]

@@ -55,6 +55,14 @@ WITHOUT_TORCH = (
     "core/representations/",
     *("families/gpt_knobs.py", "families/dcgan_knobs.py", "families/vae_knobs.py"),
     "families/codes_knobs.py",
+    *(
+        "interop/architecture.py",
+        "interop/architectures.py",
+        "interop/pretrained.py",
+        "interop/model_json.py",
+    ),
+    *("interop/rotary_json.py", "interop/gated_decoder.py", "interop/tokenizer_json.py"),
+    *("interop/gpt", "interop/llama.py", "interop/mistral.py", "interop/qwen", "nn/transformer_config.py"),
 )
 LONGEST = 350  # lines of a file
 COMMANDS = (*BUILT_IN, *HIDDEN)
