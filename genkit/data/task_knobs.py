@@ -70,6 +70,10 @@ class DatesKnobs(TaskKnobs, frozen=True):
 class ListsKnobs(TaskKnobs, frozen=True):
     """Lists that are counted."""
 
-    items: Annotated[int, knob("in the longest lists", ge=1, le=100, unit="things")] = 12
-    kinds: Annotated[int, knob("of things that there are", ge=1, le=20, unit="kinds")] = 12
-    different: Annotated[int, knob("kinds in one list at most", ge=1, le=20, unit="kinds")] = 4
+    items: Annotated[int, knob("in the longest lists", ge=2, le=100, unit="things")] = 8
+    kinds: Annotated[int, knob("of things that there are", ge=2, le=20, unit="kinds")] = 12
+    different: Annotated[int, knob("kinds in one list at most", ge=2, le=20, unit="kinds")] = 3
+
+    def clashes(self) -> Iterator[Clash]:
+        if self.different > self.kinds:
+            yield Clash(("different", "kinds"), "a list has no more kinds than there are")

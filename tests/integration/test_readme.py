@@ -41,6 +41,7 @@ def place(tmp_path_factory):
         subprocess.run([sys.executable, README.parent / program, *words], cwd=folder, check=True)
     of_pairs = ["model=gpt_tiny", "data=pairs", f"data.path={folder / 'pairs.jsonl'}"]
     train([*of_pairs, *runs, "name=backwards"])
+    train(["model=gpt_tiny", "data=sums", "data.train=300", "data.held_out=60", *runs, "name=sums"])
     mine = ["data=text_file", f"data.path={folder / 'mine.txt'}"]
     train([*(word for word in TINY["gpt"] if not word.startswith("data=")), *mine, *runs, "name=text"])
     train([*TINY["vae"], *runs, "name=images"])
@@ -114,7 +115,8 @@ def test_a_command_of_the_readme_does_what_it_says(line, place, data_dir, genkit
     monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
     monkeypatch.setenv("GENKIT_DATA_DIR", str(data_dir))
     words = prepared(line, data_dir)
-    taken = [f"name={name}" for name in ("colors", "asked", "four", "backwards", "tuned")]  # there are such
+    names = ("colors", "asked", "four", "backwards", "tuned", "sums")
+    taken = [f"name={name}" for name in names]  # there are such by now
     words = [f"{word}2" if word in taken else word for word in words]
     if "moons" in line:
         ((code, out, err),) = request.getfixturevalue("beside").genkit(" ".join(words))

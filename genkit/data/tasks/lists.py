@@ -23,16 +23,20 @@ SINGULAR = {many: one for one, many in THINGS.items()} | {one: one for one in TH
 def lists(data: ListsKnobs) -> dict[str, list[Pair]]:
     """Lists of every length up to `items`, of some of the first `kinds` things; no two parts count the same.
 
+    Lists of one thing alone are so few that what judges would take them all: they are learnt from.
+
     Raises:
         ConfigError: there are not so many different ones.
     """
     things = list(THINGS)[: data.kinds]
 
     def draw(drawing: random.Random) -> Asked:
-        some = drawing.sample(things, drawing.randint(1, min(data.different, data.kinds)))
-        return summary([drawing.choice(some) for _ in range(drawing.randint(1, data.items))])
+        some = drawing.sample(things, drawing.randint(2, data.different))
+        several = [drawing.choice(some) for _ in range(drawing.randint(2, data.items))]
+        return summary(several)
 
-    return dealt(draw, data.train, data.held_out, data.seed)
+    alone = [summary([thing] * count) for thing in things for count in range(1, data.items + 1)]
+    return dealt(draw, data.train, data.held_out, data.seed, alone)
 
 
 def summary(items: list[str]) -> Asked:

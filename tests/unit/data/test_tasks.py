@@ -369,6 +369,13 @@ def test_a_date_is_judged_as_a_day(said, is_right):
 # ---------------------------------------------------------------------- lists
 
 
+def test_lists_of_one_thing_are_learnt_from_and_never_asked():
+    parts = lists(ListsKnobs(**SMALL))
+    alone = {part: {pair.answer for pair in pairs if "," not in pair.answer} for part, pairs in parts.items()}
+    assert len(alone["train"]) == 8 * 12
+    assert not alone["validation"] | alone["test"]
+
+
 def test_lists_are_counted_in_the_order_of_what_comes_first():
     for pair in lists(ListsKnobs(**SMALL, items=9, kinds=5, different=3))["train"]:
         items = pair.prompt.removesuffix(": ").split(", ")
