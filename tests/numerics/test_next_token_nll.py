@@ -1,4 +1,4 @@
-"""The loss of a large vocabulary, some places at a time, is that of all logits at once."""
+"""The loss of a large vocabulary, some places at a time, is that of all logits at once, in float64."""
 
 import pytest
 import torch
@@ -47,20 +47,20 @@ def test_values_and_gradients_are_those_of_all_logits_at_once(how, outside, redu
     inputs, targets, segments = data()
     if outside:
         targets = targets.masked_fill(torch.rand(targets.shape) < 0.4, -1)
-    ours, theirs = network(**how), network(**how)
+    ours, theirs = network(**how), network(**how).double()
     assert module._in_parts(ours, inputs, reduction)
     wanted = targets[:, 2:]
     mine = next_token_nll(ours, inputs, wanted, reduction, first=2, segments=segments)
     logits = theirs(inputs, segments=segments)[:, 2:]
     its = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-1, reduction=reduction)
-    torch.testing.assert_close(mine, its)
+    torch.testing.assert_close(mine, its.float())
     (3 * mine).backward()
     (3 * its).backward()
     for parameter, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert (parameter.grad is None) == (other.grad is None)
         if parameter.grad is not None:
-            rounding = 4e-6 * max(1.0, float(other.grad.abs().max()))
-            torch.testing.assert_close(parameter.grad, other.grad, rtol=1e-4, atol=rounding)
+            rounding = 1e-5 * max(0.1, float(other.grad.abs().max()))
+            torch.testing.assert_close(parameter.grad, other.grad.float(), rtol=1e-4, atol=rounding)
 
 
 def test_each_token_has_its_own_score():
