@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from genkit.core.codecs import SubwordCodec
 from genkit.core.module import GenerativeModule
+from genkit.core.pairs import ChatPairs
 from genkit.core.spec import TokenSpec
 from genkit.interop import pretrained
 from genkit.interop.architecture import Architecture, parameter_names, read_back
@@ -168,16 +169,18 @@ def marks(spec: TokenSpec) -> dict[str, object]:
 
     A text of documents ends where the next would begin; one without has no end, nor may those of
     transformers' own stand in for it.  It ends at one token, or where two of the tokeniser's own marks stand
-    between documents, at the first.
+    between documents, at the first.  An answer to a prompt ends at the token that the template ends it with.
     """
     opening = (spec.mark if len(spec.mark) else spec.opening).tolist()
     own = isinstance(spec.codec, SubwordCodec) and all(map(spec.codec.is_mark, opening))
-    ends = bool(spec.separator) and (len(opening) == 1 or (own and len(opening) == 2))
-    return {"bos_token_id": opening[-1], "eos_token_id": opening[0] if ends else None}
+    ends = opening[:1] if spec.separator and (len(opening) == 1 or (own and len(opening) == 2)) else []
+    if spec.pairs is not None:
+        ends = spec.codec.mark(spec.pairs.end).tolist()
+    return {"bos_token_id": opening[-1], "eos_token_id": ends[0] if len(ends) == 1 else None}
 
 
 def tokenizer_settings(spec: TokenSpec, config: TransformerConfig) -> dict[str, object]:
-    """What tokenizer_config.json says."""
+    """What tokenizer_config.json says, the template of conversations included."""
     said: dict[str, object] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": config.block_size,
@@ -187,6 +190,8 @@ def tokenizer_settings(spec: TokenSpec, config: TransformerConfig) -> dict[str, 
         for name, id_ in marks(spec).items():
             if isinstance(id_, int) and codec.is_mark(id_):
                 said[name.removesuffix("_id")] = codec.decode([id_])
+    if isinstance(pairs := spec.pairs, ChatPairs):
+        said |= {**pairs.words, "chat_template": pairs.template}
     return said
 
 

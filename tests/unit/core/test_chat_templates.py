@@ -109,6 +109,27 @@ def test_ids_are_those_of_transformers(folder, tmp_path, template):
     assert [part.strip() for part in text if part.strip()][:2] == ["Hello.", "Bye."]
 
 
+@pytest.mark.parametrize("template", [CHATML, LLAMA_2], ids=["chatml", "llama-2"])
+def test_an_exported_model_answers_in_its_template(folder, tmp_path, template):
+    """transformers lays a conversation out by what was exported, and stops where an answer ends."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from genkit.families.gpt import GPT
+    from genkit.interop import model_folder
+
+    place = with_template(folder, tmp_path, template)
+    paths = {"cache_dir": str(tmp_path / "c")}
+    dataset = pair_windows("made", Talks(TALK), knobs(place), paths, View("tokens", block_size=256))
+    module = GPT(dataset.spec, block_size=256, n_layer=1, n_head=2, n_embd=16)
+    out = model_folder.write(module, tmp_path / "out")
+    tokenizer, model = AutoTokenizer.from_pretrained(out), AutoModelForCausalLM.from_pretrained(out)
+    messages = [{"role": turn.role, "content": turn.content} for turn in TALK[:3]]
+    said = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    assert said == [*dataset.spec.opening.tolist(), *dataset.spec.asked(TALK[:3]).tolist()]
+    ends = "<|im_end|>" if template is CHATML else "</s>"
+    assert tokenizer.decode([model.generation_config.eos_token_id]) == ends
+
+
 def test_a_template_that_writes_earlier_turns_another_way_makes_an_example_of_each_answer():
     pairs = ChatPairs.of(THINKING, {}, TOKENS, None)
     assert (pairs.separator, pairs.end) == ("<|im_start|>", "<|im_end|>")
