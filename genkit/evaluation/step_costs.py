@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -63,7 +64,8 @@ def counting() -> FlopCounterMode:
     torch counts some kernels and takes others for nothing, the CPU's among them; and what a kernel computes
     anew to spare memory is its own affair: the same model costs the same, whatever computes it.
     """
-    counter = FlopCounterMode(display=False, custom_mapping=_attention())
+    mapping = {**_attention(), torch.ops.mkldnn._linear_pointwise: _product}
+    counter = FlopCounterMode(display=False, custom_mapping=mapping)
     vars(counter)["mod_tracker"] = _Everywhere()
     return counter
 
@@ -86,6 +88,11 @@ KERNELS = (
     "fused_attention_overrideable",
 )
 Size = tuple[int, ...]
+
+
+def _product(x: Size, weight: Size, *args: Any, **rest: Any) -> int:
+    """oneDNN's product of rows with a matrix."""
+    return 2 * math.prod(x) * weight[0]
 
 
 def _forward(query: Size, key: Size, value: Size, *args: Any, **rest: Any) -> int:

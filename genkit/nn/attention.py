@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genkit.nn.dense_layer import Dense
 from genkit.nn.key_value_cache import KVCache
 from genkit.nn.rotary import rotate
 from genkit.nn.transformer_config import TransformerConfig
@@ -62,8 +63,8 @@ class Attention(nn.Module):
         self.dropout, self.qk_norm, self.eps = config.dropout, config.qk_norm, config.eps
         self.layer, self.window = layer, config.window_of(layer)
         projected = (self.heads + 2 * self.kv_heads) * self.width
-        self.qkv = nn.Linear(config.n_embd, projected, bias=config.biased(config.qkv_bias))
-        self.proj = nn.Linear(self.heads * self.width, config.n_embd, bias=config.biased(config.proj_bias))
+        self.qkv = Dense(config.n_embd, projected, bias=config.biased(config.qkv_bias))
+        self.proj = Dense(self.heads * self.width, config.n_embd, bias=config.biased(config.proj_bias))
         self.scales = config.qk_norm and config.qk_scales
         if self.scales:
             self.q_scale = nn.Parameter(torch.ones(self.width))

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genkit.nn.dense_layer import times
 from genkit.nn.precision import widened
 from genkit.nn.transformer import Transformer
 
@@ -91,7 +92,7 @@ class _SummedNLL(torch.autograd.Function):
             part = slice(begin, begin + AT_ONCE)
             x, within = features[part], targets[part, None] >= 0
             target = targets[part, None].clamp(min=0)
-            logits = x @ weight.T
+            logits = times(x, weight)
             picked = logits.gather(1, target)
             highest = logits.amax(1, keepdim=True)
             chances = logits.sub_(highest).exp_()
@@ -102,7 +103,7 @@ class _SummedNLL(torch.autograd.Function):
             by_logits = chances.mul_(within / summed)
             by_logits.scatter_add_(1, target, -within.to(x.dtype))
             if by_x is not None:
-                torch.mm(by_logits, weight, out=by_x[part])
+                by_x[part] = times(by_logits, weight.T)
             if by_w is not None:
                 by_w.addmm_(by_logits.T, x)
         ctx.save_for_backward(by_x, by_w)

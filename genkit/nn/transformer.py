@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genkit.nn.attention import Attention, Surroundings, visibility
+from genkit.nn.dense_layer import Dense
 from genkit.nn.key_value_cache import KVCache
 from genkit.nn.level_vectors import add_levels
 from genkit.nn.rotary import angles
@@ -66,8 +67,8 @@ class FeedForward(nn.Module):
         super().__init__()
         self.activation = config.activation
         hidden, bias = config.hidden_width, config.biased(config.mlp_bias)
-        self.up = nn.Linear(config.n_embd, 2 * hidden if config.gated else hidden, bias=bias)
-        self.down = nn.Linear(hidden, config.n_embd, bias=bias)
+        self.up = Dense(config.n_embd, 2 * hidden if config.gated else hidden, bias=bias)
+        self.down = Dense(hidden, config.n_embd, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         change: Tensor = self.down(activate(self.up(x), self.activation))

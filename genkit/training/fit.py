@@ -24,13 +24,14 @@ from genkit.diagnostics import strict
 from genkit.inference.code_use import code_use
 from genkit.inference.models import build_module, check_size
 from genkit.inference.run_data import open_data
+from genkit.nn.dense_layer import prefer_onednn
 from genkit.runs import Run, checkpoints, manifests
 from genkit.runs.checkpoints import Checkpoint
 from genkit.system import terminal
 from genkit.system.errors import CheckpointError, ConfigError, DataError
 from genkit.system.interrupts import Remembered
 from genkit.system.launchers import Rank
-from genkit.system.processor import compute_float32, flush_tiny_numbers, keep_freed_memory
+from genkit.system.processor import compute_float32, flush_tiny_numbers, keep_freed_memory, multiplies_slowly
 from genkit.training import checkpointing, sessions
 from genkit.training.memory import check_fits, held_bytes, kept_bytes, sizes, validation_batch
 from genkit.training.sessions import Session
@@ -65,6 +66,7 @@ def fit(
     automatic = cfg.trainer.accelerator == "auto"
     if cfg.trainer.accelerator == "cpu" or (automatic and not torch.accelerator.is_available()):
         flush_tiny_numbers()
+        prefer_onednn(multiplies_slowly())
         if own_process:
             keep_freed_memory()
     compute_float32(cfg.trainer.matmul)

@@ -26,8 +26,8 @@ ALLOWED = {
     "runs": {"config", "core", "data", "system"},  # data: whether packed folders are as they were
     "inference": {"families", "runs", "data", "generation", "config", "core", "nn", "system"},
     "diagnostics": {"runs", "data", "core", "system"},  # data: the examples that samples may be copies of
-    "training": {
-        *("inference", "diagnostics", "metrics", "data", "runs", "interop", "config", "core", "system"),
+    "training": {  # nn: whose products layers are
+        *("inference", "diagnostics", "metrics", "data", "runs", "interop", "config", "core", "nn", "system"),
     },
     "evaluation": {"inference", "metrics", "data", "runs", "generation", "config", "core", "system"},
     "study": {
