@@ -113,9 +113,11 @@ def by_genkit(folder: Path, steps: int, rank: int | None) -> float:
     from genkit.core.batch import Batch
     from genkit.core.budget import Budget
     from genkit.core.plan import TrainingPlan
-    from genkit.system.processor import flush_tiny_numbers, keep_freed_memory
+    from genkit.nn.dense_layer import prefer_onednn
+    from genkit.system.processor import flush_tiny_numbers, keep_freed_memory, multiplies_slowly
 
     flush_tiny_numbers()  # as `genkit train` does
+    prefer_onednn(multiplies_slowly())
     keep_freed_memory()
     module = genkit_model(folder, rank)[0]
     module.plan = TrainingPlan(optim=OPTIM, budget=Budget("steps", steps + 1), total_steps=steps + 1)
