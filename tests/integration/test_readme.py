@@ -85,7 +85,13 @@ def beside(place):
 def prepared(line: str, data_dir: Path) -> list[str]:
     """The words of a command, with runs that exist, few steps, and devices that are here."""
     command, *words = shlex.split(line, comments=True)[1:]
-    run = "text" if command in READS_TEXTS else "labels" if "label=3" in words else "images"
+    run = (
+        "text"
+        if command in READS_TEXTS or "logprobs=true" in words
+        else "labels"
+        if "label=3" in words
+        else "images"
+    )
     run = "words" if "label=seven" in words else "sounds" if "in=mine.wav" in words else run
     run = "emoji" if "prompt=a red heart" in words else run
     run = "videos" if {"out=sevens.gif", "given=4", "along=time"} & {*words} else run

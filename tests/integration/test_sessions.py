@@ -73,6 +73,7 @@ REFUSED = {
     "sample into a file of another kind": ["sample", "run=vae", "out=x.txt"],
     "sample into a folder that holds something": ["sample", "run=vae", "n=1", "out=vae"],
     "score a text": ["score", "run=vae", "text=a"],
+    "talk with images": ["chat", "run=vae"],
     "evaluate without a metric": ["evaluate", "run=vae", "metrics=nope"],
     "export images": ["export", "run=vae", "out=exported"],
     "interpolate with a word": ["interpolate", "run=vae", "path=straight"],
