@@ -87,8 +87,10 @@ class JsonList:
                 if self._whole or ahead > LONGEST:
                     raise
                 end = len(self._text)
-            if end < len(self._text) or self._whole:
+            left = self._text[end : end + 3]
+            cut = not left or (left[0] in ".eE" and len(left) < 3)  # also a number in its middle: 1. and 1e+
+            if not cut or self._whole:
                 self.line += self._text.count("\n", self._place, end)
                 self._place = end
                 return found
-            self._further(2 * ahead + 1)  # (also of a number, which may go on)
+            self._further(2 * ahead + 1)

@@ -78,6 +78,17 @@ def test_objects_a_line_also_in_a_json_and_cells_between_tabs(tmp_path):
     assert [row.values for row in table.rows(["b", "a"])] == [(' y"', '"x" ')]
 
 
+def test_a_list_is_cut_anywhere_also_within_numbers_and_words():
+    values = [1.5, -2e30, 12, 1.25e-07, True, None, "a\nb", {"a": [0.5]}, -7]
+    text = '[1.5,-2e+30, 12,\n1.25e-07,true,null,"a\\nb",{"a":[0.5]},-7]'
+    for first in range(len(text) + 1):
+        for second in range(first, len(text) + 1):
+            pieces = [text[:first], text[first:second], text[second:]]
+            assert [value for _, value in JsonList(iter(pieces)).entries()] == values
+    with pytest.raises(ValueError, match="comma"):
+        list(JsonList(iter(["[1.", "x]"])).entries())
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.lists(PLAIN, max_size=6), st.sampled_from([None, 0, 2]), st.lists(st.integers(0, 300), max_size=9))
 def test_a_list_read_in_pieces_is_what_the_library_makes_of_it(values, indent, cuts):
