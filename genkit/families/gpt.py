@@ -102,8 +102,8 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
             nll = self._token_nll(tokens, reduction="mean")
         else:  # each token that is to be predicted counts alike, whichever piece of the batch it is in
             pieces = noise.pieces or [batch]
-            counted = sum(self._scored(piece).sum() for piece in pieces) / len(pieces)
-            nll = self._token_nll(tokens, "sum", batch.packing) / max(counted, 1)
+            counted = torch.stack([self._scored(piece).sum() for piece in pieces]).sum() / len(pieces)
+            nll = self._token_nll(tokens, "sum", batch.packing) / counted.clamp(min=1)
         return LossTerms(nll, {"nll": nll.detach()})
 
     def _labelled(self, batch: Batch) -> Tensor:
