@@ -141,7 +141,7 @@ def test_an_average_of_another_model_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(models.runs, "spec_digest", lambda *_: "")
     monkeypatch.setattr(models.config, "digest", lambda *_: "")
     monkeypatch.setattr(models, "check_size", lambda *_: None)
-    monkeypatch.setattr(models, "build_module", lambda *_: torch.nn.Linear(2, 2))
+    monkeypatch.setattr(models, "build_module", lambda *_, **asked: torch.nn.Linear(2, 2))
     with pytest.raises(CheckpointError, match="is no average of this model"):
         models.load(str(tmp_path))
 
