@@ -141,13 +141,13 @@ def unshifted_targets() -> None:
     """A token is predicted from itself."""
     from genkit.families.gpt import GPT
 
-    def nll(go_on: Any, module: Any, tokens: Any, reduction: str) -> Any:
+    def nll(go_on: Any, module: Any, tokens: Any, reduction: str, packing: Any = None) -> Any:
         same = tokens[:, :-1]
         logits = module.network(same.clamp(min=0))
         loss = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), same.flatten(), ignore_index=-1, reduction=reduction
         )
-        return loss if reduction == "mean" else loss.view(same.shape)
+        return loss.view(same.shape) if reduction == "none" else loss
 
     _around(GPT, "_token_nll", nll)
 

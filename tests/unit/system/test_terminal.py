@@ -31,9 +31,7 @@ def test_nothing_is_printed_elsewhere():
         str(file.relative_to(ROOT)): list(prints(ast.parse(file.read_text()))) for file in ROOT.rglob("*.py")
     }
     assert len(found.pop("system/terminal.py")) == 1
-    assert (
-        len(found.pop("system/template_worker.py")) == 1
-    )  # a program of its own, which answers through a pipe
+    assert len(found.pop("system/template_worker.py")) == 1  # a program of its own: to its pipe
     assert {file: lines for file, lines in found.items() if lines} == {}
 
 
