@@ -12,7 +12,7 @@ from genkit.core.codecs import CharCodec
 from genkit.core.footprint import peak_bytes
 from genkit.core.noise import Noise
 from genkit.core.spec import ArraySpec, TokenSpec
-from genkit.data.dataset import Dataset, TokenWindows
+from genkit.data.dataset import Dataset, Examples, TokenWindows
 from genkit.data.loading import DataModule
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
@@ -77,7 +77,7 @@ def test_a_family_that_says_nothing_is_measured():
     spec = ArraySpec(1, (32, 32), levels=256)
     module = VAE(spec, likelihood="categorical", width=4, hidden=16)
 
-    class Pictures:
+    class Pictures(Examples):
         def __len__(self):
             return 200
 
