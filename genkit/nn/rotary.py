@@ -24,7 +24,9 @@ def frequencies(config: TransformerConfig) -> Tensor:
     """
     rotated = config.rotated
     if config.rotary_base is None:  # as runs have it that are older than this knob, to the last bit
-        plain = config.base ** -torch.linspace(0, 1, rotated // 2 + 1)[:-1]
+        # The device is named, for torch forgets linspace where transformers has loaded a model before.
+        places = torch.linspace(0, 1, rotated // 2 + 1, device=torch.get_default_device())
+        plain = config.base ** -places[:-1]
     else:  # as transformers has it, to the last bit
         plain = 1.0 / config.base ** (torch.arange(0, rotated, 2, dtype=torch.float32) / rotated)
     if config.rotary_scaling is None:

@@ -299,3 +299,16 @@ def test_a_compiled_network_computes_the_same_whatever_the_batch():
             again = torch.autograd.grad(found.sum(), list(network.parameters()))
     for one, other in zip(again, gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_is_all_on_one_device_where_torch_has_forgotten_linspace():
+    """As it does in a process in which transformers has loaded a model before."""
+    known = torch.utils._device._device_constructors()
+    remembered = torch.linspace in known
+    known.discard(torch.linspace)
+    try:
+        with torch.device("meta"):
+            network = Transformer(TransformerConfig(**SIZES, positions="rotary"))
+    finally:
+        known |= {torch.linspace} if remembered else set()
+    assert {tensor.device.type for tensor in (network.cos, network.sin, *network.parameters())} == {"meta"}
