@@ -25,6 +25,7 @@ import nanogpt
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from loader import Loader
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -177,26 +178,13 @@ class Clock(pl.Callback):
         self.end = now()
 
 
-class _Loader:
-    """One loader in Lightning's eyes; a list would be several."""
-
-    def __init__(self, made: list[Any]) -> None:
-        self.made = made
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.made)
-
-    def __len__(self) -> int:
-        return len(self.made)
-
-
 def through_lightning(module: pl.LightningModule, made: list[Any]) -> float:
     clock = Clock()
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, enable_model_summary=False, callbacks=[clock], **quiet
     )
-    trainer.fit(module, _Loader(made))
+    trainer.fit(module, Loader(made))
     return clock.end - clock.begin
 
 

@@ -19,12 +19,12 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import alternating
 import clocks
+from loader import Loader
 
 VOCABULARY, BATCH, CONTEXT, RANK = 49_152, 4, 128, 8
 SIZES = {
@@ -132,7 +132,7 @@ def by_genkit(folder: Path, steps: int, rank: int | None) -> float:
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, enable_model_summary=False, callbacks=[Each()], **quiet
     )
-    trainer.fit(module, One(made))
+    trainer.fit(module, Loader(made))
     return clock.median()
 
 
@@ -166,19 +166,6 @@ def by_transformers(folder: Path, steps: int, rank: int | None) -> float:
         data = [{"input_ids": row, "labels": row} for row in rows]
         Trainer(module, arguments, train_dataset=data, callbacks=[Each()]).train()
     return clock.median()
-
-
-class One:
-    """One loader in Lightning's eyes; a list would be several."""
-
-    def __init__(self, made: list[Any]) -> None:
-        self.made = made
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.made)
-
-    def __len__(self) -> int:
-        return len(self.made)
 
 
 class Steps:

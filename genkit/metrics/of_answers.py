@@ -17,6 +17,10 @@ TRIVIAL = {
     "copied_exact_match": "of the answer to the most alike prompt of the training part",
 }
 EXACT = Call("answers:exact")
+RUNS = {
+    "chrf": "6 characters shared with the right answers (chrF2 of sacrebleu)",
+    "bleu": "4 words shared with the right answers (BLEU of sacrebleu)",
+}
 OVERLAPS = {
     "rouge_1": "words that an answer shares with the right one (F1 of ROUGE-1)",
     "rouge_2": "pairs of words that it shares (F1 of ROUGE-2)",
@@ -35,25 +39,18 @@ OF_ANSWERS = (
         most=1.0,
         beside=tuple(TRIVIAL),
     ),
-    Metric(
-        *("chrf", "0-100", "higher", ANSWERED, Call("answers:chrf")),
-        help="runs of up to 6 characters shared with the right answers (chrF2 of sacrebleu)",
-        group="answers",
-        interval=BOOTSTRAP,
-        floor=False,
-        ceiling=BLIND,
-        least=0.0,
-        most=100.0,
-    ),
-    Metric(
-        *("bleu", "0-100", "higher", ANSWERED, Call("answers:bleu")),
-        help="runs of up to 4 words shared with the right answers (BLEU of sacrebleu)",
-        group="answers",
-        interval=BOOTSTRAP,
-        floor=False,
-        ceiling=BLIND,
-        least=0.0,
-        most=100.0,
+    *(
+        Metric(
+            *(name, "0-100", "higher", ANSWERED, Call(f"answers:{name}")),
+            help=f"runs of up to {said}",
+            group="answers",
+            interval=BOOTSTRAP,
+            floor=False,
+            ceiling=BLIND,
+            least=0.0,
+            most=100.0,
+        )
+        for name, said in RUNS.items()
     ),
     *(
         Metric(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import Literal
 
 from genkit.system.errors import DataError
 from genkit.system.plain import read_bytes
@@ -60,14 +62,7 @@ def read_input(word: str, limit: int, advice: str) -> str:
     Raises:
         DataError: it brings more, is in another encoding, or cannot be read.
     """
-    stream = getattr(sys.stdin, "buffer", None)
-    try:
-        if stream is None:  # closed, or a text that stands for it
-            content = (sys.stdin.read(limit + 1) if sys.stdin else "").encode("utf-8")
-        else:
-            content = stream.read(limit + 1)
-    except OSError as error:
-        raise DataError(f"{word}: standard input cannot be read: {error.strerror}.") from None
+    content = _brought(word, "read", limit)
     if len(content) > limit:
         raise DataError(f"{word}: standard input brings more than {limit:,} bytes; {advice}.")
     return _decoded(f"{word}: standard input", content)
@@ -82,22 +77,23 @@ def read_lines(word: str, limit: int) -> Iterator[str]:
     Raises:
         DataError: one has more, is in another encoding, or cannot be read.
     """
-    stream = getattr(sys.stdin, "buffer", None)
-    number = 0
-    while True:
-        number += 1
-        try:
-            if stream is None:
-                content = (sys.stdin.readline(limit + 1) if sys.stdin else "").encode("utf-8")
-            else:
-                content = stream.readline(limit + 1)
-        except OSError as error:
-            raise DataError(f"{word}: standard input cannot be read: {error.strerror}.") from None
+    for number in count(1):
+        content = _brought(word, "readline", limit)
         if len(content) > limit:
             raise DataError(f"{word}: line {number} has more than {limit:,} bytes; write shorter ones.")
         if not content:
             return
         yield _decoded(f"{word}: line {number}", content).rstrip("\r\n")
+
+
+def _brought(word: str, how: Literal["read", "readline"], limit: int) -> bytes:
+    """What standard input brings next, cut behind one byte more than the limit."""
+    stream = getattr(sys.stdin, "buffer", sys.stdin)  # none where it is closed, or a text stands for it
+    try:
+        content: bytes | str = b"" if stream is None else getattr(stream, how)(limit + 1)
+    except OSError as error:
+        raise DataError(f"{word}: standard input cannot be read: {error.strerror}.") from None
+    return content.encode("utf-8") if isinstance(content, str) else content
 
 
 def _decoded(name: str, content: bytes) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 from genkit.core.knobs import DataKnobs
@@ -12,7 +12,7 @@ from genkit.core.pairs import Pair, Turn
 from genkit.data.pair_knobs import MemoryPairKnobs
 from genkit.data.pair_rows import RowWriter, SaidRows, plain_turns
 from genkit.data.pair_table import PairRow, PairSource
-from genkit.data.sources.kept import KEPT, Given, digest_in, gone, kept_in, own_knobs
+from genkit.data.sources.kept import KEPT, Given, digest_in, digest_of_texts, gone, kept_in, own_knobs
 from genkit.data.sources.pair_files import conversation
 from genkit.system.errors import DataError
 
@@ -27,13 +27,8 @@ class GivenPairs(Given):
 
     def __init__(self, rows: Sequence[tuple[Turn, ...]]) -> None:
         self._rows = rows
-        sha = hashlib.sha256()
-        for row in rows:
-            for text in (str(len(row)), *(text for turn in row for text in (turn.role, turn.content))):
-                encoded = text.encode()
-                sha.update(f"{len(encoded)}\0".encode())
-                sha.update(encoded)
-        self.digest = f"sha256:{sha.hexdigest()}"
+        said = ((str(len(row)), *chain.from_iterable(plain_turns(row))) for row in rows)
+        self.digest = digest_of_texts(chain.from_iterable(said))
 
     def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
         kept_in(own_knobs(data), paths, self._write)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -265,6 +265,16 @@ def memory_pictures(data: MemoryPictureKnobs, paths: Mapping[str, str]) -> KeptP
 # ---------------------------------------------------------------------- texts
 
 
+def digest_of_texts(texts: Iterable[str]) -> str:
+    """SHA-256 of texts and of where each of them ends."""
+    sha = hashlib.sha256()
+    for text in texts:
+        encoded = text.encode()
+        sha.update(f"{len(encoded)}\0".encode())
+        sha.update(encoded)
+    return f"sha256:{sha.hexdigest()}"
+
+
 class GivenTexts(Given):
     """Texts, a document each, or a single one.
 
@@ -275,12 +285,7 @@ class GivenTexts(Given):
     def __init__(self, texts: Sequence[str], *, single: bool) -> None:
         self.option = "memory_text" if single else "memory_texts"
         self._texts = texts
-        sha = hashlib.sha256()
-        for text in texts:
-            encoded = text.encode()
-            sha.update(f"{len(encoded)}\0".encode())
-            sha.update(encoded)
-        self.digest = f"sha256:{sha.hexdigest()}"
+        self.digest = digest_of_texts(texts)
 
     def keep(self, data: DataKnobs, paths: Mapping[str, str]) -> None:
         kept_in(own_knobs(data), paths, self._write)
