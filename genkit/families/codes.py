@@ -240,7 +240,7 @@ class Codes(GenerativeModule[ArraySpec], Encoder, Reconstruction, Tokenizer):
         cut into processes and micro-batches."""
         if not self.training:
             return
-        counts = torch.bincount(found.codes, minlength=self.codes)
+        counts = found.codes.new_zeros(self.codes).scatter_add_(0, found.codes, torch.ones_like(found.codes))
         if dist.is_initialized():
             dist.all_reduce(counts)
         first, last = noise.ends(batch)

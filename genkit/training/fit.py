@@ -33,7 +33,7 @@ from genkit.system.interrupts import Remembered
 from genkit.system.launchers import Rank
 from genkit.system.processor import compute_float32, flush_tiny_numbers, keep_freed_memory, multiplies_slowly
 from genkit.training import checkpointing, sessions
-from genkit.training.memory import check_fits, held_bytes, kept_bytes, sizes, validation_batch
+from genkit.training.memory import check_fits, held_bytes, sizes, validation_batch
 from genkit.training.sessions import Session
 from genkit.training.surroundings import check_arithmetic, quieten_lightning, say_arithmetic, set_threads
 from genkit.training.trainer import build_trainer
@@ -75,7 +75,7 @@ def fit(
     goes_on = bool(manifests.available(run.checkpoints))
     if goes_on:
         check_size(cfg.model, dataset.spec, run)
-    check_fits(cfg, dataset.spec)
+    needed = check_fits(cfg, dataset.spec)
     follow = goes_on or bool(cfg.init_from or cfg.pretrained)
     module = build_module(cfg.model, dataset.spec, seed=mix(seed, 0), weights_follow=follow)
     if cfg.trainer.compile and (reason := module.uncompilable()):
@@ -112,7 +112,7 @@ def fit(
         check_arithmetic(cfg.trainer, trainer.strategy.root_device)
         data.device, data.resident = trainer.strategy.root_device, bool(getattr(cfg.data, "on_device", False))
         if trainer.is_global_zero:
-            console.print(_costs(cfg, module))
+            console.print(_costs(cfg, module, needed))
             say_arithmetic(cfg.trainer, trainer.strategy.root_device)
             said = sessions.notices(session, cfg, module, start, size) if checkpoint else []
             if cfg.batch_size > size.examples:
@@ -161,16 +161,15 @@ def _is_spent(module: GenerativeModule, step: int) -> bool:
     return step >= plan.total_steps
 
 
-def _costs(cfg: Config, module: GenerativeModule) -> str:
+def _costs(cfg: Config, module: GenerativeModule, needed: float | None) -> str:
     """The size of what is trained, and an estimate of what a step takes."""
     parameters, trained = sizes(module)
     said = [f"{parameters:,} parameters" + (f", {trained:,} of them trained" if trained < parameters else "")]
     costs = module.costs()
     if "flops" in costs:
         said.append(f"{costs['flops'] * cfg.batch_size / 1e9:,.1f} GFLOP a step")
-    if "activations" in costs:
-        memory = held_bytes(module, cfg.optim) + kept_bytes(module, cfg)
-        said.append(f"about {memory / 1e6:,.0f} MB in float32")
+    if needed is not None:
+        said.append(f"about {needed / 1e6:,.0f} MB in float32")
     return "; ".join(said)
 
 

@@ -19,13 +19,17 @@ from genkit.core.spec import Spec
 from genkit.data.loading import DataModule
 from genkit.inference.models import build_module
 from genkit.system.errors import ConfigError
+from genkit.training.step_memory import step_memory
 
 VALIDATED = 1 << 30  # bytes that a validation batch may take, unless its size is given
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
-def check_fits(cfg: Config, spec: Spec) -> None:
+def check_fits(cfg: Config, spec: Spec) -> float | None:
     """Build the model without its numbers, and refuse one whose training could not be held.
+
+    Returns:
+        About how many bytes the training needs in float32; None where nobody can tell.
 
     Raises:
         ConfigError: with what is needed, what there is, and what would help.
@@ -43,16 +47,22 @@ def check_fits(cfg: Config, spec: Spec) -> None:
     except ConfigError:
         raise
     except Exception:  # what cannot be built without its numbers is built with them, and says what is wrong
-        return
-    held, kept = held_bytes(made[0], cfg.optim), kept_bytes(made[0], cfg)
-    if held + kept > have:
-        said = f"about {(held + kept) / 1e9:,.1f} GB are needed, and there are {have / 1e9:,.1f} GB"
-        if held > kept:
-            raise ConfigError(f"{said}: most is the model's; choose smaller sizes.")
+        return None
+    pieces = cfg.trainer.accumulate * cfg.trainer.processes
+    micro = max(1, cfg.batch_size // pieces)
+    held, step = held_bytes(made[0], cfg.optim), step_memory(made[0], micro)
+    needed = held + (step.of(micro) if step else 0)
+    if needed > have:
+        said = f"about {needed / 1e9:,.1f} GB are needed, and there are {have / 1e9:,.1f} GB: most is"
+        most = step.most(have - held) if step else 0
+        if not most or held > needed / 2:
+            raise ConfigError(f"{said} the model's; choose smaller sizes.")
         raise ConfigError(
-            f"{said}: most is kept of batch_size={cfg.batch_size} examples for their gradient; lower it,"
-            " raise trainer.accumulate, or make the examples smaller (data.size, model.block_size)."
+            f"{said} kept of batch_size={cfg.batch_size} examples for their gradient; lower it to"
+            f" {most * pieces}, raise trainer.accumulate, or make the examples smaller (data.size,"
+            " model.block_size)."
         )
+    return needed if step else None
 
 
 def validation_batch(cfg: Config, module: GenerativeModule, data: DataModule, world: int) -> int:
@@ -82,12 +92,6 @@ def held_bytes(module: GenerativeModule, optim: OptimKnobs) -> int:
     """Of a module's weights, and of the moments and the average of those that are trained, in float32."""
     parameters, trained = sizes(module)
     return 4 * (parameters + (2 + bool(optim.ema)) * trained)
-
-
-def kept_bytes(module: GenerativeModule, cfg: Config) -> float:
-    """Of a step's gradients and activations, as far as the family can tell, in float32."""
-    micro = cfg.batch_size // cfg.trainer.accumulate // cfg.trainer.processes
-    return 4 * sizes(module)[1] + module.costs().get("activations", 0.0) * micro
 
 
 def sizes(module: GenerativeModule) -> tuple[int, int]:

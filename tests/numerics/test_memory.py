@@ -1,5 +1,8 @@
 """What is kept in memory, counted by the tensors that are alive."""
 
+import re
+import subprocess
+import sys
 import weakref
 
 import numpy as np
@@ -17,6 +20,7 @@ from genkit.data.loading import DataModule
 from genkit.families.dcgan import DCGAN
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
+from genkit.system.errors import ConfigError
 from genkit.testing import OPTIM
 from genkit.training import memory
 from tests.conftest import fit, images
@@ -88,6 +92,72 @@ def test_a_family_that_says_nothing_is_measured():
     found = memory._scoring(module, data)
     assert found == pytest.approx(2 * 256 * 32 * 32 * 4, rel=0.1)
     assert module.training
+
+
+STEP = """
+import resource, sys, torch
+from genkit import config
+from genkit.core.batch import Batch
+from genkit.core.phase import StepNoise, training_only
+from genkit.core.spec import ArraySpec
+from genkit.inference.models import build_module
+from genkit.training.memory import check_fits
+
+cfg = config.compose("train", [*sys.argv[1:], "optim.ema=null"])
+torch.set_num_threads(1)
+spec = ArraySpec(3, (64, 64), levels=256)
+module = build_module(cfg.model, spec)
+phases = module.phases()
+
+def step(examples):
+    module.zero_grad(set_to_none=True)
+    noise = StepNoise(0, range(examples), step=0)
+    noise.parameters = tuple(p for phase in phases for p in phase.parameters)
+    for phase in phases:
+        with training_only(phase, phases):
+            phase.loss(Batch(torch.rand(examples, *spec.shape), range(examples)), noise).total.backward()
+
+step(4)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+step(cfg.batch_size)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+print(check_fits(cfg, spec) - check_fits(config.replace(cfg, {"batch_size": 4}), spec))
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("model=vae", "model.network=residual", "model.likelihood=discretised_logistic"),
+        ("model=dcgan", "model.width=32", "model.loss=hinge", "model.norm=none", "model.r1=1"),
+        ("model=codes",),
+    ],
+    ids=["vae", "gan", "codes"],
+)
+def test_a_step_takes_the_memory_that_was_said_before_it_was_taken(words):
+    """By what the process holds at most, beside what tensors without numbers say: within a third."""
+    made = subprocess.run(
+        [sys.executable, "-c", STEP, *words, "data=digits", "batch_size=64"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    taken, said = map(float, made.stdout.split())
+    assert said == pytest.approx(taken, rel=1 / 3), (said, taken)
+
+
+def test_the_largest_batch_that_fits_is_said_and_fits(monkeypatch):
+    spec = ArraySpec(3, (128, 128), levels=256)
+    monkeypatch.setattr(memory, "of_machine", lambda: 4_000_000_000)
+    words = ["model=vae", "model.network=residual", "data=digits", "trainer.accelerator=cpu"]
+    cfg = config.compose("train", [*words, "batch_size=4096", "trainer.accumulate=2"])
+    with pytest.raises(ConfigError, match=r"batch_size=4096 .*lower it to \d+, raise") as refused:
+        memory.check_fits(cfg, spec)
+    most = int(re.search(r"lower it to (\d+)", str(refused.value))[1])
+    assert 64 <= most < 4096
+    assert memory.check_fits(config.replace(cfg, {"batch_size": most}), spec) <= 4_000_000_000
+    with pytest.raises(ConfigError, match="are needed"):
+        memory.check_fits(config.replace(cfg, {"batch_size": most + 2}), spec)
 
 
 class Kept(Callback):
