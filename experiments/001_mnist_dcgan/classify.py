@@ -92,7 +92,10 @@ def main(run: str) -> None:
         save_model(network, str(WEIGHTS))
     images, labels = split("test")
     accuracy = (probabilities(network, images).argmax(-1) == labels).float().mean()
-    sure, classes = probabilities(network, genkit.load(run).sample(SAMPLES, seed=0).data).max(-1)
+    drawn = genkit.load(run).sample(SAMPLES, seed=0).data
+    assert isinstance(drawn, Tensor)
+    around = (images.shape[-1] - drawn.shape[-1]) // 2  # black, as `split` has it, of what is drawn at 28×28
+    sure, classes = probabilities(network, F.pad(drawn, [around] * 4)).max(-1)
     shares = torch.bincount(classes, minlength=10) / SAMPLES
     found = {
         "classifier_test_accuracy": round(float(accuracy), 4),

@@ -28,6 +28,7 @@ FAMILIES: Registry[type[GenerativeModule[Any]]] = Registry(
         "dcgan": "genkit.families.dcgan:DCGAN",
         "vae": "genkit.families.vae:VAE",
         "codes": "genkit.families.codes:Codes",
+        "flow": "genkit.families.flow:Flow",
     },
     _fault,
 )
@@ -37,4 +38,5 @@ FAMILY_KNOBS = {
     "dcgan": "genkit.families.dcgan_knobs:DCGANKnobs",
     "vae": "genkit.families.vae_knobs:VAEKnobs",
     "codes": "genkit.families.codes_knobs:CodesKnobs",
+    "flow": "genkit.families.flow_knobs:FlowKnobs",
 }

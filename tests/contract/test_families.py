@@ -10,6 +10,7 @@ from genkit.core.media.video import VIDEO
 from genkit.core.spec import ArraySpec, TokenSpec
 from genkit.families.codes import Codes
 from genkit.families.dcgan import DCGAN
+from genkit.families.flow import Flow
 from genkit.families.gpt import GPT
 from genkit.families.vae import VAE
 from genkit.testing import Case, checks
@@ -29,6 +30,12 @@ def images(n: int) -> Batch:
 def clips(n: int) -> Batch:
     generator = torch.Generator().manual_seed(n)
     data = torch.randint(0, 2, (n, 1, 5, 8, 8), generator=generator, dtype=torch.uint8)
+    return Batch(data, range(n), torch.arange(n) % 2)
+
+
+def sounds(n: int) -> Batch:
+    generator = torch.Generator().manual_seed(n)
+    data = torch.randint(0, 256, (n, 1, 64), generator=generator, dtype=torch.int32)
     return Batch(data, range(n), torch.arange(n) % 2)
 
 
@@ -83,6 +90,18 @@ def video_gpt(**knobs: object) -> Case:
     return Case(lambda: GPT(spec, n_layer=2, n_head=2, n_embd=16, **knobs), batch)
 
 
+def flow(**knobs: object) -> Case:
+    return Case(lambda: Flow(IMAGES, width=8, **knobs), images, {"steps": 3})
+
+
+def video_flow(**knobs: object) -> Case:
+    return Case(lambda: Flow(CLIPS, width=8, **knobs), clips, {"steps": 2, "solver": "euler"})
+
+
+def sound_flow(**knobs: object) -> Case:
+    return Case(lambda: Flow(SOUNDS, width=8, **knobs), sounds, {"steps": 3})
+
+
 def codec(**knobs: object) -> Case:
     return Case(lambda: Codes(IMAGES, width=4, depth=1, **knobs), images)
 
@@ -93,13 +112,7 @@ def video_codec(**knobs: object) -> Case:
 
 def sound_codec(**knobs: object) -> Case:
     """Of 64 samples."""
-
-    def batch(n: int) -> Batch:
-        generator = torch.Generator().manual_seed(n)
-        data = torch.randint(0, 256, (n, 1, 64), generator=generator, dtype=torch.int32)
-        return Batch(data, range(n), torch.arange(n) % 2)
-
-    return Case(lambda: Codes(SOUNDS, width=4, depth=1, **knobs), batch)
+    return Case(lambda: Codes(SOUNDS, width=4, depth=1, **knobs), sounds)
 
 
 def pixels(**knobs: object) -> Case:
@@ -158,6 +171,16 @@ CASES = {
     "codes-sound-adversarial": sound_codec(adversarial=0.5, discriminator_width=4),
     "codes-video": video_codec(likelihood="bernoulli"),
     "codes-sound": sound_codec(stride=16, reconstruction="l1", spectral_weight=0.5),
+    "flow": flow(),
+    "flow-labels": flow(conditional=True, levels=1, patch=2, dropout=0.1),
+    "flow-transformer": flow(network="transformer", blocks=2, patch=2, heads=2, weighting="none"),
+    "flow-transformer-labels": flow(network="transformer", patch=3, conditional=True, label_dropout=0.0),
+    "flow-coupled": flow(coupling=2, times="logit_normal"),
+    "flow-of-floats": flow(dequantise=False),
+    "flow-video": video_flow(conditional=True),
+    "flow-video-transformer": video_flow(network="transformer", patch=4),
+    "flow-sound": sound_flow(patch=4, conditional=True),
+    "flow-sound-transformer": sound_flow(network="transformer", patch=16),
     "codes-sound-vq": sound_codec(quantiser="vq", codes=16, code_size=3),
 }
 
