@@ -38,7 +38,8 @@ class AdaptiveBlock(nn.Module):
         gain, shift, gate, wide_gain, wide_shift, wide_gate = self.told(told)[:, None].chunk(6, dim=2)
         x = x + gate * self._attended(normed(x, gain, shift))
         hidden = F.gelu(self.wide(normed(x, wide_gain, wide_shift)), approximate="tanh")
-        return x + wide_gate * self.narrow(self.dropout(hidden))
+        changed: Tensor = wide_gate * self.narrow(self.dropout(hidden))
+        return x + changed
 
     def _attended(self, x: Tensor) -> Tensor:
         B, N, D = x.shape

@@ -18,7 +18,8 @@ def matched(noise: Tensor, data: Tensor, group: int) -> Tensor:
     Args:
         noise, data: (B, …); B is a multiple of G.
     """
-    far = torch.cdist(*(part.detach().flatten(1).view(-1, group, part[0].numel()) for part in (data, noise)))
+    rows, places = (part.detach().flatten(1).unflatten(0, (-1, group)) for part in (data, noise))
+    far = torch.cdist(rows, places)  # (B / G, G, G)
     costs = far.square().double().cpu().numpy()
     order = torch.cat(
         [

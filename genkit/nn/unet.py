@@ -53,17 +53,20 @@ class Level(nn.Module):
             PlacesAttention(width, heads) if seeing else nn.Identity() for _ in inputs
         )
 
-    def down(self, x: Tensor, told: Tensor, found: list[Tensor]) -> Tensor:
-        """One after another; what each finds is appended."""
+    def forward(self, x: Tensor, told: Tensor, kept: list[Tensor]) -> Tensor:
+        """On the way down: what each block finds is kept."""
         for block, attention in zip(self.blocks, self.attention, strict=True):
             x = attention(block(x, told))
-            found.append(x)
+            kept.append(x)
         return x
 
-    def up(self, x: Tensor, told: Tensor, found: list[Tensor]) -> Tensor:
-        """Each sees what the last on the way down found, which is taken away."""
+
+class Rise(Level):
+    """As a level on the way up: each block sees the last of what was kept, which is taken away."""
+
+    def forward(self, x: Tensor, told: Tensor, kept: list[Tensor]) -> Tensor:
         for block, attention in zip(self.blocks, self.attention, strict=True):
-            x = attention(block(torch.cat((x, found.pop()), dim=1), told))
+            x = attention(block(torch.cat((x, kept.pop()), dim=1), told))
         return x
 
 
@@ -121,23 +124,23 @@ class UNet(nn.Module):
         )
         self.middle = ResidualBlock(widths[-1], widths[-1], axes, told=told, dropout=dropout)
         self.up = nn.ModuleList(
-            Level([2 * wide] * blocks, wide, axes, told, there, heads, dropout)
+            Rise([2 * wide] * blocks, wide, axes, told, there, heads, dropout)
             for wide, there in zip(widths, places, strict=True)
         )
         self.grow = nn.ModuleList(
             convolution(wide, narrow, 3, padding=1) for narrow, wide in pairwise(widths)
         )
         self.norm, self.end = group_norm(width), convolution(width, numbers, 3, padding=1)
-        nn.init.zeros_(self.end.weight)
-        nn.init.zeros_(self.end.bias)
+        for parameter in self.end.parameters():
+            nn.init.zeros_(parameter)
         to_channels_last(self, axes)
 
     def forward(self, data: Tensor, at: Tensor, labels: Tensor | None = None) -> Tensor:
         told = self.told(at, labels)
         x: Tensor = self.begin(self.padding.pad(self.patching.split(data)))
-        found: list[Tensor] = []
+        kept: list[Tensor] = []
         for number, level in enumerate(self.down):
-            x = level.down(x, told, found)
+            x = level(x, told, kept)
             if number < len(self.shrink):
                 x = self.shrink[number](x)
         x = self.middle(x, told)
@@ -145,6 +148,6 @@ class UNet(nn.Module):
             if number < len(self.grow):
                 wider = F.interpolate(x, scale_factor=self.factors[number], mode="nearest")
                 x = self.grow[number](wider)
-            x = level.up(x, told, found)
+            x = level(x, told, kept)
         x = self.padding.crop(self.end(F.silu(self.norm(x))))
         return self.patching.joined(x)
