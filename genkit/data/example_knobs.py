@@ -52,7 +52,8 @@ class ExampleKnobs(DataKnobs, frozen=True):
         Annotated[
             Side | tuple[Side, ...],
             knob(
-                "neighbours that are one token: so many along the fastest axis, or [along each axis]",
+                "neighbours that are one token: so many along the fastest axis, or [along each axis], or"
+                " [channels, along each axis]",
                 advice="give a number of neighbours, or one for each axis",
             ),
         ]

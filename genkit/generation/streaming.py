@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 
 import numpy as np
 from torch import Tensor
@@ -58,7 +59,7 @@ def array_pieces(codec: ArrayCodec, prompt: Sequence[int], steps: Iterable[Tenso
     A piece ends where all channels of a patch are there, the last one where the array does: what is not drawn
     of it is silence.
     """
-    ids, told, patch = list(prompt), 0, codec.array.channels
+    ids, told, patch = list(prompt), 0, codec.apart
     new = (int(tokens[0]) for tokens in steps)
     while told < codec.length:
         if (certain := len(ids) // patch * patch) > told:
@@ -68,5 +69,5 @@ def array_pieces(codec: ArrayCodec, prompt: Sequence[int], steps: Iterable[Tenso
             ids.append(token)
         else:
             whole = codec.shown([np.array(ids, dtype=np.int64)]).arrays[0]
-            yield whole[:, told // patch * codec.joined :]
+            yield whole[:, told // patch * prod(codec.patch) :]
             return

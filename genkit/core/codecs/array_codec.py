@@ -19,16 +19,18 @@ MOST_IDS = 4_096  # values of a token: so many rows have the embedding and the h
 class ArrayCodec(Codec):
     """Arrays as ids, patch by patch in the order of their places and, in a patch, channel by channel.
 
-    The levels of one channel in one patch are the digits of one id, the first place the highest; one more
-    id stands before every array.  As a text, an array is its levels as decimal numbers in that order with
-    blanks between them, so a prompt is the beginning of one.
+    The levels of one channel in one patch, or of all of them, are the digits of one id, the first place the
+    highest; one more id stands before every array.  As a text, an array is its levels as decimal numbers in
+    that order with blanks between them, so a prompt is the beginning of one.
 
     Args:
         array: what the arrays are; its classes are left out.
         patch: neighbours along each axis that are one id; each divides its size.
+        together: channels of them that are one id, one or all.
 
     Attributes:
         joined: levels in an id.
+        apart: ids that a patch has, one for each channel that is by itself.
         grouped: the shape of an array whose axes are taken apart: (C, patches, places, patches, places, …).
         order: those axes behind that of the batch in the order of ids: patches, channels, places.
         ordered, back: the shape of an array in that order, and the way back.
@@ -37,9 +39,9 @@ class ArrayCodec(Codec):
     length: int
     array: ArraySpec
 
-    def __init__(self, array: ArraySpec, patch: tuple[int, ...]) -> None:
-        self.array, self.patch = replace(array, classes=()), patch
-        self.joined = math.prod(patch)
+    def __init__(self, array: ArraySpec, patch: tuple[int, ...], together: int = 1) -> None:
+        self.array, self.patch, self.together = replace(array, classes=()), patch, together
+        self.joined, self.apart = math.prod(patch) * together, array.channels // together
         self.length = array.size // self.joined
         pairs = zip(array.sizes, patch, strict=True)
         self.grouped = array.channels, *(n for size, side in pairs for n in (size // side, side))
@@ -49,9 +51,9 @@ class ArrayCodec(Codec):
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """Ids along each axis, the last running fastest; the channels, where there are some, are the last."""
+        """Ids along each axis, the last running fastest; the channels, where they are apart, are the last."""
         patches = self.grouped[1::2]
-        return (*patches, self.array.channels) if self.array.channels > 1 else patches
+        return (*patches, self.apart) if self.apart > 1 else patches
 
     @property
     def vocab_size(self) -> int:
@@ -96,7 +98,7 @@ class ArrayCodec(Codec):
 
     def stretch(self, ids: Sequence[int]) -> np.ndarray:
         """Whole patches, of all channels, of an array over one axis as its medium shows them, (C, T)."""
-        turned = self.to_levels(ids).reshape(-1, self.array.channels, self.joined)
+        turned = self.to_levels(ids).reshape(-1, self.array.channels, math.prod(self.patch))
         levels = turned.transpose(1, 0, 2).reshape(1, self.array.channels, -1)
         found: np.ndarray = self.array.as_shown(levels / (self.array.levels - 1))[0]
         return found

@@ -18,7 +18,8 @@ def array_codec(name: str, array: ArraySpec, asked: int | Patch | None, block_si
 
     Args:
         name: of the dataset.
-        asked: neighbours that are one token: along the fastest axis in the order of tokens, or along each.
+        asked: neighbours that are one token: along the fastest axis in the order of tokens, or along each,
+            before which may stand how many channels are.
         block_size: of the model; 0: as the data has it.
 
     Raises:
@@ -36,7 +37,7 @@ def array_codec(name: str, array: ArraySpec, asked: int | Patch | None, block_si
 
 
 def _patch(array: ArraySpec, asked: int | Patch | None) -> Patch:
-    """One number an axis.
+    """One number an axis; before them that of the channels, where it was given.
 
     Raises:
         ConfigError: it does not divide the array, or has more values than a token has.
@@ -51,10 +52,17 @@ def _patch(array: ArraySpec, asked: int | Patch | None) -> Patch:
         patch = tuple(asked or 1 if axis == fastest else 1 for axis in range(len(sizes)))
     else:
         patch = asked
+    if len(patch) == len(sizes) + 1 and (array.channels > 1 or patch[0] == 1):
+        sizes, names, fastest = array.shape, ("channels", *names), fastest + 1
     if len(patch) != len(sizes):
         raise ConfigError(
             f"{_said(asked)}: {array.medium.one} has {len(sizes)} axes ({', '.join(names)}); give a number"
             f" for each, or one number, of neighbours along {names[fastest]}."
+        )
+    if len(sizes) > len(array.sizes) and patch[0] not in (1, array.channels):
+        raise ConfigError(
+            f"{_said(asked)}: {array.medium.one} has {array.channels} channels, which are a token each, or"
+            f" all are one: {_said((array.channels, *patch[1:]))}."
         )
     for axis, (size, side) in enumerate(zip(sizes, patch, strict=True)):
         if size % side:

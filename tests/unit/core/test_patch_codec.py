@@ -15,6 +15,7 @@ from genkit.core.codecs import PatchCodec, PixelCodec, codec_from_dict
 from genkit.core.media.image import IMAGE
 from genkit.core.spec import ArraySpec, TokenSpec, spec_from_dict
 from genkit.core.token_arrays import arrays_of, entries_of, ids_of, levels_of
+from genkit.data.arrays.patches import array_codec
 from genkit.system.errors import ConfigError
 
 AXES = {1: ("time",), 2: ("height", "width"), 3: ("time", "height", "width")}
@@ -33,7 +34,10 @@ def codecs(draw):
         patch, levels = (1,) * axes, draw(st.integers(2, 256))
     medium = replace(IMAGE, axes=AXES[axes], order=tuple(order))
     sizes = tuple(side * count for side, count in zip(patch, counts, strict=True))
-    return PatchCodec(ArraySpec(draw(st.integers(1, 3)), sizes, levels, medium=medium), patch)
+    channels = draw(st.integers(1, 3))
+    together = channels if draw(st.booleans()) and levels ** (channels * math.prod(patch)) <= 4096 else 1
+    array = ArraySpec(channels, sizes, levels, medium=medium)
+    return PatchCodec(array, (together, *patch) if draw(st.booleans()) or together > 1 else patch)
 
 
 def some(codec, n=2, seed=0):
@@ -42,18 +46,21 @@ def some(codec, n=2, seed=0):
 
 
 def by_loop(codec, array):
-    """The ids of one array (C, *sizes): patch by patch, of each channel a number whose digits are levels."""
+    """The ids of one array (C, *sizes): patch by patch, of each channel, or of all, a number whose digits are
+    levels."""
     spec, found = codec.array, []
     patches = [range(size // side) for size, side in zip(spec.sizes, codec.patch, strict=True)]
     for patch in itertools.product(*(patches[axis] for axis in spec.axes)):
+        number = 0
         for channel in range(spec.channels):
-            number = 0
             for within in itertools.product(*(range(codec.patch[axis]) for axis in spec.axes)):
                 place = [0] * len(spec.sizes)
                 for axis, p, w in zip(spec.axes, patch, within, strict=True):
                     place[axis] = p * codec.patch[axis] + w
                 number = number * spec.levels + int(array[(channel, *place)])
-            found.append(number)
+            if codec.together == 1 or channel == spec.channels - 1:
+                found.append(number)
+                number = 0
     return found
 
 
@@ -81,12 +88,13 @@ def test_tensors_are_read_as_arrays_are(codec, seed):
     assert codec.to_levels(ids[0].numpy()).tolist() == levels_of(codec, ids)[0].tolist()
 
 
-@pytest.mark.parametrize("patch", [(2, 3), (1, 6), (1, 1)])
+@pytest.mark.parametrize("patch", [(2, 3), (1, 6), (1, 1), (3, 2, 1)])
 def test_a_patch_is_written_down(patch):
     spec = TokenSpec(PatchCodec(ArraySpec(3, (4, 6), 4), patch), classes=("a", "b"))
     again = spec_from_dict(json.loads(json.dumps(spec.to_dict())))
     assert again.to_dict() == spec.to_dict()
-    assert (again.codec.patch, again.codec.array) == (patch, spec.codec.array)
+    assert (again.codec.patch, again.codec.array) == (patch[-2:], spec.codec.array)
+    assert again.codec.grid == ((2, 6) if len(patch) == 3 else (*spec.codec.grid[:2], 3))
     assert again.array.classes == ("a", "b")
     assert codec_from_dict(spec.codec.to_dict()).sha256() == spec.codec.sha256()
 
@@ -124,6 +132,7 @@ def test_prompts_are_levels_of_whole_patches(prompt, said):
     ("changed", "said"),
     [
         ({"patch": [2]}, "has 2 sides"),
+        ({"patch": [2, 2, 2]}, "one channel or all 1"),
         ({"patch": [2, 0]}, "has 2 sides of 1 or more"),
         ({"patch": [2, 3]}, "do not divide"),
         ({"patch": [4, 4]}, "2 levels in each patch are more than 4096"),
@@ -139,3 +148,16 @@ def test_patches_that_there_are_not(changed, said):
     with pytest.raises(ValueError, match=said) as refused:
         codec_from_dict(plain)
     assert len(str(refused.value)) < 200
+
+
+def test_the_channels_of_a_patch_are_one_token_or_each():
+    colour = ArraySpec(3, (4, 6), 8)
+    assert array_codec("some", colour, (3, 1, 1), 0).length == 4 * 6
+    assert array_codec("some", colour, (1, 2, 2), 0).length == 3 * 2 * 3
+    assert array_codec("some", ArraySpec(1, (4, 6), 8), (1, 2, 2), 0).length == 2 * 3
+    with pytest.raises(ConfigError, match=r"has 3 channels, .* all are one: data.patch=\[3,1,1\]"):
+        array_codec("some", colour, (2, 1, 1), 0)
+    with pytest.raises(
+        ConfigError, match=r"have 8\^6 values.*fits is data.patch=\[3,1,1\]"
+    ):
+        array_codec("some", colour, (3, 1, 2), 0)
