@@ -157,7 +157,5 @@ def test_the_channels_of_a_patch_are_one_token_or_each():
     assert array_codec("some", ArraySpec(1, (4, 6), 8), (1, 2, 2), 0).length == 2 * 3
     with pytest.raises(ConfigError, match=r"has 3 channels, .* all are one: data.patch=\[3,1,1\]"):
         array_codec("some", colour, (2, 1, 1), 0)
-    with pytest.raises(
-        ConfigError, match=r"have 8\^6 values.*fits is data.patch=\[3,1,1\]"
-    ):
+    with pytest.raises(ConfigError, match=r"have 8\^6 values.*fits is data.patch=\[3,1,1\]"):
         array_codec("some", colour, (3, 1, 2), 0)
