@@ -23,8 +23,8 @@ from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL, Option, Options
 from genkit.core.phase import LossTerms, Phase, StepNoise
-from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import ArraySpec
+from genkit.families.dcgan_rules import RULES
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES
 from genkit.nn.axes import SizeError
@@ -34,6 +34,7 @@ from genkit.nn.memory_format import CHANNELS_LAST
 from genkit.nn.moving_generator import MovingGenerator
 from genkit.nn.normalisation import GlobalBatchNorm, as_trained
 from genkit.nn.picture_paths import PlacePaths, half, moments
+from genkit.nn.truncation import truncated
 from genkit.system.errors import ConfigError
 
 TRUNCATION = Option("truncation", "float", None, "latents stay within this many deviations", above=0, high=10)
@@ -71,6 +72,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     """
 
     options: tuple[Option, ...] = (TRUNCATION, LABEL)
+    rules = RULES
     remedies = {
         "collapsed": "set model.r1 or model.loss=hinge",
         "classes_collapsed": "set model.loss=hinge or model.r1",
@@ -258,51 +260,6 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
                 for critic in self.critics
             ]
 
-    rules = tuple(
-        rule
-        for critic, it in (
-            ("discriminator", "The discriminator"),
-            ("frame_discriminator", "The discriminator of frames"),
-        )
-        for rule in (
-            Rule(
-                code=f"{critic}_saturated",
-                severity=ERROR,
-                measure=f"{critic}/accuracy",
-                above=0.995,
-                advice=f"{it} is always right, so the generator learns nothing from it: lower"
-                f" optim.{critic}.lr, or set model.r1, model.spectral_norm or model.augment.",
-                patience=3,
-                after=0.4,
-            ),
-            Rule(
-                code=f"{critic}_blind",
-                severity=ERROR,
-                measure=f"{critic}_ranks",
-                below=0.35,
-                advice=f"{it} takes generated examples for real ones rather than the real: raise"
-                f" optim.{critic}.lr or model.discriminator_steps, or lower optim.generator.lr.",
-            ),
-            Rule(
-                code=f"{critic}_constant",
-                severity=ERROR,
-                measure=f"{critic}_spread",
-                below=1e-3,
-                advice=f"{it} says the same of everything: change the seed, or lower optim.{critic}.lr.",
-            ),
-            # A critic whose slope is at most 1 tells pictures of 64×64×3 in [-1, 1] apart by 222 at most, and
-            # a probability is 0 or 1 in float32 long before.
-            Rule(
-                code=f"{critic}_exploded",
-                severity=ERROR,
-                measure=f"{critic}_spread",
-                above=1_000,
-                advice=f"{it}'s outputs are so far apart that no gradient is left of them: lower"
-                " optim.lr, or set model.r1 or model.spectral_norm.",
-            ),
-        )
-    )
-
     def health(self, batch: Batch, noise: Noise) -> dict[str, float | list[float]]:
         """What each discriminator knows: how much its logits differ between examples, and how often a real
         one has a higher logit than a generated one (1/2 by chance)."""
@@ -326,14 +283,3 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         if bound := options["truncation"]:
             latent = truncated(latent, bound)
         return self.decode(latent, self.labels(condition, noise))
-
-
-def truncated(normal: Tensor, bound: float) -> Tensor:
-    """Standard normal numbers to ones within ±bound, each keeping its rank (Brock et al. 2019, section 3.1).
-
-    By the distribution functions, so a latent changes smoothly with the bound and depends on nothing else.
-    """
-    edge = torch.special.ndtr(torch.tensor(bound, dtype=torch.float64))
-    share = torch.special.ndtr(normal.double())
-    inner: Tensor = torch.special.ndtri((1 - edge) + share * (2 * edge - 1))
-    return inner.to(normal.dtype)

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from genkit.core.noise import Noise
-from genkit.families.dcgan import truncated
 from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
 from genkit.nn.augment import POLICIES, colour, cutout, translation
+from genkit.nn.truncation import truncated
 
 REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0])
 BY_HAND = {  # (discriminator, generator) at REAL and FAKE
