@@ -1,9 +1,10 @@
-"""DCGAN: two convolutional networks trained against each other (Radford et al. 2016).
+"""GANs: two networks trained against each other, DCGAN's (Radford et al. 2016) or residual ones.
 
 The generator turns latents into examples, the discriminator tells them from real ones; each learns from the
-other's mistakes.  Losses, penalties, normalisation, augmentation and labels are knobs of the same two phases;
-so is what WaveGAN (Donahue et al. 2019) does otherwise for sounds (`model=wavegan`).  Over moving pictures a
-second discriminator, of single frames, may stand beside that of whole clips: one more phase.
+other's mistakes.  Networks, losses, penalties, augmentation and labels are knobs of the same two phases: what
+WaveGAN (Donahue et al. 2019) does for sounds (`model=wavegan`), and what people train on pictures now, R3GAN
+(Huang et al. 2024; `model=gan_resnet`).  Over moving pictures a second discriminator, of single frames, may
+stand beside that of whole clips: one more phase.
 
 Legend: B batch, C channels, S… sizes of the axes, L latent size.
 """
@@ -11,11 +12,12 @@ Legend: B batch, C channels, S… sizes of the axes, L latent size.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genkit.core.batch import Batch
 from genkit.core.capabilities import LatentSpace
@@ -25,15 +27,23 @@ from genkit.core.options import LABEL, Option, Options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import ArraySpec
 from genkit.families.dcgan_rules import RULES
-from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
+from genkit.nn.adversarial import (
+    GAMES,
+    gradient_penalty,
+    squared_gradient_norms,
+    squared_slopes,
+    zero_centred,
+)
 from genkit.nn.augment import POLICIES
+from genkit.nn.augmentation_strength import AugmentationStrength
 from genkit.nn.axes import SizeError
-from genkit.nn.convolutions import Discriminator, Generator, growth
 from genkit.nn.critic import Critic
 from genkit.nn.memory_format import CHANNELS_LAST
 from genkit.nn.moving_generator import MovingGenerator
 from genkit.nn.normalisation import GlobalBatchNorm, as_trained
 from genkit.nn.picture_paths import PlacePaths, half, moments
+from genkit.nn.players import AnyGenerator, ConvolutionalPlayers, Players, ResidualPlayers
+from genkit.nn.residual_gan import Ladder
 from genkit.nn.truncation import truncated
 from genkit.system.errors import ConfigError
 
@@ -44,24 +54,26 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     """Two phases, the discriminator's and the generator's; three with a discriminator of frames.
 
     Args:
-        spec: of the arrays; sides of images are 4·2^k, sounds have 16·2^k samples, moving pictures nearly any
-            number of frames, see `genkit.nn.convolutions.growth`.
+        spec: of the arrays; DCGAN's networks take sides of images of 4·2^k, sounds of 16·2^k samples, moving
+            pictures of nearly any number of frames, see `genkit.nn.convolutions.growth`.
+        network: "dcgan", or "resnet", for any sizes; see `genkit.nn.players`.
         latent_size: L; the prior is N(0, I).
         width: channels next to the data; they double towards the small end.
-        loss: "non_saturating", "hinge", "least_squares" or "wasserstein".
+        loss: of `genkit.nn.adversarial.GAMES`.
         gradient_penalty: weight of (‖∇D‖ - 1)² between real and generated images; 10 in its paper.
-        r1: weight γ of ½ ‖∇D‖² on real images.
-        norm, spectral_norm: of the discriminator; see `genkit.nn.convolutions`.
-        generator_norm: "batch" or "none".
-        upsampling: of the generator, "transposed" or "nearest".
-        mapping: fully connected layers between the latent and the generator's first places.
-        residual: residual blocks behind each layer of both networks.
+        r1, r2: weight γ of ½ ‖∇D‖² on real and on generated images.
+        penalise: where r1 and r2 are taken: of the "data", or of what was "seen" of them, augmented.
+        norm, spectral_norm, extra_layers: of DCGAN's discriminator; None: one extra layer with labels, whose
+            projection needs features worth summing over the places, else none.
+        generator_norm, upsampling, mapping: of DCGAN's generator.
+        residual, bias, initial: of both of them.
+        blocks, widest, expansion, group, strided: of residual networks, see `genkit.nn.residual_gan.Ladder`.
         phase_shuffle: places by which data over a single axis are moved at most between the discriminator's
             layers, one number a batch and layer (Donahue et al. 2019).
-        bias, initial: of both networks.
-        extra_layers: convolutions at the discriminator's end; None for one with labels, whose projection
-            needs features worth summing over the places, else none.
         augment: DiffAugment's policies: "colour" (of images), "translation", "cutout".
+        augment_target: how far the discriminator may overfit; the augmentation is as strong as that takes
+            (`genkit.nn.augmentation_strength`).  None: all that is seen is augmented.
+        augment_pace: examples over which its strength rises from 0 to 1 at the most.
         discriminator_steps: batches for each update of the generator.
         frame_discriminator: one of single frames stands beside that of whole clips, made and trained as that
             one is; the generator minimises the sum of its losses to both (Tulyakov et al. 2018).
@@ -83,22 +95,32 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         self,
         spec: ArraySpec,
         *,
+        network: str = "dcgan",
         latent_size: int = 100,
         width: int = 64,
         loss: str = "non_saturating",
         gradient_penalty: float = 0.0,
         r1: float = 0.0,
+        r2: float = 0.0,
+        penalise: str = "data",
         norm: str = "batch",
         generator_norm: str = "batch",
         upsampling: str = "transposed",
         mapping: int = 0,
         residual: int = 0,
+        blocks: int = 1,
+        widest: int = 512,
+        expansion: int = 2,
+        group: int = 16,
+        strided: bool = False,
         phase_shuffle: int = 0,
         bias: bool = False,
         initial: str = "dcgan",
         spectral_norm: bool = False,
         extra_layers: int | None = None,
         augment: Sequence[str] = (),
+        augment_target: float | None = None,
+        augment_pace: int = 500_000,
         discriminator_steps: int = 1,
         frame_discriminator: bool = False,
         moving: bool = False,
@@ -111,11 +133,40 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
             if len(sizes) not in POLICIES[name].numbers:
                 raise ConfigError(f"model.augment={name} is of images, and the data is none; leave it out.")
         self.latent_size = latent_size
-        self.game, self.gradient_penalty, self.r1 = GAMES[loss], gradient_penalty, r1
+        self.game, self.penalise = GAMES[loss], penalise
+        self.gradient_penalty, self.r1, self.r2 = gradient_penalty, r1, r2
         self.augment, self.discriminator_steps = tuple(augment), discriminator_steps
+        extra = (1 if conditional else 0) if extra_layers is None else extra_layers
+        players: Players = ConvolutionalPlayers(
+            latent_size=latent_size,
+            channels=channels,
+            width=width,
+            classes=self.classes,
+            norm=norm,
+            generator_norm=generator_norm,
+            upsampling=upsampling,
+            mapping=mapping,
+            residual=residual,
+            bias=bias,
+            initial=initial,
+            spectral=spectral_norm,
+            extra=extra,
+        )
+        if network == "resnet":
+            ladder = partial(
+                Ladder,
+                width=width,
+                widest=widest,
+                blocks=blocks,
+                expansion=expansion,
+                group=group,
+                strided=strided,
+            )
+            players = ResidualPlayers(latent_size, channels, self.classes, ladder)
         try:
-            way = growth(sizes)
-            made = growth(half(moments(sizes)[1])) if moving else way
+            players.check(sizes)
+            made = half(moments(sizes)[1]) if moving else sizes
+            players.check(made)
         except SizeError as error:
             knob = spec.medium.sized_along(error.axis)
             advice = f"set {knob}" if knob else "choose another model"
@@ -125,31 +176,12 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
                 f"model.frame_discriminator=true looks at single frames, and {spec.said()} have none:"
                 " leave it out."
             )
-        picture = Generator(
-            *(latent_size, channels, made, width, self.classes),
-            norm=generator_norm,
-            upsampling=upsampling,
-            mapping=mapping,
-            residual=residual,
-            bias=bias,
-            initial=initial,
-        )
-        self.generator: Generator | MovingGenerator = picture
+        picture = players.generator(made)
+        self.generator: AnyGenerator | MovingGenerator = picture
         if moving:
             self.generator = MovingGenerator(picture, PlacePaths(latent_size, sizes), spec.shape)
-        extra = (1 if conditional else 0) if extra_layers is None else extra_layers
-        judge = partial(
-            Discriminator,
-            classes=self.classes,
-            norm=norm,
-            spectral=spectral_norm,
-            extra=extra,
-            residual=residual,
-            bias=bias,
-            initial=initial,
-        )
-        self.discriminator = judge(channels, way, width)
-        self.frame_discriminator = judge(channels, growth(sizes[1:]), width) if frame_discriminator else None
+        self.discriminator = players.discriminator(sizes)
+        self.frame_discriminator = players.discriminator(sizes[1:]) if frame_discriminator else None
         if phase_shuffle and not (len(sizes) == 1 and self.discriminator.joints):
             what = f"{len(sizes)} axes" if len(sizes) > 1 else "a discriminator of one layer"
             raise ConfigError(
@@ -161,9 +193,13 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         self.critics = [Critic(self.discriminator, self._format, self.augment, phase_shuffle)]
         if self.frame_discriminator is not None:
             self.critics.append(Critic(self.frame_discriminator, flat, self.augment, of="frame"))
-        picture.to(memory_format=formats.get(made.axes, torch.contiguous_format))
+        picture.to(memory_format=formats.get(len(made), torch.contiguous_format))
         for critic in self.critics:
             critic.network.to(memory_format=critic.format)
+        if augment_target is not None:
+            strengths = [AugmentationStrength(augment_target, augment_pace) for _ in self.critics]
+            self.strengths = nn.ModuleList(strengths)
+            self.critics = [replace(c, strength=s) for c, s in zip(self.critics, strengths, strict=True)]
         self.units = {c.named(what): self.game.unit for c in self.critics for what in ("real", "fake")}
 
     # ------------------------------------------------------------------ training
@@ -174,7 +210,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         return (*critics, Phase("generator", (self.generator,), self._generator_loss, every=every, ema=True))
 
     def uncompilable(self) -> str | None:
-        penalties = {"gradient_penalty": self.gradient_penalty, "r1": self.r1}
+        penalties = {"gradient_penalty": self.gradient_penalty, "r1": self.r1, "r2": self.r2}
         if not (named := [f"model.{name}" for name, weight in penalties.items() if weight]):
             return None
         return (
@@ -194,21 +230,35 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     def _critic_loss(self, critic: Critic, batch: Batch, noise: StepNoise) -> LossTerms:
         data = critic.part(self._to_network(batch.data), noise, "real")
         fakes = critic.part(self._fakes(batch, noise).detach(), noise, "fake")
+        seen, made = critic.shown(data, noise, "real"), critic.shown(fakes, noise, "fake")
+        if self.penalise == "seen":
+            seen, made = (shown.detach().requires_grad_(True) for shown in (seen, made))
         # Real and generated ones pass separately, each normalised by its own statistics (paper, section 3).
-        real = critic.logits(data, batch.labels, noise, "real")
-        fake = critic.logits(fakes, batch.labels, noise, "fake")
+        real = critic.opinion(seen, batch.labels, noise, "real")
+        fake = critic.opinion(made, batch.labels, noise, "fake")
         total = loss = self.game.discriminator(real, fake)
         terms = {"loss": loss, "real": self.game.opinion(real).mean(), "fake": self.game.opinion(fake).mean()}
         if (accuracy := self.game.accuracy(real, fake)) is not None:
             terms["accuracy"] = accuracy
+        if critic.strength is not None:
+            terms["augmented"] = critic.strength.probability.clone()
+            first, last = noise.ends(batch)
+            signs = self.game.signs(real, fake)
+            critic.strength.follow(signs, noise.global_size, first=first, last=last)
 
-        # The penalties are of the network itself: of what is neither augmented nor shuffled.
+        # Of the data, penalties are of the network itself: of what is neither augmented nor shuffled.
         def judge(examples: Tensor) -> Tensor:
             return critic.network(examples, batch.labels)
 
-        if self.r1:
-            terms["r1"] = r1_penalty(judge, data)
-            total = total + self.r1 * terms["r1"]
+        sides = {"r1": (self.r1, data, seen, real), "r2": (self.r2, fakes, made, fake)}
+        for name, (weight, examples, shown, logits) in sides.items():
+            if weight:
+                of_seen = self.penalise == "seen"
+                squares = (
+                    squared_slopes(logits, shown) if of_seen else squared_gradient_norms(judge, examples)
+                )
+                terms[name] = zero_centred(squares)
+                total = total + weight * terms[name]
         if self.gradient_penalty:
             share = noise.uniform(critic.named("share"), 1).squeeze(1)
             terms["gradient_penalty"] = gradient_penalty(judge, data, fakes, share)
@@ -220,9 +270,17 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         for critic in self.critics:
             part = critic.part(fakes, noise, "generator")
             logits = critic.logits(part, batch.labels, noise, "generator")
+            if self.game.relative:
+                logits = logits - self._rivals(critic, batch, noise)
             terms[critic.named("loss")] = self.game.generator(logits)
         total = torch.stack([*terms.values()]).sum() if len(terms) > 1 else terms["loss"]
         return LossTerms(total, {name: term.detach() for name, term in terms.items()})
+
+    @torch.no_grad()
+    def _rivals(self, critic: Critic, batch: Batch, noise: StepNoise) -> Tensor:
+        """Logits of the real examples beside generated ones, (B,), which the generator cannot move."""
+        part = critic.part(self._to_network(batch.data), noise, "rival")
+        return critic.logits(part, batch.labels, noise, "rival")
 
     def _to_network(self, data: Tensor) -> Tensor:
         """Data in [0, 1] to the range of the generator's tanh, [-1, 1]."""

@@ -1,38 +1,87 @@
-"""The knobs of DCGAN.  Nothing here imports torch."""
+"""The knobs of GANs, DCGAN's and those with residual networks.  Nothing here imports torch."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from genkit.core.knobs import Clash, Idle, ModelKnobs, knob
+from genkit.core.knobs import GIVEN, Clash, Idle, ModelKnobs, Plain, knob
+
+CONVOLUTIONAL: dict[str, tuple[Plain, ...]] = {"network": ("dcgan",)}
+RESIDUAL: dict[str, tuple[Plain, ...]] = {"network": ("resnet",)}
 
 
 class DCGANKnobs(ModelKnobs, frozen=True):
     """A generator and a discriminator, the game between them, and what steadies it."""
 
     view: Literal["tokens", "arrays"] = "arrays"
+    network: Annotated[
+        Literal["dcgan", "resnet"],
+        knob(
+            "of both players: convolutions, or residual blocks without normalisation (R3GAN), for any sizes"
+        ),
+    ] = "dcgan"
     latent_size: Annotated[int, knob("of the noise", ge=1, le=100_000, unit="latents")] = 100
     width: Annotated[int, knob("next to the image", ge=1, le=100_000, unit="channels")] = 64
     loss: Annotated[
-        Literal["non_saturating", "hinge", "least_squares", "wasserstein"], knob("of the game")
+        Literal["non_saturating", "hinge", "least_squares", "wasserstein", "relativistic"],
+        knob("of the game"),
     ] = "non_saturating"
     gradient_penalty: Annotated[
         float, knob("weight of (‖∇D‖ - 1)² between real and generated images; WGAN-GP takes 10", ge=0)
     ] = 0.0
     r1: Annotated[float, knob("weight of ½ ‖∇D‖² on real images", ge=0)] = 0.0
-    norm: Annotated[Literal["batch", "layer", "none"], knob("of the discriminator")] = "batch"
-    generator_norm: Annotated[Literal["batch", "none"], knob("of the generator")] = "batch"
+    r2: Annotated[float, knob("weight of ½ ‖∇D‖² on generated images", ge=0)] = 0.0
+    penalise: Annotated[
+        Literal["data", "seen"],
+        knob("where r1 and r2 are taken: of examples as they are, or, cheaper, of what was seen of them"),
+    ] = "data"
+    norm: Annotated[Literal["batch", "layer", "none"], knob("of the discriminator", only=CONVOLUTIONAL)] = (
+        "batch"
+    )
+    generator_norm: Annotated[Literal["batch", "none"], knob("of the generator", only=CONVOLUTIONAL)] = (
+        "batch"
+    )
     upsampling: Annotated[
         Literal["transposed", "nearest"],
         knob(
-            "of the generator: transposed convolutions, or repeats and convolutions against pitched artefacts"
+            "of the generator: transposed convolutions, or repeats and convolutions, against pitch",
+            only=CONVOLUTIONAL,
         ),
     ] = "transposed"
     mapping: Annotated[
-        int, knob("between latent and generator, fully connected (StyleGAN)", ge=0, le=16, unit="layers")
+        int,
+        knob(
+            "between latent and generator, fully connected (StyleGAN)",
+            ge=0,
+            le=16,
+            unit="layers",
+            only=CONVOLUTIONAL,
+        ),
     ] = 0
     residual: Annotated[
-        int, knob("blocks behind each layer of both networks", ge=0, le=16, unit="blocks")
+        int,
+        knob("blocks behind each layer of both networks", ge=0, le=16, unit="blocks", only=CONVOLUTIONAL),
     ] = 0
+    blocks: Annotated[
+        int, knob("at each size, of both networks", ge=0, le=64, unit="blocks", only=RESIDUAL)
+    ] = 1
+    widest: Annotated[int, knob("at most", ge=1, le=100_000, unit="channels", only=RESIDUAL)] = 512
+    expansion: Annotated[
+        int, knob("channels within a block, as multiples of those between", ge=1, le=16, only=RESIDUAL)
+    ] = 2
+    group: Annotated[
+        int,
+        knob(
+            "channels within a block that see each other across places, about; 0: all",
+            ge=0,
+            le=100_000,
+            unit="channels",
+            only=RESIDUAL,
+        ),
+    ] = 16
+    strided: Annotated[
+        bool,
+        knob("the layer next to the data is DCGAN's, and blocks see half their size: cheaper", only=RESIDUAL),
+    ] = False
     phase_shuffle: Annotated[
         int,
         knob(
@@ -42,11 +91,12 @@ class DCGANKnobs(ModelKnobs, frozen=True):
             unit="places",
         ),
     ] = 0
-    bias: Annotated[bool, knob("of convolutions that no normalisation follows")] = False
+    bias: Annotated[bool, knob("of convolutions that no normalisation follows", only=CONVOLUTIONAL)] = False
     initial: Annotated[
-        Literal["dcgan", "he"], knob("kernels at the beginning: N(0, 0.02), or as large as keeps the scale")
+        Literal["dcgan", "he"],
+        knob("kernels at the beginning: N(0, 0.02), or as large as keeps the scale", only=CONVOLUTIONAL),
     ] = "dcgan"
-    spectral_norm: Annotated[bool, knob("of the discriminator")] = False
+    spectral_norm: Annotated[bool, knob("of the discriminator", only=CONVOLUTIONAL)] = False
     extra_layers: (
         Annotated[
             int,
@@ -56,6 +106,7 @@ class DCGANKnobs(ModelKnobs, frozen=True):
                 le=100,
                 unit="layers",
                 advice="give a number of layers up to 100, or null",
+                only=CONVOLUTIONAL,
             ),
         ]
         | None
@@ -64,6 +115,28 @@ class DCGANKnobs(ModelKnobs, frozen=True):
         tuple[Literal["colour", "translation", "cutout"], ...],
         knob("what is done to all images that the discriminator sees (DiffAugment)"),
     ] = ()
+    augment_target: (
+        Annotated[
+            float,
+            knob(
+                "how far the discriminator may overfit, which the strength of augment follows; ADA takes 0.6;"
+                " null: full strength",
+                gt=0,
+                lt=1,
+            ),
+        ]
+        | None
+    ) = None
+    augment_pace: Annotated[
+        int,
+        knob(
+            "over which that strength rises from 0 to 1 at the most",
+            ge=1,
+            le=10**12,
+            unit="examples",
+            only={"augment_target": GIVEN},
+        ),
+    ] = 500_000
     discriminator_steps: Annotated[
         int, knob("batches for each update of the generator", ge=1, le=1_000, unit="steps")
     ] = 1
@@ -77,14 +150,25 @@ class DCGANKnobs(ModelKnobs, frozen=True):
     channels_last: Annotated[bool, knob("memory format; faster on CPUs")] = True
 
     def clashes(self) -> Iterator[Clash]:
-        if self.norm == "batch" and (self.gradient_penalty or self.r1):
+        penalties = ("gradient_penalty", "r1", *(["r2"] if self.r2 else []))
+        if (
+            self.network == "dcgan"
+            and self.norm == "batch"
+            and any(getattr(self, name) for name in penalties)
+        ):
             yield Clash(
-                ("norm", "gradient_penalty", "r1"),
+                ("norm", *penalties),
                 "a penalty of single images' gradients needs norm=layer or none",
             )
 
         if self.residual and self.spectral_norm:
             yield Clash(("residual", "spectral_norm"), "blocks begin at 0, which has no spectral norm")
+
+        if self.augment_target is not None and not self.augment:
+            yield Clash(("augment_target", "augment"), "name what is to follow it, as augment=[translation]")
+
+        if self.penalise == "seen" and not (self.r1 or self.r2):
+            yield Clash(("penalise", "r1", "r2"), "there is no penalty; set r1 or r2")
 
     def untrained(self) -> Iterator[Idle]:
         if not self.frame_discriminator:

@@ -17,10 +17,12 @@ class Game:
 
     Attributes:
         discriminator: (real logits, fake logits) -> scalar.
-        generator: fake logits -> scalar.
+        generator: fake logits -> scalar; of a relative game, how far those of the real examples lie below.
         opinion: a logit as a number to show: a probability of being real, or the critic's score itself.
         unit: of that number.
         boundary: logits above it say "real"; None where only differences count.
+        relative: what counts is how far the logit of a real example lies above that of the generated one in
+            the same row.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
@@ -28,13 +30,22 @@ class Game:
     opinion: Callable[[Tensor], Tensor]
     unit: str
     boundary: float | None = 0.0
+    relative: bool = False
 
     def accuracy(self, real: Tensor, fake: Tensor) -> Tensor | None:
-        """Share of the examples that the discriminator takes for what they are, a scalar."""
+        """Share of the examples that the discriminator takes for what they are, a scalar; of a relative game,
+        share of the pairs whose real one has the higher logit."""
+        if self.relative:
+            return (real > fake).float().mean()
         if self.boundary is None:
             return None
         right = (real > self.boundary).float().mean() + (fake < self.boundary).float().mean()
         return 0.5 * right
+
+    def signs(self, real: Tensor, fake: Tensor) -> Tensor:
+        """1 of each real example that is taken for one, -1 of the others, (B,); where only differences count,
+        that is taken for more real than the generated one beside it."""
+        return (real - (fake if self.boundary is None else self.boundary)).sign()
 
 
 def _non_saturating_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -67,6 +78,11 @@ def _wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return fake.mean() - real.mean()
 
 
+def _relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """E log(1 + exp(D(G(z)) - D(x))) (Jolicoeur-Martineau 2019; Huang et al. 2024, equation 2)."""
+    return F.softplus(fake - real).mean()
+
+
 def _minus_mean(fake: Tensor) -> Tensor:
     """-E D(G(z)), the generator's side of hinge and Wasserstein."""
     return -fake.mean()
@@ -81,6 +97,14 @@ GAMES = {
         _least_squares_discriminator, _least_squares_generator, torch.Tensor.detach, "score", 0.5
     ),
     "wasserstein": Game(_wasserstein_discriminator, _minus_mean, torch.Tensor.detach, "score", None),
+    "relativistic": Game(
+        _relativistic_discriminator,
+        _non_saturating_generator,
+        torch.Tensor.detach,
+        "score",
+        None,
+        relative=True,
+    ),
 }
 
 Judge = Callable[[Tensor], Tensor]  # examples (B, …) to logits (B,)
@@ -93,13 +117,19 @@ def squared_gradient_norms(judge: Judge, images: Tensor) -> Tensor:
     """
     images = images.detach().requires_grad_(True)
     with torch.enable_grad():
-        gradient = torch.autograd.grad(judge(images).sum(), images, create_graph=True)[0]
+        return squared_slopes(judge(images), images)
+
+
+def squared_slopes(logits: Tensor, seen: Tensor) -> Tensor:
+    """‖∇ logit‖² by what was seen, each of its own, (B,); differentiable in the weights between."""
+    gradient = torch.autograd.grad(logits.sum(), seen, create_graph=True)[0]
     return gradient.flatten(1).square().sum(1)
 
 
-def r1_penalty(judge: Judge, real: Tensor) -> Tensor:
-    """½ E ‖∇D(x)‖² on real images (Mescheder et al. 2018, equation 9, without its γ)."""
-    return 0.5 * squared_gradient_norms(judge, real).mean()
+def zero_centred(squares: Tensor) -> Tensor:
+    """½ E ‖∇D(x)‖² of these, without its γ: R1 on real examples, R2 on generated ones (Mescheder et al. 2018,
+    equations 9 and 10)."""
+    return 0.5 * squares.mean()
 
 
 def gradient_penalty(judge: Judge, real: Tensor, fake: Tensor, share: Tensor) -> Tensor:

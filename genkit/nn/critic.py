@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from genkit.nn.augment import POLICIES
-from genkit.nn.convolutions import Discriminator
+from genkit.nn.augmentation_strength import AugmentationStrength
 from genkit.nn.phase_shuffle import shifts
+from genkit.nn.players import AnyDiscriminator
 
 
 class Draws(Protocol):
@@ -36,13 +37,15 @@ class Critic:
         format: of what it is shown, in memory.
         augment: DiffAugment's policies.
         phase_shuffle: places by which data over a single axis are moved at most between its layers.
+        strength: of the augmentation, where it is not all that there is.
         of: "" of whole examples, "frame" of one frame of each, drawn anew for every use.
     """
 
-    network: Discriminator
+    network: AnyDiscriminator
     format: torch.memory_format
     augment: tuple[str, ...] = ()
     phase_shuffle: int = 0
+    strength: AugmentationStrength | None = None
     of: str = ""
 
     @property
@@ -60,14 +63,26 @@ class Critic:
         moment = (noise.uniform(self.named(use), 1)[:, 0] * data.shape[2]).long()
         return data[torch.arange(len(data), device=data.device), :, moment]
 
-    def logits(self, part: Tensor, labels: Tensor | None, noise: Draws, use: str) -> Tensor:
-        """Its opinion of what is changed on the way: augmented, and moved between its layers, (B,)."""
+    def shown(self, part: Tensor, noise: Draws, use: str) -> Tensor:
+        """What it sees of a part: augmented."""
         for name in self.augment:
             policy = POLICIES[name]
             numbers = noise.uniform(self.named(f"{use}/{name}"), policy.numbers[part.ndim - 2])
-            part = policy.change(part, numbers)
+            changed = policy.change(part, numbers)
+            if self.strength is not None:
+                lot = noise.uniform(self.named(f"{use}/{name}/whether"), *[1] * (part.ndim - 1))
+                changed = torch.where(lot < self.strength.probability, changed, part)
+            part = changed
+        return part.contiguous(memory_format=self.format)
+
+    def opinion(self, shown: Tensor, labels: Tensor | None, noise: Draws, use: str) -> Tensor:
+        """Its logits of what is shown, (B,), which is moved between its layers on the way."""
         moved = None
         if most := self.phase_shuffle:
             drawn = noise.of_batch().uniform(self.named(f"{use}/phase_shuffle"), len(self.network.joints))
             moved = shifts(drawn[0], most)
-        return self.network(part.contiguous(memory_format=self.format), labels, moved)
+        return self.network(shown, labels, moved)
+
+    def logits(self, part: Tensor, labels: Tensor | None, noise: Draws, use: str) -> Tensor:
+        """Its opinion of a part as it is shown, (B,)."""
+        return self.opinion(self.shown(part, noise, use), labels, noise, use)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from genkit.nn.convolutions import Generator
 from genkit.nn.picture_paths import DARK, LOUD, PlacePaths, moved
+from genkit.nn.players import AnyGenerator
 
 
 class MovingGenerator(nn.Module):
@@ -27,7 +27,7 @@ class MovingGenerator(nn.Module):
 
     __call__: Callable[..., Tensor]
 
-    def __init__(self, picture: Generator, paths: PlacePaths, shape: tuple[int, ...]) -> None:
+    def __init__(self, picture: AnyGenerator, paths: PlacePaths, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.picture, self.paths = picture, paths
         self.still = nn.Parameter(torch.full(shape, DARK / LOUD))

@@ -143,11 +143,27 @@ CASES = {
     ),
     "dcgan-r1": dcgan(loss="least_squares", r1=1, norm="none", augment=["colour", "translation", "cutout"]),
     "dcgan-labels": dcgan(conditional=True),
+    "dcgan-resnet": dcgan(network="resnet", loss="relativistic", r1=1.0, r2=1.0),
+    "dcgan-resnet-labels": dcgan(
+        network="resnet",
+        conditional=True,
+        loss="relativistic",
+        r1=1.0,
+        r2=1.0,
+        penalise="seen",
+        augment=["colour", "cutout"],
+        augment_target=0.6,
+        augment_pace=100,
+        strided=True,
+    ),
     "dcgan-video": video_gan(),
     "dcgan-video-labels": video_gan(
         conditional=True, norm="none", r1=1.0, augment=["translation", "cutout"], discriminator_steps=2
     ),
     "dcgan-video-moving": moving_gan(frame_discriminator=True),
+    "dcgan-video-resnet": moving_gan(
+        frame_discriminator=True, network="resnet", loss="relativistic", blocks=2
+    ),
     "vae-mlp": vae(network="mlp"),
     "vae-conv": vae(),
     "vae-residual": vae(network="residual", likelihood="discretised_logistic", beta=0.5, beta_warmup=2),

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from genkit.core.noise import Noise
-from genkit.nn.adversarial import GAMES, gradient_penalty, r1_penalty
+from genkit.nn.adversarial import GAMES, gradient_penalty, squared_gradient_norms, zero_centred
 from genkit.nn.augment import POLICIES, colour, cutout, translation
 from genkit.nn.truncation import truncated
 
@@ -62,7 +62,7 @@ def pair():
 
 
 PENALTIES = {
-    "r1": lambda critic: r1_penalty(critic, pair()[0]),
+    "r1": lambda critic: zero_centred(squared_gradient_norms(critic, pair()[0])),
     "gradient_penalty": lambda critic: gradient_penalty(
         critic, *pair(), torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)
     ),
