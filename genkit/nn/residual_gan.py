@@ -126,7 +126,7 @@ class ResidualGenerator(nn.Module):
         axes, widths = ladder.axes, ladder.widths[::-1]
         self.padding, self.factors = ladder.padding, ladder.between[::-1]
         self.classes = nn.Embedding(classes, latent_size) if classes else None
-        self.basis = nn.Parameter(torch.randn(widths[0], *self.padding.smallest))
+        self.basis = nn.Parameter(torch.randn(1, widths[0], *self.padding.smallest))
         self.first = nn.Linear(latent_size * (2 if classes else 1), widths[0])
         begin(self.first, 1.0)
         self.stages = nn.ModuleList(ladder.blocks_of(width, classes) for width in widths)
@@ -147,7 +147,7 @@ class ResidualGenerator(nn.Module):
         """What the arrays are before they are brought into their range."""
         if self.classes is not None:
             latent = torch.cat((latent, self.classes(labels)), dim=1)
-        axes = self.basis.ndim - 1
+        axes = self.basis.ndim - 2
         x = self.basis * self.first(latent)[(..., *[None] * axes)]
         for level, blocks in enumerate(self.stages):
             if level:
@@ -183,7 +183,7 @@ class ResidualDiscriminator(nn.Module):
         self.transitions = nn.ModuleList(_channels(*pair, axes) for pair in pairwise(widths))
         self.joints = tuple(range(len(widths) - 1))
         places = prod(self.padding.smallest)
-        self.basis = nn.Parameter(torch.randn(widths[-1], *self.padding.smallest) / places**0.5)
+        self.basis = nn.Parameter(torch.randn(1, widths[-1], *self.padding.smallest) / places**0.5)
         self.to_logit = nn.Parameter(torch.randn(widths[-1]) / widths[-1] ** 0.5)
         self.classes = nn.Embedding(classes, widths[-1]) if classes else None
         if self.classes is not None:
