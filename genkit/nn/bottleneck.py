@@ -1,4 +1,4 @@
-"""Residual blocks without normalisation, as R3GAN's (Huang et al. 2024, section 4), and what activates them.
+"""Residual blocks without normalisation, as those of R3GAN (Huang et al. 2024, section 4).
 
 Legend: B batch, C channels, S… sizes of the axes.
 """
@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import gcd
-from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd import Function
 
 from genkit.nn.axes import CONVOLUTIONS, Convolution
 from genkit.nn.normalisation import Modulation
@@ -61,8 +58,8 @@ class Bottleneck(nn.Module):
         inner = self.widening(x)
         if self.told is not None:
             inner = self.told(inner, labels)
-        inner = self.seeing(leaky(inner))
-        change: Tensor = self.narrowing(leaky(inner))
+        inner = self.seeing(F.leaky_relu(inner, SLOPE, inplace=True))
+        change: Tensor = self.narrowing(F.leaky_relu(inner, SLOPE, inplace=True))
         return x + change
 
 
@@ -72,44 +69,3 @@ def begin(layer: Convolution | nn.Linear, gain: float) -> None:
     nn.init.normal_(layer.weight, 0.0, gain / inputs**0.5)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
-
-
-def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU.
-
-    The gradient of a penalty on a gradient does not go back through what has no curvature: torch's own would
-    send zeros through every layer below, and a third of the work of such a penalty would be spent on those.
-    """
-    if torch.compiler.is_compiling():
-        return F.leaky_relu(x, SLOPE)
-    y: Tensor = _Leaky.apply(x)
-    return y
-
-
-class _Leaky(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = F.leaky_relu(x, SLOPE)
-        ctx.save_for_backward(y)  # of the same sign as x, and the next layer keeps it anyway
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (y,) = ctx.saved_tensors
-        x: Tensor = _Slopes.apply(gradient, y)
-        return x
-
-
-class _Slopes(Function):
-    """A gradient times the slope at each place; the slopes themselves have none."""
-
-    @staticmethod
-    def forward(ctx: Any, gradient: Tensor, y: Tensor) -> Tensor:
-        ctx.save_for_backward(y)
-        return torch.ops.aten.leaky_relu_backward(gradient, y, SLOPE, True)  # type: ignore[no-any-return]
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (y,) = ctx.saved_tensors
-        x: Tensor = _Slopes.apply(gradient, y)
-        return x, None

@@ -28,8 +28,8 @@ from genkit.nn.precision import widened
 from genkit.nn.resampling import DOWN, UP
 
 SMALLEST = {1: 16, 2: 4, 3: 4}  # places of an axis that are not halved again, by the number of axes
-MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 AVERAGES = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 @dataclass(frozen=True)
@@ -195,11 +195,10 @@ class ResidualDiscriminator(nn.Module):
         Args:
             shifts: over a single axis, places by which phase shuffle moves what leaves each of `joints`.
         """
-        x = self.of_data(self.padding.pad(data))
+        x, averages = self.of_data(self.padding.pad(data)), AVERAGES[data.ndim - 2]
         for level, blocks in enumerate(self.stages):
             if level:
-                factors = self.factors[level - 1]
-                x = self.transitions[level - 1](AVERAGES[len(factors)](x, factors))
+                x = self.transitions[level - 1](averages(x, self.factors[level - 1]))
             x = blocks(x)
             if shifts is not None and level in self.joints:
                 x = shuffled(x, shifts[level])

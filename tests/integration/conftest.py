@@ -47,6 +47,10 @@ CODEC = [
 ]
 MORE = {
     "dcgan-frames": ["model=dcgan", *MOVING, "model.frame_discriminator=true", "optim.warmup=3"],
+    "gan-resnet": [
+        *("model=gan_resnet", "data=digits", "model.width=4", "model.latent_size=4", "optim.warmup=3"),
+        *("model.augment=[translation]", "model.augment_target=0.3", "model.augment_pace=64"),
+    ],
     "codes": ["model=codes", *CODEC, "optim.warmup=3"],
     "codes-vq": ["model=codes", *CODEC, "model.quantiser=vq", "model.codes=16", "optim.warmup=3"],
 }

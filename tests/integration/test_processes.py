@@ -25,6 +25,10 @@ FRAMES = [
     *("model=dcgan", "data=moving_digits", "model.width=4", "model.frame_discriminator=true"),
     *("model.select=null", "batch_size=16"),
 ]
+RESNET = [
+    *("model=gan_resnet", "data=digits", "model.width=4", "batch_size=16", "model.conditional=true"),
+    *("model.augment=[translation,cutout]", "model.augment_target=0.3", "model.augment_pace=64"),
+]
 CODEC = [
     *("model=codes", "data=digits", "model.width=4", "model.depth=1", "batch_size=16"),
     *("model.quantiser=vq", "model.codes=16", "model.adversarial=0.5", "model.discriminator_width=4"),
@@ -43,6 +47,8 @@ CASES = {
     **{name: [*words, "trainer.precision=32-true"] for name, words in FAMILIES.items()},
     "codes-vq": [*CODEC, "trainer.precision=32-true"],
     "codes-vq-pieces": [*CODEC, "trainer.accumulate=2", "trainer.precision=32-true"],
+    "gan-resnet": [*RESNET, "trainer.precision=32-true"],
+    "gan-resnet-pieces": [*RESNET, "trainer.accumulate=2", "trainer.precision=32-true"],
     "dcgan-frames": [*FRAMES, "trainer.precision=32-true"],
     **{f"{name}-bf16": [*words, "trainer.precision=bf16-mixed"] for name, words in FAMILIES.items()},
     # Some latents are below what is free in one half of the batch and above it in the other.

@@ -8,7 +8,13 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from genkit.core.noise import Noise
-from genkit.nn.adversarial import GAMES, gradient_penalty, squared_gradient_norms, zero_centred
+from genkit.nn.adversarial import (
+    GAMES,
+    gradient_penalty,
+    squared_gradient_norms,
+    squared_slopes,
+    zero_centred,
+)
 from genkit.nn.augment import POLICIES, colour, cutout, translation
 from genkit.nn.truncation import truncated
 
@@ -22,6 +28,10 @@ BY_HAND = {  # (discriminator, generator) at REAL and FAKE
     "hinge": ((0 + 2) / 2 + (1.5 + 0) / 2, 1.25),
     "least_squares": (0.5 * (1 + 4) / 2 + 0.5 * (0.25 + 9) / 2, 0.5 * (0.25 + 16) / 2),
     "wasserstein": (-1.25 - 0.5, 1.25),
+    "relativistic": (
+        (math.log1p(math.exp(-1.5)) + math.log1p(math.exp(-2))) / 2,
+        (math.log1p(math.exp(1.5)) + math.log1p(math.exp(2))) / 2,
+    ),
 }
 
 
@@ -29,7 +39,34 @@ BY_HAND = {  # (discriminator, generator) at REAL and FAKE
 def test_each_game_has_its_value_by_hand(name):
     game, (discriminator, generator) = GAMES[name], BY_HAND[name]
     assert float(game.discriminator(REAL, FAKE)) == pytest.approx(discriminator, rel=1e-6)
-    assert float(game.generator(FAKE)) == pytest.approx(generator, rel=1e-6)
+    seen = FAKE - REAL if game.relative else FAKE
+    assert float(game.generator(seen)) == pytest.approx(generator, rel=1e-6)
+
+
+def test_the_relativistic_game_is_a_cross_entropy_of_pairs_that_the_players_want_the_other_way_round():
+    torch.manual_seed(0)
+    real, fake = torch.randn(7), torch.randn(7)
+    game = GAMES["relativistic"]
+    torch.testing.assert_close(game.discriminator(real, fake), bce(real - fake, torch.ones(7)))
+    torch.testing.assert_close(game.generator(fake - real), bce(real - fake, torch.zeros(7)))
+    # What is added to all logits says nothing.
+    torch.testing.assert_close(game.discriminator(real + 5, fake + 5), game.discriminator(real, fake))
+
+
+@pytest.mark.parametrize(
+    ("name", "accuracy", "signs"),
+    [
+        ("non_saturating", 0.5, [1, -1]),  # two of four on their side of 0
+        ("least_squares", 0.5, [1, -1]),  # two of four on their side of ½: 0.5 itself is on neither
+        ("wasserstein", None, [1, 1]),
+        ("relativistic", 1.0, [1, 1]),  # either pair is in order
+    ],
+)
+def test_what_a_discriminator_knows_is_counted_by_examples_or_by_pairs(name, accuracy, signs):
+    game = GAMES[name]
+    found = game.accuracy(REAL, FAKE)
+    assert (None if found is None else float(found)) == accuracy
+    assert game.signs(REAL, FAKE).tolist() == signs
 
 
 def test_the_non_saturating_game_is_a_pair_of_cross_entropies():
@@ -61,8 +98,16 @@ def pair():
     return torch.randn(2, 3, 1, 3, 3, dtype=torch.float64).unbind()
 
 
+def of_what_was_seen(critic, images):
+    """By the same pass as a loss would take."""
+    images.requires_grad_(True)
+    return squared_slopes(critic(images), images)
+
+
 PENALTIES = {
     "r1": lambda critic: zero_centred(squared_gradient_norms(critic, pair()[0])),
+    "r2": lambda critic: zero_centred(squared_gradient_norms(critic, pair()[1])),
+    "seen": lambda critic: zero_centred(of_what_was_seen(critic, pair()[0])),
     "gradient_penalty": lambda critic: gradient_penalty(
         critic, *pair(), torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)
     ),
@@ -87,6 +132,9 @@ def test_penalties_are_functions_of_the_gradient_norm():
     mixed = share * real + (1 - share) * fake
     r1, between = PENALTIES["r1"](critic), PENALTIES["gradient_penalty"](critic)
     torch.testing.assert_close(r1, 0.5 * gradient_norms(critic, real).square().mean(), rtol=1e-6, atol=0)
+    r2, seen = PENALTIES["r2"](critic), PENALTIES["seen"](critic)
+    torch.testing.assert_close(r2, 0.5 * gradient_norms(critic, fake).square().mean(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(seen, r1, rtol=1e-12, atol=0)
     expected = (gradient_norms(critic, mixed) - 1).square().mean()
     torch.testing.assert_close(between, expected, rtol=1e-6, atol=0)
 
