@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from genkit.core.batch import Batch
 from genkit.core.capabilities import LatentSpace
+from genkit.core.critic_rules import critic_rules
 from genkit.core.labelled import Labelled
 from genkit.core.noise import Noise
 from genkit.core.options import LABEL, Option, Options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.spec import ArraySpec
-from genkit.families.dcgan_rules import RULES
 from genkit.nn.adversarial import (
     GAMES,
     gradient_penalty,
@@ -84,7 +84,10 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
     """
 
     options: tuple[Option, ...] = (TRUNCATION, LABEL)
-    rules = RULES
+    rules = (
+        *critic_rules("discriminator", "The discriminator"),
+        *critic_rules("frame_discriminator", "The discriminator of frames"),
+    )
     remedies = {
         "collapsed": "set model.r1 or model.loss=hinge",
         "classes_collapsed": "set model.loss=hinge or model.r1",

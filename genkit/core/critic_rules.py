@@ -1,16 +1,18 @@
-"""What the discriminators of a training must keep, by what they say of real and of generated examples."""
+"""What discriminators must keep while they are trained, by what they say of real and of generated examples."""
 
 from __future__ import annotations
 
 from genkit.core.rule import ERROR, Rule
 
-RULES = tuple(
-    rule
-    for critic, it in (
-        ("discriminator", "The discriminator"),
-        ("frame_discriminator", "The discriminator of frames"),
-    )
-    for rule in (
+
+def critic_rules(critic: str, it: str) -> tuple[Rule, ...]:
+    """Those of one.
+
+    Args:
+        critic: the name of its phase, with which the names of its measures begin.
+        it: what a sentence calls it.
+    """
+    return (
         Rule(
             code=f"{critic}_saturated",
             severity=ERROR,
@@ -47,4 +49,3 @@ RULES = tuple(
             " optim.lr, or set model.r1 or model.spectral_norm.",
         ),
     )
-)
