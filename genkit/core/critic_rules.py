@@ -1,4 +1,4 @@
-"""What discriminators must keep while they are trained, by what they say of real and of generated examples."""
+"""What discriminators must keep while they are trained, by what they say of real and of generated ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from genkit.core.rule import ERROR, Rule
 
 def critic_rules(critic: str, it: str) -> tuple[Rule, ...]:
     """Those of one.
+
+    Its accuracy is the share of examples on their side of a boundary; where a game knows only differences,
+    the share of pairs whose real example has the higher logit.  Either is 1/2 by chance, and 1 of one that is
+    never wrong.
 
     Args:
         critic: the name of its phase, with which the names of its measures begin.
