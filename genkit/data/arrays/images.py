@@ -12,7 +12,7 @@ from PIL import Image
 
 from genkit.data.arrays.duplicates import as_8_bits, exact_pairs, hashes_of, repeated, shared
 from genkit.data.arrays.folders import Pictures
-from genkit.data.arrays.stacking import form_of, pack_pictures
+from genkit.data.arrays.stacking import form_of, pack_pictures, refuse_small
 from genkit.data.arrays.surveys import look_at
 from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset_knobs import PictureKnobs
@@ -23,7 +23,6 @@ from genkit.data.splits import divide
 from genkit.system.errors import ConfigError, DataError, StorageError
 
 PAD_UP_TO = 1.25  # pad to the size that a model takes when it is at most this much larger, else resize
-SMALLEST = 4  # pixels of a side; also of `data.size`
 MANY = 5_000  # images whose scaling takes longer (a tenth of a second) than opening what was kept
 
 
@@ -165,6 +164,8 @@ def sized(
             )
         return source, notices
     height, width = source.images.shape[2:]
+    if size is None:
+        refuse_small(name, height, width)
     if size is None and sizes and not {height, width} <= set(sizes):
         larger = [s for s in sizes if s >= max(height, width)]
         size = min(larger) if larger else max(sizes)
@@ -176,8 +177,6 @@ def sized(
         notices.append(f"{name} {height}×{width} is {how} to {size}×{size}, as data.size says.")
     if size is not None and sizes and size not in sizes:
         raise ConfigError(f"data.size={size}: the model takes {', '.join(map(str, sizes))}.")
-    if size is None and min(height, width) < SMALLEST:
-        raise DataError(f"data={name}: images of {height}×{width} are too small; each side needs {SMALLEST}.")
     if size is None or (size, size) == (height, width):
         return source, notices
     padded = _is_padded(source.kept, size)

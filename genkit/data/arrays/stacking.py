@@ -28,6 +28,7 @@ from genkit.data.packing import check_space, digest_rows, open_array, packed, pr
 from genkit.system import storage
 from genkit.system.errors import ConfigError, DataError
 
+SMALLEST = 4  # pixels of a side; also of `data.size`
 PICTURES_HERE = 2_000  # not worth starting processes for
 FEW = 0.1  # share of colour among grey pictures up to which it may have been an oversight
 DONE, REFUSED = 1, 2  # states of a picture; 0: it waits
@@ -60,6 +61,16 @@ def total_of(pictures: Pictures) -> int:
     return len(pictures) + len(pictures.missing)
 
 
+def refuse_small(name: str, height: int, width: int) -> None:
+    """Of pictures whose size nobody chose.
+
+    Raises:
+        DataError: a side has too few pixels.
+    """
+    if min(height, width) < SMALLEST:
+        raise DataError(f"data={name}: images of {height}×{width} are too small; each side needs {SMALLEST}.")
+
+
 def form_of(pictures: Pictures, look: Look, data: PictureKnobs, sizes: Sequence[int]) -> Form:
     """The form that all pictures get.
 
@@ -67,7 +78,7 @@ def form_of(pictures: Pictures, look: Look, data: PictureKnobs, sizes: Sequence[
         sizes: those that the model takes for a side; empty: any.
 
     Raises:
-        DataError: none can be read, or their sizes differ and no policy is stated.
+        DataError: none can be read, they are too small, or their sizes differ and no policy is stated.
         ConfigError: a size that the model does not take.
     """
     within_ceiling(look.refused, total_of(pictures), data, "pictures")
@@ -76,6 +87,8 @@ def form_of(pictures: Pictures, look: Look, data: PictureKnobs, sizes: Sequence[
     fit: str | None = data.fit
     if fit is not None and fit not in FITS:
         raise ConfigError(f"data.fit={fit}: choose {', '.join(FITS)} or null.")
+    if size is None and len(common) == 1:
+        refuse_small(data.name, height, width)
     if size is None and sizes and (len(common) > 1 or not {width, height} <= set(sizes)):
         larger = [s for s in sizes if s >= max(width, height)]
         size = min(larger) if larger else max(sizes)
