@@ -10,6 +10,7 @@ Legend: B batch, C channels, S… sizes of the axes, L latent size, k importance
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,13 +30,16 @@ from genkit.core.options import LABEL, Option, Options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, WARNING, Rule
 from genkit.core.spec import ArraySpec
-from genkit.nn.autoencoder import PAIRS
+from genkit.nn.autoencoder import PAIRS, Maker
 from genkit.nn.axes import SizeError
 from genkit.nn.companding import WAVEFORMS
+from genkit.nn.depth import Depth, levels
 from genkit.nn.importance import gaussian_log_weights, importance_bound
 from genkit.nn.likelihoods import LIKELIHOODS, gaussian_kl
+from genkit.nn.passage import Passage, moments, tiled
 from genkit.nn.picture_paths import seen_blurred
 from genkit.nn.precision import widened
+from genkit.nn.resnet_autoencoder import ResnetDecoder, resnet_pair
 from genkit.nn.spectra import spectral_distance
 from genkit.system.errors import ConfigError
 
@@ -58,10 +62,12 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
     Args:
         spec: of the arrays.
         network: "mlp" (one hidden layer each way), "conv", "residual" or "moving" (sides of images divisible
-            by 4; over a single axis with long kernels, see `genkit.nn.autoencoder.divisions`).
-        latent_size: L.
+            by 4; over a single axis with long kernels, see `genkit.nn.autoencoder.divisions`), "resnet" (any
+            sizes, see `genkit.nn.resnet_autoencoder`).
+        latent_size: L; of "resnet" those of the whole, beside which there may be some at places.
         hidden: width of the hidden layer.
-        width: channels of the first convolution (not of "mlp").
+        width: channels of the first convolution (not of "mlp" and "resnet").
+        channels, blocks, smallest, attention, places: of "resnet", see `Depth` there.
         blurred: of "moving", training steps over which the picture is at all places with their shares; in all
             else it is at the likeliest alone.
         likelihood: "bernoulli", "categorical", "discretised_logistic" or "gaussian".
@@ -86,6 +92,11 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         latent_size: int = 20,
         hidden: int = 400,
         width: int = 32,
+        channels: Sequence[int] = (32, 64, 128),
+        blocks: int = 1,
+        smallest: int = 4,
+        attention: bool = True,
+        places: Sequence[int] = (),
         blurred: int = 0,
         likelihood: str = "bernoulli",
         beta: float = 1.0,
@@ -107,19 +118,27 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
                 f" {spec.said()}: set data.view=waveform or mu_law of sounds, or model.spectral_weight=0."
             )
         self.spectral_weight = spectral_weight
-        self.latent_size, self.importance_samples = latent_size, importance_samples
+        self.importance_samples = importance_samples
         self.blurred = blurred
         self.beta, self.beta_warmup, self.free_bits = beta, beta_warmup, free_bits
         self.likelihood = LIKELIHOODS[likelihood](spec.levels)
         outputs = self.likelihood.outputs
-        try:
-            self.encoder, self.decoder = PAIRS[network](
-                spec.shape, outputs, latent_size, hidden, width, self.classes
+        depth = Depth(tuple(channels), blocks, smallest, attention, tuple(places))
+        if len(places) > (most := len(levels(spec.sizes, depth))):
+            raise ConfigError(
+                f"model.places={list(places)} are of {len(places)} sizes, and {spec.said()} have {most} in"
+                f" the network: give {most} numbers at most."
             )
+        pair: Maker = partial(resnet_pair, depth=depth) if network == "resnet" else PAIRS[network]
+        try:
+            self.encoder, self.decoder = pair(spec.shape, outputs, latent_size, hidden, width, self.classes)
         except SizeError as error:
             knob = spec.medium.sized_along(error.axis)
             size = f"{knob} to a multiple of 4, or " if knob else ""
             raise ConfigError(f"model.network={network} {error}: set {size}model.network=mlp.") from error
+        self.latent_size = latent_size
+        if isinstance(self.decoder, ResnetDecoder):
+            self.latent_size = sum(self.decoder.latents)
 
     # ------------------------------------------------------------------ training
 
@@ -150,16 +169,44 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         """Σ_l max(λ, mean KL of latent l over the global batch) (Kingma et al. 2016, equation 15)."""
 
         def costs(piece: Batch) -> Tensor:
-            return gaussian_kl(*self._posterior(piece.data, piece.labels))
+            rows = Noise(noise.seed, piece.rows, purpose=noise.purpose, step=noise.step, device=noise.device)
+            return gaussian_kl(*self._posterior(piece.data, piece.labels, rows))
 
         return noise.batch_mean("kl", kl, costs).clamp(min=self.free_bits).sum()
 
-    def _posterior(self, data: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z|x), (B, L) each, in float32 at least: KL and densities are sums."""
+    def _seen(self, data: Tensor, labels: Tensor | None) -> Tensor:
+        """What the encoder says of examples, (B, N)."""
         if self._waveform is not None:
             data = data * 2 - 1  # around silence, where a network begins
-        mean, log_variance = widened(self.encoder(data, labels)).chunk(2, dim=-1)
-        return mean, log_variance
+        seen: Tensor = self.encoder(data, labels)
+        return seen
+
+    def _passage(self, seen: Tensor, normal: Tensor, labels: Tensor | None) -> Passage:
+        """A latent of q(z|x) for each of standard normal numbers, (B, L) or (k, B, L), as decoded."""
+        if isinstance(self.decoder, ResnetDecoder):
+            return self.decoder.passage(seen, normal, labels)
+        mean, log_variance = moments(seen)
+        latent = mean + torch.exp(0.5 * log_variance) * normal
+        output = self.decoder(latent.flatten(0, -2), tiled(labels, normal))
+        return Passage(latent, mean, log_variance, output)
+
+    def _posterior(
+        self, data: Tensor, labels: Tensor | None, noise: Noise | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z|x), (B, L) each, in float32 at least: KL and densities are sums.
+
+        Args:
+            noise: of the latents that others depend on; None: those are at their means.
+        """
+        seen = self._seen(data, labels)
+        if not isinstance(self.decoder, ResnetDecoder):
+            return moments(seen)
+        normal = seen.new_zeros(len(seen), self.latent_size) if noise is None else self._normal(noise)
+        passage = self.decoder.passage(seen, normal, labels)
+        return passage.mean, passage.log_variance
+
+    def _normal(self, noise: Noise) -> Tensor:
+        return noise.normal("posterior", self.latent_size)
 
     @property
     def _waveform(self) -> Callable[[Tensor, int], Tensor] | None:
@@ -177,10 +224,10 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
     def _elbo_parts(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
         """What the decoder puts out for one latent drawn, -log p(x|z), (B,), and KL(q(z|x) || p(z)) of each
         latent, (B, L)."""
-        mean, log_variance = self._posterior(batch.data, batch.labels)
-        latent = mean + torch.exp(0.5 * log_variance) * noise.normal("posterior", self.latent_size)
-        output = self.decoder(latent, batch.labels)
-        return output, self.likelihood.nll(output, batch.data), gaussian_kl(mean, log_variance)
+        seen = self._seen(batch.data, batch.labels)
+        passage = self._passage(seen, self._normal(noise), batch.labels)
+        nll = self.likelihood.nll(passage.output, batch.data)
+        return passage.output, nll, gaussian_kl(passage.mean, passage.log_variance)
 
     # ------------------------------------------------------------------ scores
 
@@ -246,8 +293,8 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
 
     def _importance_bound(self, batch: Batch, noise: Noise, k: int) -> Tensor:
         """The bound of IWAE with k samples of q, (B,)."""
-        mean, log_variance = self._posterior(batch.data, batch.labels)
-        weights = (self._log_weights(batch, mean, log_variance, normal) for normal in self._normals(noise, k))
+        seen = self._seen(batch.data, batch.labels)
+        weights = (self._log_weights(batch, seen, normal) for normal in self._normals(noise, k))
         return importance_bound(weights, k)
 
     def _normals(self, noise: Noise, k: int) -> Iterator[Tensor]:
@@ -256,13 +303,12 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
             count = min(AT_ONCE, k - start)
             yield noise.normal(f"posterior/{start}", count, self.latent_size).transpose(0, 1)
 
-    def _log_weights(self, batch: Batch, mean: Tensor, log_variance: Tensor, normal: Tensor) -> Tensor:
+    def _log_weights(self, batch: Batch, seen: Tensor, normal: Tensor) -> Tensor:
         """log p(x|z) + log p(z) - log q(z|x), (k, B), for normal of (k, B, L)."""
-        k, B, L = normal.shape
-        latent = mean + torch.exp(0.5 * log_variance) * normal
-        labels = None if batch.labels is None else batch.labels.repeat(k)
+        k, B, _ = normal.shape
+        latent, mean, log_variance, output = self._passage(seen, normal, batch.labels)
         data = batch.data.repeat(k, *[1] * (batch.data.ndim - 1))
-        nll = self.likelihood.nll(self.decoder(latent.reshape(k * B, L), labels), data)
+        nll = self.likelihood.nll(output, data)
         return gaussian_log_weights(latent, mean, log_variance, nll.view(k, B))
 
     # ------------------------------------------------------------------ latents and samples

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from genkit.core.knobs import GIVEN, Clash, ModelKnobs, knob
+import msgspec
+
+from genkit.core.knobs import GIVEN, Clash, ModelKnobs, Plain, knob
+
+RESNET: dict[str, tuple[Plain, ...]] = {"network": ("resnet",)}
+Width = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Latents = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
 
 class VAEKnobs(ModelKnobs, frozen=True):
@@ -11,8 +17,8 @@ class VAEKnobs(ModelKnobs, frozen=True):
 
     view: Literal["tokens", "arrays"] = "arrays"
     network: Annotated[
-        Literal["conv", "mlp", "moving", "residual"],
-        knob("of the encoder and the decoder; moving: a picture and its path (DRAW)"),
+        Literal["conv", "mlp", "moving", "residual", "resnet"],
+        knob("of the encoder and the decoder; moving: a picture and its path (DRAW); resnet: of any size"),
     ] = "conv"
     latent_size: Annotated[int, knob("of the code", ge=1, le=100_000, unit="latents")] = 20
     hidden: Annotated[int, knob("of the hidden layer", ge=1, le=1_000_000, unit="units")] = 400
@@ -26,6 +32,22 @@ class VAEKnobs(ModelKnobs, frozen=True):
             only={"network": ("conv", "moving", "residual")},
         ),
     ] = 32
+    channels: Annotated[
+        tuple[Width, ...],
+        knob("at each size, from the data on; the last goes on", only=RESNET, advice="give [one or more]"),
+    ] = (32, 64, 128)
+    blocks: Annotated[
+        int, knob("at each size, each way", ge=0, le=100, unit="residual blocks", only=RESNET)
+    ] = 1
+    smallest: Annotated[
+        int,
+        knob("an axis is halved while so many are left", ge=1, le=100_000, unit="places", only=RESNET),
+    ] = 4
+    attention: Annotated[bool, knob("among the places of the smallest size", only=RESNET)] = True
+    places: Annotated[
+        tuple[Latents, ...],
+        knob("latents at each place of a size, from the smallest on, beside those of the whole", only=RESNET),
+    ] = ()
     blurred: Annotated[
         int,
         knob(
@@ -71,6 +93,8 @@ class VAEKnobs(ModelKnobs, frozen=True):
             yield Clash(
                 ("network", "latent_size"), "a path and a picture need a latent each; give two or more"
             )
+        if not self.channels:
+            yield Clash(("channels",), "a network has channels; give one number or more")
         weighed = self.beta != 1 or self.beta_warmup or self.free_bits
         if self.importance_samples > 1 and weighed:
             yield Clash(

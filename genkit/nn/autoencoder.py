@@ -21,6 +21,7 @@ from genkit.nn.memory_format import to_channels_last
 from genkit.nn.picture_paths import DARK, LOUD, PicturePaths, followed, moved
 from genkit.nn.resampling import DOWN, UP
 from genkit.nn.residual import Residual
+from genkit.nn.resnet_autoencoder import ResnetDecoder, ResnetEncoder, resnet_pair
 
 
 class ArrayEncoder(nn.Module):
@@ -137,7 +138,9 @@ def with_labels(x: Tensor, labels: Tensor | None, classes: int) -> Tensor:
 WHERE = 3
 SMALL = 64  # places of a single axis that a hidden layer sees, at most, where they can be so few
 Shape = tuple[int, ...]  # channels, then the size of each axis
-Pair = tuple[ArrayEncoder | MovingEncoder, ArrayDecoder | MovingDecoder]
+Pair = tuple[ArrayEncoder | MovingEncoder | ResnetEncoder, ArrayDecoder | MovingDecoder | ResnetDecoder]
+# Of the shape, outputs of each entry, latent size, hidden, width, classes.
+Maker = Callable[[Shape, int, int, int, int, int], Pair]
 
 
 def divisions(sizes: Sizes) -> tuple[Stride, ...]:
@@ -257,9 +260,10 @@ def _lined(layers: list[nn.Module], axes: int) -> nn.Module:
 
 
 # By name: makers of an encoder to mean and log-variance (B, 2 L) and of a decoder to (B, outputs · C, S…).
-PAIRS: dict[str, Callable[[Shape, int, int, int, int, int], Pair]] = {
+PAIRS: dict[str, Maker] = {
     "mlp": mlp_pair,
     "conv": conv_pair,
     "residual": residual_pair,
     "moving": moving_pair,
+    "resnet": resnet_pair,
 }

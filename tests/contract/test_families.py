@@ -171,6 +171,14 @@ CASES = {
     "vae-gaussian": vae(likelihood="gaussian"),
     "vae-iwae": vae(network="mlp", importance_samples=3),
     "vae-labels": vae(conditional=True),
+    "vae-resnet": vae(network="resnet", channels=(4, 8), likelihood="discretised_logistic"),
+    "vae-resnet-places": vae(network="resnet", channels=(4, 8), places=(2,), smallest=3, free_bits=0.1),
+    "vae-resnet-labels": vae(
+        network="resnet", channels=(4,), places=(1, 1), smallest=2, conditional=True, importance_samples=3
+    ),
+    "vae-video-resnet": video_vae(
+        network="resnet", channels=(4,), places=(2, 1), smallest=2, conditional=True
+    ),
     "vae-video": video_vae(conditional=True),
     "vae-video-moving": video_vae(network="moving", blurred=2),
     "vae-video-residual": video_vae(network="residual", likelihood="categorical"),
