@@ -93,7 +93,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         hidden: int = 400,
         width: int = 32,
         channels: Sequence[int] = (32, 64, 128),
-        blocks: int = 1,
+        blocks: Sequence[int] = (1,),
         smallest: int = 4,
         attention: bool = True,
         places: Sequence[int] = (),
@@ -123,7 +123,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         self.beta, self.beta_warmup, self.free_bits = beta, beta_warmup, free_bits
         self.likelihood = LIKELIHOODS[likelihood](spec.levels)
         outputs = self.likelihood.outputs
-        depth = Depth(tuple(channels), blocks, smallest, attention, tuple(places))
+        depth = Depth(tuple(channels), tuple(blocks), smallest, attention, tuple(places))
         if len(places) > (most := len(levels(spec.sizes, depth))):
             raise ConfigError(
                 f"model.places={list(places)} are of {len(places)} sizes, and {spec.said()} have {most} in"

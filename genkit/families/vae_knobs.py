@@ -9,6 +9,7 @@ from genkit.core.knobs import GIVEN, Clash, ModelKnobs, Plain, knob
 
 RESNET: dict[str, tuple[Plain, ...]] = {"network": ("resnet",)}
 Width = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Blocks = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Latents = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
 
@@ -37,8 +38,14 @@ class VAEKnobs(ModelKnobs, frozen=True):
         knob("at each size, from the data on; the last goes on", only=RESNET, advice="give [one or more]"),
     ] = (32, 64, 128)
     blocks: Annotated[
-        int, knob("at each size, each way", ge=0, le=100, unit="residual blocks", only=RESNET)
-    ] = 1
+        tuple[Blocks, ...],
+        knob(
+            "at each size, each way, from the data on; the last goes on",
+            unit="residual blocks",
+            only=RESNET,
+            advice="give [one or more]",
+        ),
+    ] = (1,)
     smallest: Annotated[
         int,
         knob("an axis is halved while so many are left", ge=1, le=100_000, unit="places", only=RESNET),
@@ -93,8 +100,9 @@ class VAEKnobs(ModelKnobs, frozen=True):
             yield Clash(
                 ("network", "latent_size"), "a path and a picture need a latent each; give two or more"
             )
-        if not self.channels:
-            yield Clash(("channels",), "a network has channels; give one number or more")
+        for name in ("channels", "blocks"):
+            if not getattr(self, name):
+                yield Clash((name,), "the last of none cannot go on; give [one or more]")
         weighed = self.beta != 1 or self.beta_warmup or self.free_bits
         if self.importance_samples > 1 and weighed:
             yield Clash(

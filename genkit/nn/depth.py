@@ -15,14 +15,14 @@ class Depth:
 
     Attributes:
         channels: of each size, from the data on; the last goes on.
-        blocks: residual blocks at each size but the full one, each way.
+        blocks: residual blocks at each size, each way, in the same order; at the full size there are none.
         smallest: an axis is halved while at least so many places are left.
         attention: among the places of the smallest size.
         places: latents at each place of a size, from the smallest on; (): there are those of the whole alone.
     """
 
     channels: tuple[int, ...] = (32, 64, 128)
-    blocks: int = 1
+    blocks: tuple[int, ...] = (1,)
     smallest: int = 4
     attention: bool = True
     places: tuple[int, ...] = ()
@@ -33,13 +33,14 @@ class Level(NamedTuple):
 
     Attributes:
         step: what leads to it from the next larger one.
-        channels: that stand at it.
+        channels, blocks: that stand at it.
         sizes: of its axes.
         latents: at each place.
     """
 
     step: Stride
     channels: int
+    blocks: int
     sizes: Sizes
     latents: int
 
@@ -53,6 +54,6 @@ def levels(sizes: Sizes, depth: Depth) -> tuple[Level, ...]:
         kernels = tuple(2 * f if f > 1 else 3 for f in by)
         above = len(factors) - 1 - index  # levels that are smaller
         latents = depth.places[above] if above < len(depth.places) else 0
-        channels = depth.channels[min(index, len(depth.channels) - 1)]
-        found.append(Level(Stride(by, kernels), channels, left, latents))
+        channels, blocks = (each[min(index, len(each) - 1)] for each in (depth.channels, depth.blocks))
+        found.append(Level(Stride(by, kernels), channels, blocks, left, latents))
     return tuple(found)

@@ -33,16 +33,16 @@ from genkit.nn.residual_block import ResidualBlock, group_norm
 
 
 class Stack(nn.Module):
-    """The blocks at one size, which hear the label."""
+    """The blocks at one size, which are told the label."""
 
     __call__: Callable[..., Tensor]
 
-    def __init__(self, channels: int, axes: int, blocks: int, classes: int, attention: bool) -> None:
+    def __init__(self, level: Level, axes: int, classes: int, attention: bool) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            ResidualBlock(channels, channels, axes, told=classes) for _ in range(blocks)
+            ResidualBlock(level.channels, level.channels, axes, told=classes) for _ in range(level.blocks)
         )
-        self.attention = PlacesAttention(channels) if attention else nn.Identity()
+        self.attention = PlacesAttention(level.channels) if attention else nn.Identity()
 
     def forward(self, x: Tensor, told: Tensor | None) -> Tensor:
         for block in self.blocks:
@@ -69,27 +69,22 @@ class ResnetEncoder(nn.Module):
         )
         smallest = self.levels[-1]
         self.stacks = nn.ModuleList(
-            Stack(level.channels, axes, depth.blocks, classes, depth.attention and level is smallest)
-            for level in self.levels
+            Stack(level, axes, classes, depth.attention and level is smallest) for level in self.levels
         )
         features = smallest.channels * prod(smallest.sizes)
+        self.look = nn.Sequential(group_norm(smallest.channels), nn.SiLU(), nn.Flatten())
         self.whole = nn.Sequential(
-            group_norm(smallest.channels),
-            nn.SiLU(),
-            nn.Flatten(),
-            nn.Linear(features, hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, 2 * latent_size),
+            nn.Linear(features + classes, hidden), nn.SiLU(), nn.Linear(hidden, 2 * latent_size)
         )
         to_channels_last(self, axes)
 
     def forward(self, data: Tensor, labels: Tensor | None = None) -> Tensor:
-        x, told, seen = self.padding.pad(data), one_of(labels, self.classes, data), []
+        x, told, seen = self.padding.pad(data), _one_of(labels, self.classes, data), []
         for level, step, stack in zip(self.levels, self.steps, self.stacks, strict=True):
             x = stack(step(x), told)
             if level.latents:
                 seen.append(x.flatten(1))
-        return torch.cat((self.whole(x), *reversed(seen)), dim=1)
+        return torch.cat((self.whole(_beside(self.look(x), told)), *reversed(seen)), dim=1)
 
 
 class PlacesPosterior(nn.Module):
@@ -130,14 +125,13 @@ class ResnetDecoder(nn.Module):
         self.levels = found[::-1]
         smallest, convolution = self.levels[0], CONVOLUTIONS[axes]
         self.begin = nn.Sequential(
-            nn.Linear(latent_size, hidden),
+            nn.Linear(latent_size + classes, hidden),
             nn.SiLU(),
             nn.Linear(hidden, smallest.channels * prod(smallest.sizes)),
             nn.Unflatten(1, (smallest.channels, *smallest.sizes)),
         )
         self.stacks = nn.ModuleList(
-            Stack(level.channels, axes, depth.blocks, classes, depth.attention and level is smallest)
-            for level in self.levels
+            Stack(level, axes, classes, depth.attention and level is smallest) for level in self.levels
         )
         self.steps = nn.ModuleList(
             UP[axes](level.channels, finer.channels, *level.step.up) for level, finer in pairwise(self.levels)
@@ -185,8 +179,8 @@ class ResnetDecoder(nn.Module):
     ) -> Tensor:
         """From the latents of the whole to the output; `latents` gives those of each level that has some, by
         its number among them and by what the decoder has so far."""
-        told = one_of(labels, self.classes, whole)
-        hidden, count = self.begin(whole), 0
+        told = _one_of(labels, self.classes, whole)
+        hidden, count = self.begin(_beside(whole, told)), 0
         for index, (level, stack) in enumerate(zip(self.levels, self.stacks, strict=True)):
             if index:
                 hidden = self.steps[index - 1](hidden)
@@ -202,7 +196,12 @@ def _laid(flat: Tensor, level: Level) -> Tensor:
     return flat.view(len(flat), -1, *level.sizes)
 
 
-def one_of(labels: Tensor | None, classes: int, like: Tensor) -> Tensor | None:
+def _beside(x: Tensor, told: Tensor | None) -> Tensor:
+    """(B, N), with what is told at the end."""
+    return x if told is None else torch.cat((x, told), dim=1)
+
+
+def _one_of(labels: Tensor | None, classes: int, like: Tensor) -> Tensor | None:
     """The label as K numbers, one of them 1, (B, K); None without classes."""
     if not classes:
         return None
