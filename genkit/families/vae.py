@@ -174,18 +174,18 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
 
         return noise.batch_mean("kl", kl, costs).clamp(min=self.free_bits).sum()
 
-    def _seen(self, data: Tensor, labels: Tensor | None) -> Tensor:
-        """What the encoder says of examples, (B, N)."""
+    def _seen(self, data: Tensor, labels: Tensor | None) -> tuple[Tensor, ...]:
+        """What the encoder says of examples, (B, …) each: mean and log-variance; of "resnet" see there."""
         if self._waveform is not None:
             data = data * 2 - 1  # around silence, where a network begins
-        seen: Tensor = self.encoder(data, labels)
-        return seen
+        seen = self.encoder(data, labels)
+        return self.decoder.parts(seen) if isinstance(self.decoder, ResnetDecoder) else moments(seen)
 
-    def _passage(self, seen: Tensor, normal: Tensor, labels: Tensor | None) -> Passage:
+    def _passage(self, seen: tuple[Tensor, ...], normal: Tensor, labels: Tensor | None) -> Passage:
         """A latent of q(z|x) for each of standard normal numbers, (B, L) or (k, B, L), as decoded."""
         if isinstance(self.decoder, ResnetDecoder):
             return self.decoder.passage(seen, normal, labels)
-        mean, log_variance = moments(seen)
+        mean, log_variance = seen
         latent = mean + torch.exp(0.5 * log_variance) * normal
         output = self.decoder(latent.flatten(0, -2), tiled(labels, normal))
         return Passage(latent, mean, log_variance, output)
@@ -200,8 +200,8 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         """
         seen = self._seen(data, labels)
         if not isinstance(self.decoder, ResnetDecoder):
-            return moments(seen)
-        normal = seen.new_zeros(len(seen), self.latent_size) if noise is None else self._normal(noise)
+            return seen[0], seen[1]
+        normal = data.new_zeros(len(data), self.latent_size) if noise is None else self._normal(noise)
         passage = self.decoder.passage(seen, normal, labels)
         return passage.mean, passage.log_variance
 
@@ -303,7 +303,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
             count = min(AT_ONCE, k - start)
             yield noise.normal(f"posterior/{start}", count, self.latent_size).transpose(0, 1)
 
-    def _log_weights(self, batch: Batch, seen: Tensor, normal: Tensor) -> Tensor:
+    def _log_weights(self, batch: Batch, seen: tuple[Tensor, ...], normal: Tensor) -> Tensor:
         """log p(x|z) + log p(z) - log q(z|x), (k, B), for normal of (k, B, L)."""
         k, B, _ = normal.shape
         latent, mean, log_variance, output = self._passage(seen, normal, batch.labels)

@@ -14,7 +14,7 @@ Legend: B batch, C channels, S… sizes of the axes, L latents in all, K classes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
 
@@ -154,14 +154,18 @@ class ResnetDecoder(nn.Module):
         whole, *places = latent.split(self.latents, dim=1)
         return self._down(whole, labels, lambda index, level, hidden: _laid(places[index], level))
 
-    def passage(self, seen: Tensor, normal: Tensor, labels: Tensor | None = None) -> Passage:
+    def parts(self, seen: Tensor) -> tuple[Tensor, ...]:
+        """What an encoder says, (B, N), for each group of latents by itself."""
+        return seen.split(self.seen, dim=1)
+
+    def passage(self, seen: Sequence[Tensor], normal: Tensor, labels: Tensor | None = None) -> Passage:
         """Draws from q, one for each of standard normal numbers, (B, L) or (k, B, L).
 
         Args:
-            seen: as the encoder has it, (B, N).
+            seen: `parts` of it.
         """
         rows = normal.flatten(0, -2)
-        whole, *places = seen.repeat(len(rows) // len(seen), 1).split(self.seen, dim=1)
+        whole, *places = (part.repeat(len(rows) // len(part), 1) for part in seen)
         first, *normals = rows.split(self.latents, dim=1)
         found = [Draw.of(whole, first)]
 

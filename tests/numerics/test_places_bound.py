@@ -83,7 +83,7 @@ def mean_bound_of_one_weight(model, draws):
     torch.manual_seed(1)
     x = IMAGES.repeat(draws, 1, 1, 1)
     with torch.no_grad():
-        passage = model.decoder.passage(model.encoder(x), torch.randn(len(x), 2))
+        passage = model.decoder.passage(model.decoder.parts(model.encoder(x)), torch.randn(len(x), 2))
         q = torch.distributions.Normal(passage.mean, (0.5 * passage.log_variance).exp())
         p = torch.distributions.Normal(0, 1)
         said = torch.distributions.Bernoulli(logits=passage.output).log_prob(x).flatten(1).sum(1)
@@ -94,7 +94,7 @@ def mean_bound_of_one_weight(model, draws):
 def test_the_place_is_seen_in_the_light_of_the_whole(model):
     """Its q is another for another latent of the whole, and encoding takes both at their means."""
     with torch.no_grad():
-        seen = model.encoder(IMAGES)
+        seen = model.decoder.parts(model.encoder(IMAGES))
         found = [
             model.decoder.passage(seen, torch.tensor([[z, 0.0]]).expand(16, 2)).mean for z in (-1.0, 1.0)
         ]

@@ -59,7 +59,7 @@ def test_any_size_is_taken_and_put_out(sizes):
     encoder, decoder = pair(sizes, classes=3)
     data, labels = torch.rand(4, 2, *sizes), torch.tensor([0, 2, 1, 0])
     normal = torch.randn(4, sum(decoder.latents))
-    passage = decoder.passage(encoder(data, labels), normal, labels)
+    passage = decoder.passage(decoder.parts(encoder(data, labels)), normal, labels)
     assert passage.output.shape == (4, 6, *sizes)
     # What is drawn on the way and what is decoded of it afterwards are one.
     torch.testing.assert_close(decoder(passage.latent, labels), passage.output)
@@ -99,7 +99,7 @@ def test_padded_places_are_no_part_of_the_likelihood():
 def test_latents_at_places_are_told_those_before_them_and_no_others():
     encoder, decoder = pair((16, 16))
     assert decoder.latents == (5, 2 * 4 * 4, 1 * 8 * 8)
-    seen, normal = encoder(torch.rand(1, 2, 16, 16)), torch.randn(1, sum(decoder.latents))
+    seen, normal = decoder.parts(encoder(torch.rand(1, 2, 16, 16))), torch.randn(1, sum(decoder.latents))
     found = decoder.passage(seen, normal)
     for moved, after in ((0, 5), (5, 37), (37, 101)):
         other = normal.clone()
@@ -112,7 +112,8 @@ def test_latents_at_places_are_told_those_before_them_and_no_others():
 def test_draws_side_by_side_are_those_drawn_one_by_one():
     encoder, decoder = pair((12, 10), classes=3)
     labels = torch.tensor([2, 0])
-    seen, normal = encoder(torch.rand(2, 2, 12, 10), labels), torch.randn(3, 2, sum(decoder.latents))
+    seen = decoder.parts(encoder(torch.rand(2, 2, 12, 10), labels))
+    normal = torch.randn(3, 2, sum(decoder.latents))
     together = decoder.passage(seen, normal, labels)
     assert together.mean.shape == normal.shape
     for k in range(3):
