@@ -36,7 +36,7 @@ def test_a_page_says_range_choices_unit_and_conditions():
     page = config.explain(["model=vae", "optim=muon"])
     for said in (
         "integer, from 1 to 100,000 latents",
-        "conv, mlp, moving or residual",
+        "conv, mlp, moving, residual or resnet",
         "(only with",
         "weight of the KL divergence in the loss",
         "optim.lr=0.02",
