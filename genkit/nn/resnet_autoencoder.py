@@ -156,7 +156,7 @@ class ResnetDecoder(nn.Module):
 
     def parts(self, seen: Tensor) -> tuple[Tensor, ...]:
         """What an encoder says, (B, N), for each group of latents by itself."""
-        return seen.split(self.seen, dim=1)
+        return tuple(seen.split(self.seen, dim=1))
 
     def passage(self, seen: Sequence[Tensor], normal: Tensor, labels: Tensor | None = None) -> Passage:
         """Draws from q, one for each of standard normal numbers, (B, L) or (k, B, L).
