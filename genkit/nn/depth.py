@@ -28,7 +28,7 @@ class Depth:
     places: tuple[int, ...] = ()
 
 
-class Level(NamedTuple):
+class DepthLevel(NamedTuple):
     """One size of the network.
 
     Attributes:
@@ -45,7 +45,7 @@ class Level(NamedTuple):
     latents: int
 
 
-def levels(sizes: Sizes, depth: Depth) -> tuple[Level, ...]:
+def levels(sizes: Sizes, depth: Depth) -> tuple[DepthLevel, ...]:
     """Of arrays of these sizes, from the data on, without the full size; one at least."""
     factors = halvings(sizes, depth.smallest) or ((1,) * len(sizes),)
     left, found = Padding.of_levels(sizes, factors).padded, []
@@ -55,5 +55,5 @@ def levels(sizes: Sizes, depth: Depth) -> tuple[Level, ...]:
         above = len(factors) - 1 - index  # levels that are smaller
         latents = depth.places[above] if above < len(depth.places) else 0
         channels, blocks = (each[min(index, len(each) - 1)] for each in (depth.channels, depth.blocks))
-        found.append(Level(Stride(by, kernels), channels, blocks, left, latents))
+        found.append(DepthLevel(Stride(by, kernels), channels, blocks, left, latents))
     return tuple(found)

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genkit.nn.axes import CONVOLUTIONS, Sizes
-from genkit.nn.depth import Depth, Level, levels
+from genkit.nn.depth import Depth, DepthLevel, levels
 from genkit.nn.halvings import Padding
 from genkit.nn.memory_format import to_channels_last
 from genkit.nn.passage import Draw, Passage, tiled
@@ -37,7 +37,7 @@ class Stack(nn.Module):
 
     __call__: Callable[..., Tensor]
 
-    def __init__(self, level: Level, axes: int, classes: int, attention: bool) -> None:
+    def __init__(self, level: DepthLevel, axes: int, classes: int, attention: bool) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
             ResidualBlock(level.channels, level.channels, axes, told=classes) for _ in range(level.blocks)
@@ -169,7 +169,7 @@ class ResnetDecoder(nn.Module):
         first, *normals = rows.split(self.latents, dim=1)
         found = [Draw.of(whole, first)]
 
-        def drawn(index: int, level: Level, hidden: Tensor) -> Tensor:
+        def drawn(index: int, level: DepthLevel, hidden: Tensor) -> Tensor:
             said = self.posteriors[index](_laid(places[index], level), hidden)
             found.append(Draw.of(said.flatten(1), normals[index]))
             return _laid(found[-1].latent, level)
@@ -179,7 +179,7 @@ class ResnetDecoder(nn.Module):
         return Passage(latent, mean, log_variance, output)
 
     def _down(
-        self, whole: Tensor, labels: Tensor | None, latents: Callable[[int, Level, Tensor], Tensor]
+        self, whole: Tensor, labels: Tensor | None, latents: Callable[[int, DepthLevel, Tensor], Tensor]
     ) -> Tensor:
         """From the latents of the whole to the output; `latents` gives those of each level that has some, by
         its number among them and by what the decoder has so far."""
@@ -195,7 +195,7 @@ class ResnetDecoder(nn.Module):
         return self.padding.crop(self.end(hidden))
 
 
-def _laid(flat: Tensor, level: Level) -> Tensor:
+def _laid(flat: Tensor, level: DepthLevel) -> Tensor:
     """(B, n · places) as (B, n, sizes…)."""
     return flat.view(len(flat), -1, *level.sizes)
 
