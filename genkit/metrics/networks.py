@@ -27,6 +27,11 @@ def grey(images: Tensor) -> Tensor:
     return (images * images.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
+def coloured(images: Tensor) -> Tensor:
+    """Three channels (B, 3, H, W): colours as they are, the first channel of anything else thrice."""
+    return images if images.shape[1] == 3 else images[:, :1].expand(-1, 3, -1, -1)
+
+
 def block(ins: int, outs: int, stride: int) -> nn.Sequential:
     """A convolution of 3×3, normalised and rectified."""
     return nn.Sequential(
@@ -85,6 +90,45 @@ class DigitsNetwork(nn.Module):
         return features, self.head(features)
 
 
+class Residual(nn.Module):
+    """Two convolutions of 3×3 whose result is added to what comes in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(block(width, width, 1), block(width, width, 1))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden + self.body(hidden)
+
+
+class PhotosNetwork(nn.Module):
+    """A compact residual classifier of small colour photographs: 32×32 to `size` features and ten logits.
+
+    The features are the means over the places of what the last block leaves.
+    """
+
+    side, size = 32, 144
+    classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            block(3, 32, 1),
+            block(32, 64, 2),  # 16×16
+            Residual(64),
+            block(64, 112, 2),  # 8×8
+            Residual(112),
+            block(112, self.size, 2),  # 4×4
+            Residual(self.size),
+        )
+        self.head = nn.Linear(self.size, len(self.classes))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) in [0, 1] to features (B, 144) and logits (B, 10)."""
+        features = self.body((resized(coloured(images), self.side) - 0.5) * 4).mean((2, 3))
+        return features, self.head(features)
+
+
 class RandomNetwork(nn.Module):
     """A convolutional network whose weights are drawn once from a fixed seed and never trained.
 
@@ -99,8 +143,7 @@ class RandomNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to features (B, 128)."""
-        colours = images if images.shape[1] == 3 else images[:, :1].expand(-1, 3, -1, -1)
-        hidden = resized(colours, self.side) * 2 - 1
+        hidden = resized(coloured(images), self.side) * 2 - 1
         for layer in self.layers:
             hidden = F.leaky_relu(layer(hidden), 0.2)
         return hidden.mean((2, 3))
