@@ -60,7 +60,7 @@ def moved(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def lit(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Saturation, contrast and brightness changed by up to a fifth; hues stay, for features shall see them."""
+    """Saturation, contrast and brightness changed by up to a fifth; hues stay, for features see them."""
 
     def factor() -> Tensor:
         return torch.empty(len(images), 1, 1, 1).uniform_(0.8, 1.2, generator=generator)

@@ -27,9 +27,10 @@ from torch.utils.data import Dataset
 from genkit import config
 from genkit.core.spec import View
 from genkit.data import open_dataset
+from genkit.metrics.bundled import DIGITS_WEIGHTS
 from genkit.metrics.catalogue import BUILT_IN
 from genkit.metrics.declaration import Measuring
-from genkit.metrics.extractors import DIGITS_WEIGHTS, extractor
+from genkit.metrics.extractors import extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.memorisation import memorisation
 from genkit.metrics.networks import DigitsNetwork

@@ -33,12 +33,12 @@ EXTRACTORS: Registry[Callable[..., object]] = Registry(
     "extractors",
     "extractor={name} is no feature extractor.",
     {
-        "digits": "genkit.metrics.extractors:digits",
+        "digits": "genkit.metrics.bundled:digits",
         "random": "genkit.metrics.extractors:random",
         "inception": "genkit.metrics.inception:inception",
-        "spoken_digits": "genkit.metrics.extractors:spoken_digits",
+        "spoken_digits": "genkit.metrics.bundled:spoken_digits",
         "random_ear": "genkit.metrics.extractors:random_ear",
-        "moving_digits": "genkit.metrics.extractors:moving_digits",
+        "moving_digits": "genkit.metrics.bundled:moving_digits",
         "random_clip": "genkit.metrics.extractors:random_clip",
     },
 )

@@ -19,25 +19,18 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from importlib.resources import files
 
 import torch
 from torch import Tensor, nn
 
 from genkit.core.spec import ArraySpec
 from genkit.metrics.catalogue import EXTRACTORS
-from genkit.metrics.hearing import RandomEar, SpokenDigitsNetwork
-from genkit.metrics.networks import DigitsNetwork, RandomNetwork, fold
-from genkit.metrics.watching import MovingDigitsNetwork, RandomClipNetwork
-from genkit.system.errors import CheckpointError, ConfigError, DataError
+from genkit.metrics.hearing import RandomEar
+from genkit.metrics.networks import RandomNetwork
+from genkit.metrics.watching import RandomClipNetwork
+from genkit.system.errors import ConfigError, DataError
 
 VERSION = "1"  # of what is done to pictures around the network
-DIGITS_WEIGHTS = "digits.safetensors"
-DIGITS_SHA256 = "650ab7fb75ab20d2e0f5cd9d3c0e60538eea37b71cd9a13d043382e42a0b9600"
-SPOKEN_DIGITS_WEIGHTS = "spoken_digits.safetensors"
-SPOKEN_DIGITS_SHA256 = "763b83d2c0dc6d1b61516739a5f52335962fb745ae47ddb92272e269eb1e00ce"
-MOVING_DIGITS_WEIGHTS = "moving_digits.safetensors"
-MOVING_DIGITS_SHA256 = "605b3b176c2324e39095d3d90ec33547cdf7b122703a73d4ae7a63597f1bc170"
 SOUND = 16  # bits of a medium whose arrays are clips
 FINEST = 1_000  # of the two numbers whose ratio is that of two rates
 OF_AXES = {2: "images", 3: "videos"}  # what one is of that hears nothing
@@ -178,69 +171,6 @@ def wrapped(name: str, network: nn.Module) -> Extractor:
     )
 
 
-def digits() -> Extractor:
-    """The bundled network for small grey pictures, trained on MNIST; see experiments/003_digits_extractor.
-
-    Raises:
-        CheckpointError: the file of weights is not the one that belongs to this version.
-    """
-    network = DigitsNetwork()
-    digest = _bundled(network, DIGITS_WEIGHTS, DIGITS_SHA256)
-    fold(network.body)
-    side = DigitsNetwork.side
-    words = f"luma; bilinear, antialiased, to {side}×{side}"
-    classes = tuple(map(str, range(DigitsNetwork.classes)))
-    frozen = network.requires_grad_(False).to(memory_format=torch.channels_last)
-    return Extractor("digits", frozen, digest, DigitsNetwork.size, words, classes)
-
-
-def spoken_digits() -> Extractor:
-    """The bundled network for spoken digits, trained on FSDD; see experiments/040_spoken_digits_extractor.
-
-    Raises:
-        CheckpointError: the file of weights is not the one that belongs to this version.
-    """
-    network = SpokenDigitsNetwork()
-    digest = _bundled(network, SPOKEN_DIGITS_WEIGHTS, SPOKEN_DIGITS_SHA256)
-    fold(network.body)
-    frozen, own = network.requires_grad_(False), SpokenDigitsNetwork
-    return Extractor(
-        *("spoken_digits", frozen, digest, own.size, own.resizer, own.classes),
-        axes=1,
-        rate=own.rate,
-        speech=True,
-    )
-
-
-def moving_digits() -> Extractor:
-    """The bundled network for digits that move; see experiments/042_moving_digits_extractor.
-
-    Raises:
-        CheckpointError: the file of weights is not the one that belongs to this version.
-    """
-    network, own = MovingDigitsNetwork(), MovingDigitsNetwork
-    digest = _bundled(network, MOVING_DIGITS_WEIGHTS, MOVING_DIGITS_SHA256)
-    classes = tuple(map(str, range(own.digits)))
-    frozen = network.requires_grad_(False)
-    return Extractor("moving_digits", frozen, digest, own.size, own.resizer, classes, axes=3)
-
-
-def _bundled(network: nn.Module, file: str, known: str) -> str:
-    """Give a network, in evaluation mode, the weights that are shipped for it; returns their digest."""
-    from safetensors.torch import load
-
-    raw = (files("genkit.metrics") / file).read_bytes()
-    digest = hashlib.sha256(raw).hexdigest()
-    if digest != known:
-        raise CheckpointError(
-            f"genkit/metrics/{file} has SHA-256 {digest[:12]}…, not {known[:12]}…: "
-            "it was changed; install genkit again."
-        )
-    network.load_state_dict(load(raw), strict=False)  # without the counters of batch normalisation
-    network.eval()
-    return _versioned(digest)
-
-
 def random() -> Extractor:
     """The network that was never trained."""
     network = RandomNetwork().eval().requires_grad_(False)
@@ -318,8 +248,9 @@ def weights_digest(weights: Mapping[str, Tensor], version: str) -> str:
         value = weights[name].detach().cpu().contiguous()
         digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return _versioned(digest.hexdigest())
+    return versioned(digest.hexdigest())
 
 
-def _versioned(digest: str) -> str:
+def versioned(digest: str) -> str:
+    """The digest of weights together with that of what is done to examples around the network."""
     return hashlib.sha256(f"{VERSION} {digest}".encode()).hexdigest()

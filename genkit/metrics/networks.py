@@ -90,7 +90,7 @@ class DigitsNetwork(nn.Module):
         return features, self.head(features)
 
 
-class Residual(nn.Module):
+class AddedBlocks(nn.Module):
     """Two convolutions of 3×3 whose result is added to what comes in."""
 
     def __init__(self, width: int) -> None:
@@ -115,11 +115,11 @@ class PhotosNetwork(nn.Module):
         self.body = nn.Sequential(
             block(3, 32, 1),
             block(32, 64, 2),  # 16×16
-            Residual(64),
+            AddedBlocks(64),
             block(64, 112, 2),  # 8×8
-            Residual(112),
+            AddedBlocks(112),
             block(112, self.size, 2),  # 4×4
-            Residual(self.size),
+            AddedBlocks(self.size),
         )
         self.head = nn.Linear(self.size, len(self.classes))
 

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from genkit.metrics.bouncing_paths import Bouncing, lawful
+from genkit.metrics.bundled import digits
 from genkit.metrics.evidence import Evidence
-from genkit.metrics.extractors import Extractor, digits
+from genkit.metrics.extractors import Extractor
 from genkit.metrics.feature_intervals import EXPECTED
 from genkit.metrics.measure import Measure, Protocol
 from genkit.metrics.tracking import Tracked, tracked

@@ -12,7 +12,7 @@ from torch import nn
 
 from genkit.core import registry
 from genkit.core.spec import ArraySpec
-from genkit.metrics import extractors, inception
+from genkit.metrics import bundled, inception
 from genkit.metrics.catalogue import EXTRACTORS, kind_of
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import Features, collect
@@ -41,7 +41,7 @@ def test_a_built_in_extractor_takes_any_picture_in_batches_of_any_size(name, sha
 
 def test_the_bundled_network_is_small_and_says_what_it_is():
     made = extractor("digits")
-    raw = (extractors.files("genkit.metrics") / extractors.DIGITS_WEIGHTS).read_bytes()
+    raw = (bundled.files("genkit.metrics") / bundled.DIGITS_WEIGHTS).read_bytes()
     assert len(raw) <= 1_000_000
     assert made.protocol["extractor"] == "digits"
     assert "28×28" in made.resizer
@@ -61,7 +61,7 @@ def test_the_bundled_network_knows_digits(data_dir):
 
 
 def test_changed_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(extractors, "DIGITS_SHA256", "0" * 64)
+    monkeypatch.setattr(bundled, "DIGITS_SHA256", "0" * 64)
     with pytest.raises(CheckpointError, match="SHA-256"):
         extractor("digits")
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from genkit.core.media.audio import AUDIO, DIGITS
 from genkit.core.spec import ArraySpec
-from genkit.metrics import extractors
+from genkit.metrics import bundled
 from genkit.metrics.extractors import extractor, wrapped
 from genkit.metrics.features import collect
 from genkit.metrics.hearing import Cochleagram, full, loudest, triangles
@@ -63,7 +63,7 @@ def test_silence_and_a_constant_have_features():
 
 def test_the_bundled_network_is_small_and_says_what_it_is():
     made = extractor("spoken_digits")
-    raw = (extractors.files("genkit.metrics") / extractors.SPOKEN_DIGITS_WEIGHTS).read_bytes()
+    raw = (bundled.files("genkit.metrics") / bundled.SPOKEN_DIGITS_WEIGHTS).read_bytes()
     assert len(raw) <= 1_000_000
     assert made.speech
     assert made.protocol["extractor"] == "spoken_digits"
@@ -74,7 +74,7 @@ def test_the_bundled_network_is_small_and_says_what_it_is():
 
 
 def test_changed_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(extractors, "SPOKEN_DIGITS_SHA256", "0" * 64)
+    monkeypatch.setattr(bundled, "SPOKEN_DIGITS_SHA256", "0" * 64)
     with pytest.raises(CheckpointError, match=r"spoken_digits\.safetensors has SHA-256"):
         extractor("spoken_digits")
 

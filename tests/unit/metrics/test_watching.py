@@ -12,8 +12,9 @@ from genkit.data.arrays.made import MadeArrays
 from genkit.data.sources import Images
 from genkit.data.video.moving import moving_digits
 from genkit.data.video_knobs import MovingDigitsKnobs
+from genkit.metrics.bundled import DIGITS_SHA256
 from genkit.metrics.evidence import Evidence, Seen
-from genkit.metrics.extractors import DIGITS_SHA256, extractor
+from genkit.metrics.extractors import extractor
 from genkit.metrics.features import collect
 from genkit.metrics.frechet import fid
 from genkit.metrics.kernel import kid
