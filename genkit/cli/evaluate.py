@@ -21,7 +21,7 @@ from genkit.runs.rows import FILE, Row
 from genkit.system.errors import ConfigError, DataError, nearest
 from genkit.system.terminal import say
 
-OF_FILES = ("real", "fake", "extractor", "device", "out")
+OF_FILES = ("real", "fake", "extractor", "extractor.weights", "device", "out")
 OF_DATA = (
     "split",
     "importance_samples",
@@ -52,6 +52,11 @@ def evaluate(settings: EvaluateSettings) -> int:
     sampling = {folder: _sampling(settings, options, folder) for folder, options in declared.items()}
     if settings.extractor is not None:
         EXTRACTORS.check(settings.extractor)
+    if (weights := settings.extractor_weights) is not None:
+        if settings.extractor is None:
+            raise ConfigError("extractor.weights= is of no extractor: name extractor=inception or dinov2.")
+        if not Path(weights).expanduser().exists():
+            raise ConfigError(f"extractor.weights={weights}: there is no such file.")
     check_device("device", settings.device, "device=auto")
     out = None
     if settings.out is not None:
@@ -112,7 +117,14 @@ def _files(settings: EvaluateSettings, out: Output | None) -> int:
     from genkit.evaluation import evaluate_files
 
     device = torch_device(settings.device)
-    rows = evaluate_files(real, fake, name=settings.extractor, device=device, out=settings.out, say=_tell)
+    rows = evaluate_files(
+        *(real, fake),
+        name=settings.extractor,
+        weights=settings.extractor_weights,
+        device=device,
+        out=settings.out,
+        say=_tell,
+    )
     _print(panel(rows))
     if out is not None:
         say(f"rows: {out}")
@@ -146,6 +158,7 @@ def _runs(settings: EvaluateSettings, sampling: Mapping[Path, Options], out: Out
             split=settings.split,
             real=settings.real,
             extractor=settings.extractor,
+            extractor_weights=settings.extractor_weights,
             metrics=settings.metrics or None,
             featuriser=settings.featuriser,
             weights=settings.weights,

@@ -172,7 +172,7 @@ def _extractor(subject: Subject, array: ArraySpec) -> Extractor | None:
     name = subject.settings.extractor or array.medium.extractor(array)
     if name is None:
         return None
-    found = extractor(name).on(subject.settings.device).reading(array)
+    found = extractor(name, subject.settings.extractor_weights).on(subject.settings.device).reading(array)
     for asked in subject.settings.metrics or ():
         if (kind := kind_of(asked)) != asked != named(kind, found.name):
             raise ConfigError(

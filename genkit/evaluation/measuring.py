@@ -32,6 +32,7 @@ from genkit.inference import models
 from genkit.inference.run_data import reopen_data
 from genkit.metrics.catalogue import BUILT_IN, COPIES, OF_A_RUN, Catalogue, catalogue, kind_of
 from genkit.metrics.declaration import Metric
+from genkit.metrics.extractors import AskedExtractor
 from genkit.runs import Run, checkpoints
 from genkit.runs.rows import FILE, Place, Row, missing, write
 
@@ -76,7 +77,7 @@ def evaluate(
 
     Raises:
         ConfigError: no such run, or a metric that this model and its data do not allow.
-        CheckpointError: no such checkpoint, or one that is damaged.
+        CheckpointError: no such checkpoint, or one that is damaged, as the weights of an extractor may be.
         DataError: the data is another by now, or too little for any metric of a group; pictures of the
             user's own cannot be read, or are of another size.
     """
@@ -87,6 +88,7 @@ def evaluate(
     own = iter(known.own)
     names = None if asked is None else tuple(m if isinstance(m, str) else next(own) for m in asked)
     chosen = Settings(metrics=names, **settings)
+    AskedExtractor(chosen.extractor, chosen.extractor_weights).check()
     if data is not None:
         put_down(data, config.load_frozen(folder.path / runs.CONFIG).data, paths, folder.name)
     rows: list[Row] = []

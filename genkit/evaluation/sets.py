@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genkit.core.media.image import IMAGE
 from genkit.core.media.text import TEXT
 from genkit.core.spec import ArraySpec
 from genkit.data.arrays.folders import FilePictures, image_folder
@@ -26,7 +27,7 @@ from genkit.evaluation.subject import Found, to_rows
 from genkit.evaluation.video_folders import compared_as_videos, videos_against
 from genkit.metrics.catalogue import OF_A_RUN, catalogue, offers
 from genkit.metrics.evidence import Seen
-from genkit.metrics.extractors import Extractor, extractor
+from genkit.metrics.extractors import AskedExtractor, Extractor
 from genkit.metrics.features import Features, collect
 from genkit.runs.rows import Place, Row, write
 from genkit.system.errors import ConfigError, DataError
@@ -45,6 +46,7 @@ def evaluate_files(
     fake: str | Path,
     *,
     name: str | None = None,
+    weights: str | None = None,
     device: str = "cpu",
     out: str | Path | None = None,
     say: Callable[[str], None] | None = None,
@@ -54,6 +56,7 @@ def evaluate_files(
 
     Args:
         name: of the extractor of pictures, sounds or videos; None: the one that fits them.
+        weights: its file, where it does not bring its own.
         device: where it computes.
         out: a file for the rows.
         say: told what is not used, and what was made of pictures that differ from the others; None: it is
@@ -63,6 +66,8 @@ def evaluate_files(
         ConfigError: one is pictures and the other texts.
         DataError: a folder is missing or empty, a picture cannot be read, sizes are mixed, too few of them.
     """
+    asked = AskedExtractor(name, weights)
+    asked.check()
     kinds = {_kind(path) for path in (real, fake)}
     if len(kinds) > 1:
         sounds = " two of sounds," if "sounds" in kinds else ""
@@ -73,11 +78,11 @@ def evaluate_files(
     if kinds == {"texts"}:
         found, digest, made = _texts(real, fake)
     elif kinds == {"sounds"}:
-        found, digest, made = sounds_against(real, fake, name, device, told)
-    elif compared_as_videos(real, fake, name):
-        found, digest, made = videos_against(real, fake, name, device, told)
+        found, digest, made = sounds_against(real, fake, asked, device, told)
+    elif compared_as_videos(real, fake, asked):
+        found, digest, made = videos_against(real, fake, asked, device, told)
     else:
-        found, digest, made = _pictures(real, fake, name, device, told)
+        found, digest, made = _pictures(real, fake, asked, device, told)
     place = Place(Path(fake).name, "", 0, "", made, 0, Path(real).name, digest, digest)
     rows = to_rows([found], place)
     if out is not None:
@@ -99,18 +104,17 @@ def holds_texts(path: str | Path) -> bool:
 
 
 def _pictures(
-    real: str | Path, fake: str | Path, name: str | None, device: str, say: Callable[[str], None]
+    real: str | Path, fake: str | Path, asked: AskedExtractor, device: str, say: Callable[[str], None]
 ) -> tuple[Found, str, str]:
     """What was measured, and digests of the contents of both sets, whatever their order and names."""
     sources = {word: listed(word, path) for word, path in (("real", real), ("fake", fake))}
     looks = {word: looked_at(word, source) for word, source in sources.items()}
     form = common_form(looks)
     array = ArraySpec(form.channels, (form.height, form.width))
-    suggested = name or array.medium.extractor(array)
-    chosen = extractor(suggested).on(device) if suggested else None
+    chosen = asked.made(IMAGE.extractor(array)).on(device)
     sets = {word: seen_of(word, source, form, chosen) for word, source in sources.items()}
     digests = [digest_of(seen.features) for seen in sets.values()]  # all are read before a word is said
-    for line in remarks(sources, looks, form, chosen.name if chosen else "none"):
+    for line in remarks(sources, looks, form, chosen.name):
         say(f"{line}.")
     metrics = catalogue().chosen(array.medium.groups, array.medium)
     there = offers(array.medium) - OF_A_RUN

@@ -27,7 +27,7 @@ from genkit.data.packing import printable, unreadable
 from genkit.evaluation.judging import folders_judged, seen_batches
 from genkit.evaluation.subject import Found
 from genkit.metrics.evidence import Seen
-from genkit.metrics.extractors import Extractor, extractor
+from genkit.metrics.extractors import AskedExtractor, Extractor
 from genkit.system import storage
 from genkit.system.errors import DataError
 
@@ -87,12 +87,12 @@ class HeardForm:
 
 
 def sounds_against(
-    real: str | Path, fake: str | Path, name: str | None, device: str, say: Callable[[str], None]
+    real: str | Path, fake: str | Path, asked: AskedExtractor, device: str, say: Callable[[str], None]
 ) -> tuple[Found, str, str]:
     """What was measured, and digests of the contents of both folders, whatever their order and names.
 
     Args:
-        name: of the extractor; None: the one that fits them.
+        asked: the extractor.
         say: told what is not used, and to what recordings are brought.
 
     Raises:
@@ -104,7 +104,7 @@ def sounds_against(
     array = ArraySpec(
         form.channels, (form.length,), 2**16, folders["real"].recordings.classes, AUDIO, float(form.rate)
     )
-    chosen = extractor(name or AUDIO.extractor(array)).on(device).reading(array)
+    chosen = asked.made(AUDIO.extractor(array)).on(device).reading(array)
     sets = {word: seen_sounds(folder, form.clip, form.shape, chosen) for word, folder in folders.items()}
     label, said = folders["real"].recordings.label, brought(folders, form)
     return folders_judged(sets["real"], sets["fake"], chosen, array, label, said, say)

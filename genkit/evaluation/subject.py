@@ -38,6 +38,7 @@ class Settings:
         split: what they are compared with.
         real: a folder of pictures of the user's own in its place; None: the split.
         extractor: of the features of images; None: the one that fits the data.
+        extractor_weights: its file of weights, where it does not bring its own.
         metrics: the metrics or groups of them to measure; None: all that the model and its data allow.
         importance_samples: k of a likelihood that is a bound.
         stride: tokens that a window of a text scores.
@@ -53,6 +54,7 @@ class Settings:
     real: str | None = None
     seed: int = 0
     extractor: str | None = None
+    extractor_weights: str | None = None
     metrics: tuple[str, ...] | None = None
     weights: str = "ema"
     device: str = "cpu"

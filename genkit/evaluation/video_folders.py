@@ -29,7 +29,7 @@ from genkit.evaluation.array_quality import SHOWN_FROM
 from genkit.evaluation.judging import folders_judged, seen_batches
 from genkit.evaluation.subject import Found
 from genkit.metrics.evidence import Seen
-from genkit.metrics.extractors import Extractor, extractor
+from genkit.metrics.extractors import AskedExtractor, Extractor
 from genkit.system import storage
 from genkit.system.errors import DataError
 
@@ -38,16 +38,17 @@ WHITE = 255  # behind transparency, as `data.background` has it
 AT_ONCE = 2**24  # numbers of the clips that are read together
 
 
-def compared_as_videos(real: str | Path, fake: str | Path, name: str | None) -> bool:
+def compared_as_videos(real: str | Path, fake: str | Path, asked: AskedExtractor) -> bool:
     """Whether two folders are compared as videos.
 
     Args:
-        name: of the extractor that is asked for: what it is of decides, where a folder could be either.
+        asked: the extractor: what it is of decides, where a folder could be either.
     """
     found = [_listed(path) for path in (real, fake)]
-    if not all(len(videos) for videos in found) or (name is not None and extractor(name).axes != 3):
+    named = asked.name
+    if not all(map(len, found)) or (named is not None and asked.made(named).axes != 3):
         return False
-    return name is not None or any(map(_are_films, found))
+    return named is not None or any(map(_are_films, found))
 
 
 def _listed(path: str | Path) -> Videos:
@@ -186,12 +187,12 @@ def _in_words(form: tuple[int, int, int]) -> str:
 
 
 def videos_against(
-    real: str | Path, fake: str | Path, name: str | None, device: str, say: Callable[[str], None]
+    real: str | Path, fake: str | Path, asked: AskedExtractor, device: str, say: Callable[[str], None]
 ) -> tuple[Found, str, str]:
     """What was measured, and digests of the contents of both folders, whatever their order and names.
 
     Args:
-        name: of the extractor; None: the one that fits them.
+        asked: the extractor.
         say: told what is not used.
 
     Raises:
@@ -205,7 +206,7 @@ def videos_against(
     channels, *sizes = form.shape
     videos = folders["real"].videos
     array = ArraySpec(channels, tuple(sizes), 256, videos.classes, VIDEO, rate)
-    chosen = extractor(name or VIDEO.extractor(array)).on(device).reading(array)
+    chosen = asked.made(VIDEO.extractor(array)).on(device).reading(array)
     sets = {word: seen_videos(folder, form, chosen) for word, folder in folders.items()}
     said = [line for folder in folders.values() for line in folder.said()]
     said += colours(folders, form)

@@ -10,12 +10,14 @@ from torch import nn
 
 from genkit.metrics.extractors import Extractor, versioned
 from genkit.metrics.hearing import SpokenDigitsNetwork
-from genkit.metrics.networks import DigitsNetwork, fold
+from genkit.metrics.networks import DigitsNetwork, PhotosNetwork, fold
 from genkit.metrics.watching import MovingDigitsNetwork
 from genkit.system.errors import CheckpointError
 
 DIGITS_WEIGHTS = "digits.safetensors"
 DIGITS_SHA256 = "650ab7fb75ab20d2e0f5cd9d3c0e60538eea37b71cd9a13d043382e42a0b9600"
+PHOTOS_WEIGHTS = "photos.safetensors"
+PHOTOS_SHA256 = "0"
 SPOKEN_DIGITS_WEIGHTS = "spoken_digits.safetensors"
 SPOKEN_DIGITS_SHA256 = "763b83d2c0dc6d1b61516739a5f52335962fb745ae47ddb92272e269eb1e00ce"
 MOVING_DIGITS_WEIGHTS = "moving_digits.safetensors"
@@ -36,6 +38,21 @@ def digits() -> Extractor:
     classes = tuple(map(str, range(DigitsNetwork.classes)))
     frozen = network.requires_grad_(False).to(memory_format=torch.channels_last)
     return Extractor("digits", frozen, digest, DigitsNetwork.size, words, classes)
+
+
+def photos() -> Extractor:
+    """The bundled network for small colour pictures, trained on photographs of CIFAR-10; see
+    experiments/052_colour_extractor.
+
+    Raises:
+        CheckpointError: the file of weights is not the one that belongs to this version.
+    """
+    network, own = PhotosNetwork(), PhotosNetwork
+    digest = _bundled(network, PHOTOS_WEIGHTS, PHOTOS_SHA256)
+    fold(network.body)
+    words = f"grey repeated thrice; bilinear, antialiased, to {own.side}×{own.side}"
+    frozen = network.requires_grad_(False).to(memory_format=torch.channels_last)
+    return Extractor("photos", frozen, digest, own.size, words, own.classes)
 
 
 def spoken_digits() -> Extractor:

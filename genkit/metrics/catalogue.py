@@ -11,7 +11,7 @@ where `REACH` is a `genkit.metrics.declaration.Metric` of that name, or a class 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -28,14 +28,16 @@ from genkit.metrics.of_verse import OF_VERSE
 from genkit.metrics.of_videos import OF_FRAMES, OF_PROCESS
 from genkit.system.errors import ConfigError, nearest
 
-EXTRACTORS: Registry[Callable[..., object]] = Registry(
+EXTRACTORS: Registry[object] = Registry(
     "extractor",
     "extractors",
     "extractor={name} is no feature extractor.",
     {
         "digits": "genkit.metrics.bundled:digits",
+        "photos": "genkit.metrics.bundled:photos",
         "random": "genkit.metrics.extractors:random",
-        "inception": "genkit.metrics.inception:inception",
+        "inception": "genkit.metrics.inception:INCEPTION",
+        "dinov2": "genkit.metrics.dinov2:DINOV2",
         "spoken_digits": "genkit.metrics.bundled:spoken_digits",
         "random_ear": "genkit.metrics.extractors:random_ear",
         "moving_digits": "genkit.metrics.bundled:moving_digits",

@@ -10,15 +10,16 @@ holds all three.  A distribution adds its own by entry point:
 features and logits (B, K).  It may have the attributes `resizer` (in words), `classes` (the names of the K
 classes) and `axes` (of the arrays that it reads, where they are no images).  One that hears sounds has
 `axes = 1` and a `rate`: it is given clips (B, C, T), floats in [-1, 1], at so many samples a second; what it
-knows may be speech (`speech = True`).
+knows may be speech (`speech = True`).  One whose weights are a file of the user's is an `OfFile` instead.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -135,22 +136,79 @@ class Extractor:
         return torch.device("cpu") if weights is None else weights.device
 
 
-def extractor(name: str, weights: str | None = None) -> Extractor:
+@dataclass(frozen=True)
+class OfFile:
+    """An extractor whose weights are a file, `extractor.weights=FILE`; offered in the place of a module.
+
+    Attributes:
+        read: makes it of that file; told None, of what it finds without, or it refuses.
+    """
+
+    read: Callable[[str | Path | None], Extractor]
+
+
+def extractor(name: str, weights: str | Path | None = None) -> Extractor:
     """The feature extractor of that name, on the CPU.
 
     Args:
-        weights: a file of weights, for one that does not bring its own (`inception`).
+        weights: a file of weights, for one that does not bring its own.
 
     Raises:
-        ConfigError: no such extractor, or it has no weights here.
+        ConfigError: no such extractor, it has no weights here, or it brings its own.
+        CheckpointError: the file of weights is damaged, or of another network.
     """
     make = EXTRACTORS.load(name)
-    made = make(weights) if name == "inception" else make()
+    if isinstance(make, OfFile):
+        return make.read(weights)
+    if weights is not None:
+        raise ConfigError(
+            f"extractor={name} brings its own weights: leave extractor.weights={weights} out, or name"
+            " extractor=inception or dinov2, which read them."
+        )
+    if not callable(make):
+        raise ConfigError(f"extractor {name!r} is a {type(make).__name__}, not a torch.nn.Module.")
+    made = make()
     if isinstance(made, Extractor):
         return made
     if not isinstance(made, nn.Module):
         raise ConfigError(f"extractor {name!r} is a {type(made).__name__}, not a torch.nn.Module.")
     return wrapped(name, made)
+
+
+@dataclass(frozen=True)
+class AskedExtractor:
+    """What a person asks for.
+
+    Attributes:
+        name: `extractor=NAME`; None: the one that fits the data.
+        weights: `extractor.weights=FILE`.
+    """
+
+    name: str | None = None
+    weights: str | None = None
+
+    def check(self) -> None:
+        """See that a file of weights can be read, before anything is drawn.
+
+        Raises:
+            ConfigError, CheckpointError: as `extractor`; or a file is given and no extractor named.
+        """
+        if self.name is None and self.weights is not None:
+            raise ConfigError(
+                f"extractor.weights={self.weights} is of no extractor: name extractor=inception or dinov2."
+            )
+        if self.name is not None and (
+            self.weights is not None or isinstance(EXTRACTORS.load(self.name), OfFile)
+        ):
+            self.made(self.name)
+
+    def made(self, fitting: str) -> Extractor:
+        """It, or else the one that fits.
+
+        Raises:
+            ConfigError, CheckpointError: as `extractor`.
+        """
+        return extractor(self.name or fitting, self.weights)
 
 
 def wrapped(name: str, network: nn.Module) -> Extractor:

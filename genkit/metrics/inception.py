@@ -1,76 +1,61 @@
-"""Inception-v3 with the weights of the first FID, by torch-fidelity: loaded when it is asked for by name."""
+"""`extractor=inception`: Inception-v3 with the weights of the first FID, from a file or torch's own cache."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
-from genkit.metrics.extractors import Extractor, weights_digest
+from genkit.metrics.extractors import Extractor, OfFile, weights_digest
+from genkit.metrics.inception_network import CLASSES, FEATURES, SIDE, InceptionNetwork
+from genkit.metrics.weight_files import fill, located, read_weights
 from genkit.system.errors import CheckpointError, ConfigError
+from genkit.system.plain import open_file
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d"  # how the file's digest begins, as its name says
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE}"
-SIZE, CLASSES = 2048, 1008
+RESIZER = f"grey repeated thrice; TensorFlow 1 bilinear to {SIDE}×{SIDE}"
 
 
-def inception(weights: str | None = None) -> Extractor:
-    """Inception-v3 as torch-fidelity has it: 2048 features of the last pooling, and the unbiased logits.
+def inception(weights: str | Path | None = None) -> Extractor:
+    """Inception-v3 as FID has it: 2048 features of the last pooling, and the unbiased logits.
 
     Args:
         weights: the file; None: torch's own cache, and else a download.
 
     Raises:
-        ConfigError: torch-fidelity is not installed, or there are no weights and they cannot be fetched.
+        ConfigError: there are no weights and they cannot be fetched.
         CheckpointError: the file is not the one that belongs to FID.
     """
+    path = found() if weights is None else located(weights, "extractor.weights")
     try:
-        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-    except ImportError as error:
-        raise ConfigError("extractor=inception needs torch-fidelity: pip install torch-fidelity.") from error
-    path = found(weights)
-    if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(SHA256):
-        raise CheckpointError(f"{path} is not {FILE}: its SHA-256 does not begin with {SHA256}.")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    # torch-fidelity would unpickle whatever the file holds; so it gets what was read as plain tensors.
-    plain = io.BytesIO()
-    torch.save(state, plain)
-    plain.seek(0)
-    body = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], plain)
-    network = Inception(body).eval().requires_grad_(False)
-    words = "grey repeated thrice; TensorFlow 1 bilinear to 299×299"
+        with open_file(path, follow=True) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if not digest.startswith(SHA256):
+        raise CheckpointError(
+            f"{path} is not {FILE}, the weights of FID: its SHA-256 does not begin with {SHA256}."
+        )
+    state = read_weights(path)
+    with torch.device("meta"):
+        network = InceptionNetwork().eval()
+    fill(network, state, path)
+    frozen = network.requires_grad_(False)
     classes = tuple(f"{i}" for i in range(CLASSES))
+    # (The words of the digest are those of the rows that torch-fidelity's network made.)
     digest = weights_digest(state, "torch-fidelity 2048")
-    return Extractor("inception", network, digest, SIZE, words, classes, any_classes=True)
+    return Extractor("inception", frozen, digest, FEATURES, RESIZER, classes, any_classes=True)
 
 
-class Inception(nn.Module):
-    """torch-fidelity's network, from floats in [0, 1]."""
-
-    def __init__(self, body: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        colours = images if images.shape[1] == 3 else images[:, :1].expand(-1, 3, -1, -1)
-        features, logits = self.body((colours * 255).round().to(torch.uint8))
-        return features, logits
-
-
-def found(weights: str | None) -> Path:
-    """The file of weights: the given one, torch's cached one, or a fresh download.
+def found() -> Path:
+    """The file of weights: torch's cached one, or a fresh download.
 
     Raises:
-        ConfigError: none of them.
+        ConfigError: neither.
     """
-    if weights is not None:
-        if not Path(weights).is_file():
-            raise ConfigError(f"extractor=inception: there is no file {weights}.")
-        return Path(weights)
     cached = Path(torch.hub.get_dir()) / "checkpoints" / FILE
     if not cached.is_file():
         try:
@@ -78,7 +63,10 @@ def found(weights: str | None) -> Path:
             torch.hub.download_url_to_file(URL, str(cached), hash_prefix=SHA256, progress=False)
         except (OSError, RuntimeError) as error:
             raise ConfigError(
-                f"extractor=inception has no weights here and cannot fetch them ({error}): put {FILE} of "
-                f"torch-fidelity into {cached.parent}, or name another extractor."
+                f"extractor=inception has no weights here and cannot fetch them ({error}): give"
+                f" extractor.weights={FILE} (of torch-fidelity), or name another extractor."
             ) from error
     return cached
+
+
+INCEPTION = OfFile(inception)

@@ -42,7 +42,9 @@ def block(ins: int, outs: int, stride: int) -> nn.Sequential:
 def fold(body: nn.Sequential) -> None:
     """Put the fixed normalisation of blocks into their convolutions: the same features, a quarter faster."""
     for part in body:
-        if isinstance(part, nn.Sequential):
+        if isinstance(part, AddedBlocks):
+            fold(part.body)
+        elif isinstance(part, nn.Sequential):
             convolution, normalisation = part[0], part[1]
             assert isinstance(convolution, nn.Conv2d)
             assert isinstance(normalisation, nn.BatchNorm2d)
@@ -98,7 +100,8 @@ class AddedBlocks(nn.Module):
         self.body = nn.Sequential(block(width, width, 1), block(width, width, 1))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return hidden + self.body(hidden)
+        added: Tensor = self.body(hidden)
+        return hidden + added
 
 
 class PhotosNetwork(nn.Module):

@@ -42,7 +42,8 @@ CHANGED = ("seeds", "name", "primary", "selected_on_test", "looks", "equivalence
 MOST_LOOKS = 100
 UNITS = ("steps", "examples", "tokens", "seconds", "flops")
 EVALUATE = (
-    *("n", "seed", "split", "extractor", "metrics", "weights", "importance_samples", "stride"),
+    *("n", "seed", "split", "extractor", "extractor_weights", "metrics", "weights"),
+    *("importance_samples", "stride"),
     *("batch_size", "checkpoint", "sampling"),
 )
 COUNTS = ("n", "seed", "importance_samples", "stride", "batch_size")

@@ -43,6 +43,13 @@ class EvaluateSettings(Placed):
         kind="name",
         values="genkit.metrics.catalogue:EXTRACTORS.names",
     )
+    extractor_weights: str | None = word(
+        None,
+        "the file of the weights of extractor=inception or dinov2",
+        name="extractor.weights",
+        kind="path",
+        shown="FILE",
+    )
     featuriser: Literal["ngrams", "own"] = word("ngrams", "of texts, for MAUVE; own: the run's network")
     importance_samples: int = word(1, "of a likelihood that is a bound", low=1, high=100_000)
     stride: int | None = word(None, "tokens that a window scores, as in scoring", low=1)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from genkit.core.spec import ArraySpec
 
-SMALL = 56  # pixels a side: twice those that the bundled network of digits sees
+GREY_SMALL = 56  # pixels a side: twice those that the bundled network of digits sees
+COLOUR_SMALL = 128  # four times those that the bundled network of photographs sees
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ class ImageMedium(Medium):
             (folder / f"{i:05d}.png").write_bytes(png(picture(own)))
 
     def extractor(self, array: ArraySpec) -> str:
-        """The bundled network for small grey images, else the untrained one."""
-        return "digits" if array.channels == 1 and max(array.sizes) <= SMALL else "random"
+        """The bundled network for small images, grey or in colour, else the untrained one."""
+        name, most = ("digits", GREY_SMALL) if array.channels == 1 else ("photos", COLOUR_SMALL)
+        return name if max(array.sizes) <= most else "random"
 
 
 def pixels(arrays: np.ndarray) -> np.ndarray:

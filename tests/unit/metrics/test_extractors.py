@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import nn
 
 from genkit.core import registry
 from genkit.core.spec import ArraySpec
-from genkit.metrics import bundled, inception
+from genkit.metrics import bundled
 from genkit.metrics.catalogue import EXTRACTORS, kind_of
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import Features, collect
@@ -105,45 +104,6 @@ def test_a_module_by_entry_point_is_an_extractor(monkeypatch):
 def test_an_unknown_extractor_names_the_known_ones():
     with pytest.raises(ConfigError, match="Did you mean digits"):
         extractor("digit")
-
-
-def test_inception_without_weights_is_refused_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-
-    def offline(*_, **__):
-        raise OSError("no network")
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    with pytest.raises(ConfigError, match=r"no weights here and cannot fetch them \(no network\)") as refused:
-        extractor("inception")
-    assert "\n" not in str(refused.value)
-    with pytest.raises(ConfigError, match="there is no file"):
-        extractor("inception", str(tmp_path / "absent.pth"))
-    (tmp_path / "wrong.pth").write_bytes(b"not weights")
-    with pytest.raises(CheckpointError, match="SHA-256"):
-        extractor("inception", str(tmp_path / "wrong.pth"))
-
-
-def test_inception_from_a_file_is_the_network_that_torch_fidelity_makes_of_it(tmp_path, monkeypatch):
-    """With untrained weights, for the real ones are fetched; grey pictures are read as equal colours."""
-    theirs = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
-    network = theirs.FeatureExtractorInceptionV3
-    with monkeypatch.context() as patched:
-        patched.setattr(theirs, "load_state_dict_from_url", lambda *_, **__: {})
-        patched.setattr(network, "load_state_dict", lambda *_: None)
-        torch.manual_seed(0)
-        untrained = network("inception", ["2048", "logits_unbiased"])
-    path = tmp_path / inception.FILE
-    torch.save(untrained.state_dict(), path)
-    monkeypatch.setattr(inception, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest()[:8])
-    made = extractor("inception", str(path))
-    images = pictures(3)
-    features, probabilities = made.both(images)
-    expected, logits = untrained(images.expand(-1, 3, -1, -1))
-    torch.testing.assert_close(features, expected)
-    torch.testing.assert_close(probabilities, logits.softmax(1))
-    assert features.shape == (3, made.size)
-    assert features.std(dim=0).max() > 0
 
 
 # ------------------------------------------------------------------------------------------- features
