@@ -1,4 +1,4 @@
-"""`genkit interpolate | reconstruct | complete | denoise | upscale`: what a run makes of examples.
+"""`genkit interpolate | reconstruct | restyle | complete | denoise | upscale`: what a run makes of examples.
 
 Each writes one picture with a column an example: what went in, what came out, the truth.  Sounds are written
 to be listened to as well: of each example the same, one after another.
@@ -15,6 +15,7 @@ from genkit.cli.commands.complete import CompleteSettings
 from genkit.cli.commands.denoise import DenoiseSettings
 from genkit.cli.commands.interpolate import InterpolateSettings
 from genkit.cli.commands.reconstruct import ReconstructSettings
+from genkit.cli.commands.restyle import RestyleSettings
 from genkit.cli.commands.upscale import UpscaleSettings
 from genkit.cli.example_words import Observed
 from genkit.cli.opened import Opened, OpenedWithData
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from genkit.core.observation import Observation
     from genkit.metrics.truth_distance import Distance
 
+EVERY = "all"  # classes, unless one is called so
 SPACE = {"time", "height", "width"}  # of which what is not time is space
 
 
@@ -67,6 +69,28 @@ def reconstruct(settings: ReconstructSettings) -> int:
     error = float((result - batch.data).square().mean())
     say(f"rows: input, result{run.told()}; mean squared error {error:.4f}")
     _distances(run, {"result": [made]}, truth)
+    return 0
+
+
+def restyle(settings: RestyleSettings) -> int:
+    """Examples of the data in other classes, a row each."""
+    run = OpenedWithData(settings, "restyle")
+    from genkit.inference import verbs
+
+    verbs.check_restyling(run.module)
+    every = EVERY in settings.labels and EVERY not in run.array.classes
+    classes = run.array.classes if every else settings.labels
+    asked = [run.label(label) for label in classes]
+    batch, truth = run.examples()
+    with run.module.weights(settings.weights):
+        made = [
+            run.shown(verbs.restyle(run.module, batch, batch.data.new_full((len(batch),), label).long()))
+            for label in asked
+        ]
+    names = [run.array.classes[label] for label in asked]
+    rows = [called(row, name) for row, name in zip(made, names, strict=True)]
+    run.save([called(truth, "input"), *rows])
+    say(f"rows: input{run.told()}; drawn anew as {', '.join(names)}")
     return 0
 
 

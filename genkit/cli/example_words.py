@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from genkit.cli.command import word
+from genkit.cli.command import word, words_of
 from genkit.cli.shared import DATA_PATH, SEED, OfModel, Split
 from genkit.system.errors import ConfigError
 
-OF_DATA, OF_GIVEN = ("n", "split"), ("fit", "label")
+OF_DATA, OF_GIVEN = ("n", "split"), ("fit", "label")  # attributes of `FromData`
 LONGEST_NUMBER = 10  # digits of an example's number
 
 
@@ -63,6 +63,11 @@ class FromData(ExampleSettings):
         return self.image if self.own is None else None if self.number is not None else self.own
 
     @property
+    def label_word(self) -> str:
+        """The word that says the class of the user's own."""
+        return words_of(type(self))["label"].name
+
+    @property
     def typed(self) -> str:
         """The word that says what is begun with."""
         return "in" if self.own is not None else "image"
@@ -83,7 +88,8 @@ class FromData(ExampleSettings):
             kind = "picture" if self.image is not None else "file"
             wrong, of = {*OF_DATA}, f"examples of the data, and {self.typed}= is one {kind}"
         for key in sorted(self.given & wrong):
-            raise ConfigError(f"{key}= is of {of}; leave {key}= out.")
+            name = words_of(type(self))[key].name
+            raise ConfigError(f"{name}= is of {of}; leave {name}= out.")
 
 
 class Observed(FromData):

@@ -78,6 +78,16 @@ class Opened:
         """The model, loaded when it is first asked for: whatever can be refused before it is."""
         return self.settings.load()
 
+    def label(self, asked: str) -> int:
+        """The number of a class of the data.
+
+        Raises:
+            ConfigError: there is no such class.
+        """
+        from genkit.core.conditions import class_number
+
+        return class_number(asked, self.array.classes)
+
     def labels(self, n: int, label: str | None) -> Tensor | None:
         """A label for each of n rows, as asked or drawn; None for a model without labels.
 
@@ -216,7 +226,8 @@ class OpenedWithData(Opened):
             classes = ", ".join(self.array.classes[:20]) + (", …" if len(self.array.classes) > 20 else "")
             filed = self.array.medium.filed
             raise ConfigError(
-                f"{self.folder.name} was trained with labels: say which the {filed} has by label=: {classes}."
+                f"{self.folder.name} was trained with labels: say which the {filed} has by"
+                f" {self.asked.label_word}=: {classes}."
             )
         data = torch.from_numpy(given.levels.astype(np.float32)) / (self.array.levels - 1)
         labels = self.labels(1, self.asked.label)
@@ -233,4 +244,6 @@ class OpenedWithData(Opened):
             return f", given prompt={self.prompt}" if self.prompt else ", given no prompt"
         if told != "labels":
             return ", each given its caption" if told == "captions" else ""
-        return ", each given its true label" if self.given is None else f", given label={self.asked.label}"
+        if self.given is None:
+            return ", each given its true label"
+        return f", given {self.asked.label_word}={self.asked.label}"

@@ -1,5 +1,5 @@
 """What can be done with a model beyond drawing, written once over capabilities: interpolate, reconstruct,
-complete.
+restyle, complete.
 
 A model that lacks what a verb needs is refused with what it declares.  Nothing here moves the global random
 generators, and every result depends on (seed, row) and the weights alone.
@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from genkit.core.batch import Batch
-from genkit.core.capabilities import Completion, LatentSpace, Reconstruction
+from genkit.core.capabilities import Completion, Encoder, LatentSpace, Reconstruction
 from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
+from genkit.core.options import LABEL
 from genkit.inference.posterior import explain
 from genkit.system.errors import ConfigError
 
@@ -94,6 +95,41 @@ def reconstruct(module: GenerativeModule, batch: Batch) -> Tensor:
     """
     able = require(module, Reconstruction, "reconstruct")
     return able.reconstruct(batch.data, batch.labels)
+
+
+# ---------------------------------------------------------------------- restyling
+
+
+def check_restyling(module: GenerativeModule) -> tuple[Encoder, LatentSpace]:
+    """The module as one that encodes with one label and decodes with another.
+
+    Raises:
+        ConfigError: it has no encoder or no latent space, or was trained without labels.
+    """
+    encoder = require(module, Encoder, "restyle")
+    latent_space = require(module, LatentSpace, "restyle")
+    if LABEL not in module.options:
+        raise ConfigError(
+            f"restyle draws with another label, and this {type(module).__name__} was trained without labels:"
+            " train one with model.conditional=true."
+        )
+    return encoder, latent_space
+
+
+@torch.no_grad()
+def restyle(module: GenerativeModule, batch: Batch, labels: Tensor) -> Tensor:
+    """Examples as they would be in another class, (B, C, S…): each is encoded with its own label, and what
+    that leaves to be said is decoded with the asked one.
+
+    Args:
+        batch: the examples with their labels.
+        labels: that each is given, int64 (B,).
+
+    Raises:
+        ConfigError: the module cannot.
+    """
+    encoder, latent_space = check_restyling(module)
+    return latent_space.decode(encoder.encode(batch.data, batch.labels), labels)
 
 
 # ---------------------------------------------------------------------- completion

@@ -17,7 +17,7 @@ from genkit.system.errors import CheckpointError
 DIGITS_WEIGHTS = "digits.safetensors"
 DIGITS_SHA256 = "650ab7fb75ab20d2e0f5cd9d3c0e60538eea37b71cd9a13d043382e42a0b9600"
 PHOTOS_WEIGHTS = "photos.safetensors"
-PHOTOS_SHA256 = "0"
+PHOTOS_SHA256 = "13914bcedbc03555633bbfda51db7c5fa898aafe011dcffccb4ea178d5c2287a"
 SPOKEN_DIGITS_WEIGHTS = "spoken_digits.safetensors"
 SPOKEN_DIGITS_SHA256 = "763b83d2c0dc6d1b61516739a5f52335962fb745ae47ddb92272e269eb1e00ce"
 MOVING_DIGITS_WEIGHTS = "moving_digits.safetensors"

@@ -69,6 +69,7 @@ TABLE = {
     "export": [[TEXTS, "format=hf", "out=EXPORT"], [RUN, f"format={EVIL}"]],
     "interpolate": [[RUN, "n=2"], [RUN, "n=2", LABEL], [RUN, f"label={EVIL}"]],
     "reconstruct": [[RUN, "n=2"], [RUN, "image=OWN", LABEL], [RUN, "image=OWN"], [RUN, "image=TEXT"]],
+    "restyle": [[RUN, "n=2", "label=1"], [RUN, "image=OWN", "label=1", "from=2"], [RUN, f"label={EVIL}"]],
     "complete": [[RUN, "n=2", "draws=1"], [RUN, "image=OWN", LABEL, "draws=1"], [RUN, f"mask={EVIL}"]],
     "denoise": [[RUN, "n=2", "draws=1"], [TEXTS]],
     "upscale": [[RUN, "n=2", "draws=1"], [RUN, "image=OTHER", LABEL]],

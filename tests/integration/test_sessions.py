@@ -78,6 +78,7 @@ REFUSED = {
     "export images": ["export", "run=vae", "out=exported"],
     "interpolate with a word": ["interpolate", "run=vae", "path=straight"],
     "reconstruct into a text": ["reconstruct", "run=vae", "out=x.txt"],
+    "restyle without labels": ["restyle", "run=vae", "label=1"],
     "complete by a mask that there is not": ["complete", "run=vae", "mask=half"],
     "denoise by too much": ["denoise", "run=vae", "scale=99"],
     "upscale by what does not divide": ["upscale", "run=vae", "factor=3"],

@@ -31,6 +31,7 @@ MODELS = {
 ANSWERS = {
     "interpolate": {"mel", "wave"},
     "reconstruct": {"mel", "wave"},
+    "restyle": {"mel"},
     "complete": {"mel", "wave", "gpt"},
     "denoise": {"mel", "wave"},
     "upscale": {"mel", "wave"},
@@ -118,6 +119,7 @@ def test_each_verb_answers_with_sounds_or_a_reason(verb, tmp_path, name, model):
     out = tmp_path / "made.wav"
     answers = name in ("complete", "denoise", "upscale")
     more = ["draws=2"] if answers else ["label=1"] if (name, model) == ("interpolate", "mel") else []
+    more += ["label=C4,2"] if name == "restyle" else []
     code, said, err = verb(name, f"run={model}", "n=2", *more, f"out={out}")
     if model not in ANSWERS[name]:
         assert code == 2
@@ -137,6 +139,8 @@ def test_each_verb_answers_with_sounds_or_a_reason(verb, tmp_path, name, model):
         assert "2 answers" in said
     elif name == "reconstruct":
         assert [caption.split(",")[0] for caption in captions] == ["input", "result"] * 2
+    elif name == "restyle":
+        assert [caption.split(",")[0] for caption in captions] == ["input", "C4", "B3"] * 2
     else:
         assert len(captions) == 2 * 9
         assert captions[0] == "0%"

@@ -16,8 +16,10 @@ from genkit.runs import read
 
 WORDS = ["debug=fast", "callbacks.progress=none", "logger=none", "callbacks.samples.n=0", "batch_size=16"]
 DATA, BINARY = ["data=moving_digits", "model.select=null"], ["data.levels=2", "model=gpt_tiny"]
+SMALL = ["model=vae", "model.width=4", "model.hidden=16", "model.latent_size=4"]
 MODELS = {
-    "vae": ["model=vae", "model.width=4", "model.hidden=16", "model.latent_size=4"],
+    "vae": SMALL,
+    "told": [*SMALL, "model.conditional=true"],
     "dcgan": ["model=dcgan", "model.width=4", "model.latent_size=4"],
     "gpt": [*BINARY, "data.patch=[1,4,2]"],
     "cubes": [*BINARY, "data.patch=[2,2,2]"],
@@ -49,6 +51,10 @@ def seen(file):
     [
         ("vae", "interpolate n=1 steps=3", ""),
         ("vae", "reconstruct n=2", ""),
+        ("vae", "restyle label=1", "train one with model.conditional=true.\n"),
+        ("told", "restyle n=2 label=1", ""),
+        ("dcgan", "restyle label=1", "restyle needs Encoder, and DCGAN declares LatentSpace.\n"),
+        ("gpt", "restyle label=1", f"restyle needs Encoder, {GPT_HAS}"),
         ("vae", "complete n=2 draws=1 mask=middle given=3", ""),
         ("vae", "denoise n=2 draws=2", ""),
         ("vae", "upscale n=2 draws=1 along=all", ""),
@@ -82,10 +88,10 @@ def test_each_verb_answers_or_says_why_it_cannot(verb, tmp_path, model, words, r
         return
     assert (code, err) == (0, "")
     typed = dict(word.split("=") for word in more)
-    rows = {"interpolate": 3, "reconstruct": 2}.get(name, int(typed.get("draws", 0)) + 2)
+    rows = {"interpolate": 3, "reconstruct": 2, "restyle": 2}.get(name, int(typed.get("draws", 0)) + 2)
     assert seen(out).shape == (rows * int(typed["n"]), FRAMES, SIDE, SIDE)
     told = [line.partition(":")[0] for line in said.splitlines()]
-    assert ("MSE of a frame" in told) == (name != "interpolate")
+    assert ("MSE of a frame" in told) == (name not in ("interpolate", "restyle"))
     assert ("best of 2" in said) == (typed.get("draws") == "2")
 
 

@@ -165,6 +165,45 @@ def test_paths_begin_and_end_where_they_should():
     torch.testing.assert_close(same, first)
 
 
+class Shifted(nn.Module):
+    """A style is what is added to each pixel, the content what is left of the picture without it."""
+
+    added = torch.tensor([0.0, 0.2, -0.3])
+
+    def encode(self, data, labels):
+        content = data.flatten(1) - 0.5 - self.added[labels][:, None]
+        return torch.cat([content, torch.zeros_like(content)], 1)  # and log-variances
+
+    def decode(self, latent, labels):
+        return (latent + self.added[labels][:, None]).view(-1, 1, 4, 4)
+
+
+def test_restyling_keeps_the_content_and_exchanges_the_style():
+    model = VAE(
+        ArraySpec(1, (4, 4), classes=("a", "b", "c")),
+        network="mlp",
+        latent_size=16,
+        likelihood="gaussian",
+        conditional=True,
+    ).eval()
+    shifted = Shifted()
+    model.encoder.forward, model.decoder.forward = shifted.encode, shifted.decode
+    content = 0.5 + 0.1 * torch.randn(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    own, asked = torch.tensor([1, 2, 0]), torch.tensor([0, 1, 0])
+    batch = Batch(content + Shifted.added[own].view(-1, 1, 1, 1), range(3), own)
+    wanted = content + Shifted.added[asked].view(-1, 1, 1, 1)
+    torch.testing.assert_close(verbs.restyle(model, batch, asked), wanted)
+
+
+def test_restyling_is_refused_with_what_is_missing():
+    batch = Batch(torch.zeros(1, 1, 8, 8), range(1), torch.zeros(1).long())
+    spec = ArraySpec(1, (8, 8), classes=("a", "b"))
+    with pytest.raises(ConfigError, match=r"restyle needs Encoder.*LatentSpace"):
+        verbs.restyle(DCGAN(spec, latent_size=4, width=4), batch, batch.labels)
+    with pytest.raises(ConfigError, match=r"trained without labels: train one with model\.conditional=true"):
+        verbs.restyle(VAE(spec, network="mlp"), batch, batch.labels)
+
+
 def test_a_model_without_the_capability_says_what_it_has():
     model = DCGAN(ArraySpec(1, (8, 8)), latent_size=4, width=4)
     with pytest.raises(ConfigError, match=r"Reconstruction.*LatentSpace"):

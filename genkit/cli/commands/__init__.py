@@ -32,6 +32,7 @@ BUILT_IN = (
     "export",
     "interpolate",
     "reconstruct",
+    "restyle",
     "complete",
     "denoise",
     "upscale",

@@ -182,7 +182,7 @@ def test_pictures_are_resized_as_pillow_does_it(side):
         levels = (given[0] * 255).round().byte().permute(1, 2, 0).numpy()
         theirs = np.asarray(Image.fromarray(levels).resize((224, 224), Image.Resampling.BICUBIC))
         ours = (like_pillow(given, 224)[0] * 255).permute(1, 2, 0).numpy()
-        # (Pillow computes in whole numbers, so what lies between two levels may fall to the other side, twice.)
+        # (Pillow computes in whole numbers, so what lies between two levels may fall to either, twice.)
         assert np.abs(ours - theirs).max() <= 2.001
         assert np.mean(np.abs(ours - theirs) > 0.5) < 1e-3
 
