@@ -90,7 +90,7 @@ def test_what_is_not_used_and_what_differs_is_said(tmp_path, genkit):
     assert (
         "note: colour: 0 of 70 in real=, 2 of 72 in fake= (moving.gif, red.png); so all are compared" in err
     )
-    assert "extractor=random" in err
+    assert "extractor=photos" in err
 
 
 def test_two_folders_have_one_scale(tmp_path):

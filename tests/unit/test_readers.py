@@ -47,7 +47,6 @@ ALLOWED = {
     },
     "read_bytes": {
         "metrics/bundled.py:*": OURS,
-        "metrics/inception.py:*": DIGEST,
         "metrics/dnsmos.py:*": DIGEST,
     },
     "Image.open": {
@@ -60,8 +59,11 @@ ALLOWED = {
         **{"runs/verification.py:_code": CHECKED, "evaluation/array_quality.py:cached": CHECKED},
         **{"interop/model_folder.py:read": CHECKED, "interop/model_folder.py:_check_tied": CHECKED},
     },
-    "load_file": {"runs/checkpoints.py:_load_tensors": CHECKED},
-    "torch.load": {"metrics/inception.py:*": "weights with a known digest, never a pickle"},
+    "load_file": {
+        "runs/checkpoints.py:_load_tensors": CHECKED,
+        "metrics/weight_files.py:read_weights": CHECKED,
+    },
+    "torch.load": {"metrics/weight_files.py:read_weights": "tensors alone, of a file that the reader opened"},
     "json.loads": {
         "system/plain.py:parse_json": "the reader",
         "system/template_worker.py:main": "what the process that started this one writes",
