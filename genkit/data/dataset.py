@@ -102,6 +102,7 @@ class ArrayExamples(Examples):
         augmentation: what is done in training; None elsewhere.
         native: the same rows as their medium has them, where these arrays stand for them; None: they are it.
         captions: of all parts, what each is in words, texts (N,); None where nobody says.
+        motifs: of all parts, what each shows whatever its class, int64 (N,); None where nobody says.
     """
 
     def __init__(
@@ -113,7 +114,9 @@ class ArrayExamples(Examples):
         augmentation: Augmentation | None = None,
         native: ArrayExamples | None = None,
         captions: Sequence[str] | None = None,
+        motifs: np.ndarray | None = None,
     ) -> None:
+        self.motifs = motifs
         self.images, self.labels, self.rows, self.levels = images, labels, rows, levels
         self.augmentation, self.native, self.captions = augmentation, native, captions
 

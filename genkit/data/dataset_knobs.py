@@ -250,6 +250,7 @@ Memory = MemoryTextKnobs | MemoryPairKnobs | MemoryImageKnobs | MemoryPictureKno
 
 DATASET_KNOBS: Mapping[str, type[DataKnobs]] = {
     "digits": GreyKnobs,
+    "glyphs": GreyKnobs,
     "plucks": PlucksKnobs,
     "fsdd": FsddKnobs,
     "speech_commands": SpeechCommandsKnobs,

@@ -90,6 +90,15 @@ def unchanged(examples: Examples) -> Examples:
     return plain
 
 
+def motifs_of(examples: Examples) -> np.ndarray | None:
+    """What each example shows whatever its class, int64 (N,); None where nobody says."""
+    own = examples.images if isinstance(examples, ArrayWindows) else examples
+    if not isinstance(own, ArrayExamples) or own.motifs is None or own.labels is None:
+        return None
+    found: np.ndarray = own.motifs[own.rows]
+    return found
+
+
 def same(one: Examples, other: Examples) -> bool:
     """Whether two names stand for one part of the data."""
     if one is other:

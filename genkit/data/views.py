@@ -240,6 +240,7 @@ def _examples(
             changes if part == "train" else None,
             _native(images, rows),
             images.captions,
+            images.motifs,
         )
         for part, rows in parts.items()
     }

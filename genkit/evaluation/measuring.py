@@ -25,6 +25,7 @@ from genkit.evaluation.own_pictures import OwnPictures
 from genkit.evaluation.own_sounds import OwnSounds
 from genkit.evaluation.own_videos import OwnVideos
 from genkit.evaluation.prediction_rows import prediction
+from genkit.evaluation.restyling_rows import restyled
 from genkit.evaluation.showing import keep_real
 from genkit.evaluation.subject import Found, Settings, Subject, found_of, to_rows
 from genkit.evaluation.text_quality import TextQuality, text_pieces
@@ -47,6 +48,7 @@ LACKING = {
     "pitches": "needs sounds that are asked to be of a pitch, by classes that are names of notes.",
     "process": "needs data that are made by the rule of bouncing digits, with data.objects=1.",
     "answers": "needs data that are pairs of prompts and answers.",
+    "restylings": "needs data that show the same in every class, as data=glyphs.",
     "texts": "is of texts that stand alone; pairs are judged by metrics=answers.",
     "verse": "needs data that are verse, as data=tang_poems.",
     "speech": "needs an extractor that knows speech, as extractor=spoken_digits does.",
@@ -252,7 +254,12 @@ def _measure(subject: Subject, chosen: Sequence[Metric], folder: Path, checkpoin
         of_answers = [metric for metric in metrics if subject.pairs and "answers" in metric.needs]
         if of_answers and subject.pairs:
             found.append(answered(subject, subject.pairs, of_answers, own))
-        known = (*of_likelihood, *of_cost, *of_prediction, *of_answers)
+        of_restyling = [metric for metric in metrics if "restylings" in metric.needs]
+        if of_restyling and "restylings" in subject.offers:
+            found.append(restyled(subject, of_restyling))
+        else:
+            of_restyling = []  # what there is not is said below
+        known = (*of_likelihood, *of_cost, *of_prediction, *of_answers, *of_restyling)
         rest = [metric for metric in metrics if metric not in known]
         if not rest:
             continue

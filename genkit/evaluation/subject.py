@@ -14,7 +14,7 @@ from genkit.core.samples import Samples
 from genkit.core.spec import TokenSpec
 from genkit.data.dataset import Dataset, Examples
 from genkit.data.packing import progress
-from genkit.data.real import same
+from genkit.data.real import motifs_of, same
 from genkit.inference.held_out import ASKED, held_out_prompts, sample_held_out
 from genkit.metrics.catalogue import offers
 from genkit.metrics.declaration import Metric
@@ -97,7 +97,8 @@ class Subject:
     def offers(self) -> frozenset[str]:
         """What data of its medium offer metrics, or pairs: they are judged by their answers."""
         pairs = {"texts", "source"} if self.pairs else {"answers"}
-        return offers(self.dataset.spec.medium) - pairs
+        motifs = set() if motifs_of(self.examples) is not None else {"restylings"}
+        return offers(self.dataset.spec.medium) - pairs - motifs
 
     @property
     def pairs(self) -> TokenSpec | None:

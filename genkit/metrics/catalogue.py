@@ -21,6 +21,7 @@ from genkit.core.registry import Registry
 from genkit.metrics.declaration import Metric, declared
 from genkit.metrics.of_answers import OF_ANSWERS
 from genkit.metrics.of_predictions import OF_PREDICTIONS
+from genkit.metrics.of_restyling import OF_RESTYLING
 from genkit.metrics.of_runs import OF_COST, OF_LIKELIHOOD
 from genkit.metrics.of_samples import OF_IMAGES, OF_MEMORISATION, OF_TEXTS
 from genkit.metrics.of_sounds import OF_CLASSES, OF_SOUNDS
@@ -48,7 +49,8 @@ OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no m
 # In the order of an evaluation's rows.
 OF_LOOKS = (*OF_IMAGES, *OF_CLASSES, *OF_SOUNDS, *OF_FRAMES, *OF_PROCESS)
 OF_WORDS = (*OF_VERSE, *OF_TEXTS)
-OF_DATA = (*OF_LIKELIHOOD, *OF_PREDICTIONS, *OF_ANSWERS, *OF_LOOKS, *OF_WORDS, *OF_MEMORISATION)
+OF_TASKS = (*OF_PREDICTIONS, *OF_ANSWERS, *OF_RESTYLING)
+OF_DATA = (*OF_LIKELIHOOD, *OF_TASKS, *OF_LOOKS, *OF_WORDS, *OF_MEMORISATION)
 BUILT_IN = {m.name: m for m in (*OF_DATA, *OF_COST)}
 GROUPS = tuple(dict.fromkeys(metric.group for metric in BUILT_IN.values()))
 BY_FEATURES = sorted((m.name for m in BUILT_IN.values() if m.by_extractor), key=len, reverse=True)
@@ -61,7 +63,7 @@ OFFERED: Mapping[str, frozenset[str]] = {
     "waveforms": frozenset({"waveforms", "pitches", "speech"}),
     "clips": frozenset({"clips", "process"}),
 }
-OF_A_RUN = frozenset({"likelihoods", "predictions", "answers", "costs", "train"})
+OF_A_RUN = frozenset({"likelihoods", "predictions", "answers", "restylings", "costs", "train"})
 
 
 def kind_of(metric: str) -> str:

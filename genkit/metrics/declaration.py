@@ -46,6 +46,7 @@ NEEDS = {
     "likelihoods": "how likely held-out data are to the model",
     "clips": "moving pictures",
     "predictions": "what the model makes of the rest of clips whose beginning it is given",
+    "restylings": "what the model makes of held-out examples in classes that they do not have",
     "answers": "an answer to each held-out prompt, beside the one that is right",
     "costs": "what the model cost",
 }

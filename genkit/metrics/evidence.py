@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from genkit.metrics.cost import Costs
     from genkit.metrics.memorisation import NearestPairs
     from genkit.metrics.prediction import Predictions
+    from genkit.metrics.restyling import Restylings
 
 T = TypeVar("T")
 
@@ -130,7 +131,7 @@ class Evidence:
         real: the examples that they are set against.
         train: training examples, for metrics that need "train".
         source: the training text in pieces, from its beginning at each call, for those that need "source".
-        likelihoods, costs, predictions, answers: for those that need them.
+        likelihoods, costs, predictions, answers, restylings: for those that need them.
         featuriser: what makes features of texts, with its name.
         intervals: whether costly intervals are wanted; what only stands beside a model's number needs none.
         pairs: samples that are nearest to training examples, found while measuring, to be shown.
@@ -153,3 +154,4 @@ class Evidence:
     predictions: Predictions | None = None
     process: Bouncing | None = None
     answers: Answers | None = None
+    restylings: Restylings | None = None

@@ -47,11 +47,13 @@ ALLOWED = {
     },
     "read_bytes": {
         "metrics/bundled.py:*": OURS,
+        "data/sources/glyphs.py:*": OURS,
         "metrics/dnsmos.py:*": DIGEST,
     },
     "Image.open": {
         "data/arrays/folders.py:*": "pictures of a person's own folder, plain files alone",
         "data/video/animated_pictures.py:opened_image": "of a video, in files that the reader has opened",
+        "data/sources/glyphs.py:drawn": OURS,
         "data/sources/hub.py:_open_cell": "pictures of a table, of bytes that the reader gave",
     },
     "np.load": {"data/packing.py:open_array": "a packed array of the cache, never a pickle"},

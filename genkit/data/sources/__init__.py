@@ -50,6 +50,8 @@ class Images:
         groups: which of them were one before, (N,), and stay in one part; None: each is by itself.
         whole: what one of these was before is called.
         piece: what those that stay in one part are of it, in the plural.
+        motifs: what each shows, whatever its class, int64 (N,): two of one motif differ in their class
+            alone; None: nobody says.
         unpadded: height and width before a frame was put around every image; None where there is none.
         medium: what an array is.
         rate: places a second along the axis of time, where there is one and it is known.
@@ -72,6 +74,7 @@ class Images:
     groups: np.ndarray | None = None
     whole: str = "recording"
     piece: str = "windows"
+    motifs: np.ndarray | None = None
     unpadded: tuple[int, int] | None = None
     medium: Medium = IMAGE
     rate: float | None = None
@@ -212,6 +215,7 @@ DATASETS: Registry[Source] = Registry(
     "data.name={name} is no dataset.",
     {
         "digits": "genkit.data.sources:digits",
+        "glyphs": "genkit.data.sources.glyphs:glyphs",
         "mnist": "genkit.data.sources.published:mnist",
         "fashion_mnist": "genkit.data.sources.published:fashion_mnist",
         "kmnist": "genkit.data.sources.published:kmnist",
