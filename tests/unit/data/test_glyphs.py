@@ -8,7 +8,7 @@ from genkit.data import open_source
 from genkit.data.dataset_knobs import GreyKnobs
 from genkit.data.real import motifs_of
 from genkit.data.sources.glyphs import CHARACTERS, FONTS
-from genkit.testing import open_plain
+from tests.conftest import open_plain
 
 
 def source(**knobs):

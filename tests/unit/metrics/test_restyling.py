@@ -1,5 +1,7 @@
 """Whether what was drawn is the motif in the asked class: on answers whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from genkit.metrics.evidence import Evidence
 from genkit.metrics.restyling import Restylings, ceiling, measures, nearest, strangers
 from genkit.system.errors import Unmeasurable
 
-MOTIFS, CLASSES = 6, 3
+MOTIFS, CLASSES = 12, 3
 
 
 def restylings(answer: str, motifs: int = MOTIFS) -> Restylings:
@@ -85,14 +87,11 @@ def test_intervals_are_of_motifs():
     seen = restylings("truth")
     right = seen.motifs[seen.given] % 2 == 0
     made = torch.where(right[:, None, None, None], seen.known[seen.wanted], seen.known[seen.given])
-    found = {
-        one.metric: one
-        for one in measures(Evidence(restylings=Restylings(made, *list(vars(seen).values())[1:])))
-    }
-    one = found["restyled_share"]
+    evidence = Evidence(restylings=replace(seen, made=made))
+    one = next(found for found in measures(evidence) if found.metric == "restyled_share")
     assert one.value == 0.5
     spread = np.std([0, 1] * (MOTIFS // 2), ddof=1) / np.sqrt(MOTIFS)
-    assert one.high - one.low == pytest.approx(min(2 * 2.5706 * spread, 1), rel=1e-3)  # Student, 5 degrees
+    assert one.high - one.low == pytest.approx(2 * 2.2010 * spread, rel=1e-3)  # Student, 11 degrees
 
 
 def test_the_nearest_is_found_as_by_hand():
