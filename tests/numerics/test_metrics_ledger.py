@@ -33,6 +33,7 @@ FORMULAS = TEXTS + "intervals_cover_what_they_name"  # a mean's, a ratio's, a sh
 RUNNING = TEXTS + "intervals_of_a_real_text_hold_what_the_rest_of_it_says"
 OF_MEMORISATION = INTERVALS + "intervals_of_memorisation_cover"
 ANSWERS = "test_answers.py::test_"
+RESTYLING, RESTYLED = "../unit/metrics/test_restyling.py::test_", ("restyled", "copied", "stranger")
 FRAMES, PREDICTION = "test_frames.py::test_", "test_prediction.py::test_"
 MADE, TRIVIAL = ("prediction", "best_prediction", "mean_prediction"), ("mean_frame", "last_frame", "black")
 REPEATING, COPYING = HERE + "repetition_and_lengths_by_hand", HERE + "copying_by_hand"
@@ -82,6 +83,11 @@ LEDGER = {
         (PREDICTION + "of_single_binary_pixels_it_is_the_exact_likelihood_of_the_frames", FORMULAS),
     ),
     "frame_cross_entropy_bound": (PREDICTION + "grey_levels_count_as_chances", FORMULAS),
+    **dict.fromkeys(
+        (f"{of}_{kind}" for of in RESTYLED for kind in ("share", "motif_share", "class_share")),
+        (RESTYLING + "shares_are_those_of_the_answers", RESTYLING + "intervals_are_of_motifs"),
+    ),
+    **dict.fromkeys((f"{of}_mse" for of in RESTYLED), (RESTYLING + "errors_are_those_of_numpy", FORMULAS)),
     **dict.fromkeys(
         ("exact_match", "commonest_exact_match", "copied_exact_match"),
         (ANSWERS + "exact_matches_are_counted_and_what_knows_nothing_beside", FORMULAS),

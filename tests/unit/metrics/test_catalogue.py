@@ -61,8 +61,8 @@ def test_what_is_built_in_declares_what_there_is():
         assert metric.least < metric.most
         assert metric.counted <= (metric.interval == "")
     assert (
-        *("likelihood", "prediction", "answers", "images", "classes", "sounds", "speech", "frames"),
-        *("process", "verse", "texts", "memorisation", "cost"),
+        *("likelihood", "prediction", "answers", "restyling", "images", "classes", "sounds", "speech"),
+        *("frames", "process", "verse", "texts", "memorisation", "cost"),
     ) == GROUPS
     assert {beside for metric in BUILT_IN.values() for beside in metric.beside} <= set(BUILT_IN)
     depends = {metric.name for metric in BUILT_IN.values() if metric.depends_on_n}
