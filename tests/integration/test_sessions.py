@@ -75,6 +75,12 @@ REFUSED = {
     "score a text": ["score", "run=vae", "text=a"],
     "talk with images": ["chat", "run=vae"],
     "evaluate without a metric": ["evaluate", "run=vae", "metrics=nope"],
+    "evaluate with weights of no extractor": ["evaluate", "run=vae", "extractor.weights=x.pth"],
+    "evaluate with weights that are not there": [
+        *("evaluate", "run=vae", "extractor=dinov2", "extractor.weights=x.pth"),
+    ],
+    "evaluate with an extractor that lacks weights": ["evaluate", "run=vae", "extractor=dinov2"],
+    "restyle to no class": ["restyle", "run=vae"],
     "export images": ["export", "run=vae", "out=exported"],
     "interpolate with a word": ["interpolate", "run=vae", "path=straight"],
     "reconstruct into a text": ["reconstruct", "run=vae", "out=x.txt"],
