@@ -49,8 +49,8 @@ OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no m
 # In the order of an evaluation's rows.
 OF_LOOKS = (*OF_IMAGES, *OF_CLASSES, *OF_SOUNDS, *OF_FRAMES, *OF_PROCESS)
 OF_WORDS = (*OF_VERSE, *OF_TEXTS)
-OF_TASKS = (*OF_PREDICTIONS, *OF_ANSWERS, *OF_RESTYLING)
-OF_DATA = (*OF_LIKELIHOOD, *OF_TASKS, *OF_LOOKS, *OF_WORDS, *OF_MEMORISATION)
+OF_TASKS = (*OF_PREDICTIONS, *OF_ANSWERS)
+OF_DATA = (*OF_LIKELIHOOD, *OF_TASKS, *OF_LOOKS, *OF_WORDS, *OF_MEMORISATION, *OF_RESTYLING)
 BUILT_IN = {m.name: m for m in (*OF_DATA, *OF_COST)}
 GROUPS = tuple(dict.fromkeys(metric.group for metric in BUILT_IN.values()))
 BY_FEATURES = sorted((m.name for m in BUILT_IN.values() if m.by_extractor), key=len, reverse=True)

@@ -35,7 +35,7 @@ class ImageMedium(Medium):
     parts: tuple[str, ...] = ("lower", "upper", "left", "right", "box", "random")
     rest: str = "lower"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities"})
-    groups: tuple[str, ...] = ("likelihood", "restyling", "images", "memorisation", "cost")
+    groups: tuple[str, ...] = ("likelihood", "images", "memorisation", "restyling", "cost")
 
     def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image:
         """One grid; small images are enlarged by a whole factor."""

@@ -61,8 +61,8 @@ def test_what_is_built_in_declares_what_there_is():
         assert metric.least < metric.most
         assert metric.counted <= (metric.interval == "")
     assert (
-        *("likelihood", "prediction", "answers", "restyling", "images", "classes", "sounds", "speech"),
-        *("frames", "process", "verse", "texts", "memorisation", "cost"),
+        *("likelihood", "prediction", "answers", "images", "classes", "sounds", "speech", "frames"),
+        *("process", "verse", "texts", "memorisation", "restyling", "cost"),
     ) == GROUPS
     assert {beside for metric in BUILT_IN.values() for beside in metric.beside} <= set(BUILT_IN)
     depends = {metric.name for metric in BUILT_IN.values() if metric.depends_on_n}
@@ -108,7 +108,11 @@ def test_metrics_are_chosen_by_name_by_group_and_by_the_medium():
             IMAGE,
             "metrics=texts: the run draws images; it has likelihood, images, classes, memorisation",
         ),
-        ("mauve", Tones(), "metrics=mauve: the run draws tones; it has likelihood, images, memorisation and"),
+        (
+            "mauve",
+            Tones(),
+            "metrics=mauve: the run draws tones; it has likelihood, images, memorisation, restyling and",
+        ),
     ):
         with pytest.raises(ConfigError, match=said):
             catalogue().chosen([asked], medium)
