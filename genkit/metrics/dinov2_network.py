@@ -18,7 +18,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 SHIFT = 0.1  # patches that the original adds to a side before it interpolates positions
 
 
-class Scale(nn.Module):
+class LayerScale(nn.Module):
     """A learned factor for each feature."""
 
     def __init__(self, width: int) -> None:
@@ -63,7 +63,7 @@ class VisionBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
         self.attn, self.mlp = SelfAttention(width), Perceptron(width)
-        self.ls1, self.ls2 = Scale(width), Scale(width)
+        self.ls1, self.ls2 = LayerScale(width), LayerScale(width)
 
     def forward(self, hidden: Tensor) -> Tensor:
         hidden = hidden + self.ls1(self.attn(self.norm1(hidden)))
@@ -71,7 +71,7 @@ class VisionBlock(nn.Module):
         return after
 
 
-class Patches(nn.Module):
+class PatchEmbedding(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.proj = nn.Conv2d(3, width, PATCH, PATCH)
@@ -91,7 +91,7 @@ class DinoNetwork(nn.Module):
 
     def __init__(self, width: int, depth: int, places: int) -> None:
         super().__init__()
-        self.patch_embed = Patches(width)
+        self.patch_embed = PatchEmbedding(width)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, places, width))
         self.blocks = nn.ModuleList(VisionBlock(width) for _ in range(depth))

@@ -79,7 +79,7 @@ def forked(name: str, steps: Branch, place: int) -> Branch:
 ONE, THREE, FIVE, WIDE, HIGH = (1, 1), (3, 3), (5, 5), (1, 7), (7, 1)
 
 
-class Mixed(nn.Module):
+class JoinedBranches(nn.Module):
     """Branches beside one another, whose results are joined; the last one pools first.
 
     Args:
@@ -120,40 +120,40 @@ class Mixed(nn.Module):
         return F.max_pool2d(hidden, 3, 2) if self.pool == "halve" else F.max_pool2d(hidden, 3, 1, padding=1)
 
 
-def block_a(ins: int, pooled: int) -> Mixed:
+def block_a(ins: int, pooled: int) -> JoinedBranches:
     """Places stay; kernels of 1, 5, and of 3 twice."""
     fives, threes = (
         chain("branch5x5", (48, ONE), (64, FIVE)),
         chain("branch3x3dbl", (64, ONE), (96, THREE), (96, THREE)),
     )
-    return Mixed(ins, [[(Step("branch1x1", 64),)], fives, threes], "mean", pooled)
+    return JoinedBranches(ins, [[(Step("branch1x1", 64),)], fives, threes], "mean", pooled)
 
 
-def block_b(ins: int) -> Mixed:
+def block_b(ins: int) -> JoinedBranches:
     """Places are halved."""
     twice = chain("branch3x3dbl", (64, ONE), (96, THREE), (96, THREE), stride=2)
-    return Mixed(ins, [[(Step("branch3x3", 384, THREE, 2),)], twice], "halve", None)
+    return JoinedBranches(ins, [[(Step("branch3x3", 384, THREE, 2),)], twice], "halve", None)
 
 
-def block_c(ins: int, width: int) -> Mixed:
+def block_c(ins: int, width: int) -> JoinedBranches:
     """Places stay; kernels of 7 as rows and columns."""
     once = chain("branch7x7", (width, ONE), (width, WIDE), (192, HIGH))
     twice = chain("branch7x7dbl", (width, ONE), (width, HIGH), (width, WIDE), (width, HIGH), (192, WIDE))
-    return Mixed(ins, [[(Step("branch1x1", 192),)], once, twice], "mean", 192)
+    return JoinedBranches(ins, [[(Step("branch1x1", 192),)], once, twice], "mean", 192)
 
 
-def block_d(ins: int) -> Mixed:
+def block_d(ins: int) -> JoinedBranches:
     """Places are halved."""
     threes = chain("branch3x3", (192, ONE), (320, THREE), stride=2)
     sevens = chain("branch7x7x3", (192, ONE), (192, WIDE), (192, HIGH), (192, THREE), stride=2)
-    return Mixed(ins, [threes, sevens], "halve", None)
+    return JoinedBranches(ins, [threes, sevens], "halve", None)
 
 
-def block_e(ins: int, pool: Pool) -> Mixed:
+def block_e(ins: int, pool: Pool) -> JoinedBranches:
     """Places stay; branches that fork."""
     once = forked("branch3x3", chain("branch3x3", (384, ONE)), 2)
     twice = forked("branch3x3dbl", chain("branch3x3dbl", (448, ONE), (384, THREE)), 3)
-    return Mixed(ins, [[(Step("branch1x1", 320),)], once, twice], pool, 192)
+    return JoinedBranches(ins, [[(Step("branch1x1", 320),)], once, twice], pool, 192)
 
 
 class InceptionNetwork(nn.Module):
