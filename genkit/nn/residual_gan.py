@@ -25,7 +25,7 @@ from genkit.nn.bottleneck import Bottleneck, begin
 from genkit.nn.halvings import Padding, halvings
 from genkit.nn.phase_shuffle import shuffled
 from genkit.nn.precision import widened
-from genkit.nn.resampling import DOWN, UP
+from genkit.nn.resampling import DOWN, nearest
 
 SMALLEST = {1: 16, 2: 4, 3: 4}  # places of an axis that are not halved again, by the number of axes
 AVERAGES = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -132,11 +132,9 @@ class ResidualGenerator(nn.Module):
         self.stages = nn.ModuleList(ladder.blocks_of(width, classes) for width in widths)
         self.transitions = nn.ModuleList(_channels(*pair, axes) for pair in pairwise(widths))
         if ladder.stem:
-            # Each place of the data meets a share of the kernel's entries.
-            step = stride(*ladder.stem)
-            self.to_data: nn.Module = UP[axes](widths[-1], channels, *step.up, bias=False)
-            entries = prod(step.kernels) / prod(step.factors)
-            nn.init.normal_(self.to_data.weight, 0.0, (widths[-1] * entries) ** -0.5)
+            self.to_data: nn.Module = nearest(widths[-1], channels, stride(*ladder.stem), bias=False)
+            kernel = next(self.to_data.parameters())
+            nn.init.normal_(kernel, 0.0, (widths[-1] * prod(kernel.shape[2:])) ** -0.5)
         else:
             self.to_data = _channels(widths[-1], channels, axes)
 
