@@ -58,14 +58,16 @@ def test_extractors_are_put_where_the_model_is(monkeypatch):
             raise Recorded
 
     for room in (array_quality, selection):
-        monkeypatch.setattr(room, "extractor", lambda name: Stub())
+        monkeypatch.setattr(room, "extractor", lambda name, weights=None: Stub())
     metric = selection.SampledMetric.__new__(selection.SampledMetric)
     metric.name, metric._made = "digits", None
     with pytest.raises(Recorded):
         metric._real(torch.device("cuda:1"))
     subject = type("Subject", (), {})()
     subject.settings = type(
-        "Settings", (), {"extractor": "digits", "device": "cuda", "metrics": None, "n": 1}
+        "Settings",
+        (),
+        {"extractor": "digits", "extractor_weights": None, "device": "cuda", "metrics": None, "n": 1},
     )
     with pytest.raises(Recorded):
         array_quality.ArrayQuality.of(subject, ArraySpec(1, (8, 8)), [])

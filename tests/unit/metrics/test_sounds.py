@@ -20,6 +20,7 @@ from genkit.metrics.catalogue import BUILT_IN, catalogue, offers
 from genkit.metrics.evidence import Evidence, Seen
 from genkit.metrics.extractors import extractor
 from genkit.metrics.features import Features, collect
+from genkit.metrics.of_restyling import OF_RESTYLING
 from genkit.metrics.panel import measured
 from genkit.metrics.value_intervals import share
 from genkit.system.errors import Unmeasurable
@@ -83,7 +84,7 @@ def test_what_there_is_depends_on_the_extractor_and_on_what_was_asked_for():
 def test_which_metrics_sounds_have_and_which_of_them_are_measured_unless_told_otherwise():
     whole = {metric.name for metric in catalogue().fitting(offers(AUDIO))}
     usual = {metric.name for metric in catalogue().chosen(None, AUDIO)}
-    assert whole - usual == {"dnsmos"}
+    assert whole - usual == {"dnsmos", *(metric.name for metric in OF_RESTYLING)}
     assert usual >= {"kid", "fid", "precision", "agreement", "silent_share", "clipped_share", "in_tune"}
     for other in (IMAGE, TEXT):
         assert not {"silent_share", "dnsmos"} & {m.name for m in catalogue().fitting(offers(other))}
