@@ -11,7 +11,7 @@ from genkit.core.batch import Batch
 from genkit.core.footprint import peak_bytes
 from genkit.core.module import GenerativeModule
 from genkit.core.phase import StepNoise, training_only
-from genkit.core.spec import ArraySpec
+from genkit.core.spec import ArraySpec, Spec
 
 FEWEST = 4  # examples of a step that is done: batch normalisation needs two also of half as many
 
@@ -58,8 +58,8 @@ def step_memory(module: GenerativeModule, examples: int) -> StepMemory | None:
     gradients = 4.0 * sum(p.numel() for phase in module.phases() for p in phase.parameters)
     if said := module.costs().get("activations"):
         return StepMemory(gradients, said)
-    spec = module.spec
-    if not isinstance(spec, ArraySpec):
+    spec: Spec = module.spec
+    if spec.kind != "arrays":
         return None
     try:
         with torch.device("meta"):

@@ -66,7 +66,7 @@ def test_help_of_options_imports_no_torch():
 @pytest.mark.parametrize(
     ("typed", "last", "found"),
     [
-        ([], "model=v", ["model=vae", "model=vae_mlp"]),
+        ([], "model=v", ["model=vae", "model=vae_mlp", "model=vae_resnet"]),
         (["model=dcgan"], "model.lo", ["model.loss="]),
         (["model=dcgan"], "model.loss=h", ["model.loss=hinge"]),
         ([], "model.loss=h", []),

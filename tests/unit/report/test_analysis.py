@@ -244,6 +244,7 @@ PREDICTED = (
     *("prediction", "best_prediction", "mean_prediction"),
     *("last_frame", "mean_frame", "black"),
 )
+RESTYLED = ("restyled", "copied", "stranger")
 WITHIN = {
     SHARE: (
         *("precision", "recall", "coverage", "mauve", "distinct_1", "distinct_2", "distinct_3", "distinct_4"),
@@ -255,6 +256,7 @@ WITHIN = {
         *("exact_match", "commonest_exact_match", "copied_exact_match"),
         *("rouge_1", "rouge_2", "rouge_l", "token_f1"),
         *("form_share", "marks_share", "couplets_share", "even_share", "copied_verses"),
+        *(f"{of}_{what}" for of in RESTYLED for what in ("share", "motif_share", "class_share", "mse")),
     ),
     Range(0.0, 100.0): ("self_bleu", "bleu", "chrf", *(f"{of}_psnr" for of in PREDICTED)),
     Range(-1.0, 1.0): tuple(f"{of}_ssim" for of in PREDICTED),
