@@ -50,8 +50,8 @@ def drawn_given(
         fresh: independent N(0, I) for a step, (B, N).
     """
     x = start + BEGIN * velocity(start, start.new_zeros(len(start)))
-    for step in range(steps):
-        at, to = (BEGIN + (1 - BEGIN) * number / steps for number in (step, step + 1))
+    for step in range(steps):  # the shorter, the less noise there is
+        at, to = (1 - (1 - BEGIN) * (1 - number / steps) ** 2 for number in (step, step + 1))
         if step:
             x, at = _back(x, at, fresh(step))
         first = given_velocity(velocity, known, x, at)

@@ -23,7 +23,7 @@ from genkit.nn.residual_block import ResidualBlock, group_norm
 from genkit.nn.time_and_label import TimeAndLabel
 
 WIDEST = 4  # times the width of the first level
-SEEN = 256  # places among which there is attention, at most
+SEEN = 64  # places among which there is attention, at most; among more it costs more than it brings
 
 
 class Level(nn.Module):
@@ -79,7 +79,7 @@ class UNet(nn.Module):
         width: channels of the first level; each next one has twice as many, `WIDEST` times the first at most.
         levels: how many there are at most; None: as many as leave 4 to 7 blocks along each axis.
         blocks: residual blocks of each level, on either way.
-        heads: of the attention among 256 places or fewer; None: see `PlacesAttention`.
+        heads: of the attention among 64 places or fewer; None: see `PlacesAttention`.
         patch: side of the blocks of places that are one place of the first level.
         dropout: in each block.
         classes: of labels; see `TimeAndLabel`.
