@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FREQUENCIES, HIGHEST = 32, 1_000.0  # of time from 0 to 1, in radians, the lowest of which is 1
+# Of time from 0 to 1, in radians, the lowest of which is 1; higher ones would make paths that no solver follows
+# in few steps.
+FREQUENCIES, HIGHEST = 16, 40.0
 
 
 def waves(at: Tensor) -> Tensor:

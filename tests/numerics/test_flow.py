@@ -36,7 +36,7 @@ def mixture(n: int, seed: int) -> torch.Tensor:
 def plane() -> Flow:
     """A small flow that has seen 300,000 points."""
     torch.manual_seed(0)
-    model = Flow(PLANE, network="transformer", width=64, blocks=3, heads=1)
+    model = Flow(PLANE, network="transformer", width=32, blocks=2, heads=1)
     (phase,) = model.phases()
     optimizer = torch.optim.Adam(phase.parameters, lr=2e-3)
     steps, rows = 600, range(512)
@@ -51,10 +51,10 @@ def plane() -> Flow:
 
 
 def test_the_density_of_a_mixture_in_the_plane_integrates_to_one(plane):
-    side = torch.linspace(-1.6, 1.6, 161)
+    side = torch.linspace(-1.4, 1.4, 61)
     grid = torch.stack(torch.meshgrid(side, side, indexing="ij"), dim=2).view(-1, 2)
-    density = torch.cat([plane.log_density(part) for part in grid.split(4_000)]).exp()
-    assert density.sum().item() * (3.2 / 160) ** 2 == pytest.approx(1, abs=0.01)
+    density = plane.log_density(grid).exp()
+    assert density.sum().item() * (2.8 / 60) ** 2 == pytest.approx(1, abs=0.01)
 
 
 def test_samples_of_a_mixture_cannot_be_told_from_the_truth(plane):
@@ -81,7 +81,7 @@ def p_value(a: np.ndarray, b: np.ndarray, relabellings: int = 300) -> float:
 
 def test_the_likelihood_is_that_of_the_mixture(plane):
     """Nearly: its mean over data is less by the divergence between the two, which is small and not negative."""
-    points = mixture(2_000, 20_000)[..., 0]
+    points = mixture(800, 20_000)[..., 0]
     log_length = math.log(2)  # of [-1, 1] beside [0, 1], an axis
     model = plane.log_density(points * 2 - 1) + 2 * log_length
     apart = (points[:, None] - CENTRES).square().sum(2) / WIDTH**2
@@ -115,15 +115,15 @@ def test_the_likelihood_is_what_scipy_finds_with_the_same_network(plane, point):
 
 def test_probabilities_of_all_levels_sum_to_what_the_density_holds_of_their_intervals(plane):
     """So the bound becomes the probability itself with many points of each interval, and no more than it."""
-    spec = ArraySpec(2, (1,), 9)
-    coarse = Flow(spec, network="transformer", width=64, blocks=3, heads=1).eval()
+    spec = ArraySpec(2, (1,), 6)
+    coarse = Flow(spec, network="transformer", width=32, blocks=2, heads=1).eval()
     coarse.load_state_dict(plane.state_dict())
-    side = torch.arange(9) / 8
+    side = torch.arange(6) / 5
     every = torch.stack(torch.meshgrid(side, side, indexing="ij"), dim=2).view(-1, 2, 1)
-    batch = Batch(every, range(81))
+    batch = Batch(every, range(36))
     single, many = (
         coarse.log_likelihood(batch, Noise(0, batch.rows), importance_samples=k).exp().sum().item()
-        for k in (1, 100)
+        for k in (1, 40)
     )
     assert many == pytest.approx(1, abs=0.04)  # hardly anything of the mixture is outside the square
     assert single < many
