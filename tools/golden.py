@@ -1,6 +1,6 @@
 """`python -m tools.golden [beside=CHECKOUT] [out=FILE]`: what a change of the code must not change.
 
-Weights after 30 steps of the three families, 16 samples of each, and what `evaluate` measures of them, but
+Weights after 30 steps of the families, 16 samples of each, and what `evaluate` measures of them, but
 for times, as digests.  With `beside=` another checkout's are made by its own code, on this machine and in
 this run (bits differ from processor to processor, so they are compared and never kept), and any difference
 is named; exit code 1 then.
@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ MODELS = {
     "gpt_pixels": ("model=gpt_pixels", "data=digits", "model.n_layer=1", "model.n_head=2", "model.n_embd=32"),
     "dcgan": ("model=dcgan", "data=digits", "model.width=8", "callbacks.metrics.n=64"),
     "vae": ("model=vae", "data=digits", "model.width=8", "model.hidden=32", "model.likelihood=categorical"),
+    "flow": ("model=flow", "data=digits", "model.width=8", "model.patch=2"),
 }
 COMMON = (
     *("trainer=cpu", "trainer.threads=1", "trainer.val_every=15", "batch_size=16", "optim.ema=0.9"),
@@ -34,13 +36,18 @@ MEASURED_BY_TIME = ("second", "memory", "speed", "time")
 
 def main(arguments: list[str]) -> int:
     typed = dict(word.split("=", 1) for word in arguments)
-    here = digests(Path(__file__).parents[1])
+    checkouts = [
+        Path(__file__).parents[1],
+        *(Path(typed[word]).resolve() for word in ("beside",) if word in typed),
+    ]
+    common = {name: words for name, words in MODELS.items() if all(_knows(each, words) for each in checkouts)}
+    here = digests(checkouts[0], common)
     if "out" in typed:
         Path(typed["out"]).write_text(json.dumps(here, indent=1, sort_keys=True) + "\n", "utf-8")
     if "beside" not in typed:
         print(json.dumps(here, indent=1, sort_keys=True))
         return 0
-    there = digests(Path(typed["beside"]).resolve())
+    there = digests(checkouts[1], common)
     differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
     for name in differing:
         print(f"differs: {name}: {there.get(name)} there, {here.get(name)} here")
@@ -48,11 +55,16 @@ def main(arguments: list[str]) -> int:
     return int(bool(differing))
 
 
-def digests(checkout: Path) -> dict[str, str]:
-    """Digest by name, of what the code of a checkout makes."""
+def _knows(checkout: Path, words: tuple[str, ...]) -> bool:
+    """Whether a checkout has the model that words name: an older one may lack it."""
+    return (checkout / "conf" / "model" / f"{words[0].removeprefix('model=')}.yaml").is_file()
+
+
+def digests(checkout: Path, models: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Digest by name, of what the code of a checkout makes of some models."""
     found: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, words in MODELS.items():
+        for name, words in models.items():
             _genkit(checkout, folder, "train", *words, *COMMON, f"name={name}")
             run = Path(folder) / "runs" / name
             for path in sorted(run.glob(f"checkpoints/step-{STEPS}/*.safetensors")):

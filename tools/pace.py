@@ -1,6 +1,6 @@
 """`python -m tools.pace beside=CHECKOUT [rounds=15]`: whether a change of the code has made it slower.
 
-The training step of the three families, `genkit --help`, a refusal and `genkit train debug=fast`, by the
+The training step of the families, `genkit --help`, a refusal and `genkit train debug=fast`, by the
 code here and by another checkout's, in turns on this machine: which of the two goes first changes from round
 to round, so that what else the machine does meets both.  For each, the median of the rounds' ratios (here :
 there; below 1 is faster here) and the interval that their order statistics give it at 95 %.
@@ -27,6 +27,7 @@ STEPPED = {
     "gpt": ("model=gpt_tiny", "data=colors"),
     "dcgan": ("model=dcgan", "data=digits", "model.width=16", "model.select=null"),
     "vae": ("model=vae", "data=digits", "model.width=16"),
+    "flow": ("model=flow", "data=digits", "model.width=16", "model.patch=2"),
 }
 ASKED = {
     "genkit --help": ("--help",),

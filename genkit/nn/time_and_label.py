@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Of time from 0 to 1, in radians, the lowest of which is 1; higher ones would make paths that no solver follows
-# in few steps.
+# Of time from 0 to 1, in radians, the lowest of which is 1; higher ones would make paths that no solver
+# follows in few steps.
 FREQUENCIES, HIGHEST = 16, 40.0
 
 

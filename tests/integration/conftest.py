@@ -36,6 +36,15 @@ TINY = {
         "optim.warmup=3",
         "optim.schedule=cosine",
     ],
+    "flow": [
+        "model=flow",
+        "data=digits",
+        "model.width=8",
+        "model.patch=2",
+        "model.dropout=0.1",
+        "model.conditional=true",
+        "optim.warmup=3",
+    ],
 }
 MOVING = ["data=moving_digits", "model.select=null", "model.latent_size=4", "model.width=2"]
 CODEC = [

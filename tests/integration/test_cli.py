@@ -72,10 +72,11 @@ def test_families_names_phases_capabilities_and_options(genkit):
     code, out, _ = genkit("families")
     rows = {line.split()[0]: line for line in out.splitlines()[2:]}
     assert code == 0
-    assert {"gpt", "dcgan", "vae"} <= set(rows)
+    assert {"gpt", "dcgan", "vae", "flow"} <= set(rows)
     assert "discriminator, generator" in rows["dcgan"]
     assert "temperature" in rows["gpt"]
     assert "Reconstruction" in rows["vae"]
+    assert {"Likelihood,", "Completion,", "steps,", "guidance,"} <= set(rows["flow"].split())
 
 
 def test_data_lists_and_looks_into_one(genkit):

@@ -12,14 +12,16 @@ MODELS = {
     "vae": ["model=vae", "data=digits", "model.width=4", "model.hidden=16", "model.conditional=true"],
     "dcgan": ["model=dcgan", "data=digits", "model.width=4", "model.latent_size=4"],
     "plain": ["model=vae_mlp", "data=digits", "model.hidden=16"],
+    "flow": ["model=flow", "data=digits", "model.width=8", "model.patch=2", "model.conditional=true"],
 }
+TOLD = ("vae", "flow")  # those that were trained with labels
 ANSWERS = {
-    "interpolate": {"vae", "dcgan"},
-    "reconstruct": {"vae"},
-    "restyle": {"vae"},
-    "complete": {"gpt", "vae", "dcgan"},
-    "denoise": {"vae", "dcgan"},
-    "upscale": {"vae", "dcgan"},
+    "interpolate": {"vae", "dcgan", "flow"},
+    "reconstruct": {"vae", "flow"},
+    "restyle": {"vae", "flow"},
+    "complete": {"gpt", "vae", "dcgan", "flow"},
+    "denoise": {"vae", "dcgan", "flow"},
+    "upscale": {"vae", "dcgan", "flow"},
 }
 
 
@@ -31,19 +33,19 @@ def runs(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("model", ["gpt", "vae", "dcgan"])
+@pytest.mark.parametrize("model", ["gpt", "vae", "dcgan", "flow"])
 @pytest.mark.parametrize("verb", ANSWERS)
 def test_each_verb_answers_with_a_picture_or_a_reason(runs, capsys, tmp_path, verb, model):
     out = tmp_path / "picture.png"
     words = [verb, f"run={model}", f"paths.runs_dir={runs}", "n=2", f"out={out}"]
     words += ["draws=2"] if verb in ("complete", "denoise", "upscale") else []
-    words += ["label=1"] if (verb, model) == ("interpolate", "vae") else []
+    words += ["label=1"] if verb == "interpolate" and model in TOLD else []
     words += ["label=7,1"] if verb == "restyle" else []
     code = main(words)
     said = capsys.readouterr()
     if model in ANSWERS[verb]:
         assert code == 0, said.err
-        told = verb != "interpolate" and model == "vae"  # the one that was trained with labels
+        told = verb != "interpolate" and model in TOLD
         assert ("given its true label" in said.out) == told
         rows = {"interpolate": 2, "reconstruct": 2, "restyle": 3}.get(verb, 4)
         columns = 9 if verb == "interpolate" else 2

@@ -22,12 +22,13 @@ MODELS = {
     "told": ["model=vae", "data=digits", *SMALL, "model.conditional=true"],
     "framed": ["model=vae_mlp", "data=digits", "data.size=10", "model.hidden=16"],
     "dcgan": ["model=dcgan", "data=digits", "model.width=4", "model.latent_size=4"],
+    "flow": ["model=flow", "data=digits", "model.width=8", "model.patch=2"],
 }
 VERBS = {
-    "reconstruct": ["vae", "told", "framed"],
-    "complete": ["vae", "told", "gpt", "dcgan"],
-    "denoise": ["vae", "dcgan"],
-    "upscale": ["vae", "dcgan"],
+    "reconstruct": ["vae", "told", "framed", "flow"],
+    "complete": ["vae", "told", "gpt", "dcgan", "flow"],
+    "denoise": ["vae", "dcgan", "flow"],
+    "upscale": ["vae", "dcgan", "flow"],
 }
 
 

@@ -20,6 +20,7 @@ FAMILIES = {
     "gpt": ["model=gpt", "data=colors", "model.n_layer=1", "model.n_embd=32", "batch_size=16"],
     "dcgan": ["model=dcgan", "data=digits", "model.width=8", "batch_size=16"],
     "vae": ["model=vae_mlp", "data=digits", "model.hidden=32", "batch_size=16"],
+    "flow": ["model=flow", "data=digits", "model.width=8", "model.conditional=true", "batch_size=16"],
 }
 FRAMES = [
     *("model=dcgan", "data=moving_digits", "model.width=4", "model.frame_discriminator=true"),
@@ -33,6 +34,7 @@ CODEC = [
     *("model=codes", "data=digits", "model.width=4", "model.depth=1", "batch_size=16"),
     *("model.quantiser=vq", "model.codes=16", "model.adversarial=0.5", "model.discriminator_width=4"),
 ]
+COUPLED = ["model=flow", "data=digits", "model.width=8", "model.coupling=4", "batch_size=16"]
 SHORT = ["budget.steps=6", "callbacks.progress=none"]
 FREE = ["model.free_bits=0.05", "trainer.accumulate=2"]
 FILE = [
@@ -51,6 +53,8 @@ CASES = {
     "gan-resnet-pieces": [*RESNET, "trainer.accumulate=2", "trainer.precision=32-true"],
     "dcgan-frames": [*FRAMES, "trainer.precision=32-true"],
     **{f"{name}-bf16": [*words, "trainer.precision=bf16-mixed"] for name, words in FAMILIES.items()},
+    "flow-coupled": [*COUPLED, "trainer.precision=32-true"],
+    "flow-coupled-pieces": [*COUPLED, "trainer.accumulate=2", "trainer.precision=32-true"],
     # Some latents are below what is free in one half of the batch and above it in the other.
     "vae-free": [*FAMILIES["vae"], *FREE, "trainer.precision=32-true"],
     # The second process has nothing to validate.

@@ -16,7 +16,7 @@ from genkit.system.errors import ConfigError
 from genkit.training import surroundings
 from tests.integration.conftest import weights_of, words
 
-FAMILIES = ("gpt", "dcgan", "vae")
+FAMILIES = ("gpt", "dcgan", "vae", "flow")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -45,6 +45,8 @@ SOUND = {
         *_real("MNIST", ["data=mnist", "data.size=16"], ["model.hidden=128"]),
         "budget.steps=600",
     ],
+    "flow digits": [*SMALL["flow"], "budget.steps=600"],
+    "flow labelled digits": [*SMALL["flow"], "model.conditional=true", "budget.steps=600"],
     "dcgan digits": [*SMALL["dcgan"], "budget.steps=800"],
     "dcgan labelled digits": [*SMALL["dcgan"], "model.conditional=true", "budget.steps=800"],
     "dcgan digits hinge": [*SMALL["dcgan"], "model.loss=hinge", "budget.steps=800"],

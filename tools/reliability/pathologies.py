@@ -26,6 +26,10 @@ SMALL = {
         *("model=vae", "model.network=mlp", "data=digits", "model.hidden=64", "model.latent_size=8"),
         "optim.lr=3e-3",
     ],
+    "flow": [
+        *("model=flow", "data=digits", "model.width=16", "model.levels=1", "model.patch=2"),
+        *("optim.lr=3e-3", "optim.warmup=0", "optim.ema=0.9"),
+    ],
 }
 
 
@@ -58,6 +62,7 @@ EVERY = {  # what can befall any family
         "gpt": Broken("learned_nothing", ("optim.lr=3",)),
         "dcgan": Broken("collapsed or discriminator_saturated or discriminator_exploded", ("optim.lr=1",)),
         "vae": Broken("not_finite", ("optim.lr=3",), exit_code=5),
+        "flow": Broken("velocity_unlearnt or not_finite", ("optim.lr=3",)),
     },
     "optimiser of other parameters": dict.fromkeys(SMALL, Broken("standing_still", how="foreign_optimiser")),
     "a weight is NaN": dict.fromkeys(SMALL, Broken("not_finite", how="nan_weight", exit_code=5)),
@@ -101,6 +106,10 @@ OWN = {
             "overfitting", ("trainer.overfit=true", "model.hidden=256", "budget.steps=3000")
         ),
         "one damaged batch": Broken("loss_spike", how="damaged_batch"),
+    },
+    "flow": {
+        "learning rate 0": Broken("standing_still or velocity_unlearnt", ("optim.lr=1e-30",)),
+        "a pixel is NaN": Broken("not_finite", how="nan_pixel", exit_code=5),
     },
 }
 

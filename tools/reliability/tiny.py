@@ -20,6 +20,7 @@ MODELS = {
     ],
     "dcgan": ["model=dcgan", "data=digits", "model.width=4", "model.latent_size=4", "callbacks.metrics.n=8"],
     "vae": ["model=vae", "data=digits", "model.width=4", "model.hidden=16", "model.latent_size=4"],
+    "flow": ["model=flow", "data=digits", "model.width=8", "model.levels=1", "model.patch=2"],
 }
 QUICK = ["trainer=cpu", "trainer.val_batches=1", "callbacks.progress=none", "logger=csv", "trainer.threads=1"]
 # Each with shuffled data, validation between two epochs, and samples at each of them.
@@ -41,7 +42,12 @@ SETTINGS = {
         *("callbacks.samples.n=0", "callbacks.checkpoint.every=1", "optim=adamw", "optim.ema=0.8"),
     ],
 }
-TERM = {"gpt": "nll", "dcgan": "kid", "vae": "neg_elbo"}  # what early stopping counts
+TERM = {
+    "gpt": "nll",
+    "dcgan": "kid",
+    "vae": "neg_elbo",
+    "flow": "velocity_error",
+}  # what early stopping counts
 
 
 def words(family: str, folder: Path, name: str, *more: str, setting: str = "plain") -> list[str]:

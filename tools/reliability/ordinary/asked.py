@@ -175,6 +175,7 @@ def _options() -> dict[str, Situation]:
         "whatever the batch": agreeing("gpt", (), ("batch_size=1",), ("batch_size=1000000",)),
         "whatever the batch, VAE": agreeing("vae", (), ("batch_size=1",), ("batch_size=2",)),
         "whatever the batch, DCGAN": agreeing("dcgan", (), ("batch_size=1",), ("batch_size=2",)),
+        "whatever the batch, flow": agreeing("flow", (), ("batch_size=1",), ("batch_size=2",)),
         "whatever the batch, pixels": agreeing("gpt of pixels", (), ("batch_size=1",), ("batch_size=2",)),
         "VAE without temperature, any seed": agreeing("vae", ("temperature=0",), ("temperature=0", "seed=7")),
         "DCGAN, truncated at nothing": agreeing("dcgan", (), ("truncation=10",), ("truncation=null",)),
@@ -197,6 +198,8 @@ def _options() -> dict[str, Situation]:
         ],
         "vae": ["temperature=100", "pixels=drawn", "seed=4294967295", "weights=raw", "n=1", "n=200"],
         "dcgan": ["truncation=1e-30", "truncation=0.01", "seed=4294967295", "n=1", "n=200"],
+        "flow": ["steps=1", "solver=euler", "solver=rk45", "temperature=0", "weights=raw", "n=1"],
+        "flow with labels": ["label=0", "guidance=3", "guidance=0", "label=null"],
         "gpt of pixels": ["temperature=0", "max_new_tokens=0", "max_new_tokens=64", "top_k=1"],
         "vae with labels": ["label=0", "label=9", "label=null"],
         "dcgan with labels": ["label=0", "label=9", "label=null"],
@@ -248,6 +251,16 @@ def _options() -> dict[str, Situation]:
             "out={f}/x.txt",
         ],
         "dcgan": ["truncation=0", "truncation=11", "temperature=1", "label=3", "prompt=x", "out={f}/x.gif"],
+        "flow": [
+            "steps=0",
+            "steps=1.5",
+            "solver=rk4",
+            "tolerance=1e-3",
+            "guidance=2",
+            "temperature=-1",
+            "label=3",
+        ],
+        "flow with labels": ["guidance=1e6", "guidance=nan", "label=10", "prompt=x"],
         "gpt of pixels": ["temperature=-1", "label=3", "top_k=0"],
         "vae with labels": ["label=10", "label=-1", "label=²", "label=three", "label=1.0", "label="],
         "dcgan with labels": ["label=10", "label=cat"],
@@ -284,13 +297,13 @@ def _nothing(folder: Path, answer: Answer) -> None:
 
 # ---------------------------------------------------------------------- verbs
 
-IMAGES = ("gpt of pixels", "vae", "dcgan")
+IMAGES = ("gpt of pixels", "vae", "dcgan", "flow")
 TAKES = {  # families that have what a verb needs; who else is asked is refused with what it lacks
-    "interpolate": ("vae", "dcgan"),
-    "reconstruct": ("vae",),
+    "interpolate": ("vae", "dcgan", "flow"),
+    "reconstruct": ("vae", "flow"),
     "complete": IMAGES,
-    "denoise": ("vae", "dcgan"),
-    "upscale": ("vae", "dcgan"),
+    "denoise": ("vae", "dcgan", "flow"),
+    "upscale": ("vae", "dcgan", "flow"),
 }
 # What is said of what it lacks, of texts and of images.
 LACKS = {(verb, True): "images" for verb in TAKES}
@@ -334,7 +347,12 @@ def _pooled(folder: Path, answer: Answer) -> None:
     assert np.abs(known - means).max() <= 1.5
 
 
-EXPORTS = {"gpt of pixels": "model.positions", "vae": "no language model", "dcgan": "no language model"}
+EXPORTS = {
+    "gpt of pixels": "model.positions",
+    "vae": "no language model",
+    "dcgan": "no language model",
+    "flow": "no language model",
+}
 
 
 def _verbs() -> dict[str, Situation]:
@@ -401,7 +419,7 @@ def _verbs() -> dict[str, Situation]:
         found[f"score split=validation, {kind}"] = Situation(
             ("score", "run=run", "split=validation"), 2, ("likelihood",), laid_out(kind)
         )
-    for kind in ("gpt of pixels", "vae", "dcgan"):
+    for kind in IMAGES:
         found[f"score text=, {kind}"] = Situation(
             ("score", "run=run", "text=x"), 2, ("text",), laid_out(kind)
         )

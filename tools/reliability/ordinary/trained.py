@@ -23,6 +23,8 @@ KINDS = {
     "vae with labels": [*MODELS["vae"], *LABELS],
     "dcgan": MODELS["dcgan"],
     "dcgan with labels": [*MODELS["dcgan"], *LABELS],
+    "flow": MODELS["flow"],
+    "flow with labels": [*MODELS["flow"], *LABELS],
 }
 _lock = threading.Lock()
 
