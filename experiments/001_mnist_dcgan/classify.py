@@ -1,9 +1,10 @@
 """What an independent classifier sees in the samples of a generator of digits.
 
-    python experiments/001_mnist_dcgan/classify.py RUN
+    python experiments/001_mnist_dcgan/classify.py RUN [guidance=2]
 
 trains a small convolutional classifier on MNIST as the run's data had it (a few minutes on two CPU cores; it
-is reused afterwards), tests it, draws 1,000 samples, and prints which classes it finds and how sure it is.
+is reused afterwards), tests it, draws 1,000 samples, with options of sampling if any are given, and prints
+which classes it finds and how sure it is.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def probabilities(network: nn.Module, images: Tensor) -> Tensor:
     return torch.cat([network(part).softmax(-1) for part in images.split(500)])
 
 
-def main(run: str) -> None:
+def main(run: str, *words: str) -> None:
     from safetensors.torch import load_model, save_model
 
     torch.manual_seed(0)
@@ -92,7 +93,8 @@ def main(run: str) -> None:
         save_model(network, str(WEIGHTS))
     images, labels = split("test")
     accuracy = (probabilities(network, images).argmax(-1) == labels).float().mean()
-    drawn = genkit.load(run).sample(SAMPLES, seed=0).data
+    options = dict(word.split("=", 1) for word in words)
+    drawn = genkit.load(run).sample(SAMPLES, seed=0, **options).data
     assert isinstance(drawn, Tensor)
     around = (images.shape[-1] - drawn.shape[-1]) // 2  # black, as `split` has it, of what is drawn at 28×28
     sure, classes = probabilities(network, F.pad(drawn, [around] * 4)).max(-1)
@@ -108,4 +110,4 @@ def main(run: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

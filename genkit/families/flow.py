@@ -147,7 +147,7 @@ class Flow(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction
         error = self._errors(start, data, at, labels)
         total = error.mean()
         if self.weights_of_times is not None:
-            expected = self.weights_of_times(at)
+            expected = widened(self.weights_of_times(at))
             total = (error / expected.exp() + expected).mean()
         return LossTerms(total, {"velocity_error": error.detach().mean()})
 

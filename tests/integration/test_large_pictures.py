@@ -14,6 +14,8 @@ STEPS = {
     "vae": ["model=vae_resnet", "model.likelihood=discretised_logistic"],
     "dcgan": ["model=dcgan"],
     "codes": ["model=codes_image"],
+    "flow": ["model=flow"],
+    "flow-patches": ["model=flow", "model.patch=2"],
 }
 
 

@@ -11,9 +11,11 @@ from scipy.spatial.distance import cdist
 from genkit.core.batch import Batch
 from genkit.core.media.audio import AUDIO
 from genkit.core.noise import Noise
+from genkit.core.observation import WhiteNoise
 from genkit.core.phase import StepNoise
 from genkit.core.spec import ArraySpec
 from genkit.families.flow import Flow
+from genkit.inference import verbs
 from genkit.nn.dequantised import Continuum
 from genkit.nn.matched_noise import matched
 from genkit.system.errors import ConfigError
@@ -88,7 +90,7 @@ def test_the_likelihood_is_that_of_the_mixture(plane):
     truth = torch.logsumexp(-0.5 * apart + torch.tensor([0.5, 0.25, 0.25]).log(), 1) - math.log(
         2 * math.pi * WIDTH**2
     )
-    assert -0.01 < (truth - model).mean().item() < 0.05
+    assert -0.01 < (truth - model).mean().item() < 0.1
 
 
 @pytest.mark.parametrize("point", [(-0.3, -0.3), (0.0, 0.1), (0.6, -0.5), (0.0, 0.5)])
@@ -108,6 +110,31 @@ def test_the_likelihood_is_what_scipy_finds_with_the_same_network(plane, point):
         plane.float()
     wanted = -0.5 * (end[:2] ** 2).sum() - math.log(2 * math.pi) + end[2]
     assert plane.log_density(torch.tensor([point])).item() == pytest.approx(wanted, abs=1e-3)
+
+
+def test_answers_to_a_noisy_point_are_draws_of_its_posterior(plane):
+    """Between two of the Gaussians: both remain, in their proportions, each drawn towards what was seen."""
+    scale, seen = 0.15, torch.tensor([0.52, 0.4])
+    spread = WIDTH**2 + scale**2  # of what is seen around a centre
+    shares = (
+        torch.tensor([0.5, 0.25, 0.25]).log() - 0.5 * (seen - CENTRES).square().sum(1) / spread
+    ).softmax(0)
+    means = CENTRES + WIDTH**2 / spread * (seen - CENTRES)
+    wanted = (shares[:, None] * means).sum(0)
+
+    rows = range(600)
+    measured = seen[:, None].expand(len(rows), 2, 1)
+    first, other = (
+        verbs.complete(plane, WhiteNoise(scale=scale), measured, Batch(measured, rows), seed=seed)[..., 0]
+        for seed in (0, 1)
+    )
+    assert not torch.equal(first, other)
+    nearest = (first[:, None] - means).square().sum(2).argmin(1)
+    found = torch.bincount(nearest, minlength=3) / len(rows)
+    assert (found - shares).abs().max() < 0.1
+    assert (first.mean(0) - wanted).abs().max() < 0.03
+    own = first[nearest == 0]
+    assert (own.std(0) - (1 / (1 / WIDTH**2 + 1 / scale**2)) ** 0.5).abs().max() < 0.012
 
 
 # ---------------------------------------------------------------------- likelihoods of levels
@@ -169,7 +196,8 @@ def bent() -> Flow:
     """A network that has not learnt, but moves."""
     torch.manual_seed(1)
     model = Flow(DIGITS, width=8, patch=2, conditional=True).eval()
-    torch.nn.init.normal_(model.network.end.weight, std=0.1)
+    for parameter in model.network.parameters():
+        parameter.data.add_(0.1 * torch.randn_like(parameter))
     return model
 
 
