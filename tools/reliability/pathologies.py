@@ -28,7 +28,7 @@ SMALL = {
     ],
     "flow": [
         *("model=flow", "data=digits", "model.width=16", "model.levels=1", "model.patch=2"),
-        *("optim.lr=3e-3", "optim.warmup=0", "optim.ema=0.9"),
+        *("optim.lr=3e-3", "optim.ema=0.9"),
     ],
 }
 
