@@ -127,7 +127,7 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
         if len(places) > (most := len(levels(spec.sizes, depth))):
             raise ConfigError(
                 f"model.places={list(places)} are of {len(places)} sizes, and {spec.said()} have {most} in"
-                f" the network: give {most} numbers at most."
+                f" the network: give no more."
             )
         pair: Maker = partial(resnet_pair, depth=depth) if network == "resnet" else PAIRS[network]
         try:

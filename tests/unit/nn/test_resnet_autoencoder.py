@@ -145,6 +145,6 @@ def test_dense_layers_hold_no_more_than_half_of_a_network_for_large_pictures():
 
 def test_places_of_more_sizes_than_there_are_are_refused():
     with pytest.raises(
-        ConfigError, match=r"model.places=\[2, 2, 2\] .* have 2 in the network: give 2 numbers at most"
+        ConfigError, match=r"model.places=\[2, 2, 2\] .* have 2 in the network: give no more"
     ):
         VAE(ArraySpec(1, (28, 28)), network="resnet", places=[2, 2, 2])
