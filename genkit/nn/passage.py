@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from genkit.nn.precision import widened
+
+WIDEST = 10.0  # log-variance of a latent that others depend on, at most
 
 
 class Passage(NamedTuple):
@@ -37,8 +40,12 @@ class Draw(NamedTuple):
 
     @classmethod
     def of(cls, said: Tensor, normal: Tensor) -> Draw:
-        """z = μ + σ ε of means and log-variances (B, 2 l), in float32 at least."""
+        """z = μ + σ ε of means and log-variances (B, 2 l), in float32 at least.
+
+        What stands behind these latents is told numbers as large as they are: variances end at e^`WIDEST`.
+        """
         mean, log_variance = moments(said)
+        log_variance = WIDEST - F.softplus(WIDEST - log_variance)
         return cls(mean + torch.exp(0.5 * log_variance) * normal, mean, log_variance)
 
 
