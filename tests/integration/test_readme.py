@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
-from genkit import train
+from genkit import config, train
 from tests.integration.conftest import QUICK, TINY
 from tests.make_model import make
 from tests.outside_site import OUTSIDE, Site
@@ -26,6 +26,9 @@ FOUR = next(block for _, block in BLOCKS if block.startswith("我喜欢的颜色
 SHORT = ["debug=fast", "callbacks.progress=none", "logger=none", "callbacks.samples.n=0", "trainer.threads=1"]
 READS_TEXTS = ("score", "export")
 PROGRAMS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("python tests/")]
+
+
+FAMILY_RECIPES = re.search(r"^\| family \| digits.*?\n\n", README.read_text(encoding="utf-8"), re.M | re.S)
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +147,17 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
         exec(block.replace("budget.epochs=5", "budget.steps=2").replace('"steps": 50', '"steps": 2'), {})
     assert {path.name for path in tmp_path.glob("*.png")} == {"digits.png", "dots.png", "pixels.png"}
     assert (tmp_path / "runs" / "two" / "report" / "report.html").is_file()
+
+
+def test_every_cell_of_the_families_table_is_a_recipe_of_that_family():
+    assert FAMILY_RECIPES is not None
+    header, _, *rows = FAMILY_RECIPES[0].strip().splitlines()
+    assert len(rows) == 4
+    for row in rows:
+        family, *cells = re.findall(r"`([^`]+)`", row)
+        wanted = [cell for cell in cells if "=" not in cell]
+        assert len(wanted) == header.count("|") - 2, row
+        for cell in cells:
+            name, *words = cell.split()
+            cfg = config.compose("train", [f"experiment={name}", *words])
+            assert cfg.model.family == ("codes" if words else family), cell
