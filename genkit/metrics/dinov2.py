@@ -22,8 +22,9 @@ from genkit.system.errors import CheckpointError, ConfigError
 SIZES = {384: "small", 768: "base", 1024: "large"}
 RESIZER = f"grey repeated thrice; bicubic, antialiased, to {SIDE}×{SIDE} in 256 levels, as Pillow"
 WANTED = (
-    "extractor=dinov2 needs extractor.weights=FILE: dinov2_vits14_pretrain.pth, vitb14 or vitl14, or the"
-    " model.safetensors of facebook/dinov2-small, -base or -large."
+    "extractor=dinov2 needs a file, which genkit evaluate takes as extractor.weights=FILE:"
+    " dinov2_vits14_pretrain.pth, vitb14 or vitl14, or the model.safetensors of facebook/dinov2-small, -base"
+    " or -large."
 )
 UNUSED = ("mask_token", "embeddings.mask_token")
 # transformers' names, and the original's.

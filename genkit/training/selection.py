@@ -11,7 +11,7 @@ from genkit.data.dataset import Dataset
 from genkit.data.real import pictures, real_pictures, unchanged
 from genkit.data.splits import FEWEST
 from genkit.inference.held_out import sample_held_out
-from genkit.metrics.extractors import Extractor, extractor
+from genkit.metrics.extractors import AskedExtractor, Extractor, extractor
 from genkit.metrics.features import Features, collect
 from genkit.metrics.panel import METRICS, image_measures
 from genkit.system.errors import ConfigError
@@ -36,7 +36,8 @@ class SampledMetric(Callback):
         name: of the extractor; None: the one that fits the data.
 
     Raises:
-        ConfigError: there is no extractor of such data, or a higher value of the metric is better.
+        ConfigError: there is no extractor of such data, it needs weights that are not here, or a higher value
+            of the metric is better.
     """
 
     def __init__(self, metric: str, dataset: Dataset, n: int, name: str | None = None) -> None:
@@ -47,6 +48,7 @@ class SampledMetric(Callback):
                 f"model.select=val/{metric} needs examples that have features, as images, and {dataset.name}"
                 f" is of {medium.many}; model.select=null keeps the last checkpoint."
             )
+        AskedExtractor(name).check()
         self.metric, self.dataset, self.n = metric, dataset, n
         self.name = extractor_name
         self._made: tuple[Extractor, Features] | None = None

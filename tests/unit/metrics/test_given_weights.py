@@ -286,5 +286,5 @@ def test_files_that_are_no_weights_are_refused_in_one_line(dino, tmp_path, capfd
 def test_what_brings_its_own_weights_takes_no_file():
     with pytest.raises(ConfigError, match="brings its own weights"):
         extractor("digits", "x.pth")
-    with pytest.raises(ConfigError, match=r"needs extractor\.weights=FILE"):
+    with pytest.raises(ConfigError, match=r"needs a file, .* extractor\.weights=FILE"):
         extractor("dinov2")

@@ -74,3 +74,5 @@ def test_what_cannot_select_is_refused(digits):
     colors = open_dataset(cfg.data, cfg.paths.by_name, config.view(cfg))
     with pytest.raises(ConfigError, match="as images, and colors is of texts"):
         SampledMetric("kid", colors, 60)
+    with pytest.raises(ConfigError, match="extractor=dinov2 needs a file"):
+        SampledMetric("kid", digits, 60, "dinov2")
