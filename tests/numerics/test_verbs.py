@@ -9,6 +9,7 @@ from genkit.core.noise import Noise
 from genkit.core.observation import AveragePool, Mask, WhiteNoise, mask
 from genkit.core.spec import ArraySpec
 from genkit.families.dcgan import DCGAN
+from genkit.families.flow import Flow
 from genkit.families.vae import VAE
 from genkit.inference import verbs
 from genkit.inference.posterior import explain
@@ -193,6 +194,19 @@ def test_restyling_keeps_the_content_and_exchanges_the_style():
     batch = Batch(content + Shifted.added[own].view(-1, 1, 1, 1), range(3), own)
     wanted = content + Shifted.added[asked].view(-1, 1, 1, 1)
     torch.testing.assert_close(verbs.restyle(model, batch, asked), wanted)
+
+
+def test_a_flow_restyles_along_its_paths():
+    """To its own class and back is what went in; of another class another velocity carries it elsewhere."""
+    torch.manual_seed(0)
+    model = Flow(ArraySpec(1, (4, 4), classes=("a", "b")), width=8, conditional=True).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    data, own = torch.rand(3, 1, 4, 4), torch.tensor([0, 1, 0])
+    batch = Batch(data, range(3), own)
+    torch.testing.assert_close(verbs.restyle(model, batch, own), data, rtol=0, atol=0.01)
+    assert (verbs.restyle(model, batch, 1 - own) - data).abs().max() > 0.02
 
 
 def test_restyling_is_refused_with_what_is_missing():
