@@ -4,8 +4,9 @@ Along x_t = (1 - t) ε + t x the velocity given y is v(x_t, t) + (1 - t) / t · 
 m = x_t + (1 - t) v of p(x | x_t) and its covariance V = (1 - t)² / t · ∂m/∂x_t, both of which the flow knows
 (Tweedie's formulae), p(y | x_t) is taken for N(A m, A V Aᵀ + σ²) (Rozet et al. 2024, moment matching; what
 Pokle et al. 2024 do with a V that is the same for all data).  Of Gaussian data that is exact; of others it
-becomes so as t comes to 1.  Going back by a little noise before each step lets later and better steps undo
-what earlier ones missed (Karras et al. 2022, algorithm 2).
+becomes so as t comes to 1: where answers of several kinds are possible, each is drawn, but how often is off
+by some hundredths, in favour of rare ones.  Going back by a little noise before each step lets later and
+better steps undo what earlier ones missed (Karras et al. 2022, algorithm 2).
 
 Legend: B rows, N numbers of each, M… what is measured.
 """

