@@ -97,7 +97,9 @@ class Subject:
     def offers(self) -> frozenset[str]:
         """What data of its medium offer metrics, or pairs: they are judged by their answers."""
         pairs = {"texts", "source"} if self.pairs else {"answers"}
-        motifs = set() if motifs_of(self.examples) is not None else {"restylings"}
+        judging = self.held_out
+        known = judging is not None and motifs_of(judging) is not None
+        motifs = set() if known else {"restylings"}
         return offers(self.dataset.spec.medium) - pairs - motifs
 
     @property

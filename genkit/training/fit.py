@@ -169,7 +169,7 @@ def _costs(cfg: Config, module: GenerativeModule, needed: float | None) -> str:
     if "flops" in costs:
         said.append(f"{costs['flops'] * cfg.batch_size / 1e9:,.1f} GFLOP a step")
     if needed is not None:
-        said.append(f"about {needed / 1e6:,.0f} MB in float32")
+        said.append(f"about {max(1, round(needed / 1e6)):,} MB in float32")
     return "; ".join(said)
 
 

@@ -198,7 +198,7 @@ def test_a_broken_file_of_another_distribution_is_refused_in_one_line(kind, tmp_
 
 def test_train_says_what_where_and_how_it_ended(tmp_path, genkit):
     code, out, err = genkit("train", *words("vae", tmp_path, "run", "budget.steps=4"))
-    assert (code, err) == (0, f"{read(tmp_path / 'run').parameters:,} parameters\n")
+    assert (code, err) == (0, f"{read(tmp_path / 'run').parameters:,} parameters; about 1 MB in float32\n")
     assert "training model=vae on data=digits for 4 steps" in out
     assert f"run: {tmp_path / 'run'} (finished at step 4)" in out
     assert "val/neg_elbo" in out

@@ -92,7 +92,7 @@ def prepared(line: str, data_dir: Path) -> list[str]:
         "text"
         if command in READS_TEXTS or "logprobs=true" in words
         else "labels"
-        if "label=3" in words
+        if "label=3" in words or command == "restyle"
         else "images"
     )
     run = "words" if "label=seven" in words else "sounds" if "in=mine.wav" in words else run

@@ -72,7 +72,7 @@ def refusal(load, *given):
         (MEDIA, "points", "SUFFIX", "that has suffixes ('png',); one is written .png"),
         (MEDIA, "points", "ABSENT", "that cannot be imported: AttributeError"),
         (DATASETS, "mine", "NUMBER", "that is of type int, no function of data and paths"),
-        (FAMILIES, "flow", "NUMBER", "that is no class of genkit.core.module.GenerativeModule"),
+        (FAMILIES, "spline", "NUMBER", "that is no class of genkit.core.module.GenerativeModule"),
     ],
 )
 def test_what_is_not_sound_is_refused_with_its_distribution(offer, registry, name, target, said):
