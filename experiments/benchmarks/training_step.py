@@ -15,7 +15,7 @@ CHILD = """
 import json, statistics, sys, time
 import genkit, torch
 from pytorch_lightning.callbacks import Callback
-from genkit.evaluation.costs import counting
+from genkit.evaluation.step_costs import counting
 
 CLOCK, WARM_UP, STEPS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 now = getattr(time, CLOCK)
