@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from genkit.nn.axes import Sizes
 from genkit.nn.dense_layer import Dense
 from genkit.nn.patching import Patching
+from genkit.nn.places_attention import attended, heads_of
 from genkit.nn.time_and_label import TimeAndLabel
 
 
@@ -36,18 +37,10 @@ class AdaptiveBlock(nn.Module):
     def forward(self, x: Tensor, told: Tensor) -> Tensor:
         """(B, N, D) and (B, D) to (B, N, D)."""
         gain, shift, gate, wide_gain, wide_shift, wide_gate = self.told(told)[:, None].chunk(6, dim=2)
-        x = x + gate * self._attended(normed(x, gain, shift))
+        x = x + gate * self.proj(attended(self.qkv(normed(x, gain, shift)), self.heads))
         hidden = F.gelu(self.wide(normed(x, wide_gain, wide_shift)), approximate="tanh")
         changed: Tensor = wide_gate * self.narrow(self.dropout(hidden))
         return x + changed
-
-    def _attended(self, x: Tensor) -> Tensor:
-        B, N, D = x.shape
-        q, k, v = (
-            self.qkv(x).view(B, N, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
-        )  # (B, H, N, ·)
-        mixed: Tensor = self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(B, N, D))
-        return mixed
 
 
 class ArrayTransformer(nn.Module):
@@ -60,7 +53,7 @@ class ArrayTransformer(nn.Module):
         sizes: S….
         width: D.
         blocks: layers.
-        heads: H, a divisor of the width; None: as few as have 64 channels at most.
+        heads: H, a divisor of the width; None: see `heads_of`.
         patch: side of a patch along every axis, but no more than that has places.
         dropout: of the hidden units.
         classes: of labels; see `TimeAndLabel`.
@@ -83,7 +76,7 @@ class ArrayTransformer(nn.Module):
         super().__init__()
         self.patching = Patching.of(sizes, patch)
         numbers = channels * self.patching.numbers
-        heads = heads or next(n for n in range(-(-width // 64), width + 1) if width % n == 0)
+        heads = heads or heads_of(width)
         self.told = TimeAndLabel(width, classes)
         self.begin = Dense(numbers, width)
         self.places = nn.ParameterList(torch.randn(size, width) * 0.02 for size in self.patching.grid)
