@@ -23,7 +23,8 @@ def critic_rules(critic: str, it: str) -> tuple[Rule, ...]:
             measure=f"{critic}/accuracy",
             above=0.995,
             advice=f"{it} is always right, so the generator learns nothing from it: lower"
-            f" optim.{critic}.lr, or set model.r1, model.spectral_norm or model.augment.",
+            f" optim.{critic}.lr, or set model.r1 or model.augment, or with network=dcgan"
+            " model.spectral_norm.",
             patience=3,
             after=0.4,
         ),
@@ -50,6 +51,6 @@ def critic_rules(critic: str, it: str) -> tuple[Rule, ...]:
             measure=f"{critic}_spread",
             above=1_000,
             advice=f"{it}'s outputs are so far apart that no gradient is left of them: lower"
-            " optim.lr, or set model.r1 or model.spectral_norm.",
+            " optim.lr, or set model.r1, or with network=dcgan model.spectral_norm.",
         ),
     )

@@ -139,22 +139,7 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
         self.game, self.penalise = GAMES[loss], penalise
         self.gradient_penalty, self.r1, self.r2 = gradient_penalty, r1, r2
         self.augment, self.discriminator_steps = tuple(augment), discriminator_steps
-        extra = (1 if conditional else 0) if extra_layers is None else extra_layers
-        players: Players = ConvolutionalPlayers(
-            latent_size=latent_size,
-            channels=channels,
-            width=width,
-            classes=self.classes,
-            norm=norm,
-            generator_norm=generator_norm,
-            upsampling=upsampling,
-            mapping=mapping,
-            residual=residual,
-            bias=bias,
-            initial=initial,
-            spectral=spectral_norm,
-            extra=extra,
-        )
+        players: Players
         if network == "resnet":
             ladder = partial(
                 Ladder,
@@ -166,6 +151,22 @@ class DCGAN(Labelled[ArraySpec], LatentSpace):
                 strided=strided,
             )
             players = ResidualPlayers(latent_size, channels, self.classes, ladder)
+        else:
+            players = ConvolutionalPlayers(
+                latent_size=latent_size,
+                channels=channels,
+                width=width,
+                classes=self.classes,
+                norm=norm,
+                generator_norm=generator_norm,
+                upsampling=upsampling,
+                mapping=mapping,
+                residual=residual,
+                bias=bias,
+                initial=initial,
+                spectral=spectral_norm,
+                extra=(1 if conditional else 0) if extra_layers is None else extra_layers,
+            )
         try:
             players.check(sizes)
             made = half(moments(sizes)[1]) if moving else sizes
