@@ -15,7 +15,7 @@ from genkit.cli.parser import read_options
 from genkit.cli.shared import check_checkpoint, declared_options
 from genkit.cli.show import table
 from genkit.core.options import Option, Options, resolve_options
-from genkit.metrics.catalogue import EXTRACTORS, catalogue
+from genkit.metrics.catalogue import EXTRACTORS, catalogue, check_asked
 from genkit.runs.row_tables import Panel, comparison, panel
 from genkit.runs.rows import FILE, Row
 from genkit.system.errors import ConfigError, DataError, nearest
@@ -53,8 +53,7 @@ def evaluate(settings: EvaluateSettings) -> int:
     if settings.extractor is not None:
         EXTRACTORS.check(settings.extractor)
     if (weights := settings.extractor_weights) is not None:
-        if settings.extractor is None:
-            raise ConfigError("extractor.weights= is of no extractor: name extractor=inception or dinov2.")
+        check_asked(settings.extractor, weights)
         if not Path(weights).expanduser().exists():
             raise ConfigError(f"extractor.weights={weights}: there is no such file.")
     check_device("device", settings.device, "device=auto")

@@ -66,6 +66,18 @@ OFFERED: Mapping[str, frozenset[str]] = {
 OF_A_RUN = frozenset({"likelihoods", "predictions", "answers", "restylings", "costs", "train"})
 
 
+def check_asked(extractor: str | None, weights: str | None) -> None:
+    """See that a file of weights is of an extractor that is named.
+
+    Raises:
+        ConfigError: it is of none.
+    """
+    if extractor is None and weights is not None:
+        raise ConfigError(
+            f"extractor.weights={weights} is of no extractor: name extractor=inception or dinov2."
+        )
+
+
 def kind_of(metric: str) -> str:
     """The kind of a metric: `fid` of `fid_digits`; other metrics are their own."""
     if metric in BUILT_IN:  # `fid_infinity` is of no network called infinity

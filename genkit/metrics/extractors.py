@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from genkit.core.spec import ArraySpec
-from genkit.metrics.catalogue import EXTRACTORS
+from genkit.metrics.catalogue import EXTRACTORS, check_asked
 from genkit.metrics.hearing import RandomEar
 from genkit.metrics.networks import RandomNetwork
 from genkit.metrics.watching import RandomClipNetwork
@@ -193,10 +193,7 @@ class AskedExtractor:
         Raises:
             ConfigError, CheckpointError: as `extractor`; or a file is given and no extractor named.
         """
-        if self.name is None and self.weights is not None:
-            raise ConfigError(
-                f"extractor.weights={self.weights} is of no extractor: name extractor=inception or dinov2."
-            )
+        check_asked(self.name, self.weights)
         if self.name is not None and (
             self.weights is not None or isinstance(EXTRACTORS.load(self.name), OfFile)
         ):
