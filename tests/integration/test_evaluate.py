@@ -4,15 +4,12 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from genkit import evaluate, load
 from genkit.data import open_dataset
 from genkit.evaluation import evaluate_files
 from genkit.metrics.catalogue import BUILT_IN, kind_of
-from genkit.metrics.dinov2_network import DinoNetwork
 from genkit.runs import rows
 from genkit.system.errors import CheckpointError, ConfigError
 from tests.integration.conftest import QUICK, TINY, words
@@ -291,33 +288,6 @@ def test_features_asked_for_by_name_are_those_that_measure(trained):
     assert {row.metric for row in found} == {"fid_random"}
     with pytest.raises(ConfigError, match="the features are those of extractor=digits; write metrics=fid"):
         evaluate(trained("vae"), "last", n=64, metrics=("fid_random",))
-
-
-def test_weights_of_an_extractor_come_from_a_file(trained, genkit, tmp_path, digits):
-    """A run, and two folders, by DINOv2's network of one block with weights that were never trained."""
-    torch.manual_seed(0)
-    network = DinoNetwork(384, 1, 1 + 16 * 16)
-    save_file(network.state_dict(), tmp_path / "dino.safetensors")
-    own = ["extractor=dinov2", f"extractor.weights={tmp_path / 'dino.safetensors'}"]
-    out = tmp_path / "rows.jsonl"
-    words = [f"run={trained('vae')}", "n=24", "metrics=kid", "checkpoint=last", f"out={out}"]
-    code, said, err = genkit("evaluate", *words, *own)
-    assert code == 0, err
-    assert "kid_dinov2" in said
-    (row,) = [row for row in rows.read(out) if row.place.role == "model"]
-    assert "as Pillow" in row.protocol["resizer"]
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        for i in range(20):
-            Image.fromarray(digits[i + 20 * (name == "b")]).save(tmp_path / name / f"{i}.png")
-    code, said, err = genkit("evaluate", f"real={tmp_path / 'a'}", f"fake={tmp_path / 'b'}", *own)
-    assert code == 0, err
-    assert "kid_dinov2" in said
-    (tmp_path / "dino.safetensors").write_bytes(b"")
-    code, said, err = genkit("evaluate", *words, *own)
-    assert (code, said) == (3, "")
-    assert "dino.safetensors cannot be read as weights" in err
-    assert len(err.splitlines()) == 1
 
 
 def test_two_files_of_texts(tmp_path, genkit):

@@ -6,11 +6,20 @@ what was packed, drawn or written is read with numpy, Pillow and tokenizers, not
 
 from __future__ import annotations
 
-from tools.reliability.ordinary import arrays, asked, environments, folders, loggers, pictures, writings
+from tools.reliability.ordinary import (
+    arrays,
+    asked,
+    environments,
+    folders,
+    loggers,
+    pictures,
+    verbs,
+    writings,
+)
 from tools.reliability.ordinary.asking import trial
 from tools.reliability.rows import Row, Trial
 
-PLAIN = (arrays, pictures, folders, writings, asked)
+PLAIN = (arrays, pictures, folders, writings, asked, verbs)
 TRIALS: dict[str, Trial] = {
     name: trial(situation) for module in PLAIN for name, situation in module.SITUATIONS.items()
 }
