@@ -1,4 +1,4 @@
-"""Learning curves at equal compute: validation terms against operations and seconds instead of steps."""
+"""Learning curves against what a training has cost: examples, operations and seconds instead of steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from genkit.report.numbers import number
 from genkit.report.sources import Curve, Member
 from genkit.statistics import Band, band, value_at
 
-UNITS = {"training_flops": "FLOP", "training_seconds": "s"}
+UNITS = {"training_examples": "examples", "training_flops": "FLOP", "training_seconds": "s"}
+AXES = {"training_examples": "examples seen", "training_flops": "FLOP", "training_seconds": "seconds"}
 OF_CODEC = {"training_flops": "codec_flops", "training_seconds": "codec_seconds"}  # parts of these
 
 
@@ -19,7 +20,7 @@ class Compute:
 
     Attributes:
         term: of the validation.
-        cost: "training_flops" or "training_seconds".
+        cost: one of `UNITS`.
         bands: by arm, over its training seeds, as far as each of them goes; x in the cost's unit.
     """
 
@@ -44,7 +45,8 @@ class Compute:
 def at_equal_compute(members: Sequence[Member]) -> list[Compute]:
     """Every validation term that two arms have, against every cost that their runs know.
 
-    A step of a run costs what its steps cost on average: operations are the same for each, seconds nearly so.
+    A step of a run costs what its steps cost on average: examples and operations are the same for each,
+    seconds nearly so.
     What its codec cost, where it has one, was spent before the first.
     """
     found = []
@@ -56,7 +58,7 @@ def at_equal_compute(members: Sequence[Member]) -> list[Compute]:
                 steps, values = member.curves.get(term, ([], []))
                 price = _of_a_step(member, cost)
                 if price and len(steps) > 1 and member.finished and not member.worthless:
-                    before = _number(member, OF_CODEC[cost]) or 0.0
+                    before = _before(member, cost)
                     curve = ([before + step * price for step in steps], values)
                     by_arm.setdefault(member.arm, []).append(curve)
             bands = {arm: b for arm, curves in by_arm.items() if len((b := band(curves, whole=True)).x) > 1}
@@ -70,7 +72,12 @@ def _of_a_step(member: Member, cost: str) -> float | None:
     whole, step = _number(member, cost), member.step
     if not whole or not step:
         return None
-    return float(whole - (_number(member, OF_CODEC[cost]) or 0.0)) / step
+    return float(whole - _before(member, cost)) / step
+
+
+def _before(member: Member, cost: str) -> float:
+    """What its codec had cost before the first step, of a run that has one."""
+    return (_number(member, OF_CODEC[cost]) if cost in OF_CODEC else None) or 0.0
 
 
 def _number(member: Member, metric: str) -> float | None:

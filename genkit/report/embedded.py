@@ -19,6 +19,7 @@ MOST_MOVING = 4_000_000  # bytes of one file that moves
 MOST_PIXELS = 50_000_000  # of one picture, and of all frames: a browser takes four bytes for each
 MOST_PLAYERS = 16  # of clips that stand together
 SVG = "image/svg+xml"
+WIDE, NARROW = 550, 356  # CSS pixels that a sheet may fill: of a desk's page, of a telephone's
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # what a picture begins with, before its width and its height
 
 
@@ -30,14 +31,41 @@ class Player:
     caption: str
 
 
-def shown(path: Path, run: Path) -> dict[str, str | list[Player]]:
+@dataclass(frozen=True)
+class Sheet:
+    """A picture of examples, and how large it is shown, so that small ones can be seen and none is blurred.
+
+    A pixel of it is a whole number of the page's pixels, on a wide page `times` as many as on a narrow one; a
+    picture that is too wide for a page is shrunk to it.
+
+    Attributes:
+        address: of its file.
+        width, height: in CSS pixels of a wide page.
+        times: how often the narrow page's width goes into the wide one's.
+    """
+
+    address: str
+    width: int
+    height: int
+    times: int = 1
+
+    @classmethod
+    def of(cls, address: str, width: int, height: int) -> Sheet:
+        """A picture of so many pixels."""
+        narrow = max(1, NARROW // width)
+        times = max(1, WIDE // (narrow * width))
+        scale = narrow * times
+        return cls(address, scale * width, scale * height, times)
+
+
+def shown(path: Path, run: Path) -> dict[str, str | Sheet | list[Player] | None]:
     """A picture, with what moves and what is to be heard of it, or a text of a run, ready to be shown."""
     if path.suffix != ".txt":
         heard = players(path, run)
-        return {"picture": picture(path, run), "moving": moving(path, run), "text": "", "players": heard}
+        return {"picture": sheet(path, run), "moving": moving(path, run), "text": "", "players": heard}
     text = text_of(path, run)
     short = text[:LONGEST_TEXT] + (" …" if len(text) > LONGEST_TEXT else "")
-    return {"picture": "", "moving": "", "text": short, "players": []}
+    return {"picture": None, "moving": None, "text": short, "players": []}
 
 
 def players(path: Path, run: Path) -> list[Player]:
@@ -52,27 +80,31 @@ def players(path: Path, run: Path) -> list[Player]:
     return [Player(address(part.file, "audio/wav"), part.caption) for part in found]
 
 
-def picture(path: Path, run: Path) -> str:
-    """A PNG of a run as an address; "" where it is none, or too large to carry along or to be drawn."""
+def sheet(path: Path, run: Path) -> Sheet | None:
+    """A PNG of a run; None where it is none, or too large to carry along or to be drawn."""
     try:
         data = read_bytes(path, MOST_BYTES, below=run)
     except (OSError, ValueError):
-        return ""
+        return None
     if not data.startswith(PNG) or len(data) < len(PNG) + 8:
-        return ""
+        return None
     width, height = (int.from_bytes(data[place : place + 4], "big") for place in (len(PNG), len(PNG) + 4))
-    return address(data, "image/png") if 0 < width * height <= MOST_PIXELS else ""
+    if not 0 < width * height <= MOST_PIXELS:
+        return None
+    return Sheet.of(address(data, "image/png"), width, height)
 
 
-def moving(path: Path, run: Path) -> str:
-    """The GIF of what a picture shows frame by frame, as an address; "" where there is none, or it is too
-    large to carry along or to be drawn."""
+def moving(path: Path, run: Path) -> Sheet | None:
+    """The GIF of what a picture shows frame by frame; None where there is none, or it is too large to carry
+    along or to be drawn."""
     try:
         data = read_bytes(path.with_suffix(".gif"), MOST_MOVING, below=run)
         width, height, frames = gif_extent(data)
     except (OSError, ValueError):
-        return ""
-    return address(data, "image/gif") if 0 < width * height * frames <= MOST_PIXELS else ""
+        return None
+    if not 0 < width * height * frames <= MOST_PIXELS:
+        return None
+    return Sheet.of(address(data, "image/gif"), width, height)
 
 
 def text_of(path: Path, run: Path) -> str:

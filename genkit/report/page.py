@@ -18,8 +18,10 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from genkit.report import embedded, figures, tables
+from genkit.report import embedded, tables
 from genkit.report.analysis import Analysis, analyse
+from genkit.report.compute import AXES, Compute
+from genkit.report.illustrations import Illustrations, illustrate
 from genkit.report.lines import Line, key_of
 from genkit.report.numbers import number, summary_text
 from genkit.report.sources import Member, Told, Tried, read
@@ -27,7 +29,6 @@ from genkit.runs import Provenance, write_atomically
 from genkit.runs.rows import Row
 from genkit.runs.studies import Trial
 from genkit.statistics import at_most, expected_best, pair_in_words, reach_in_words
-from genkit.system import storage
 from genkit.system.errors import StorageError
 from genkit.system.terminal import without_controls
 
@@ -61,12 +62,12 @@ def write(told: Told, out: Path) -> Path:
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         (out / "tables").mkdir(exist_ok=True)
-        drawn, front = _figures(members, analysis, out / "figures")
+        drawn = illustrate(members, analysis, out / "figures")
     except OSError as error:
         raise StorageError(f"cannot write {out}: {error.strerror}. Give another out=.") from error
     _write_tables(members, analysis, out / "tables")
     write_atomically(out / "verdict.txt", without_controls(" ".join(in_words(analysis).split())) + "\n")
-    write_atomically(out / PAGE, _page(told, analysis, drawn, front, out))
+    write_atomically(out / PAGE, _page(told, analysis, drawn, out))
     return out / PAGE
 
 
@@ -89,37 +90,7 @@ def _write_tables(members: Sequence[Member], analysis: Analysis, folder: Path) -
     write_atomically(folder / "summary.tex", tables.latex(short))
 
 
-def _figures(
-    members: Sequence[Member], analysis: Analysis, folder: Path
-) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
-    """Each figure written as SVG and PNG, and as addresses for a light and a dark page."""
-    made: dict[str, Any] = {"curves": figures.curves(members, analysis.arms)}
-    made["compute"] = figures.compute(analysis.compute, analysis.arms)
-    front: dict[str, list[str]] = {}
-    if analysis.primary is not None:
-        made["intervals"] = figures.intervals(analysis.primary)
-        made["costs"], front = figures.fronts(analysis.primary, analysis.lines)
-    drawn = {}
-    for name, figure in made.items():
-        if figure is None:
-            continue
-        svg, png = figures.render(figure)
-        storage.write_bytes(folder / f"{name}.svg", svg)
-        storage.write_bytes(folder / f"{name}.png", png)
-        drawn[name] = {
-            "light": embedded.address(svg, embedded.SVG),
-            "dark": embedded.address(figures.on_dark(svg), embedded.SVG),
-        }
-    return drawn, front
-
-
-def _page(
-    told: Told,
-    analysis: Analysis,
-    drawn: dict[str, dict[str, str]],
-    front: dict[str, list[str]],
-    out: Path,
-) -> str:
+def _page(told: Told, analysis: Analysis, drawn: Illustrations, out: Path) -> str:
     style = (HERE / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = Environment(
@@ -140,14 +111,27 @@ def _page(
         lines=[_line(line) for line in analysis.lines],
         reach=_reach(analysis, min(seeds.values())),
         pairs=_pairs(analysis),
-        drawn=drawn,
-        front=front,
+        drawn=drawn.pictures,
+        front=drawn.fronts,
+        against=_against(drawn, analysis.compute),
         members=shown,
         examples=_examples(members, analysis.arms),
         real=_real(members),
         tried=_tried(told.search),
         failures=[m for m in shown if not m["member"].finished or m["member"].worthless],
     )
+
+
+def _against(drawn: Illustrations, compute: Sequence[Compute]) -> list[dict[str, object]]:
+    """What learning curves are drawn against: each axis, and what is reached on it."""
+    reached = {cost: [w for of in compute if of.cost == cost and (w := of.words())] for cost in AXES}
+    axes = [(f"curves_{cost}", words, reached[cost]) for cost, words in AXES.items()]
+    axes += [("curves", "steps", [])]
+    return [
+        {"name": name, "words": words, "reached": found}
+        for name, words, found in axes
+        if name in drawn.pictures
+    ]
 
 
 def _reach(analysis: Analysis, seeds: int) -> str:
@@ -272,16 +256,16 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
         member = next((m for m in members if m.arm == arm and m.finished), None)
         if member is None:
             continue
-        entry: dict[str, Any] = {"arm": arm, "seed": member.seed, "picture": "", "text": "", "pairs": ""}
+        entry: dict[str, Any] = {"arm": arm, "seed": member.seed, "picture": None, "text": "", "pairs": None}
         entry |= {"step": None, "remark": "", "players": [], "pair_players": []}
-        entry |= {"moving": "", "pair_moving": ""}
+        entry |= {"moving": None, "pair_moving": None}
         if member.samples is not None:
             entry["step"] = int(member.samples.stem.removeprefix("step-"))
             if member.step not in (None, entry["step"]):
                 entry["remark"] = f" (none were drawn at step {member.step})"
             entry |= embedded.shown(member.samples, member.path)
         if member.pairs is not None:
-            entry["pairs"] = embedded.picture(member.pairs, member.path)
+            entry["pairs"] = embedded.sheet(member.pairs, member.path)
             entry["pair_players"] = embedded.players(member.pairs, member.path)
             entry["pair_moving"] = embedded.moving(member.pairs, member.path)
         shown.append(entry)

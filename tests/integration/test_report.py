@@ -131,7 +131,7 @@ def test_tables_hold_the_numbers_and_cannot_be_run(study, tmp_path):
 def test_figures_are_whole_and_the_same_each_time(study, tmp_path):
     for name in ("one", "two"):
         report(study, tmp_path / name)
-    for figure in ("curves", "compute", "intervals", "costs"):
+    for figure in ("curves", "curves_training_seconds", "intervals", "costs"):
         svg = (tmp_path / "one" / "figures" / f"{figure}.svg").read_bytes()
         assert svg == (tmp_path / "two" / "figures" / f"{figure}.svg").read_bytes()
         assert ElementTree.fromstring(svg).tag.endswith("svg")
@@ -209,12 +209,12 @@ def test_no_torch_is_imported(study, tmp_path):
 
 def test_two_hundred_runs_are_each_read_once(tmp_path, monkeypatch):
     """Work, not time: a report opens each file of a run once, and draws as many figures as for two runs."""
-    from genkit.report import figures
+    from genkit.report import plots
     from genkit.runs import rows
 
-    opened, drawn, read, render = [], [], rows.read, figures.render
+    opened, drawn, read, vector = [], [], rows.read, plots.vector
     monkeypatch.setattr(rows, "read", lambda path: opened.append(path) or read(path))
-    monkeypatch.setattr(figures, "render", lambda figure: drawn.append(figure) or render(figure))
+    monkeypatch.setattr(plots, "vector", lambda figure: drawn.append(figure) or vector(figure))
     paths = [write_run(tmp_path / f"r{i}", "vae", i, [row("kid", 1.0 + i)]) for i in range(200)]
     report(paths, tmp_path / "out")
     assert len(opened) == len(set(opened)) == 200

@@ -150,14 +150,16 @@ def test_samples_move_above_the_training_videos_that_they_are_nearest_to(runs, t
         across = slice(34 * i + 2, 34 * i + 34, 2)
         assert np.array_equal(grid[:, 36:68:2, across], given[i])
         assert np.abs(grid[:, 2:34:2, across].astype(int) - drawn[i]).max() <= 1  # of another batch
-    assert moving(tmp_path / "step-3" / "nearest.png", tmp_path).startswith("data:image/gif;base64,R0lGODlh")
+    nearest = moving(tmp_path / "step-3" / "nearest.png", tmp_path)
+    assert nearest is not None
+    assert nearest.address.startswith("data:image/gif;base64,R0lGODlh")
 
 
 def test_a_report_shows_what_its_runs_have_drawn_moving(verb, runs, tmp_path):
     code, _, err = verb("report", "run=vae", f"out={tmp_path}")
     assert code == 0, err
     page = (tmp_path / "report.html").read_text()
-    [coded] = re.findall(r'<img class="moving" src="data:image/gif;base64,([^"]+)"', page)
+    [coded] = re.findall(r'<img [^>]*src="data:image/gif;base64,([^"]+)"', page)
     kept = max((runs / "vae" / "samples").glob("step-*.gif"))
     assert base64.b64decode(coded) == kept.read_bytes()
     assert page.count('src="data:image/png;base64,') >= 1

@@ -47,7 +47,9 @@ def test_what_the_arms_have_reached_is_said_where_all_have_spent_as_much(members
     assert found.words().startswith("val/nll at 40 FLOP: a 2 [")
     assert f"[{low:.4g}, {high:.4g}]" in found.words()
     assert f"c {np.mean(of_c):.4g}" in found.words()
-    assert compute([found], ["a", "c"]) is not None
+    assert [plot.words for plot in compute([found], ["a", "c"])] == [
+        "val/nll against FLOP: a line for each of a, c"
+    ]
 
 
 def test_seeds_of_other_speed_are_compared_only_as_far_as_all_go():
@@ -65,4 +67,17 @@ def test_without_costs_or_a_second_arm_there_is_no_such_curve(members):
     assert at_equal_compute([*members[:3], *free]) == []
     worthless = [member("b", s, [5.0, 4.0, 3.0, 2.0], 200.0, worthless="nan") for s in range(3)]
     assert at_equal_compute([*members[:3], *worthless]) == []
-    assert compute([], ["a", "b"]) is None
+    assert compute([], ["a", "b"]) == []
+
+
+def test_at_as_many_examples_arms_of_other_batches_are_compared():
+    """a sees 4 examples a step, b 8: what b has at step 20, a has seen as much for at step 40."""
+
+    def seen(arm, examples, values):
+        found = member(arm, 0, values, None)
+        found.rows.append(from_plain(row("training_examples", examples, step=40)))
+        return found
+
+    (found,) = at_equal_compute([seen("a", 160, [4.0, 3.0, 2.0, 1.0]), seen("b", 320, [8.0, 6.0, 4.0, 2.0])])
+    assert (found.term, found.cost) == ("val/nll", "training_examples")
+    assert found.words() == "val/nll at 160 examples: a 1, b 6"

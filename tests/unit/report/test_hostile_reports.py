@@ -15,9 +15,9 @@ from genkit.cli import main
 from genkit.cli.show import _terms
 from genkit.core.spec import ArraySpec
 from genkit.report import report
-from genkit.report.embedded import MOST_MOVING, MOST_PLAYERS, moving, picture, players, text_of
-from genkit.report.figures import LONGEST_NAME, _short
+from genkit.report.embedded import MOST_MOVING, MOST_PLAYERS, moving, players, sheet, text_of
 from genkit.report.numbers import number
+from genkit.report.plots import LONGEST_NAME, short
 from genkit.report.sources import _curves
 from genkit.runs import rows
 from genkit.system.animations import gif_file
@@ -36,7 +36,9 @@ def png(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(("sides", "shown"), [((8, 8), True), ((60_000, 60_000), False), ((0, 8), False)])
 def test_a_picture_that_no_browser_could_hold_is_left_out(sides, shown, tmp_path):
     (tmp_path / "a.png").write_bytes(png(*sides))
-    assert picture(tmp_path / "a.png", tmp_path).startswith("data:image/png") == shown
+    found = sheet(tmp_path / "a.png", tmp_path)
+    assert (found is not None) == shown
+    assert not shown or found.address.startswith("data:image/png")
 
 
 def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(tmp_path, monkeypatch):
@@ -86,7 +88,7 @@ def test_a_run_that_cannot_be_read_is_named_on_the_page_and_by_the_exit_code(nam
 
 def test_a_signature_alone_is_no_picture(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG")
-    assert picture(tmp_path / "a.png", tmp_path) == ""
+    assert sheet(tmp_path / "a.png", tmp_path) is None
 
 
 def test_rows_that_json_does_not_know_are_none_and_endless_ones_are_refused(tmp_path):
@@ -109,9 +111,9 @@ def test_numbers_that_no_axis_shows_are_left_out(tmp_path):
 
 
 def test_names_in_figures_are_short_and_without_controls():
-    assert _short("kid\x1b[31m\x00" + "a" * 1_000).startswith("kid")
-    assert "\x1b" not in _short("kid\x1b[31m")
-    assert len(_short("a" * 100_000)) == LONGEST_NAME
+    assert short("kid\x1b[31m\x00" + "a" * 1_000).startswith("kid")
+    assert "\x1b" not in short("kid\x1b[31m")
+    assert len(short("a" * 100_000)) == LONGEST_NAME
 
 
 def test_folders_without_end_are_named_and_not_walked(tmp_path):
@@ -181,7 +183,7 @@ def test_what_moves_beside_a_picture_is_shown_as_far_as_it_is_sound(tmp_path):
     frames = np.zeros((4, 8, 8, 1), np.uint8)
     sound = gif_file(frames, 8, "genkit", {})
     wide = struct.pack("<HH", 8, 8)
-    assert moving(tmp_path / "a.png", tmp_path) == ""
+    assert moving(tmp_path / "a.png", tmp_path) is None
     for wrong, shown in (
         (sound, True),
         (sound[:-9], False),
@@ -194,7 +196,9 @@ def test_what_moves_beside_a_picture_is_shown_as_far_as_it_is_sound(tmp_path):
         (sound[:-1] + sound[sound.index(b"!\xf9") : -1] * 200_000 + b";", False),  # a million frames
     ):
         (tmp_path / "a.gif").write_bytes(wrong)
-        assert moving(tmp_path / "a.png", tmp_path).startswith("data:image/gif;base64,R0lG") == shown
+        found = moving(tmp_path / "a.png", tmp_path)
+        assert (found is not None) == shown
+        assert not shown or found.address.startswith("data:image/gif;base64,R0lG")
     (tmp_path / "a.gif").write_bytes(sound)
     (tmp_path / "b.gif").symlink_to(tmp_path / "a.gif")
-    assert moving(tmp_path / "b.png", tmp_path) == ""
+    assert moving(tmp_path / "b.png", tmp_path) is None
