@@ -33,6 +33,7 @@ from genkit.core.options import LABEL, Option, Options
 from genkit.core.phase import LossTerms, Phase, StepNoise
 from genkit.core.rule import ERROR, Rule
 from genkit.core.spec import ArraySpec
+from genkit.core.stopping import between_steps
 from genkit.nn.array_transformer import ArrayTransformer
 from genkit.nn.densities import Velocity, flow_log_density
 from genkit.nn.dequantised import Continuum
@@ -191,6 +192,7 @@ class Flow(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction
         told = labels if self.classes else None
 
         def velocity(x: Tensor, at: Tensor) -> Tensor:
+            between_steps()
             arrays = x.view(-1, *self.spec.shape)
             if told is None or guidance == 1:
                 return widened(self.network(arrays, at, told)).flatten(1)

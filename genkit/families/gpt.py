@@ -262,6 +262,7 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         *,
         turns: Sequence[Turn] = (),
         seed: int = 0,
+        first: int = 0,
         device: torch.device | str | None = None,
         weights: str = "ema",
         **options: Any,
@@ -283,19 +284,20 @@ class GPT(Captioned, Likelihood, TokenLikelihood, Completion):
         if reason := self.spec.unstreamed or (resolved["logprobs"] and "tells logprobs of whole samples"):
             raise ConfigError(f"this model {reason}; use sample().")
         told = [question(self.spec, turns, self.context)] if turns else self.conditions(resolved)
-        return self._stream(seed, told, resolved, device, weights)
+        return self._stream(seed, first, told, resolved, device, weights)
 
     @torch.no_grad()
     def _stream(
         self,
         seed: int,
+        first: int,
         condition: Sequence[Any],
         options: Options,
         device: torch.device | str | None,
         weights: str,
     ) -> Generator[Piece]:
         with self._drawing(device, weights):
-            noise = Noise(seed, range(1), purpose="sample", device=self.device)
+            noise = Noise(seed, range(first, first + 1), purpose="sample", device=self.device)
             prompts, begun = self._begun(noise, condition)
             steps = self._tokens(noise, begun, options)
             yield from pieces(self.spec, prompts[0].tolist(), options, steps)

@@ -16,6 +16,7 @@ from torch import Tensor
 from genkit.core.codecs import Codec
 from genkit.core.noise import Noise
 from genkit.core.options import Options
+from genkit.core.stopping import between_steps
 from genkit.generation.reading import read_prompts
 from genkit.generation.step_numbers import StepNumbers
 from genkit.nn.incremental import Stepper
@@ -134,6 +135,7 @@ def decode(
     step = Stepper(network, cache, precision)
     fresh: list[Tensor] = []  # drawn since the cache was filled
     for number, uniform in enumerate(uniforms):
+        between_steps()
         if number == 0:
             logits = read_prompts(step, history)
         elif cache.length < S:

@@ -17,6 +17,7 @@ from torch import Tensor
 from genkit.core.capabilities import LatentSpace
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
+from genkit.core.stopping import between_steps
 
 CANDIDATES = 1024  # of the prior, the same for all rows
 MOVES, LEAPS = 32, 4  # of the chain, and gradients in each
@@ -53,6 +54,7 @@ class _Chain:
         size = torch.full((len(latent), 1), 0.5 * latent.shape[1] ** -0.25)  # Neal 2011, section 4.4
         size = size.to(latent)
         for move in range(MOVES):
+            between_steps()
             power = min(1.0, COLDEST ** (1 - move / (WARM * MOVES)))
             proposed, accepted = self.move(latent, size, power, str(move))
             keep = self.noise.uniform(f"accept/{move}", 1) < accepted

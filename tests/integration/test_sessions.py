@@ -74,6 +74,8 @@ REFUSED = {
     "sample into a folder that holds something": ["sample", "run=vae", "n=1", "out=vae"],
     "score a text": ["score", "run=vae", "text=a"],
     "talk with images": ["chat", "run=vae"],
+    "a page at a port that there is not": ["app", "run=vae", "port=70000"],
+    "a page of no checkpoint": ["app", "run=vae", "checkpoint=step-9", "port=0"],
     "evaluate without a metric": ["evaluate", "run=vae", "metrics=nope"],
     "evaluate with weights of no extractor": ["evaluate", "run=vae", "extractor.weights=x.pth"],
     "evaluate with weights that are not there": [

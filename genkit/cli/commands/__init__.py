@@ -25,6 +25,7 @@ BUILT_IN = (
     "train",
     "sample",
     "chat",
+    "app",
     "score",
     "evaluate",
     "study",

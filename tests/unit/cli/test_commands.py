@@ -22,7 +22,7 @@ DECLARED = {name: commands.find(name) for name in (*commands.BUILT_IN, *commands
 # Commands that run a model; report reads what is written, and export turns weights into other files.
 RUNNING = {
     *("sample", "chat", "score", "evaluate", "study", "interpolate", "reconstruct", "complete", "denoise"),
-    *("upscale", "restyle"),
+    *("upscale", "restyle", "app"),
 }
 CLI = Path(inspect.getfile(commands)).parents[1]
 

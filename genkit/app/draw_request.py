@@ -1,0 +1,169 @@
+"""Samples that a page asks for: checked, drawn by what `genkit sample` draws by, told as they come."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from genkit.app.controls import words
+from genkit.app.drawing_queue import Tell
+from genkit.app.exhibits import exhibits
+from genkit.app.served_run import ServedRun, TextStreaming
+from genkit.cli.shared import MOST_SEED
+from genkit.core.options import Option, resolve_options
+from genkit.system.errors import ConfigError
+from genkit.system.schemas import typed
+
+MOST, MOST_LETTERS = 64, 100_000  # samples of a condition, and letters of what is asked, at once
+MOST_AT_ONCE = 256  # samples of all conditions
+N = Option("n", "int", 4, "samples of each prompt or class", low=1, high=MOST)
+SEED = Option("seed", "int", 0, "sample i depends on it and on i alone", low=0, high=MOST_SEED)
+COMMON = (N, SEED)  # of every run
+DASH = "-"  # by which the command reads its prompt from elsewhere
+
+
+@dataclass(frozen=True)
+class SamplesAsked:
+    """What a page asks for.
+
+    Attributes:
+        n: of each condition.
+        options: of the run's family, those that are given.
+    """
+
+    n: int = 4
+    seed: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DrawRequest:
+    """Samples of a run that were asked for, and can be drawn."""
+
+    run: ServedRun
+    n: int
+    seed: int
+    options: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, run: ServedRun, plain: object) -> DrawRequest:
+        """
+        Raises:
+            ConfigError: it asks for what there is not.
+        """
+        try:
+            asked = typed(plain, SamplesAsked, "what is asked")
+        except ValueError as error:
+            raise ConfigError(f"{error}; load the page anew.") from None
+        made = cls(run, _count(asked.n), SEED.check(asked.seed), _checked(run, asked.options))
+        if (whole := made.n * len(made.conditions)) > MOST_AT_ONCE:
+            raise ConfigError(
+                f"n={made.n} of each of {len(made.conditions)} are {whole} samples, and a page draws"
+                f" {MOST_AT_ONCE} at once; genkit sample draws more."
+            )
+        return made
+
+    @property
+    def conditions(self) -> list[str | None]:
+        """Each of which has n samples."""
+        asked = [self.options[name] for name in self.run.conditions if self.options.get(name)]
+        every = asked[0] if asked else None
+        return list(every) if isinstance(every, list) else [every]
+
+    @property
+    def streams(self) -> bool:
+        return self.run.streams and not self.options.get("logprobs")
+
+    @property
+    def command(self) -> str:
+        """What repeats it in a shell."""
+        one = ["batch_size=1"] if self.streams and self.n * len(self.conditions) > 1 else []
+        own = words(self.options, self.run.module.options)
+        said = self.run.command("sample", f"n={self.n}", f"seed={self.seed}", *one, *own)
+        return f"printf %s - | {said}" if self.options.get("prompt") in (DASH, [DASH]) else said
+
+    def draw(self, tell: Tell) -> None:
+        """Draw, and tell what comes."""
+        if self.streams:
+            self._stream(tell)
+        else:
+            self._whole(tell)
+        tell({"event": "done"})
+
+    def _whole(self, tell: Tell) -> None:
+        module, drawn, whole = self.run.module, 0, self.n * len(self.conditions)
+
+        def advance(more: int) -> None:
+            nonlocal drawn
+            drawn += more
+            tell({"event": "progress", "share": drawn / whole})
+
+        samples = module.sample(
+            self.n, seed=self.seed, weights=self.run.settings.weights, advance=advance, **self.options
+        )
+        for number, exhibit in enumerate(exhibits(samples.shown)):
+            tell({"event": "sample", "number": number, **exhibit})
+
+    def _stream(self, tell: Tell) -> None:
+        """Texts one after another, each from the noise that it has among all of them."""
+        name = next(iter(self.run.conditions), None)
+        module = cast(TextStreaming, self.run.module)
+        asked = [condition for condition in self.conditions for _ in range(self.n)]
+        for number, condition in enumerate(asked):
+            own = {**self.options, **({} if name is None or condition is None else {name: condition})}
+            caption = condition or "" if self._pairs else ""
+            tell({"event": "sample", "number": number, "kind": "text", "text": "", "caption": caption})
+            pieces = module.stream(seed=self.seed, first=number, weights=self.run.settings.weights, **own)
+            with _closed(pieces):
+                for piece in pieces:
+                    tell({"event": "piece", "number": number, "text": piece})
+
+    @property
+    def _pairs(self) -> bool:
+        """Whether what comes answers what is asked, which then stands above it."""
+        spec = self.run.module.spec
+        return spec.kind == "tokens" and spec.pairs is not None
+
+
+@contextlib.contextmanager
+def _closed(pieces: Iterator[Any]) -> Iterator[None]:
+    """At the end the model is as it was, also where somebody stops it."""
+    try:
+        yield
+    finally:
+        if (close := getattr(pieces, "close", None)) is not None:
+            close()
+
+
+def _count(n: int) -> int:
+    try:
+        return cast(int, N.check(n))
+    except ConfigError as error:
+        raise ConfigError(f"{str(error).removesuffix('.')}; genkit sample draws more.") from None
+
+
+def _checked(run: ServedRun, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are given, in their types.
+
+    Raises:
+        ConfigError: the family has not such, or not such a value; too much is asked at once.
+    """
+    letters = sum(len(one) for value in given.values() for one in _texts(value))
+    if letters > MOST_LETTERS:
+        raise ConfigError(
+            f"what is asked has {letters:,} letters, and a page takes {MOST_LETTERS:,}: genkit sample reads a"
+            " longer prompt by prompt_file=FILE."
+        )
+    if any("\0" in one for value in given.values() for one in _texts(value)):
+        raise ConfigError("what is asked holds a NUL byte; leave it out.")
+    declared = {option.name: option for option in run.module.options}
+    checked = resolve_options(declared.values(), given, type(run.module).__name__)
+    own = {name: checked[name] for name in given if checked[name] != declared[name].default}
+    own = {name: one[0] if isinstance(one, list) and len(one) == 1 else one for name, one in own.items()}
+    return own
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]

@@ -1,0 +1,64 @@
+"""Examples as a page shows them: texts, pictures, sounds to be heard, videos that move.
+
+What an example is shown as is what its medium says that a single one is.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+
+from genkit.core.animation import Animation
+from genkit.core.clip import Clip
+from genkit.core.grid import png
+from genkit.core.media.medium import Shown, Single
+from genkit.core.sound_sheet import sound_sheet
+
+ACROSS = 320  # pixels of a sound's spectrogram
+TYPES = {".gif": "image/gif", ".webp": "image/webp"}
+
+
+def exhibits(shown: Shown) -> Iterator[dict[str, object]]:
+    """One after another, as plain values; pictures, sounds and videos hold their files as addresses."""
+    if shown.array is None:
+        captions = shown.captions or [""] * len(shown)
+        for i, text in enumerate(shown.texts):
+            said = shown.tokens[i].said() if shown.tokens else ""
+            yield {"kind": "text", "text": text, "caption": captions[i], "said": said}
+        return
+    medium = shown.array.medium
+    for i in range(len(shown)):
+        one = replace(shown[i : i + 1], tokens=())
+        yield {**exhibit(medium.single(one)), "caption": one.captions[0] if one.captions else ""}
+
+
+def exhibit(single: Single) -> dict[str, object]:
+    """A single example."""
+    if isinstance(single, str):
+        return {"kind": "text", "text": single}
+    if isinstance(single, Clip):
+        picture = sound_sheet(single.waveform[None], single.rate, width=ACROSS, legend=False)
+        return {
+            "kind": "sound",
+            "address": address("audio/wav", single.wav),
+            "picture": address("image/png", png(picture)),
+            "seconds": single.seconds,
+        }
+    if isinstance(single, Animation):
+        suffix, content = single.exact
+        height, width = single.frames.shape[1:3]
+        return {
+            "kind": "video",
+            "address": address(TYPES[suffix], content),
+            "width": width,
+            "height": height,
+            "seconds": single.seconds,
+        }
+    file = address("image/png", png(single))
+    return {"kind": "picture", "address": file, "width": single.width, "height": single.height}
+
+
+def address(kind: str, content: bytes) -> str:
+    """A file as an address that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,84 @@
+// One run's column: what it is, what it draws, how far it is, the command that repeats it.
+
+import { made } from "./elements.js";
+import { exhibit, laidOut } from "./exhibits.js";
+
+export class Column {
+  constructor(run) {
+    this.run = run;
+    this.items = made("div", { className: "items" });
+    this.progress = made("progress", { className: "idle", max: 1, "aria-label": `${run.name}: how far` });
+    this.said = made("p", { className: "said" });
+    this.command = made("div", { className: "command", hidden: true });
+    const note = run.note ? [made("p", { className: "note" }, `Note: ${run.note}.`)] : [];
+    this.element = made("section", { className: "run", "aria-label": run.name },
+      made("h2", {}, run.name), made("p", { className: "about" }, run.about), ...note,
+      this.said, this.progress, this.items, this.command);
+    this.element.dataset.run = run.run;
+  }
+
+  begin() {
+    this.items.replaceChildren();
+    this.texts = [];
+    this.since = performance.now();
+    this.tell("…");
+    this.progress.removeAttribute("value");
+    this.progress.classList.remove("idle");
+    this.command.hidden = true;
+  }
+
+  tell(text, bad = false) {
+    this.said.textContent = text;
+    this.said.classList.toggle("error", bad);
+  }
+
+  /** What the server tells; returns the last word, where this ends it. */
+  told(event) {
+    if (event.event === "asked") {
+      this.repeats(event.command);
+      if (event.before) this.tell(`${event.before} before this one …`);
+    } else if (event.event === "begun") {
+      this.tell("drawing …");
+    } else if (event.event === "progress") {
+      this.progress.value = event.share;
+    } else if (event.event === "sample") {
+      laidOut(this.items, event);
+      const figure = exhibit(event);
+      this.items.append(figure);
+      this.texts[event.number] = figure.querySelector("pre");
+    } else if (event.event === "piece") {
+      const text = this.texts[event.number];
+      const follows = text.scrollTop + text.clientHeight >= text.scrollHeight - 8;
+      text.append(event.text);
+      if (follows) text.scrollTop = text.scrollHeight;
+    } else if (event.event === "done") {
+      return this.end(`${((performance.now() - this.since) / 1000).toFixed(2)} s`);
+    } else if (event.event === "stopped") {
+      return this.end("stopped");
+    } else if (event.event === "error") {
+      return this.end(event.said, true);
+    }
+    return "";
+  }
+
+  end(said, bad = false) {
+    this.progress.classList.add("idle");
+    this.tell(said, bad);
+    return `${this.run.name}: ${said}`;
+  }
+
+  repeats(command) {
+    const copy = made("button", { type: "button", className: "more" }, "Copy");
+    const code = made("code", { tabIndex: 0, "aria-label": "the command that repeats it" }, command);
+    copy.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(command);
+        copy.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(code);
+      }
+    });
+    this.command.replaceChildren(code, copy);
+    this.command.hidden = false;
+  }
+}

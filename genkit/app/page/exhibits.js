@@ -1,0 +1,42 @@
+// Examples as elements: a text, a picture, a sound with its spectrogram, a video that moves.
+
+import { made } from "./elements.js";
+
+const SUFFIX = { "image/png": "png", "image/gif": "gif", "image/webp": "webp", "audio/wav": "wav" };
+
+/** What one is called, where nobody says. */
+const called = (item) => item.caption || `${item.kind} ${item.number + 1}`;
+
+export function exhibit(item) {
+  const figure = made("figure", { className: item.kind });
+  if (item.kind === "text") {
+    if (item.caption) figure.append(made("p", { className: "asked" }, item.caption));
+    figure.append(made("pre", { tabIndex: 0, "aria-label": `text ${item.number + 1}` }, item.text));
+    if (item.said) figure.append(made("figcaption", {}, item.said));
+    return figure;
+  }
+  if (item.kind === "sound") {
+    figure.append(
+      made("img", { src: item.picture, alt: `spectrogram of ${called(item)}` }),
+      made("audio", { controls: true, preload: "metadata", src: item.address, "aria-label": called(item) }),
+    );
+  } else {
+    figure.append(made("img", { src: item.address, alt: called(item), width: item.width, height: item.height }));
+  }
+  figure.append(made("figcaption", {}, item.caption ? `${item.caption} ` : "", saved(item)));
+  return figure;
+}
+
+/** A link that keeps the very file. */
+function saved(item) {
+  const type = item.address.slice(5, item.address.indexOf(";"));
+  const name = `sample-${item.number}.${SUFFIX[type] ?? "bin"}`;
+  return made("a", { href: item.address, download: name, "aria-label": `save ${called(item)}` }, "save");
+}
+
+/** Classes of the box that holds such items, which is as wide as suits them. */
+export function laidOut(box, item) {
+  box.classList.toggle("texts", item.kind === "text");
+  box.classList.toggle("sounds", item.kind === "sound");
+  if (item.width) box.style.setProperty("--cell", `${Math.max(5.5, Math.min(16, item.width / 12))}rem`);
+}

@@ -1,0 +1,39 @@
+// What is asked of this machine, and what it tells as it comes: a line of JSON for each event.
+
+/** Sends plain values; calls `told` with each event.  Aborting the signal stops the drawing, too. */
+export async function asked(path, plain, signal, told) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(plain),
+      signal,
+    });
+    if (!answer.ok) {
+      told({ event: "error", said: await refusal(answer) });
+      return;
+    }
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop();
+      lines.forEach((line) => told(JSON.parse(line)));
+    }
+  } catch (error) {
+    if (signal.aborted) told({ event: "stopped" });
+    else told({ event: "error", said: "nothing answers any more; is genkit app still running?" });
+  }
+}
+
+/** Why something was not done, in a line. */
+export async function refusal(answer) {
+  try {
+    return (await answer.json()).said;
+  } catch {
+    return `nothing sensible was answered (${answer.status}).`;
+  }
+}

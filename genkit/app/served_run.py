@@ -1,0 +1,105 @@
+"""A run that a page draws from: its model, kept, and what can be asked of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from genkit import runs
+from genkit.app.controls import controls
+from genkit.cli.commands.app import AppSettings
+from genkit.cli.shared import known_prompts
+from genkit.core.capabilities import Completion, Conditional, LatentSpace
+from genkit.core.module import GenerativeModule
+from genkit.system.errors import CheckpointError
+
+
+@runtime_checkable
+class TextStreaming(Protocol):
+    """A model that shows a text as it is drawn."""
+
+    def stream(self, *, seed: int, first: int, weights: str, **options: Any) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True)
+class ServedRun:
+    """A run, opened for a page.
+
+    Attributes:
+        number: by which a page asks for it.
+        typed: the run as it was typed.
+        settings: the words of `genkit app`.
+        module: its model, where it draws.
+    """
+
+    number: str
+    typed: str
+    folder: Path
+    settings: AppSettings
+    module: GenerativeModule
+    checkpoint: str = field(default="")
+
+    @classmethod
+    def open(cls, settings: AppSettings) -> list[ServedRun]:
+        """All runs that were typed.
+
+        Raises:
+            ConfigError: there is no such run, or this machine has no such device.
+            CheckpointError: a run has no such checkpoint, or one that is damaged.
+        """
+        opened = settings.models()
+        for words in opened:  # all are looked at before the first takes time
+            words.check_model()
+        found = []
+        for number, words in enumerate(opened):
+            module = words.load()
+            place = str(module.origin["checkpoint"])
+            found.append(cls(str(number), words.run, words.folder, settings, module, place))
+        return found
+
+    def check_there(self) -> None:
+        """See that what is drawn could be drawn again by a command.
+
+        Raises:
+            CheckpointError: the run, or its checkpoint, has been deleted since.
+        """
+        place = self.folder / "checkpoints" / self.checkpoint
+        if not runs.is_run(self.folder) or not place.is_dir():
+            gone = place if runs.is_run(self.folder) else self.folder
+            raise CheckpointError(f"{gone} was deleted or moved while it was served; start genkit app anew.")
+
+    @property
+    def streams(self) -> bool:
+        """Whether its texts can be shown while they are drawn."""
+        return self.module.spec.array is None and isinstance(self.module, TextStreaming)
+
+    @property
+    def conditions(self) -> Sequence[str]:
+        """The names of the options that say what is drawn."""
+        own = self.module
+        return [o.name for o in own.options if o.name in own.by] if isinstance(own, Conditional) else []
+
+    def command(self, verb: str, *words: str) -> str:
+        """What repeats something in a shell."""
+        settings = self.settings
+        kept = [f"{key}={getattr(settings, key)}" for key in ("weights", "device") if key in settings.given]
+        typed = [f"run={self.typed}", f"checkpoint={self.checkpoint}", *words, *kept, *settings.places]
+        return shlex.join(["genkit", verb, *typed])
+
+    def said(self) -> dict[str, object]:
+        """What a page has to know of it."""
+        module, spec = self.module, self.module.spec
+        able = isinstance(module, LatentSpace)
+        return {
+            "run": self.number,
+            "name": self.folder.name,
+            "about": f"{runs.read(self.folder).family}, {spec.said()}, {self.checkpoint}",
+            "note": module.samples_note,
+            "streams": self.streams,
+            "walks": able,
+            "completes": spec.array is not None and (able or isinstance(module, Completion)),
+            "controls": controls(module.options, spec.classes, self.conditions, known_prompts(self.folder)),
+        }

@@ -1,0 +1,150 @@
+"""The page and what it asks for, over HTTP: plain values in, a line of JSON for each event out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from genkit.app.controls import control
+from genkit.app.draw_request import COMMON, DrawRequest
+from genkit.app.drawing_queue import Busy, DrawingQueue, Tell
+from genkit.app.served_run import ServedRun
+from genkit.system.errors import CheckpointError, ConfigError, GenkitError
+from genkit.system.plain import parse_json
+from genkit.system.terminal import in_one_line
+
+PAGE = files("genkit.app") / "page"
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+MOST_BYTES = 8_000_000  # of what is asked, but for uploads: a prompt that is too long is told so in words
+LINES = "application/x-ndjson"
+
+
+class BodyTooLarge(ConfigError):
+    """More bytes than are read."""
+
+
+STATUS: Mapping[type[GenkitError], int] = {Busy: 503, BodyTooLarge: 413, CheckpointError: 410}
+
+
+class Web:
+    """The application.
+
+    Args:
+        runs: that are served.
+        seconds: that one drawing may take.
+    """
+
+    def __init__(self, runs: Sequence[ServedRun], seconds: float) -> None:
+        self._runs = {run.number: run for run in runs}
+        self._queue = DrawingQueue(seconds)
+
+    @property
+    def app(self) -> Starlette:
+        routes = [
+            Route("/", self._page, methods=["GET"]),
+            Route("/page/{name}", self._page, methods=["GET"]),
+            Route("/runs", self._said, methods=["GET"]),
+            Route("/draw", self._drawn, methods=["POST"]),
+        ]
+        return Starlette(routes=routes, exception_handlers={GenkitError: _refused, Exception: _fault})
+
+    async def _page(self, request: Request) -> Response:
+        name = request.path_params.get("name", "index.html")
+        known = {file.name: file for file in PAGE.iterdir()}
+        if name not in known:
+            return JSONResponse({"said": "there is no such page."}, 404)
+        suffix = name[name.rindex(".") :]
+        return Response(known[name].read_bytes(), media_type=TYPES.get(suffix, "application/octet-stream"))
+
+    async def _said(self, request: Request) -> Response:
+        """What a page is made of."""
+        common = [control(option) for option in COMMON]
+        return JSONResponse({"runs": [run.said() for run in self._runs.values()], "common": common})
+
+    async def _drawn(self, request: Request) -> Response:
+        plain = await _json(request)
+        drawing = DrawRequest.of(self._run(plain), plain)
+        return self._lines(request, drawing.command, drawing.draw)
+
+    def _run(self, plain: Mapping[str, Any]) -> ServedRun:
+        """
+        Raises:
+            ConfigError: no such run is served.
+            CheckpointError: it has been deleted since.
+        """
+        run = self._runs.get(str(plain.get("run")))
+        if run is None:
+            raise ConfigError("no such run is served; load the page anew.")
+        run.check_there()
+        return run
+
+    def _lines(self, request: Request, command: str, work: Callable[[Tell], None]) -> Response:
+        """What is told while something is drawn, as it comes; whoever leaves stops it."""
+        job, before = self._queue.add(work)
+
+        async def lines() -> AsyncIterator[str]:
+            yield _line({"event": "asked", "command": command, "before": before})
+            async for events in job.events(gone=request.is_disconnected):
+                yield "".join(map(_line, events))
+
+        return StreamingResponse(lines(), media_type=LINES)
+
+
+def _line(event: Mapping[str, object]) -> str:
+    return json.dumps(event, ensure_ascii=False) + "\n"
+
+
+async def body(request: Request, most: int) -> bytes:
+    """What is sent, of so many bytes at most; nothing is read of what says that it has more.
+
+    Raises:
+        BodyTooLarge: it has more.
+    """
+    refused = BodyTooLarge(
+        f"what is sent has more than {most:,} bytes, which is all that is read; send less."
+    )
+    said = request.headers.get("content-length", "0")
+    if not said.isdecimal() or int(said[:20]) > most:
+        raise refused
+    found = bytearray()
+    async for part in request.stream():
+        found += part
+        if len(found) > most:
+            raise refused
+    return bytes(found)
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    """What is asked.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise ConfigError("what is asked comes as application/json; load the page anew.")
+    try:
+        plain = parse_json((await body(request, MOST_BYTES)).decode("utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"what is asked is no JSON that is read: {error}.") from None
+    if not isinstance(plain, dict):
+        raise ConfigError("what is asked is no mapping; load the page anew.")
+    return plain
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
+    return JSONResponse({"said": in_one_line(str(error))}, status)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=400)
+    said = in_one_line(f"{type(error).__name__}: {error}")
+    return JSONResponse({"said": f"a fault of the program, {said}; the terminal has more."}, 500)

@@ -1,0 +1,55 @@
+"""A page of runs, served for a test on a free port in a thread of this process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from contextlib import closing, contextmanager
+
+from genkit.app.serving import listening, server
+from genkit.cli.commands.app import AppSettings
+
+
+class Page:
+    """A page that is served, and what it answers.
+
+    Attributes:
+        port: of 127.0.0.1.
+    """
+
+    def __init__(self, port):
+        self.port = port
+        self.address = f"http://127.0.0.1:{port}/"
+
+    def connection(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def ask(self, method, path, body=None, headers=()):
+        """Status, headers and what is answered."""
+        with closing(self.connection()) as connection:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+
+    def post(self, path, plain, **headers):
+        """Status, and the events or the refusal that are answered."""
+        own = {"content-type": "application/json", **headers}
+        status, _, body = self.ask("POST", path, json.dumps(plain), own)
+        lines = [json.loads(line) for line in body.decode().splitlines()]
+        return status, lines if status == 200 else lines[0]["said"]
+
+
+@contextmanager
+def served(*runs, **words):
+    """`with served(folder, …) as page`: runs by their folders, and words of `genkit app`."""
+    listener = listening("127.0.0.1", 0)
+    made = server(AppSettings(runs=tuple(map(str, runs)), **words))
+    thread = threading.Thread(target=lambda: made.run(sockets=[listener]))
+    thread.start()
+    try:
+        yield Page(listener.getsockname()[1])
+    finally:
+        made.should_exit = True
+        thread.join()
+        listener.close()
