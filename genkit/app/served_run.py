@@ -43,7 +43,7 @@ class ServedRun:
     checkpoint: str = field(default="")
 
     @classmethod
-    def open(cls, settings: AppSettings) -> list[ServedRun]:
+    def all_of(cls, settings: AppSettings) -> list[ServedRun]:
         """All runs that were typed.
 
         Raises:

@@ -52,11 +52,11 @@ def server(settings: AppSettings) -> uvicorn.Server:
     """What answers, its runs loaded; it writes no log, and says nothing of itself.
 
     Raises:
-        GenkitError: as `ServedRun.open`.
+        GenkitError: as `ServedRun.all_of`.
     """
     from genkit.app.served_run import ServedRun
 
-    runs = ServedRun.open(settings)
+    runs = ServedRun.all_of(settings)
     import uvicorn
 
     from genkit.app.guard import Guard
