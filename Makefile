@@ -1,5 +1,6 @@
 # make demo    a study of all three families on embedded data, and its report
 # make test    the whole suite
+# make test-gpu    what needs CUDA; three minutes on a GPU with sixteen cores beside it
 # make reliability    resumes, kills, signals, full disks, damage, starts at once: trials by the hundred, one table
 # make lint    format, lint and types
 # make env     the environment alone
@@ -9,7 +10,7 @@ GENKIT := $(BIN)/python -m genkit
 # Real MNIST and tinyshakespeare, where they are; tests that need them are skipped without.
 export GENKIT_DATA_DIR ?= $(if $(wildcard ../shared/data),$(abspath ../shared/data),data)
 
-.PHONY: env demo test reliability lint format
+.PHONY: env demo test test-gpu reliability lint format
 env: .venv/stamp
 
 # pip's resolver is asked for torch first, so that a cached or local build of it is found before the rest.
@@ -26,6 +27,10 @@ demo: export GENKIT_RUNS_DIR = demo
 
 test: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# One GPU has room for six processes of such small models.
+test-gpu: env
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest tests/gpu -n 6 --dist worksteal
 
 # Exit code 1 unless every goal is met; the table is left in reliability/.
 reliability: env

@@ -55,7 +55,7 @@ def fit(module, batches, val=None, plan=None, callbacks=(), **trainer):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = pl.Trainer(
-            accelerator="cpu",
+            **{"accelerator": "cpu", **trainer},
             devices=1,
             max_epochs=1,
             logger=False,
@@ -65,7 +65,6 @@ def fit(module, batches, val=None, plan=None, callbacks=(), **trainer):
             num_sanity_val_steps=0,
             inference_mode=False,
             callbacks=list(callbacks),
-            **trainer,
         )
         made.fit(module, Batches(batches), Batches(val) if val else None)
     return made

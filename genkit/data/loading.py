@@ -227,7 +227,7 @@ class Gather:
     def __call__(self, indices: np.ndarray, rows: range, *, epoch: int = 0, seed: int = 0) -> Batch:
         if self._table is not None:
             places = self.examples.places(indices, epoch=epoch, seed=seed)
-            data = self._table[torch.from_numpy(places).to(self.device)]
+            data = self._table[torch.from_numpy(places).to(self.device, non_blocking=True)]
             labels, weight = self.examples.labels_and_weights(indices, epoch=epoch, seed=seed)
             packing = self._packing(indices, epoch, seed)
             return Batch(
@@ -235,7 +235,7 @@ class Gather:
                 rows,
                 _tensor(labels),
                 _tensor(weight),
-                packing and packing.each(lambda tensor: tensor.to(self.device)),
+                packing and packing.each(lambda tensor: tensor.to(self.device, non_blocking=True)),
             )
         gathered, labels, weight = self.examples.gather(indices, epoch=epoch, seed=seed)
         packing = self._packing(indices, epoch, seed)

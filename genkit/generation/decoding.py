@@ -122,6 +122,7 @@ def decode(
             for `prompts`, before anything is done to it.
     """
     S, device = network.config.block_size, network.tokens.weight.device
+    never = None if banned is None else banned.to(device)  # at each token the copy would wait for it
     rows = [prompt.to(device) for prompt in prompts]
     read = [*rows, *(row.to(device) for row in free)]
     seen = None
@@ -147,8 +148,8 @@ def decode(
         if free:
             asked, plain = logits.chunk(2)
             logits = plain + options["guidance"] * (asked - plain)
-        if banned is not None:
-            logits[:, banned] = -torch.inf
+        if never is not None:
+            logits[:, never] = -torch.inf
         if first is not None and number == 0:
             logits = logits.masked_fill(~first, -torch.inf)
         token = choose(logits, uniform, options, seen)
