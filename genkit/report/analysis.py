@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from genkit import statistics
 from genkit.metrics.catalogue import answers, group_of
@@ -12,7 +12,7 @@ from genkit.report.lines import Line, lines_of
 from genkit.report.numbers import number
 from genkit.report.sources import Looks, Member
 from genkit.runs.row_tables import OF_BOUNDS
-from genkit.statistics import Comparison, Verdict
+from genkit.statistics import Comparison, Ranking, Verdict
 
 COSTS = ("training_seconds", "training_flops", "parameters")
 PREFERRED = ("kid", "fid", "bits_per_byte", "bits_per_dimension", "nll")
@@ -28,6 +28,10 @@ class Analysis:
         selected: which arms' checkpoints were chosen, or trained, on the examples that judge them; or "".
         margin: the difference of the primary metric below which arms count as equal; None: none was stated.
         compute: learning curves against what they cost.
+        ranking: the arms by mean ranks over the seeds that decide; None where there are too few, and where
+            bounds stand beside exact numbers.
+        bootstraps: of every two arms that are compared, the bootstrapped interval of the probability that the
+            first is better.
         remark: what the verdict is not of: seeds that were added after looking, runs that are still to run.
     """
 
@@ -41,6 +45,8 @@ class Analysis:
     selected: str = ""
     margin: float | None = None
     compute: Sequence[Compute] = ()
+    ranking: Ranking | None = None
+    bootstraps: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     @property
     def comparisons(self) -> Sequence[Comparison]:
@@ -64,7 +70,7 @@ def analyse(
     arms = list(dict.fromkeys(member.arm for member in members))
     lines = lines_of(members, arms)
     main = _primary(lines, primary)
-    said, remark = None, ""
+    said, remark, ranks, resampled = None, "", None, {}
     if main is not None and main.direction in ("lower", "higher"):
         to_run = sum(not member.ended for member in members)
         if to_run:
@@ -73,23 +79,60 @@ def analyse(
                 " A verdict is given when all have ended."
             )
         else:
-            said, remark = _verdict(main, looks, margin)
+            arms_by_seed = _deciding(main, looks)
+            said, remark = _verdict(main, arms_by_seed, looks, margin)
+            if len({cell.bound for cell in main.cells.values() if cell.values}) == 1:
+                ranks = statistics.ranking(arms_by_seed, main.direction, looks.declared)
+            resampled = _bootstraps(said.comparisons, arms_by_seed, main.direction)
             if (beside := _recall(main, lines)) and said.comparisons:
                 said = replace(said, words=f"{said.words} {beside}")
     notes = _notes(lines)
     if primary and main is None:
         notes.insert(0, f"No run has a number of the primary metric {primary}.")
     compute = at_equal_compute(members)
-    return Analysis(arms, lines, main, said, notes, looks, remark, _selected(members), margin, compute)
+    return Analysis(
+        arms,
+        lines,
+        main,
+        said,
+        notes,
+        looks,
+        remark,
+        _selected(members),
+        margin,
+        compute,
+        ranks,
+        resampled,
+    )
 
 
-def _verdict(line: Line, looks: Looks, margin: float | None) -> tuple[Verdict, str]:
-    """The verdict on the seeds that may decide, and what is said of the others."""
+def _deciding(line: Line, looks: Looks) -> dict[str, statistics.Arm]:
+    """What the trainings of each arm reached, of the seeds that may decide."""
     decides = looks.deciding
-    arms = {
+    return {
         arm: {seed: value for seed, value in cell.outcomes.items() if decides is None or seed in decides}
         for arm, cell in line.cells.items()
     }
+
+
+def _bootstraps(
+    comparisons: Sequence[Comparison], arms: Mapping[str, statistics.Arm], direction: str
+) -> dict[tuple[str, str], tuple[float, float]]:
+    found = {}
+    for c in comparisons:
+        seeds = sorted(set(arms[c.first]) & set(arms[c.second]))
+        x, y = (
+            statistics.goodness([arms[arm][seed] for seed in seeds], direction) for arm in (c.first, c.second)
+        )
+        found[c.first, c.second] = statistics.improvement_bootstrap(x, y)
+    return found
+
+
+def _verdict(
+    line: Line, arms: Mapping[str, statistics.Arm], looks: Looks, margin: float | None
+) -> tuple[Verdict, str]:
+    """The verdict on the seeds that may decide, and what is said of the others."""
+    decides = looks.deciding
     bounds = {arm for arm, cell in line.cells.items() if cell.bound}
     exact = any(cell.values and not cell.bound for cell in line.cells.values())
     found = statistics.verdict(

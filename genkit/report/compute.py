@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genkit.report.numbers import number
+from genkit.report.numbers import number, reached_text
 from genkit.report.sources import Curve, Member
 from genkit.statistics import Band, band, value_at
 
@@ -34,11 +34,7 @@ class Compute:
         spent = min(float(b.x[-1]) for b in self.bands.values())
         if spent < first:
             return ""
-        reached = []
-        for arm, b in self.bands.items():
-            mean, low, high = value_at(b, spent)
-            interval = "" if low is None else f" [{number(low)}, {number(high)}]"
-            reached.append(f"{arm} {number(mean)}{interval}")
+        reached = [f"{arm} {reached_text(*value_at(b, spent))}" for arm, b in self.bands.items()]
         return f"{self.term} at {number(spent)} {UNITS[self.cost]}: {', '.join(reached)}"
 
 

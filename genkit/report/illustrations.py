@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genkit.report import embedded, figures, plots
+from genkit.report import embedded, figures, plots, rank_figures
 from genkit.report.analysis import Analysis
 from genkit.report.compute import UNITS
 from genkit.report.plots import MOST_PLOTS, Plot
@@ -49,6 +49,8 @@ def illustrate(members: Sequence[Member], analysis: Analysis, folder: Path) -> I
     fronts: dict[str, list[str]] = {}
     if analysis.primary is not None:
         drawn["intervals"] = figures.intervals(analysis.primary)
+        drawn["ranks"] = rank_figures.ranks(analysis.ranking)
+        drawn["improvements"] = rank_figures.improvements(analysis.comparisons, analysis.bootstraps)
         drawn["costs"], fronts = figures.fronts(analysis.primary, analysis.lines)
     pictures = {name: _written(name, several, folder) for name, several in drawn.items() if several}
     return Illustrations(pictures, fronts)

@@ -44,3 +44,8 @@ def summary_text(s: Summary | None, bound: str = "") -> str:
         return f"{bound}{number(s.mean)} ({number(s.least)}{joined}{number(s.most)})"
     half = (s.high - s.low) / 2
     return f"{bound}{number(s.mean, half)} [{number(s.low, half)}, {number(s.high, half)}]"
+
+
+def reached_text(mean: float, low: float | None, high: float | None) -> str:
+    """A mean to four digits, with its interval where it has one."""
+    return number(mean) if low is None else f"{number(mean)} [{number(low)}, {number(high)}]"

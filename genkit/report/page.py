@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from genkit.report import embedded, tables
 from genkit.report.analysis import Analysis, analyse
+from genkit.report.budgets import SHARES, sensitivity
 from genkit.report.compute import AXES, Compute
 from genkit.report.illustrations import Illustrations, illustrate
 from genkit.report.lines import Line, key_of
@@ -111,9 +112,12 @@ def _page(told: Told, analysis: Analysis, drawn: Illustrations, out: Path) -> st
         lines=[_line(line) for line in analysis.lines],
         reach=_reach(analysis, min(seeds.values())),
         pairs=_pairs(analysis),
+        budgets=sensitivity(analysis.compute, next(iter(told.declared.budget), None)),
+        shares=[f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%") for share in SHARES],
         drawn=drawn.pictures,
         front=drawn.fronts,
         against=_against(drawn, analysis.compute),
+        at_most=at_most,
         members=shown,
         examples=_examples(members, analysis.arms),
         real=_real(members),

@@ -125,7 +125,7 @@ def power(x: float) -> str:
     return f"{digits}e{int(exponent)}"
 
 
-def short(name: str) -> str:
+def short(name: str, letters: int = LONGEST_NAME) -> str:
     """A name as a figure has room for it, without what no drawing can hold."""
     plain = " ".join(without_controls(name).split())
-    return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME - 1]}…"
+    return plain if len(plain) <= letters else f"{plain[: letters - 1]}…"

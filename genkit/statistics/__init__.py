@@ -4,7 +4,8 @@ A *value* is what one training reached.  Values of one arm differ by the seed of
 network's number is known (evaluation noise) is another matter, and is never mixed in here.
 """
 
-from genkit.statistics.comparisons import ALPHA, Arm, Comparison, compare, compare_all, holm
+from genkit.statistics.comparisons import ALPHA, Arm, Comparison, compare, compare_all, goodness, holm
+from genkit.statistics.improvement import improvement_bootstrap
 from genkit.statistics.intervals import (
     ANY,
     COUNT,
@@ -18,6 +19,7 @@ from genkit.statistics.intervals import (
 )
 from genkit.statistics.phrases import at_most, pair_in_words, reach_in_words
 from genkit.statistics.power import power_seeds, seeds_needed
+from genkit.statistics.ranks import Ranking, ranking
 from genkit.statistics.searches import expected_best
 from genkit.statistics.trends import Band, band, pareto_front, value_at
 from genkit.statistics.verdicts import Verdict, verdict
@@ -32,6 +34,7 @@ __all__ = [
     "Band",
     "Comparison",
     "Range",
+    "Ranking",
     "Summary",
     "Verdict",
     "at_most",
@@ -40,11 +43,14 @@ __all__ = [
     "compare_all",
     "confidence_interval",
     "expected_best",
+    "goodness",
     "holm",
+    "improvement_bootstrap",
     "interquartile_mean",
     "pair_in_words",
     "pareto_front",
     "power_seeds",
+    "ranking",
     "reach_in_words",
     "seeds_needed",
     "summarise",

@@ -103,7 +103,7 @@ def compare(
     seeds = sorted(set(xs) & set(ys))
     if not seeds:
         return None
-    x, y = (_goodness([values[seed] for seed in seeds], direction) for values in (xs, ys))
+    x, y = (goodness([values[seed] for seed in seeds], direction) for values in (xs, ys))
     n, trained = len(seeds), (int(np.isfinite(x).sum()), int(np.isfinite(y).sum()))
     ranks = places(x, y)
     whole = trained == (n, n)
@@ -190,7 +190,7 @@ def interval_of_pairs(differences: np.ndarray) -> tuple[float | None, float | No
     return sign_interval(differences) or student(differences)
 
 
-def _goodness(values: Sequence[float | None], direction: str) -> np.ndarray:
+def goodness(values: Sequence[float | None], direction: str) -> np.ndarray:
     """Values of which more is better; that of a training that failed is below all others."""
     numbers = np.array([0.0 if value is None else value for value in values], dtype=np.float64)
     if not np.isfinite(numbers).all():

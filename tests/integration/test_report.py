@@ -138,6 +138,31 @@ def test_figures_are_whole_and_the_same_each_time(study, tmp_path):
         assert (tmp_path / "one" / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_ranks_and_chances_are_drawn_where_seeds_allow_it(study, tmp_path):
+    page = Page(report(study, tmp_path / "out").read_text())
+    words = {a["alt"] for a in page.of("img")}
+    (ranks,) = (said for said in words if said.startswith("Mean ranks"))
+    # Of the seeds of all arms one training failed, and ranks last; vae's eighth folder is gone.
+    assert ranks.startswith("Mean ranks: gpt 1.00, vae 2.00, dcgan 3.00. Critical difference 1.25. ")
+    assert any(said.startswith("Probability of improvement: gpt over dcgan 1.00") for said in words)
+    assert "does not tell apart" in " ".join(page.text.split())
+    for name in ("ranks", "improvements"):
+        assert (tmp_path / "out" / "figures" / f"{name}.svg").is_file()
+    few = [study / f"{arm}-{seed}" for arm in ("gpt", "dcgan", "vae") for seed in range(4)]
+    words = {a["alt"] for a in Page(report(few, tmp_path / "few").read_text()).of("img")}
+    assert not [said for said in words if said.startswith("Mean ranks")]
+
+
+def test_what_a_bound_hides_is_not_ranked(tmp_path):
+    for kinds, ranked in ((("exact", "exact", "bound"), False), (("bound", "bound", "bound"), True)):
+        runs = []
+        for arm, kind in zip("abc", kinds, strict=True):
+            for seed in range(5):
+                rows = [row("nll", ord(arm) + seed / 10, kind=kind)]
+                runs.append(write_run(tmp_path / kinds[0] / f"{arm}{seed}", arm, seed, rows))
+        assert (analyse(read_runs(runs), "nll").ranking is not None) == ranked
+
+
 def test_seeds_of_one_configuration_are_one_arm(tmp_path):
     paths = [write_run(tmp_path / f"r{seed}", "vae", seed, [row("kid", 1.0 + seed)]) for seed in range(3)]
     other = write_run(tmp_path / "other", "gpt", 0, [row("kid", 2.0)])
