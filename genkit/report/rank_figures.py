@@ -98,7 +98,7 @@ def improvements(
         axis.set_yticks([])
         axis.spines["left"].set_visible(False)
         axis.set_xlabel("probability")
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32 / height * 1.6), ncols=2)
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
     height = 1.2 + 0.45 * len(comparisons)
     chances = ", ".join(f"{short(c.first)} over {short(c.second)} {c.improvement:.2f}" for c in comparisons)
