@@ -92,13 +92,13 @@ def _meaning(word: CommandWord) -> str:
     often = (
         "several with commas" if word.commas else "may be repeated" if word.many and not word.below else ""
     )
-    notes = "; ".join(filter(None, (_taken(word), often)))
+    notes = "; ".join(filter(None, (taken(word), often)))
     values = [*dict.fromkeys(named(word.values)())] if word.values else []
     known = f": {', '.join(values)}" if 0 < len(values) <= MOST_VALUES else ""
     return f"{word.help}{f' ({notes})' if notes else ''}{known}"
 
 
-def _taken(word: CommandWord) -> str:
+def taken(word: CommandWord) -> str:
     """The values that a word takes, where that is not everything of its kind."""
     if word.bare:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +21,48 @@ from genkit.system.errors import ConfigError
 WIDTH, LEAST, MOST, GAP = 110, 20, 38, "  "  # of a page, and of each of its first two columns
 
 
+class KnobLine(NamedTuple):
+    """What there is to say of one knob of an option: its key and default, what it takes, and what it does."""
+
+    key: str
+    default: str
+    takes: str
+    help: str
+
+
+class OptionPage(NamedTuple):
+    """What there is to say of a group's option.
+
+    Attributes:
+        knobs: of the group; none where the option is a file of words for other groups.
+        parts: by the names of its phases, the keys that each may have of its own.
+    """
+
+    group: str
+    option: str
+    about: str
+    knobs: tuple[KnobLine, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = {}
+
+
+def described(group: str, option: str, *beside: str) -> OptionPage:
+    """The page of an option as values, with the defaults that it has where nothing else is chosen.
+
+    Args:
+        beside: choices of other groups that are made with it.
+    """
+    return _described(
+        group, option, compose_by_hydra("train", sorted_words(parse([*beside, f"{group}={option}"]))[0])
+    )
+
+
+def described_run() -> tuple[KnobLine, ...]:
+    """The knobs that stand in no group."""
+    cfg = compose_by_hydra("train", [])
+    (own,) = (section for section in sections(declarations(cfg), cfg) if not section.group)
+    return (*_lines(own),)
+
+
 def explain(words: Sequence[str]) -> str:
     """A page for each option that is typed (`model=dcgan`): its knobs with range, unit, default and help.
 
@@ -33,30 +76,33 @@ def explain(words: Sequence[str]) -> str:
     return "\n\n".join("\n".join(_page(str(word.key), str(word.value), cfg)) for word in choices)
 
 
-def _page(group: str, option: str, cfg: Mapping[str, object]) -> Iterator[str]:
-    yield from textwrap.wrap(f"{group}={option}: {about(groups()[group][option])}", WIDTH)
-    declared = declarations(cfg)
+def _described(group: str, option: str, cfg: Mapping[str, object]) -> OptionPage:
+    said, declared = about(groups()[group][option]), declarations(cfg)
     if group in OPTIONAL_GROUPS or group not in declared:
-        return
-    yield ""
+        return OptionPage(group, option, said)
     own, *parts = [section for section in sections(declared, cfg) if section.group == group]
-    yield from _columns([*_rows(own)])
-    for part in parts:
-        names = ", ".join(part.values)
-        yield from textwrap.wrap(
-            f"{group}.{part.part}.KEY of one phase; null: as {group}.KEY: {names}", WIDTH
-        )
+    return OptionPage(group, option, said, (*_lines(own),), {p.part: (*p.values,) for p in parts})
 
 
-def _rows(section: Section) -> Iterator[tuple[str, str, str]]:
-    """Key with default, what it can be, help."""
+def _page(group: str, option: str, cfg: Mapping[str, object]) -> Iterator[str]:
+    page = _described(group, option, cfg)
+    yield from textwrap.wrap(f"{group}={option}: {page.about}", WIDTH)
+    if page.knobs:
+        yield ""
+    yield from _columns([(f"{line.key}={line.default}", line.takes, line.help) for line in page.knobs])
+    for part, keys in page.parts.items():
+        names = ", ".join(keys)
+        yield from textwrap.wrap(f"{group}.{part}.KEY of one phase; null: as {group}.KEY: {names}", WIDTH)
+
+
+def _lines(section: Section) -> Iterator[KnobLine]:
     flat = dict(leaves(section.values))
     for name, knob in knobs_of(section.knobs).items():
         if name in KEPT.get(section.group, ()):
             continue
         default = flat.get(name, knob.default)
         value = "" if default is msgspec.NODEFAULT else _visible(shown(default))
-        yield f"{section.key(name)}={value}", _takes(knob), _help(knob)
+        yield KnobLine(section.key(name), value, _takes(knob), _help(knob))
 
 
 def _visible(text: str) -> str:

@@ -10,11 +10,24 @@ from genkit.system.plain import read_text
 RECORD, CONFIG, SPEC, LOCK = "run.json", "config.yaml", "spec.json", ".lock"
 CODEC = "codec"  # a run folder within: of the model that made the codes of the data
 SHARED = ".session"  # what the other processes of a training that goes on are told, while it does
-# What we write ourselves in a run folder; a logger may add folders of its own.
-OWN = (
-    *(RECORD, CONFIG, SPEC, LOCK, "checkpoints", "samples", "metrics.csv", "findings.json"),
-    *("evaluation.jsonl", "evaluation", "tensorboard", CODEC),
-)
+# What we write ourselves in a run folder, and what it is; a logger may add folders of its own.
+CONTENTS = {
+    CONFIG: "the composed configuration, frozen at launch",
+    RECORD: "status, versions, hardware, git, seed, data fingerprint, last validation terms",
+    SPEC: "what the data is, tokeniser included",
+    CODEC: "of a run of codes: the codec, a run folder of what loading it needs",
+    "checkpoints": "step-N/ with weights, averaged weights, optimisers and a manifest with the SHA-256 of"
+    " every file; pointers last and best",
+    "metrics.csv": "losses, rates and validation terms by step",
+    "tensorboard": "the same, with samples, as TensorBoard reads it",
+    "findings.json": "what each validation measured of the training's health, and what is wrong with it",
+    "evaluation.jsonl": "the rows of genkit evaluate",
+    "evaluation": "step-N/ with what those rows were measured of: samples, nearest training examples,"
+    " answers",
+    "samples": "drawn during training, and by genkit sample",
+    LOCK: "held by the process that trains",
+}
+OWN = (*CONTENTS,)
 MAX_RECORD_BYTES, MAX_SPEC_BYTES = 8_000_000, 64_000_000
 MAX_HISTORY_BYTES, MAX_HISTORY_LINES = 256_000_000, 1_000_000  # of a metrics.csv
 

@@ -1,4 +1,7 @@
-"""Every command that the README shows is run, a training for few steps; what no CPU can run is composed."""
+"""Every command that the README and the site show is run, a training for few steps.
+
+One that stands in a block which says why it is not run is checked all the same: composed, or parsed.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,40 @@ from PIL import Image
 from scipy.io import wavfile
 
 from genkit import config, train
+from genkit.cli.commands import find
+from genkit.cli.parser import parse
+from tests.integration.blocks import DOCS, ROOT, blocks
 from tests.integration.conftest import QUICK, TINY
 from tests.make_model import make
 from tests.outside_site import OUTSIDE, Site
+from tests.videos import animated, moving
 
-README = Path(__file__).parents[2] / "README.md"
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
-COMMANDS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("genkit ")]
-PYTHON = [block for kind, block in BLOCKS if kind == "python" and block.startswith("import genkit")]
-FOUR = next(block for _, block in BLOCKS if block.startswith("我喜欢的颜色是蓝色"))  # four.txt
+BLOCKS = blocks()
+SHELL = [block for block in BLOCKS if block.kind in ("", "sh")]
+# What several pages show is one command, whatever they say of it.
+TYPED = [(line, block.reason) for block in SHELL for line in block.lines if re.search(r"\bgenkit ", line)]
+SHOWN = [(shlex.split(line, comments=True), line, reason) for line, reason in TYPED]
+RUN = {tuple(words): line for words, line, reason in SHOWN if words[:1] == ["genkit"] and not reason}
+CHECKED = {
+    tuple(words[words.index("genkit") :]) for words, _, reason in SHOWN if reason and "genkit" in words[:-1]
+}
+FOUR = next(block.text for block in BLOCKS if block.text.startswith("我喜欢的颜色是蓝色"))  # four.txt
 SHORT = ["debug=fast", "callbacks.progress=none", "logger=none", "callbacks.samples.n=0", "trainer.threads=1"]
 READS_TEXTS = ("score", "export")
-PROGRAMS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("python tests/")]
-
-
-FAMILY_RECIPES = re.search(r"^\| family \| digits.*?\n\n", README.read_text(encoding="utf-8"), re.M | re.S)
+PROGRAMS = [
+    *dict.fromkeys(line for block in SHELL for line in block.lines if line.startswith("python tests/"))
+]
+PAGES_OF_PYTHON = [*dict.fromkeys(block.page for block in BLOCKS if block.kind == "python")]
+KINDS = {"", "sh", "python", "text", "yaml", "json", "toml", "{image}", "{toctree}"}
+OTHERS = ("python tests/", "pip install tests/")  # that a test runs, beside genkit's own
+FAMILY_RECIPES = re.search(
+    r"^\| family \| digits.*?\n\n", (DOCS / "families.md").read_text(encoding="utf-8"), re.M | re.S
+)
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with what the README takes for granted: runs, a text, a study of one's own."""
+    """A folder with what the pages take for granted: runs, texts, pictures, sounds, a study of one's own."""
     folder = tmp_path_factory.mktemp("readme")
     runs = [f"paths.runs_dir={folder / 'runs'}", *QUICK, "budget.steps=2"]
     (folder / "mine.txt").write_text("To be, or not to be, that is the question.\n" * 400, encoding="utf-8")
@@ -41,7 +58,7 @@ def place(tmp_path_factory):
     Image.new("RGB", (60, 40), (200, 30, 30)).save(folder / "mine.png")
     for line in PROGRAMS:
         _, program, *words = shlex.split(line)
-        subprocess.run([sys.executable, README.parent / program, *words], cwd=folder, check=True)
+        subprocess.run([sys.executable, ROOT / program, *words], cwd=folder, check=True)
     of_pairs = ["model=gpt_tiny", "data=pairs", f"data.path={folder / 'pairs.jsonl'}"]
     train([*of_pairs, *runs, "name=backwards"])
     train(["model=gpt_tiny", "data=sums", "data.train=300", "data.held_out=60", *runs, "name=sums"])
@@ -49,6 +66,22 @@ def place(tmp_path_factory):
     train([*(word for word in TINY["gpt"] if not word.startswith("data=")), *mine, *runs, "name=text"])
     train([*TINY["vae"], *runs, "name=images"])
     train([*TINY["vae"], *runs, "name=labels", "model.conditional=true"])
+    dice = np.random.default_rng(0)
+    for kind, high in (("cats", 120), ("dogs", 250)):
+        (folder / "pictures" / kind).mkdir(parents=True)
+        for i in range(30):
+            pixels = dice.integers(0, high, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "pictures" / kind / f"{i}.png")
+    (folder / "texts").mkdir()
+    for i in range(10):
+        (folder / "texts" / f"{i}.txt").write_text(
+            f"Text {i} says that {i} is a number.\n" * 40, encoding="utf-8"
+        )
+    rows = [f'{{"text": "Row {i} says that {i} is a number."}}' for i in range(400)]
+    (folder / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    (folder / "films").mkdir()
+    for i in range(20):
+        animated(folder / "films" / f"{i}.gif", moving(seed=i))
     time = np.arange(1_200) / 8_000
     for word, hertz in (("one", 300), ("seven", 500)):
         (folder / "words" / word).mkdir(parents=True)
@@ -118,13 +151,13 @@ def prepared(line: str, data_dir: Path) -> list[str]:
     return [command, *words]
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_of_the_readme_does_what_it_says(line, place, data_dir, genkit, monkeypatch, request):
+@pytest.mark.parametrize("line", RUN.values(), ids=map(" ".join, RUN))
+def test_a_command_that_is_shown_does_what_it_says(line, place, data_dir, genkit, monkeypatch, request):
     monkeypatch.chdir(place)
     monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
     monkeypatch.setenv("GENKIT_DATA_DIR", str(data_dir))
     words = prepared(line, data_dir)
-    names = ("colors", "asked", "four", "backwards", "tuned", "sums")
+    names = ("colors", "asked", "four", "backwards", "tuned", "sums", "sounds")
     taken = [f"name={name}" for name in names]  # there are such by now
     words = [f"{word}2" if word in taken else word for word in words]
     if "moons" in line:
@@ -135,18 +168,53 @@ def test_a_command_of_the_readme_does_what_it_says(line, place, data_dir, genkit
     assert out or err
 
 
-def test_the_readme_has_the_commands():
-    assert len(COMMANDS) >= 25
-    assert any("我喜欢的颜色是" in line for line in COMMANDS)
+@pytest.mark.parametrize("typed", sorted(CHECKED), ids=" ".join)
+def test_a_command_that_is_not_run_is_one_that_there_is(typed, place, genkit, monkeypatch):
+    monkeypatch.chdir(place)
+    _, name, *words = typed
+    if name == "train":
+        code, _, err = genkit("train", "--cfg", "job", *words)
+        assert code == 0, err
+    elif not name.startswith("-"):
+        parse(name, find(name).settings, words)
 
 
-def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+def test_the_pages_have_the_commands():
+    assert len(RUN) >= 60
+    assert any("我喜欢的颜色是" in line for line in RUN.values())
+    assert CHECKED.isdisjoint(RUN)
+
+
+def test_every_block_is_run_or_says_why_not():
+    for block in BLOCKS:
+        assert block.kind in KINDS, block
+        if block.page != "README.md" and block.kind == "sh" and not block.reason:
+            for line in block.lines:
+                assert line.startswith(("genkit ", *OTHERS)), f"{block.page}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES_OF_PYTHON)
+def test_the_python_of_a_page_runs(page, place, genkit, tmp_path, monkeypatch):
+    """In the order in which it stands there, with the runs and the folders that the page speaks of."""
+    monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
+    for folder in ("runs", "text-model"):
+        (tmp_path / folder).symlink_to(place / folder)
     monkeypatch.chdir(tmp_path)
-    assert PYTHON
-    for block in PYTHON:
-        exec(block.replace("budget.epochs=5", "budget.steps=2").replace('"steps": 50', '"steps": 2'), {})
-    assert {path.name for path in tmp_path.glob("*.png")} == {"digits.png", "dots.png", "pixels.png"}
-    assert (tmp_path / "runs" / "two" / "report" / "report.html").is_file()
+    if not (place / "text-model").exists():
+        genkit("export", "run=text", "format=hf", f"out={place / 'text-model'}")
+    names: dict[str, object] = {}
+    for block in BLOCKS:
+        if block.page == page and block.kind == "python" and not block.reason:
+            exec(quick(block.text), names)
+    for name in re.findall(r'save\(.*"(\w+\.\w+)"\)', (ROOT / page).read_text(encoding="utf-8")):
+        assert (tmp_path / name).is_file()
+    if "found" in names:
+        assert names["found"].page.is_file()
+
+
+def quick(program: str) -> str:
+    """A program whose trainings are of two steps."""
+    return program.replace("budget.epochs=5", "budget.steps=2").replace('"steps": 50', '"steps": 2')
 
 
 def test_every_cell_of_the_families_table_is_a_recipe_of_that_family():

@@ -1,0 +1,181 @@
+"""The site: its reference says what there is, it is built without a warning, and asks nobody for anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import genkit
+from genkit import config
+from genkit.cli.commands import BUILT_IN
+from genkit.config.composing import KEPT
+from genkit.families import FAMILIES
+from genkit.metrics.catalogue import BUILT_IN as METRICS
+from genkit.system import errors
+from tests.integration.blocks import DOCS, ROOT, written
+from tools.site.pages import pages
+
+MADE = pages()
+KNOB = re.compile(r"`((?:model|data|optim|trainer|budget|callbacks|logger|paths)\.[a-z_.0-9]+)(?==|`)")
+PHASES = {"frame_discriminator", "discriminator", "generator", "codec"}  # of which optim has knobs
+
+
+# ---------------------------------------------------------------------- what is made says what there is
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_page_of_a_command_has_every_word_that_its_help_has(name, genkit, capsys):
+    code, help_, _ = genkit(name, "--help")
+    assert code == 0
+    page = MADE[f"reference/commands/{name}.md"]
+    words = re.findall(r"^  ([a-z_.]+)=", help_.partition("\n\n\n")[0], re.M)
+    assert [word for word in words if f"`{word}=" not in page] == []
+
+
+@pytest.mark.parametrize("model", [option for option in config.groups()["model"] if option != "python"])
+def test_the_page_of_a_family_has_every_knob_of_its_models(model):
+    cfg = config.compose("train", [f"model={model}"])
+    page = MADE[f"reference/families/{cfg.model.family}.md"]
+    assert f"## model={model}\n" in page
+    keys = [key for key in cfg.plain["model"] if key not in KEPT["model"]]
+    assert [key for key in keys if f"`model.{key}`" not in page] == []
+
+
+def test_the_page_of_a_family_has_its_options_of_sampling_and_its_remedies():
+    for name in FAMILIES.names():
+        family = FAMILIES.load(name)
+        page, findings = MADE[f"reference/families/{name}.md"], MADE["reference/findings.md"]
+        assert all(f"| `{option.name}` |" in page for option in family.options)
+        assert all(
+            f"### {rule.code}" in findings and rule.advice.split("`")[0] in findings for rule in family.rules
+        )
+        assert all(remedy in findings for remedy in family.remedies.values())
+
+
+@pytest.mark.parametrize("dataset", config.groups()["data"])
+def test_the_page_of_a_dataset_has_every_knob(dataset):
+    page = MADE[f"reference/data/{dataset}.md"]
+    keys = [key for key in config.compose("train", [f"data={dataset}"]).plain["data"] if key != "name"]
+    assert [key for key in keys if f"`data.{key}`" not in page] == []
+
+
+def test_metrics_refusals_recipes_and_names_are_all_there():
+    for metric in METRICS.values():
+        page = MADE[f"reference/metrics/{metric.group}.md"]
+        assert f"## {metric.name}\n" in page
+        assert metric.interval in page
+    codes = MADE["reference/exit-codes.md"]
+    for code, kind in ((2, "Config"), (3, "Checkpoint"), (4, "Data"), (6, "Storage")):
+        assert re.search(rf"\| {code} \| `genkit.errors.{kind}Error` \|", codes)
+    assert {errors.Diverged.exit_code, errors.Locked.exit_code} == {5, 7}
+    assert all(f"| {code} |" in codes for code in (0, 5, 7, 130, 143))
+    for recipe in config.groups()["experiment"]:
+        assert f"## {recipe}\n" in MADE["reference/recipes.md"]
+    python = MADE["reference/python.md"]
+    assert [name for name in genkit_names() if not re.search(rf"\.{name}$", python, re.M)] == []
+
+
+def genkit_names() -> list[str]:
+    return [name for name in genkit.__all__ if name != "errors"]
+
+
+def test_every_experiment_is_a_page():
+    names = {file.parent.name for file in (ROOT / "experiments").glob("*/README.md")}
+    assert names == {Path(place).stem for place in MADE if place.startswith("results/")} - {"index"}
+
+
+def test_a_default_is_that_of_everybody_and_not_of_this_machine(monkeypatch):
+    monkeypatch.setenv("GENKIT_DATA_DIR", "/nowhere/at/all")
+    assert "/nowhere/at/all" not in "".join(pages().values())
+
+
+def test_every_knob_that_a_page_speaks_of_is_one():
+    known = {key for text in MADE.values() for key in re.findall(r"\| `([a-z_]+\.[a-z_.0-9]+)` \|", text)}
+    said = {(file.name, key) for file in written() for key in KNOB.findall(file.read_text(encoding="utf-8"))}
+    wrong = {(page, key) for page, key in said if _general(key) not in known}
+    assert len(said) > 100
+    assert not wrong
+
+
+def _general(key: str) -> str:
+    """The knob of the group that a phase's knob is."""
+    group, *rest = key.split(".")
+    return ".".join([group, *(part for part in rest if group != "optim" or part not in PHASES)])
+
+
+# ---------------------------------------------------------------------- what is built
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The site, built as `make docs` builds it."""
+    pytest.importorskip("furo", reason="needs the extra docs")
+    folder = tmp_path_factory.mktemp("site")
+    words = ["--fail-on-warning", "--keep-going", "--quiet", "-b", "html", "-d", folder / "doctrees", DOCS]
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *words, folder / "html"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
+class Links(HTMLParser):
+    """The anchors of a page, where its links lead, and what a browser would fetch for it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.anchors: set[str] = set()
+        self.links: list[str] = []
+        self.fetched: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        if said.get("id"):
+            self.anchors.add(str(said["id"]))
+        if tag == "a" and said.get("href"):
+            self.links.append(str(said["href"]))
+        self.fetched += [str(said["src"])] if said.get("src") else []
+        self.fetched += [str(said["href"])] if tag == "link" and said.get("href") else []
+
+
+def parsed(site: Path) -> Iterator[tuple[Path, Links]]:
+    for file in site.rglob("*.html"):
+        yield file, Links(file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_every_link_leads_to_a_place_of_the_site(site):
+    found = dict(parsed(site))
+    assert len(found) > 120
+    for file, page in found.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or link == "#":
+                continue
+            target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+            assert target.is_file(), f"{file.name}: {link}"
+            if parts.fragment and target in found:
+                assert unquote(parts.fragment) in found[target].anchors, f"{file.name}: {link}"
+
+
+@pytest.mark.slow
+def test_a_page_asks_nobody_for_anything(site):
+    for file, page in parsed(site):
+        assert [place for place in page.fetched if "//" in place] == [], file
+    for style in site.rglob("*.css"):
+        assert not re.search(r"url\(\s*['\"]?(https?:)?//", style.read_text(encoding="utf-8")), style
+
+
+@pytest.mark.slow
+def test_a_block_that_is_not_run_says_so_on_its_page(site):
+    text = (site / "guides" / "hardware.html").read_text(encoding="utf-8")
+    assert 'class="not-run"' in text
+    assert "Not run by the tests: it needs a cluster." in text
