@@ -73,5 +73,6 @@ def is_number(text: str) -> bool:
 def choose_labels(condition: Sequence[int | None], classes: int, noise: Noise) -> Tensor:
     """The label of each row: as asked, else drawn, all classes alike; int64 (B,)."""
     drawn = (noise.uniform("label", 1).squeeze(1) * classes).long().clamp(max=classes - 1)
-    asked = torch.tensor([-1 if label is None else label for label in condition], device=drawn.device)
+    told = torch.tensor([-1 if label is None else label for label in condition])
+    asked = told.to(drawn.device, non_blocking=True)  # whoever draws does not wait for a GPU
     return torch.where(asked < 0, drawn, asked)

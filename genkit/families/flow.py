@@ -178,8 +178,8 @@ class Flow(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction
     def _times(self, noise: Noise) -> Tensor:
         """One for each row, (B,): spread evenly, whichever rows of the global batch these are."""
         first = noise.of_batch().uniform("times", 1).double()  # (1, 1)
-        rows = torch.tensor([number * GOLDEN % 1 for number in noise.rows], dtype=torch.float64)
-        share = ((first[0] + rows.to(first)) % 1).clamp(1e-6, 1 - 1e-6)
+        rows = torch.arange(noise.rows.start, noise.rows.stop, dtype=torch.float64, device=first.device)
+        share = ((first[0] + rows * GOLDEN % 1) % 1).clamp(1e-6, 1 - 1e-6)
         return (share if self.times == "uniform" else torch.special.ndtri(share).sigmoid()).float()
 
     def _some_without(self, labels: Tensor | None, noise: Noise) -> Tensor | None:

@@ -149,7 +149,7 @@ def decode(
             asked, plain = logits.chunk(2)
             logits = plain + options["guidance"] * (asked - plain)
         if never is not None:
-            logits[:, never] = -torch.inf
+            logits.index_fill_(1, never, -torch.inf)
         if first is not None and number == 0:
             logits = logits.masked_fill(~first, -torch.inf)
         token = choose(logits, uniform, options, seen)

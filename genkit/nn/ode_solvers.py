@@ -63,7 +63,7 @@ class Euler(Solver):
         step = (end - start) / self.steps
         for number in range(self.steps):
             at = _times(state, start + number * step)
-            state = moved(state, at.new_tensor(step), (1.0,), (field(state, at),))
+            state = moved(state, at.new_full((), step), (1.0,), (field(state, at),))
         return state
 
 
@@ -78,9 +78,9 @@ class Heun(Solver):
         for number in range(self.steps):
             at = _times(state, start + number * step)
             first = field(state, at)
-            tried = moved(state, at.new_tensor(step), (1.0,), (first,))
+            tried = moved(state, at.new_full((), step), (1.0,), (first,))
             second = field(tried, _times(state, start + (number + 1) * step))
-            state = moved(state, at.new_tensor(step), (0.5, 0.5), (first, second))
+            state = moved(state, at.new_full((), step), (0.5, 0.5), (first, second))
         return state
 
 

@@ -60,6 +60,9 @@ QUICK = [
 ]
 
 
+WATCHED = ["budget.steps=9", "trainer.val_every=9"]  # validations may wait
+
+
 def words(name, folder, run, *more):
     return [*TRAININGS[name], *QUICK, GPU, f"paths.runs_dir={folder}", f"name={run}", *more]
 
@@ -75,6 +78,14 @@ def finite_rows(run):
     return len(rows) > 0 and all(map(math.isfinite, numbers))
 
 
+def losses(run):
+    """Of each step."""
+    with open(Path(run) / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    column = next(name for name in rows[0] if name.startswith("train/"))
+    return [float(row[column]) for row in rows if row[column]]
+
+
 # ---------------------------------------------------------------------- families × media
 
 
@@ -82,7 +93,7 @@ def finite_rows(run):
 def test_a_training_does_not_wait_and_can_be_used(name, tmp_path):
     """In bfloat16, as `trainer=gpu` is; then drawn from on the GPU and on the CPU."""
     watched = Unwaiting()
-    record = genkit.train(words(name, tmp_path, "run", "budget.steps=9"), callbacks=[watched])
+    record = genkit.train(words(name, tmp_path, "run", *WATCHED), callbacks=[watched])
     assert record["status"] == "finished"
     assert watched.steps == 4
     assert finite_rows(record["run"])
@@ -158,14 +169,15 @@ def test_a_training_goes_on_on_another_device(name, tmp_path):
 def test_a_compiled_training(name, tmp_path):
     if not has_compiler():
         pytest.skip("torch.compile needs a C compiler")
-    plain = genkit.train(words(name, tmp_path, "plain", "budget.steps=4", "trainer.precision=32-true"))
-    more = ["budget.steps=4", "trainer.precision=32-true", "trainer.compile=true"]
-    compiled = genkit.train(words(name, tmp_path, "compiled", *more))
+    more = ["budget.steps=4", "trainer.log_every=1", "trainer.precision=32-true"]
+    plain = genkit.train(words(name, tmp_path, "plain", *more))
+    compiled = genkit.train(words(name, tmp_path, "compiled", *more, "trainer.compile=true"))
     assert compiled["status"] == "finished"
-    one, two = weights(plain["run"], 4), weights(compiled["run"], 4)
-    assert set(one) == set(two)
-    apart = max(float((one[key] - two[key]).abs().max()) for key in one if one[key].is_floating_point())
-    assert apart < 4e-3, f"weights are {apart:.3g} apart after four steps of 1e-3 at most"
+    assert set(weights(plain["run"], 4)) == set(weights(compiled["run"], 4))
+    one, two = losses(plain["run"]), losses(compiled["run"])
+    assert len(one) == 4
+    # Adam makes steps of full length of gradients that are but rounding: weights differ more than losses.
+    assert two == pytest.approx(one, rel=1e-3)
 
 
 @pytest.mark.skipif(TRIED_ON_CPU, reason="of GPUs")
@@ -189,7 +201,7 @@ def test_a_batch_that_cannot_fit_is_refused(tmp_path):
 
 def test_data_on_the_device(tmp_path):
     watched = Unwaiting()
-    more = ["data.on_device=true", "budget.steps=9"]
+    more = ["data.on_device=true", *WATCHED]
     record = genkit.train(words("vae-images", tmp_path, "run", *more), callbacks=[watched])
     assert record["status"] == "finished"
     assert watched.steps == 4
