@@ -127,9 +127,10 @@ def decode(
     read = [*rows, *(row.to(device) for row in free)]
     seen = None
     if options["repetition_penalty"] != 1:
-        seen = torch.zeros(len(rows), network.config.logits, dtype=torch.bool, device=device)
+        seen = torch.zeros(len(rows), network.config.vocab_size, dtype=torch.bool, device=device)
         for b, row in enumerate(rows):
-            seen[b, row[row < network.config.logits]] = True
+            seen[b, row] = True
+        seen = seen[:, : network.config.logits]  # starts of classes and the like never come next
     history = [row[-S:] for row in read]  # of a prompt longer than the context, the last S tokens
     precision = options.get("precision", "float32")
     cache = KVCache(network.config, len(read), network.tokens.weight, kept_in(precision, device))

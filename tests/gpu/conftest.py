@@ -49,6 +49,9 @@ class Unwaiting(Callback):
         if index == self.last:
             allow_waiting()
 
+    def on_exception(self, trainer, module, exception):
+        allow_waiting()  # for what cleans up after it
+
 
 def forbid_waiting():
     if not TRIED_ON_CPU:
