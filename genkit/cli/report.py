@@ -11,7 +11,7 @@ from genkit.system.errors import CheckpointError, ConfigError, nearest
 from genkit.system.paths import place
 from genkit.system.terminal import say
 
-OWN = ("report.html", "verdict.txt", "figures", "tables")
+OWN = ("report.html", "verdict.txt", "figures", "tables", "paper")
 
 
 def report(settings: ReportSettings) -> int:

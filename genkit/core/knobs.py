@@ -26,7 +26,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
@@ -58,7 +58,14 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelKnobs(Knobs, frozen=True, kw_only=True):
-    """What every model says to the house; a family's own knobs come beside them."""
+    """What every model says to the house; a family's own knobs come beside them.
+
+    Attributes:
+        cites: papers of the family, keys or entries (`genkit.core.references`), by the knob that asks for
+            what is in them: `network=resnet`, or `adversarial`, if it is given at all; "": of every model.
+    """
+
+    cites: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     family: str
     view: Literal["tokens", "arrays"]
@@ -71,6 +78,16 @@ class ModelKnobs(Knobs, frozen=True, kw_only=True):
             advice="name a validation term, or null for the last checkpoint",
         ),
     ] = None
+
+    @classmethod
+    def cited(cls, section: Mapping[str, object]) -> list[str]:
+        """The papers of a model, by what its configuration says."""
+        found: list[str] = []
+        for word, several in cls.cites.items():
+            key, chosen, value = word.partition("=")
+            given = str(section.get(key)) == value if chosen else bool(section.get(key))
+            found += several if given or not word else []
+        return found
 
     def untrained(self) -> Iterator[Idle]:
         """Phases that the family has and this model lacks, whose settings under `optim` do nothing."""

@@ -14,6 +14,12 @@ Levels = Annotated[int, msgspec.Meta(ge=3, le=256)]
 class CodesKnobs(ModelKnobs, frozen=True):
     """A grid of codes, the networks on both sides of it, and what the decoder is trained by."""
 
+    cites = {
+        "": ("vandenoord2017neural",),
+        "quantiser=fsq": ("mentzer2024finite",),
+        "adversarial": ("esser2021taming",),
+    }
+
     view: Literal["tokens", "arrays"] = "arrays"
     stride: (
         Annotated[

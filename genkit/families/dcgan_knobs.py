@@ -12,6 +12,14 @@ RESIDUAL: dict[str, tuple[Plain, ...]] = {"network": ("resnet",)}
 class DCGANKnobs(ModelKnobs, frozen=True):
     """A generator and a discriminator, the game between them, and what steadies it."""
 
+    cites = {
+        "": ("goodfellow2014generative",),
+        "network=dcgan": ("radford2016unsupervised",),
+        "network=resnet": ("huang2024gan",),
+        "axes=1": ("donahue2019adversarial",),
+        "frame_discriminator": ("tulyakov2018mocogan",),
+    }
+
     view: Literal["tokens", "arrays"] = "arrays"
     network: Annotated[
         Literal["dcgan", "resnet"],

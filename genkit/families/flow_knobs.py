@@ -9,6 +9,12 @@ from genkit.core.knobs import GIVEN, Clash, ModelKnobs, knob
 class FlowKnobs(ModelKnobs, frozen=True):
     """A network of velocities, and which paths it learns them on."""
 
+    cites = {
+        "": ("lipman2023flow", "liu2023flow"),
+        "network=unet": ("ronneberger2015unet",),
+        "network=transformer": ("peebles2023scalable",),
+    }
+
     view: Literal["tokens", "arrays"] = "arrays"
     network: Annotated[Literal["unet", "transformer"], knob("of the velocities")] = "unet"
     width: Annotated[

@@ -12,6 +12,8 @@ TURNED: dict[str, tuple[Plain, ...]] = {"rotary_scaling": ("llama3", "yarn")}
 class GPTKnobs(ModelKnobs, frozen=True):
     """As `genkit.nn.transformer.TransformerConfig` takes them, and what GPT adds."""
 
+    cites = {"": ("radford2019language",)}
+
     view: Literal["tokens", "arrays"] = "tokens"
     block_size: (
         Annotated[int, knob("of context; null: 64, or a whole image", ge=1, le=1_000_000, unit="tokens")]

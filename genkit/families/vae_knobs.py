@@ -16,6 +16,12 @@ Latents = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 class VAEKnobs(ModelKnobs, frozen=True):
     """An encoder, a decoder, what the decoder says of a pixel, and the objective."""
 
+    cites = {
+        "": ("kingma2014auto",),
+        "network=moving": ("gregor2015draw",),
+        "network=resnet": ("sonderby2016ladder", "child2021very"),
+    }
+
     view: Literal["tokens", "arrays"] = "arrays"
     network: Annotated[
         Literal["conv", "mlp", "moving", "residual", "resnet"],

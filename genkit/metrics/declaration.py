@@ -18,6 +18,7 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, get_args
 
+from genkit.core.references import find
 from genkit.metrics.measure import Direction, Measure
 from genkit.system.errors import ConfigError
 
@@ -97,6 +98,7 @@ class Metric:
         least, most: what it can be at all.
         counted: whether it is a number of things, of which there is nothing to estimate.
         beside: names of metrics without which it misleads: they are measured with it.
+        cites: the papers that it comes from: keys or entries, see `genkit.core.references`.
         source: the distribution that offers it; "": it is built in, or a caller's own.
     """
 
@@ -116,6 +118,7 @@ class Metric:
     most: float = math.inf
     counted: bool = False
     beside: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
     source: str = ""
 
     @property
@@ -170,6 +173,11 @@ def _wrong(metric: Metric) -> str | None:
             return f"{key} is neither true, false nor a function"
     if not callable(metric.measure):
         return "measure is no function of the evidence"
+    try:
+        for cited in metric.cites:
+            find(cited)
+    except (TypeError, ValueError) as error:
+        return f"cites: {error}"
     if not isinstance(metric.interval, str):
         return "interval is no text that says how it is made"
     return None

@@ -17,6 +17,7 @@ TRIVIAL = {
     "copied_exact_match": "of the answer to the most alike prompt of the training part",
 }
 EXACT = Call("answers:exact")
+CITED = {"chrf": "popovic2015chrf", "bleu": "papineni2002bleu"}
 RUNS = {
     "chrf": "6 characters shared with the right answers (chrF2 of sacrebleu)",
     "bleu": "4 words shared with the right answers (BLEU of sacrebleu)",
@@ -43,6 +44,7 @@ OF_ANSWERS = (
         Metric(
             *(name, "0-100", "higher", ANSWERED, Call(f"answers:{name}")),
             help=f"runs of up to {said}",
+            cites=(CITED[name],),
             group="answers",
             interval=BOOTSTRAP,
             floor=False,
@@ -56,6 +58,7 @@ OF_ANSWERS = (
         Metric(
             *(name, "1", "higher", ANSWERED, Call("answers:rouge")),
             help=said,
+            cites=("lin2004rouge",),
             group="answers",
             interval=RARE,
             floor=False,
@@ -68,6 +71,7 @@ OF_ANSWERS = (
     Metric(
         *("token_f1", "1", "higher", ANSWERED, Call("answers:token_f1")),
         help="words, marks and CJK characters shared with the right answer (F1)",
+        cites=("rajpurkar2016squad",),
         group="answers",
         interval=RARE,
         floor=False,

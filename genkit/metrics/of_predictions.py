@@ -28,12 +28,13 @@ class FrameError:
     said: str
     least: float
     most: float
+    cites: str = "tan2023openstl"
 
 
 FRAME_ERRORS = (
     FrameError("mse", "1", "lower", "squared error, summed over a frame", 0.0, float("inf")),
     FrameError("mae", "1", "lower", "absolute error, summed over a frame", 0.0, float("inf")),
-    FrameError("ssim", "1", "higher", "structural similarity of a frame", -1.0, 1.0),
+    FrameError("ssim", "1", "higher", "structural similarity of a frame", -1.0, 1.0, "wang2004image"),
     FrameError("psnr", "dB", "higher", "peak signal-to-noise ratio of a frame", 0.0, 100.0),
 )
 MADE = {
@@ -58,6 +59,7 @@ OF_PREDICTIONS = (
         Metric(
             *(f"{made}_{error.name}", error.unit, error.direction, HIDDEN, ERRORS),
             help=f"{error.said}, {whose}",
+            cites=(error.cites,),
             group="prediction",
             interval=STUDENT,
             floor=False,
@@ -84,6 +86,7 @@ OF_PREDICTIONS = (
         Metric(
             *(f"{trivial}_{error.name}", error.unit, "none", HIDDEN, ERRORS),
             help=f"{error.said}, {whose}",
+            cites=(error.cites,),
             group="prediction",
             interval=STUDENT,
             floor=False,
@@ -97,6 +100,7 @@ OF_PREDICTIONS = (
     Metric(
         *(OF_CHANCES, "nats/frame", "lower", HIDDEN, CHANCES),
         help="of levels as chances with the level expected given all before; grey: no likelihood",
+        cites=("kalchbrenner2017video",),
         group="prediction",
         interval=STUDENT,
         floor=False,

@@ -19,6 +19,7 @@ OF_LIKELIHOOD = (
     Metric(
         *("bits_per_dimension", "bits/dimension", "lower", ("likelihoods", "arrays"), SCORED),
         help="that, by number of an example",
+        cites=("theis2016note",),
         group="likelihood",
         interval=OF_DATA,
         floor=False,

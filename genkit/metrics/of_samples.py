@@ -14,6 +14,7 @@ OF_IMAGES = (
     Metric(
         *("fid", "1", "lower", FEATURES, Call("frechet:fid", BOTH)),
         help="Fréchet distance of Gaussians through the features",
+        cites=("heusel2017gans",),
         group="images",
         interval=INFLUENCE,
         depends_on_n=True,
@@ -23,6 +24,7 @@ OF_IMAGES = (
     Metric(
         *("fid_infinity", "1", "lower", FEATURES, Call("frechet:fid_infinity", BOTH)),
         help="fid extrapolated to infinitely many samples",
+        cites=("chong2020effectively",),
         group="images",
         interval=INFLUENCE,
         by_extractor=True,
@@ -30,6 +32,7 @@ OF_IMAGES = (
     Metric(
         *("kid", "1", "lower", FEATURES, Call("kernel:kid", BOTH)),
         help="kernel distance of the features, unbiased",
+        cites=("binkowski2018demystifying",),
         group="images",
         interval=PAIRS,
         by_extractor=True,
@@ -43,6 +46,7 @@ OF_IMAGES = (
             Call("inception_score:inception_score", ALONE),
         ),
         help="how sure a classifier is of each sample, and how many classes it sees",
+        cites=("salimans2016improved",),
         group="images",
         interval="normal, on a logarithmic scale",
         depends_on_n=True,
@@ -52,6 +56,7 @@ OF_IMAGES = (
     Metric(
         *("precision", "1", "higher", FEATURES, NEIGHBOURS),
         help="share of samples near a real example",
+        cites=("kynkaanniemi2019improved",),
         group="images",
         interval=DEALT,
         depends_on_n=True,
@@ -61,6 +66,7 @@ OF_IMAGES = (
     Metric(
         *("recall", "1", "higher", FEATURES, NEIGHBOURS),
         help="share of real examples near a sample",
+        cites=("kynkaanniemi2019improved",),
         group="images",
         interval=DEALT,
         depends_on_n=True,
@@ -70,6 +76,7 @@ OF_IMAGES = (
     Metric(
         *("density", "1", "higher", FEATURES, NEIGHBOURS),
         help="how many real neighbourhoods hold a sample",
+        cites=("naeem2020reliable",),
         group="images",
         interval=DEALT,
         depends_on_n=True,
@@ -78,6 +85,7 @@ OF_IMAGES = (
     Metric(
         *("coverage", "1", "higher", FEATURES, NEIGHBOURS),
         help="share of real neighbourhoods that hold a sample",
+        cites=("naeem2020reliable",),
         group="images",
         interval=DEALT,
         depends_on_n=True,
@@ -87,6 +95,7 @@ OF_IMAGES = (
     Metric(
         *("sliced_wasserstein", "1", "lower", ("projections",), Call("wasserstein:sliced_wasserstein", BOTH)),
         help="transport of the numbers themselves along random directions",
+        cites=("bonneel2015sliced",),
         group="images",
         interval="of disjoint parts of the samples",
         depends_on_n=True,
@@ -112,6 +121,7 @@ OF_TEXTS = (
         Metric(
             *(f"distinct_{n}", "1", "higher", TEXTS, Call("wording:distinct", MADE, ((n,),))),
             help=f"distinct runs of {n} words, as a share of all" if n > 1 else "distinct words, as a share",
+            cites=("li2016diversity",),
             group="texts",
             interval=OF_GROUPS,
             least=0.0,
@@ -122,6 +132,7 @@ OF_TEXTS = (
     Metric(
         *("self_bleu", "0-100", "lower", TEXTS, Call("wording:self_bleu", MADE)),
         help="how alike samples are: BLEU of each against others",
+        cites=("zhu2018texygen",),
         group="texts",
         interval=OF_GROUPS,
         least=0.0,
@@ -168,6 +179,7 @@ OF_TEXTS = (
     Metric(
         *("mauve", "1", "higher", TEXTS, Call("mauve:of_texts")),
         help="frontier of divergences from real texts",
+        cites=("pillutla2021mauve",),
         group="texts",
         interval="of halves (a jackknife)",
         depends_on_n=True,
@@ -203,6 +215,7 @@ OF_MEMORISATION = (
     Metric(
         *("memorised_share", "1", "none", NEAR, MEMORY),
         help="samples nearer to a training example than held-out ones are",
+        cites=("meehan2020nonparametric",),
         group="memorisation",
         interval=WILSON,
         floor=DEALS,
@@ -213,6 +226,7 @@ OF_MEMORISATION = (
     Metric(
         *("memorisation", "1", "none", NEAR, MEMORY),
         help="chance that a sample is nearer to the training set than a held-out example",
+        cites=("meehan2020nonparametric",),
         group="memorisation",
         interval="normal, of Mann and Whitney's terms",
         floor=DEALS,

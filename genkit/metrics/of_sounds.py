@@ -40,6 +40,7 @@ OF_SOUNDS = (
     Metric(
         *("in_tune", "1", "higher", (*HEARD, "pitches"), Call("sound_shares:tuned_share")),
         help="share of sounds within 50 cents of the pitch asked for",
+        cites=("mcleod2005smarter",),
         group="sounds",
         interval=WILSON,
         ceiling=False,
@@ -49,6 +50,7 @@ OF_SOUNDS = (
     Metric(
         *("dnsmos", "1-5", "higher", (*HEARD, "speech"), Call("dnsmos:dnsmos")),
         help="opinion of speech that a network guesses (DNSMOS); silent_share stands beside it",
+        cites=("reddy2022dnsmos",),
         group="speech",
         interval=STUDENT,
         beside=("silent_share",),

@@ -30,6 +30,7 @@ OF_FRAMES = (
     Metric(
         *("frame_fid", "1", "lower", CLIPS, FRAMES),
         help="fid of single frames, one of each clip",
+        cites=("heusel2017gans",),
         group="frames",
         interval=INFLUENCE,
         depends_on_n=True,
@@ -38,12 +39,14 @@ OF_FRAMES = (
     Metric(
         *("frame_kid", "1", "lower", CLIPS, FRAMES),
         help="kid of single frames, one of each clip",
+        cites=("binkowski2018demystifying",),
         group="frames",
         interval=PAIRS,
     ),
     Metric(
         *("frame_precision", "1", "higher", CLIPS, FRAMES),
         help="share of single frames of samples near a real one",
+        cites=("kynkaanniemi2019improved",),
         group="frames",
         interval=DEALT,
         depends_on_n=True,
@@ -53,6 +56,7 @@ OF_FRAMES = (
     Metric(
         *("frame_recall", "1", "higher", CLIPS, FRAMES),
         help="share of real single frames near one of a sample",
+        cites=("kynkaanniemi2019improved",),
         group="frames",
         interval=DEALT,
         depends_on_n=True,

@@ -18,7 +18,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from genkit.report import embedded, tables
+from genkit.core.references import bibtex
+from genkit.report import embedded, latex, methods, tables
 from genkit.report.analysis import Analysis, analyse
 from genkit.report.budgets import SHARES, sensitivity
 from genkit.report.compute import AXES, Compute
@@ -63,10 +64,12 @@ def write(told: Told, out: Path) -> Path:
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         (out / "tables").mkdir(exist_ok=True)
+        (out / "paper").mkdir(exist_ok=True)
         drawn = illustrate(members, analysis, out / "figures")
     except OSError as error:
         raise StorageError(f"cannot write {out}: {error.strerror}. Give another out=.") from error
     _write_tables(members, analysis, out / "tables")
+    _write_paper(told, analysis, out / "paper")
     write_atomically(out / "verdict.txt", without_controls(" ".join(in_words(analysis).split())) + "\n")
     write_atomically(out / PAGE, _page(told, analysis, drawn, out))
     return out / PAGE
@@ -88,7 +91,21 @@ def _write_tables(members: Sequence[Member], analysis: Analysis, folder: Path) -
     write_atomically(folder / "values.csv", tables.csv(tables.values(members)))
     write_atomically(folder / "summary.csv", tables.csv(short))
     write_atomically(folder / "summary.md", tables.markdown(short))
-    write_atomically(folder / "summary.tex", tables.latex(short))
+    write_atomically(folder / "summary.tex", tables.in_latex(short))
+    if analysis.comparisons:
+        write_atomically(folder / "pairs.csv", tables.csv(tables.pairs(analysis)))
+        write_atomically(folder / "pairs.tex", tables.in_latex(tables.pairs(analysis)))
+
+
+def _write_paper(told: Told, analysis: Analysis, folder: Path) -> None:
+    """The methods as text and in LaTeX, what they cite, and a paper of all that compiles."""
+    said = methods.sentences(told, analysis)
+    primary = analysis.primary.name if analysis.primary and analysis.comparisons else ""
+    words = without_controls(" ".join(map(methods.in_words, said)))
+    write_atomically(folder / "methods.txt", f"{words}\n")
+    write_atomically(folder / "methods.tex", latex.paragraph(said))
+    write_atomically(folder / "references.bib", bibtex(methods.references(told, analysis)))
+    write_atomically(folder / "paper.tex", latex.page(primary))
 
 
 def _page(told: Told, analysis: Analysis, drawn: Illustrations, out: Path) -> str:
@@ -121,6 +138,8 @@ def _page(told: Told, analysis: Analysis, drawn: Illustrations, out: Path) -> st
         members=shown,
         examples=_examples(members, analysis.arms),
         real=_real(members),
+        methods=" ".join(map(methods.in_words, methods.sentences(told, analysis))),
+        references=methods.references(told, analysis),
         tried=_tried(told.search),
         failures=[m for m in shown if not m["member"].finished or m["member"].worthless],
     )

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from genkit.report import latex
 from genkit.report.analysis import Analysis
 from genkit.report.lines import Cell
-from genkit.report.numbers import number, summary_text
+from genkit.report.numbers import number, reached_text, summary_text
 from genkit.report.sources import Member
 from genkit.runs.rows import to_plain
+from genkit.statistics import at_most, pair_in_words
 from genkit.system.terminal import inert, without_controls
 
 COLUMNS = (
@@ -47,6 +49,24 @@ def summary(analysis: Analysis) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", "unit", *analysis.arms, "floor", "ceiling"])
 
 
+def pairs(analysis: Analysis) -> pd.DataFrame:
+    """A line for every two arms: difference, chance to be better, p-values, and what they say."""
+    count = len(analysis.comparisons) * analysis.looks.declared
+    rows = [
+        {
+            "first": c.first,
+            "second": c.second,
+            "difference": "–" if c.difference is None else reached_text(c.difference, c.low, c.high),
+            "P(first better)": f"{c.improvement:.2f} [{c.improvement_low:.2f}, {c.improvement_high:.2f}]",
+            "p": at_most(c.p, 3),
+            "p, Holm": at_most(c.p_adjusted, 3),
+            "verdict": pair_in_words(c, count),
+        }
+        for c in analysis.comparisons
+    ]
+    return pd.DataFrame(rows)
+
+
 def _with_count(cell: Cell) -> str:
     """Mean [interval] and the trainings behind it; of how many, where some reached nothing."""
     if cell.summary is None:
@@ -66,24 +86,11 @@ def markdown(frame: pd.DataFrame) -> str:
     return "".join(f"| {' | '.join(map(_marked, line))} |\n" for line in lines)
 
 
-def latex(frame: pd.DataFrame) -> str:
-    """A tabular; LaTeX's own characters are escaped."""
-    shown = frame.replace({"↓": r"(lower)", "↑": r"(higher)", "–": "--"}, regex=True)
-    columns = "l" * len(frame.columns)
-    body = [" & ".join(map(_escaped, line)) + r" \\" for line in shown.astype(str).to_numpy().tolist()]
-    head = " & ".join(map(_escaped, map(str, frame.columns))) + r" \\"
-    rules = (r"\hline", head, r"\hline", *body, r"\hline")
-    return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *rules, r"\end{tabular}"]) + "\n"
+def in_latex(frame: pd.DataFrame) -> str:
+    return latex.tabular(list(map(str, frame.columns)), frame.astype(str).to_numpy().tolist())
 
 
 def _marked(cell: str) -> str:
     for character in "\\`*|[]":
         cell = cell.replace(character, f"\\{character}")
     return " ".join(without_controls(cell).replace("<", "&lt;").split())
-
-
-def _escaped(cell: str) -> str:
-    special = {c: rf"\{c}" for c in "&%$#_{}"}
-    special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-    plain = " ".join(without_controls(cell).split())
-    return "".join(special.get(character, character) for character in plain)

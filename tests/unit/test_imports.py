@@ -34,7 +34,7 @@ ALLOWED = {
         *("training", "evaluation", "inference", "families", "metrics", "data", "runs", "config", "core"),
         "system",
     },
-    "report": {"runs", "metrics", "statistics", "system"},
+    "report": {"runs", "metrics", "statistics", "config", "core", "system"},
     "testing": {"runs", "core", "system"},
     "cli": {
         *("study", "report", "training", "evaluation", "inference", "interop", "statistics", "metrics"),

@@ -41,6 +41,7 @@ ALLOWED = {
     },
     "read_text": {
         "report/page.py:_page": OURS,
+        "core/references.py:known": OURS,
         "data/sources/published.py:*": "a published file of the data folder",
         "training/memory.py:of_machine": "what the system says of itself",
         "training/checkpointing.py:peak_memory": "what the system says of this process",
