@@ -94,6 +94,8 @@ class Drawing(Contract[S]):
                 found = self.draw(noise, part, resolved)
                 if isinstance(found, ScoredSequences):
                     logprobs += found.logprobs
+                if isinstance(found, Tensor):  # before the next batch, so that a GPU never holds two
+                    found = found.cpu()
                 samples.extend(drawn(found, len(part), self.spec, type(self).__name__))
                 captions += self.captions(part, noise) if isinstance(self, Conditional) else ()
                 if advance is not None:

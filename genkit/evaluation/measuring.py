@@ -36,6 +36,7 @@ from genkit.metrics.declaration import Metric
 from genkit.metrics.extractors import AskedExtractor
 from genkit.runs import Run, checkpoints
 from genkit.runs.rows import FILE, Place, Row, missing, write
+from genkit.system.processor import compute_float32
 
 LOG = logging.getLogger("genkit")
 POINTERS = ("best", "last")
@@ -93,6 +94,7 @@ def evaluate(
     AskedExtractor(chosen.extractor, chosen.extractor_weights).check()
     if data is not None:
         put_down(data, config.load_frozen(folder.path / runs.CONFIG).data, paths, folder.name)
+    compute_float32("highest")  # whatever a training before it in this process, or torch's own default, was
     rows: list[Row] = []
     for place, of in _places(folder, checkpoint).items():
         rows += _evaluate(folder, place, of, chosen, known, paths)

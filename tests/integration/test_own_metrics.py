@@ -125,6 +125,32 @@ class Brightness:
         return float(evidence.generated.arrays.mean() - evidence.real.arrays.mean())
 
 
+class Arithmetic:
+    """Whether a GPU would compute in whole float32 while samples are measured."""
+
+    name, unit, direction, needs = "arithmetic", "1", "none", ("arrays",)
+    help, group, ceiling = "whether float32 is whole", "images", False
+
+    def measure(self, evidence):
+        return float(
+            not torch.backends.cudnn.allow_tf32 and torch.get_float32_matmul_precision() == "highest"
+        )
+
+
+def test_numbers_are_those_of_a_cpu_whatever_the_process_has_set(trained, tmp_path):
+    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.allow_tf32 = True
+    torch.set_float32_matmul_precision("high")
+    try:
+        found = evaluate(trained("vae"), "last", n=64, metrics=[Arithmetic], out=tmp_path / "rows.jsonl")
+        assert torch.backends.cudnn.allow_tf32
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.backends.cudnn.allow_tf32 = before[0]
+        torch.set_float32_matmul_precision(before[1])
+    assert {row.value for row in found} == {1.0}
+
+
 def test_a_callers_own_metric_is_measured_beside_the_others(trained, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(trained("vae"), copy)
