@@ -54,10 +54,11 @@ class Resume(Callback):
     def _restore(self, trainer: pl.Trainer, module: GenerativeModule) -> None:
         state = self.checkpoint.trainer
         for optimizer, saved in zip(trainer.strategy.optimizers, state["optimizers"], strict=True):
+            # A person may have changed the settings for the rest of the training; with the precision goes
+            # whether kernels are fused, and with that the device of their counters.
             asked = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
-            optimizer.load_state_dict(saved)
-            for group, settings in zip(optimizer.param_groups, asked, strict=True):
-                group.update(settings)  # a person may have changed them for the rest of the training
+            groups = [{**g, **own} for g, own in zip(saved["param_groups"], asked, strict=True)]
+            optimizer.load_state_dict({**saved, "param_groups": groups})
             lay_out_as_parameters(optimizer)
         if state["precision"]:
             trainer.precision_plugin.load_state_dict(state["precision"])

@@ -162,6 +162,19 @@ def test_a_training_goes_on_on_another_device(name, tmp_path):
     assert finite_rows(tmp_path / "run")
 
 
+@pytest.mark.skipif(TRIED_ON_CPU, reason="16-mixed is of a GPU")
+@pytest.mark.parametrize("name", ["gpt-text", "dcgan-images"])
+def test_a_training_goes_on_at_another_precision(name, tmp_path):
+    """From kernels that are not fused, as under a scaler, to fused ones and back."""
+    genkit.train(words(name, tmp_path, "run", "budget.steps=3", "trainer.precision=16-mixed"))
+    for steps, precision in ((6, "bf16-mixed"), (9, "16-mixed"), (12, "32-true")):
+        more = [f"budget.steps={steps}", f"trainer.precision={precision}"]
+        record = genkit.train([f"paths.runs_dir={tmp_path}", "resume=run", *more])
+        assert record["status"] == "finished"
+        assert record["step"] == steps
+    assert finite_rows(tmp_path / "run")
+
+
 # ---------------------------------------------------------------------- compiled, distributed, refused
 
 
