@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import urllib.parse
 from contextlib import closing, contextmanager
 
 from genkit.app.serving import listening, server
@@ -39,17 +40,27 @@ class Page:
         lines = [json.loads(line) for line in body.decode().splitlines()]
         return status, lines if status == 200 else lines[0]["said"]
 
+    def asked(self, verb, run, **words):
+        """What is answered to words for a run."""
+        return self.post(f"/{verb}", {"run": run, "words": words})
+
+    def give(self, name, content):
+        """The key of a file."""
+        path = f"/file?name={urllib.parse.quote(name)}"
+        status, _, answer = self.ask("POST", path, content, {"content-type": "application/octet-stream"})
+        assert status == 200, answer
+        return json.loads(answer)["key"]
+
 
 @contextmanager
 def served(*runs, **words):
     """`with served(folder, …) as page`: runs by their folders, and words of `genkit app`."""
-    listener = listening("127.0.0.1", 0)
-    made = server(AppSettings(runs=tuple(map(str, runs)), **words))
-    thread = threading.Thread(target=lambda: made.run(sockets=[listener]))
-    thread.start()
-    try:
-        yield Page(listener.getsockname()[1])
-    finally:
-        made.should_exit = True
-        thread.join()
-        listener.close()
+    settings = AppSettings(runs=tuple(map(str, runs)), **words)
+    with listening("127.0.0.1", 0) as listener, server(settings) as made:
+        thread = threading.Thread(target=lambda: made.run(sockets=[listener]))
+        thread.start()
+        try:
+            yield Page(listener.getsockname()[1])
+        finally:
+            made.should_exit = True
+            thread.join()

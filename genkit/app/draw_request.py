@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
-from genkit.app.controls import words
+from genkit.app.controls import control, controls, words
 from genkit.app.drawing_queue import Tell
 from genkit.app.exhibits import exhibits
 from genkit.app.served_run import ServedRun, TextStreaming
-from genkit.cli.shared import MOST_SEED
+from genkit.cli.shared import MOST_SEED, known_prompts
 from genkit.core.options import Option, resolve_options
 from genkit.system.errors import ConfigError
-from genkit.system.schemas import typed
 
 MOST, MOST_LETTERS = 64, 100_000  # samples of a condition, and letters of what is asked, at once
 MOST_AT_ONCE = 256  # samples of all conditions
 N = Option("n", "int", 4, "samples of each prompt or class", low=1, high=MOST)
 SEED = Option("seed", "int", 0, "sample i depends on it and on i alone", low=0, high=MOST_SEED)
-COMMON = (N, SEED)  # of every run
 DASH = "-"  # by which the command reads its prompt from elsewhere
-
-
-@dataclass(frozen=True)
-class SamplesAsked:
-    """What a page asks for.
-
-    Attributes:
-        n: of each condition.
-        options: of the run's family, those that are given.
-    """
-
-    n: int = 4
-    seed: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,16 +32,17 @@ class DrawRequest:
     options: Mapping[str, Any]
 
     @classmethod
-    def of(cls, run: ServedRun, plain: object) -> DrawRequest:
+    def of(cls, run: ServedRun, given: Mapping[str, Any]) -> DrawRequest:
         """
+        Args:
+            given: `n`, `seed` and options of the family, those that are given.
+
         Raises:
             ConfigError: it asks for what there is not.
         """
-        try:
-            asked = typed(plain, SamplesAsked, "what is asked")
-        except ValueError as error:
-            raise ConfigError(f"{error}; load the page anew.") from None
-        made = cls(run, _count(asked.n), SEED.check(asked.seed), _checked(run, asked.options))
+        own = {name: value for name, value in given.items() if name not in ("n", "seed")}
+        n, seed = _count(given.get("n", N.default)), SEED.check(given.get("seed", SEED.default))
+        made = cls(run, n, seed, _checked(run, own))
         if (whole := made.n * len(made.conditions)) > MOST_AT_ONCE:
             raise ConfigError(
                 f"n={made.n} of each of {len(made.conditions)} are {whole} samples, and a page draws"
@@ -127,6 +112,14 @@ class DrawRequest:
         return spec.kind == "tokens" and spec.pairs is not None
 
 
+def draw_controls(run: ServedRun) -> list[dict[str, object]]:
+    """What a page can ask for, what says what is drawn first."""
+    module = run.module
+    own = controls(module.options, module.spec.classes, run.conditions, known_prompts(run.folder))
+    first = [one for one in own if one["first"]]
+    return [*first, control(N), control(SEED), *(one for one in own if not one["first"])]
+
+
 @contextlib.contextmanager
 def _closed(pieces: Iterator[Any]) -> Iterator[None]:
     """At the end the model is as it was, also where somebody stops it."""
@@ -137,7 +130,7 @@ def _closed(pieces: Iterator[Any]) -> Iterator[None]:
             close()
 
 
-def _count(n: int) -> int:
+def _count(n: object) -> int:
     try:
         return cast(int, N.check(n))
     except ConfigError as error:

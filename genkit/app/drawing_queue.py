@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sys
 import threading
@@ -15,6 +16,7 @@ from genkit.system.errors import ConfigError, GenkitError
 from genkit.system.terminal import in_one_line, say
 
 MOST_WAITING = 16
+LAST = 5  # seconds in which what is drawn ends between two steps
 Event = Mapping[str, object]
 Tell = Callable[[Event], None]
 
@@ -123,9 +125,23 @@ class DrawingQueue:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._jobs: queue.Queue[Job] = queue.Queue(MOST_WAITING)
-        self._drawing = 0
-        threading.Thread(target=self._draw, name="drawing", daemon=True).start()
+        self._jobs: queue.Queue[Job | None] = queue.Queue(MOST_WAITING)
+        self._drawing: Job | None = None
+        self._thread = threading.Thread(target=self._draw, name="drawing", daemon=True)
+
+    def __enter__(self) -> DrawingQueue:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End what is drawn, and what waits."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._jobs.get_nowait()
+        if (job := self._drawing) is not None:
+            job.stop()
+        self._jobs.put(None)
+        self._thread.join(LAST)
 
     def add(self, work: Callable[[Tell], None]) -> tuple[Job, int]:
         """A new job, and how many are before it.
@@ -133,7 +149,7 @@ class DrawingQueue:
         Raises:
             Busy: too many wait already.
         """
-        job, before = Job(work, self._seconds), self._jobs.qsize() + self._drawing
+        job, before = Job(work, self._seconds), self._jobs.qsize() + (self._drawing is not None)
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
@@ -141,8 +157,7 @@ class DrawingQueue:
         return job, before
 
     def _draw(self) -> None:
-        while True:
-            job = self._jobs.get()
-            self._drawing = 1
+        while (job := self._jobs.get()) is not None:
+            self._drawing = job
             job.run()
-            self._drawing = 0
+            self._drawing = None

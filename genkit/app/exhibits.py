@@ -9,13 +9,15 @@ import base64
 from collections.abc import Iterator
 from dataclasses import replace
 
+from PIL import Image
+
 from genkit.core.animation import Animation
 from genkit.core.clip import Clip
 from genkit.core.grid import png
 from genkit.core.media.medium import Shown, Single
-from genkit.core.sound_sheet import sound_sheet
+from genkit.core.sound_sheet import FULL, coloured, decibels
 
-ACROSS = 320  # pixels of a sound's spectrogram
+ACROSS, HIGH = 480, 120  # pixels of a sound's spectrogram, which is nothing else, so that time is its width
 TYPES = {".gif": "image/gif", ".webp": "image/webp"}
 
 
@@ -38,7 +40,8 @@ def exhibit(single: Single) -> dict[str, object]:
     if isinstance(single, str):
         return {"kind": "text", "text": single}
     if isinstance(single, Clip):
-        picture = sound_sheet(single.waveform[None], single.rate, width=ACROSS, legend=False)
+        wave = single.waveform.mean(0) / FULL
+        picture = Image.fromarray(coloured(decibels(wave, single.rate, HIGH, ACROSS)))
         return {
             "kind": "sound",
             "address": address("audio/wav", single.wav),

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from genkit import runs
-from genkit.app.controls import controls
 from genkit.cli.commands.app import AppSettings
-from genkit.cli.shared import known_prompts
 from genkit.core.capabilities import Completion, Conditional, LatentSpace
 from genkit.core.module import GenerativeModule
 from genkit.system.errors import CheckpointError
@@ -89,17 +87,23 @@ class ServedRun:
         typed = [f"run={self.typed}", f"checkpoint={self.checkpoint}", *words, *kept, *settings.places]
         return shlex.join(["genkit", verb, *typed])
 
+    @property
+    def walks(self) -> bool:
+        """Whether there are ways between its latents."""
+        return self.module.spec.array is not None and isinstance(self.module, LatentSpace)
+
+    @property
+    def completes(self) -> bool:
+        """Whether it answers what is known of an example; what it cannot answer, it says."""
+        able = isinstance(self.module, Completion | LatentSpace)
+        return self.module.spec.array is not None and able
+
     def said(self) -> dict[str, object]:
-        """What a page has to know of it."""
-        module, spec = self.module, self.module.spec
-        able = isinstance(module, LatentSpace)
+        """What a page has to know of it, but for what can be asked."""
+        family, spec = runs.read(self.folder).family, self.module.spec
         return {
             "run": self.number,
             "name": self.folder.name,
-            "about": f"{runs.read(self.folder).family}, {spec.said()}, {self.checkpoint}",
-            "note": module.samples_note,
-            "streams": self.streams,
-            "walks": able,
-            "completes": spec.array is not None and (able or isinstance(module, Completion)),
-            "controls": controls(module.options, spec.classes, self.conditions, known_prompts(self.folder)),
+            "about": f"{family}, {spec.said()}, {self.checkpoint}",
+            "note": self.module.samples_note,
         }

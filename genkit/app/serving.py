@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import importlib.util
 import socket
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from genkit.cli.commands.app import LOOPBACK, AppSettings
@@ -29,8 +31,8 @@ def serve(settings: AppSettings) -> int:
         raise ConfigError(f"genkit app needs {' and '.join(missing)}: pip install 'generator-kit[app]'.")
     if len(settings.runs) > MOST_RUNS:
         raise ConfigError(f"genkit app serves up to {MOST_RUNS} runs at once, not {len(settings.runs)}.")
-    with listening(settings.host, settings.port) as listener:
-        asyncio.run(_answering(server(settings), listener, settings.host))
+    with listening(settings.host, settings.port) as listener, server(settings) as made:
+        asyncio.run(_answering(made, listener, settings.host))
     return 0
 
 
@@ -48,7 +50,8 @@ async def _answering(made: uvicorn.Server, listener: socket.socket, host: str) -
     await serving
 
 
-def server(settings: AppSettings) -> uvicorn.Server:
+@contextlib.contextmanager
+def server(settings: AppSettings) -> Iterator[uvicorn.Server]:
     """What answers, its runs loaded; it writes no log, and says nothing of itself.
 
     Raises:
@@ -59,12 +62,14 @@ def server(settings: AppSettings) -> uvicorn.Server:
     runs = ServedRun.all_of(settings)
     import uvicorn
 
+    from genkit.app.drawing_queue import DrawingQueue
     from genkit.app.guard import Guard
+    from genkit.app.uploads import Uploads
     from genkit.app.web import Web
 
-    return uvicorn.Server(
-        uvicorn.Config(
-            Guard(Web(runs, settings.seconds).app, names(settings.host)),
+    with DrawingQueue(settings.seconds) as drawings, Uploads() as uploads:
+        config = uvicorn.Config(
+            Guard(Web(runs, drawings, uploads).app, names(settings.host)),
             log_level="error",
             access_log=False,
             server_header=False,
@@ -74,7 +79,7 @@ def server(settings: AppSettings) -> uvicorn.Server:
             limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=LAST,
         )
-    )
+        yield uvicorn.Server(config)
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -12,10 +12,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from genkit.app.controls import control
-from genkit.app.draw_request import COMMON, DrawRequest
+from genkit.app.draw_request import DrawRequest, draw_controls
 from genkit.app.drawing_queue import Busy, DrawingQueue, Tell
+from genkit.app.example_request import CompletionRequest, WalkRequest, completion_controls, walk_controls
 from genkit.app.served_run import ServedRun
+from genkit.app.uploads import MOST_BYTES as MOST_OF_A_FILE
+from genkit.app.uploads import Uploads
 from genkit.system.errors import CheckpointError, ConfigError, GenkitError
 from genkit.system.plain import parse_json
 from genkit.system.terminal import in_one_line
@@ -38,12 +40,13 @@ class Web:
 
     Args:
         runs: that are served.
-        seconds: that one drawing may take.
+        drawings: where what is asked waits.
+        uploads: files that were given.
     """
 
-    def __init__(self, runs: Sequence[ServedRun], seconds: float) -> None:
+    def __init__(self, runs: Sequence[ServedRun], drawings: DrawingQueue, uploads: Uploads) -> None:
         self._runs = {run.number: run for run in runs}
-        self._queue = DrawingQueue(seconds)
+        self._queue, self._uploads = drawings, uploads
 
     @property
     def app(self) -> Starlette:
@@ -52,6 +55,10 @@ class Web:
             Route("/page/{name}", self._page, methods=["GET"]),
             Route("/runs", self._said, methods=["GET"]),
             Route("/draw", self._drawn, methods=["POST"]),
+            Route("/walk", self._walked, methods=["POST"]),
+            Route("/example", self._example, methods=["POST"]),
+            Route("/complete", self._completed, methods=["POST"]),
+            Route("/file", self._given, methods=["POST"]),
         ]
         return Starlette(routes=routes, exception_handlers={GenkitError: _refused, Exception: _fault})
 
@@ -65,25 +72,48 @@ class Web:
 
     async def _said(self, request: Request) -> Response:
         """What a page is made of."""
-        common = [control(option) for option in COMMON]
-        return JSONResponse({"runs": [run.said() for run in self._runs.values()], "common": common})
+        return JSONResponse({"runs": [_described(run) for run in self._runs.values()]})
 
     async def _drawn(self, request: Request) -> Response:
-        plain = await _json(request)
-        drawing = DrawRequest.of(self._run(plain), plain)
-        return self._lines(request, drawing.command, drawing.draw)
+        asked = DrawRequest.of(*await self._asked(request))
+        return self._lines(request, asked.command, asked.draw)
 
-    def _run(self, plain: Mapping[str, Any]) -> ServedRun:
-        """
+    async def _walked(self, request: Request) -> Response:
+        asked = WalkRequest(*await self._asked(request))
+        return self._lines(request, asked.command, asked.draw)
+
+    async def _example(self, request: Request) -> Response:
+        asked = CompletionRequest(*await self._asked(request), self._uploads)
+        return self._lines(request, asked.command, asked.show)
+
+    async def _completed(self, request: Request) -> Response:
+        asked = CompletionRequest(*await self._asked(request), self._uploads)
+        return self._lines(request, asked.command, asked.draw)
+
+    async def _given(self, request: Request) -> Response:
+        """A file, by whose key it can be asked for."""
+        if request.headers.get("content-type") != "application/octet-stream":
+            raise ConfigError("a file comes as application/octet-stream; load the page anew.")
+        key, name = self._uploads.add(
+            request.query_params.get("name", ""), await body(request, MOST_OF_A_FILE)
+        )
+        return JSONResponse({"key": key, "name": name})
+
+    async def _asked(self, request: Request) -> tuple[ServedRun, dict[str, Any]]:
+        """A run, and words for it.
+
         Raises:
-            ConfigError: no such run is served.
+            ConfigError: no such run is served, or there are no words.
             CheckpointError: it has been deleted since.
         """
-        run = self._runs.get(str(plain.get("run")))
+        plain = await _json(request)
+        run, given = self._runs.get(str(plain.get("run"))), plain.get("words", {})
         if run is None:
             raise ConfigError("no such run is served; load the page anew.")
+        if not isinstance(given, dict):
+            raise ConfigError("words are no mapping; load the page anew.")
         run.check_there()
-        return run
+        return run, {name: value for name, value in given.items() if value is not None}
 
     def _lines(self, request: Request, command: str, work: Callable[[Tell], None]) -> Response:
         """What is told while something is drawn, as it comes; whoever leaves stops it."""
@@ -95,6 +125,19 @@ class Web:
                 yield "".join(map(_line, events))
 
         return StreamingResponse(lines(), media_type=LINES)
+
+
+def _described(run: ServedRun) -> dict[str, object]:
+    """A run, and what it can be asked for."""
+    array, verbs = run.module.spec.array, {"draw": draw_controls(run)}
+    if run.walks:
+        verbs["walk"] = walk_controls(run)
+    said = {**run.said(), "verbs": verbs}
+    if array is None or not run.completes:
+        return said
+    verbs["complete"] = completion_controls(run)
+    size = dict(zip(array.names, array.sizes, strict=True))
+    return {**said, "parts": array.parts, "rest": array.rest, "size": size}
 
 
 def _line(event: Mapping[str, object]) -> str:

@@ -18,9 +18,10 @@ from genkit.cli.commands.reconstruct import ReconstructSettings
 from genkit.cli.commands.restyle import RestyleSettings
 from genkit.cli.commands.upscale import UpscaleSettings
 from genkit.cli.example_words import Observed
+from genkit.cli.hidden_part import hidden_part
 from genkit.cli.opened import Opened, OpenedWithData
 from genkit.core.media.medium import Shown
-from genkit.system.errors import ConfigError, closest
+from genkit.system.errors import ConfigError
 from genkit.system.terminal import say
 
 if TYPE_CHECKING:
@@ -97,12 +98,7 @@ def restyle(settings: RestyleSettings) -> int:
 def complete(settings: CompleteSettings) -> int:
     """Examples with a part hidden."""
     run = OpenedWithData(settings, "complete", settings.prompt)
-    parts, part = run.array.parts, settings.mask or run.array.rest or run.array.parts[0]
-    if part not in parts:
-        raise ConfigError(f"mask={part} is none of {', '.join(parts)}.{closest(part, parts)}")
-    from genkit.core.observation import mask
-
-    hidden = mask(part, run.array.sizes, settings.seed, run.array.names, settings.known_places)
+    hidden = hidden_part(settings.mask, run.array, settings.seed, settings.known_places)
     return _answer(run, settings, hidden)
 
 
@@ -133,22 +129,16 @@ def _answer(run: OpenedWithData, settings: Observed, observation: Observation) -
     """Draw several answers to an observation of examples, and show them between it and the truth."""
     import torch
 
-    from genkit.core.noise import Noise
-    from genkit.inference import verbs
+    from genkit.cli.observed_examples import ObservedExamples
 
-    (batch, truth), seed = run.examples(), settings.seed
-    noise = Noise(seed, batch.rows, purpose="observation", device=run.module.device)
-    measured = observation.observe(batch.data, noise)
+    seen = ObservedExamples(run, observation, settings.seed)
     with run.module.weights(settings.weights):
-        draws = [
-            verbs.complete(run.module, observation, measured, batch, seed=seed + i)
-            for i in range(settings.draws)
-        ]
-    given = run.shown(observation.picture(measured, run.array.blank))
+        draws = [seen.answer(i) for i in range(settings.draws)]
+    given, truth = seen.given, seen.truth
     made, unknown = [run.shown(draw) for draw in draws], observation.unknown(run.array.sizes).numpy()
     answers = [called(answer, f"answer {i}") for i, answer in enumerate(made, 1)]
     run.save([called(given, "input"), *answers, called(truth, "truth")], unknown=unknown)
-    error = float((torch.stack(draws).mean(0) - batch.data).square().mean())
+    error = float((torch.stack(draws).mean(0) - seen.batch.data).square().mean())
     say(f"rows: input, {len(draws)} answers{run.told()}, truth; mean squared error of their mean {error:.4f}")
     _distances(run, {"input": [given], "answers": made}, truth, unknown)
     return 0

@@ -36,6 +36,7 @@ class Opened:
     Args:
         command: its name.
         about: what stands behind it in the names of files.
+        module: the model, where somebody has it, who shows what is made; nothing is written then.
 
     Attributes:
         array: what an example is, as the model reads it.
@@ -46,8 +47,15 @@ class Opened:
         CheckpointError: no such checkpoint.
     """
 
-    def __init__(self, settings: ExampleSettings, command: str, about: str = "") -> None:
-        self.settings, self.folder = settings, settings.folder
+    def __init__(
+        self,
+        settings: ExampleSettings,
+        command: str,
+        about: str = "",
+        *,
+        module: GenerativeModule | None = None,
+    ) -> None:
+        self.settings, self.folder, self._loaded = settings, settings.folder, module
         settings.check_model()
         spec = runs.spec(self.folder)
         if spec.array is None:
@@ -56,7 +64,8 @@ class Opened:
             )
         self.array: ArraySpec = spec.array
         name = f"{command}{about}-seed{settings.seed}"
-        self.outputs = [Output(path) for path in self._places(settings.out, name, command)]
+        places = self._places(settings.out, name, command) if module is None else []
+        self.outputs = [Output(path) for path in places]
 
     def _places(self, out: Path | None, name: str, command: str) -> list[Path]:
         """Where what is made is written.
@@ -76,7 +85,7 @@ class Opened:
     @cached_property
     def module(self) -> GenerativeModule:
         """The model, loaded when it is first asked for: whatever can be refused before it is."""
-        return self.settings.load()
+        return self.settings.load() if self._loaded is None else self._loaded
 
     def label(self, asked: str) -> int:
         """The number of a class of the data.
@@ -126,13 +135,19 @@ class Opened:
 class OpenedWithData(Opened):
     """A run together with what its model is given: examples of its data, or one of the user's own."""
 
-    def __init__(self, settings: FromData, command: str, prompt: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: FromData,
+        command: str,
+        prompt: str | None = None,
+        *,
+        module: GenerativeModule | None = None,
+    ) -> None:
         settings.check_words()
         self.asked, self.prompt = settings, prompt
         about = "-image" if settings.image is not None else "-given" if settings.file is not None else ""
-        super().__init__(
-            settings, command, about or ("" if settings.number is None else f"-{settings.number}")
-        )
+        about = about or ("" if settings.number is None else f"-{settings.number}")
+        super().__init__(settings, command, about, module=module)
         spec = runs.spec(self.folder)
         if prompt is not None and (spec.kind != "tokens" or spec.captions is None):
             raise ConfigError(f"prompt={prompt}: {self.folder.name} was trained without captions.")

@@ -181,6 +181,36 @@ def mask(
     return Mask(known=~away)
 
 
+def stretch(begin: int, end: int, sizes: tuple[int, ...], axes: tuple[str, ...]) -> Mask:
+    """The mask that hides the places begin … end - 1 along time.
+
+    Raises:
+        ConfigError: there is no time, or it has no such places.
+    """
+    if "time" not in axes:
+        raise ConfigError(
+            f"mask={begin}:{end} is a stretch of time, and here are {' and '.join(axes)} alone."
+        )
+    axis = axes.index("time")
+    if not 0 <= begin < end <= sizes[axis]:
+        raise ConfigError(
+            f"mask={begin}:{end} is no stretch of the {sizes[axis]} places along time, 0:{sizes[axis]}."
+        )
+    known = torch.ones(sizes, dtype=torch.bool)
+    known[(slice(None),) * axis + (slice(begin, end),)] = False
+    return Mask(known=known)
+
+
+def painted(hidden: Tensor, sizes: tuple[int, ...], axes: tuple[str, ...]) -> Mask:
+    """The mask that hides places of the plane, at all times.
+
+    Args:
+        hidden: bool (H, W).
+    """
+    plane = tuple(size if axis in ("height", "width") else 1 for axis, size in zip(axes, sizes, strict=True))
+    return Mask(known=~hidden.view(plane).expand(sizes))
+
+
 def _check_given(given: int, part: str, axes: tuple[str, ...], sizes: tuple[int, ...]) -> None:
     """See that so many places can be known beside a part.
 

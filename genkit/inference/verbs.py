@@ -20,6 +20,7 @@ from genkit.core.module import GenerativeModule
 from genkit.core.noise import Noise
 from genkit.core.observation import Observation
 from genkit.core.options import LABEL
+from genkit.core.stopping import between_steps
 from genkit.inference.posterior import explain
 from genkit.system.errors import ConfigError
 
@@ -70,8 +71,12 @@ def interpolate(
         for end in ("first", "last")
     )
     way = spherical if path == "spherical" else torch.lerp
-    places = [way(first, last, step / max(1, steps - 1)) for step in range(steps)]
-    return torch.stack([latent_space.decode(latent, labels) for latent in places], dim=1)
+    places = []
+    for step in range(steps):
+        between_steps()
+        latent = way(first, last, step / max(1, steps - 1))
+        places.append(latent_space.decode(latent, labels))
+    return torch.stack(places, dim=1)
 
 
 def spherical(first: Tensor, last: Tensor, share: float) -> Tensor:

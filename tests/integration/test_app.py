@@ -56,6 +56,27 @@ def repeated(command, out):
     return np.load(out)
 
 
+def repeated_picture(command, out):
+    """What the command that a page shows writes, as a picture has it."""
+    assert main([*shlex.split(command)[1:], f"out={out}"]) == 0
+    return np.asarray(Image.open(out))
+
+
+def rows_of(picture, rows, columns):
+    """Pictures of 8×8 that a sheet holds enlarged, with a border around each, (rows, columns, 8, 8)."""
+    scale = picture.shape[0] // (9 * rows + 1)
+    plain = picture[::scale, ::scale]
+    return np.array(
+        [[plain[1 + 9 * i : 9 + 9 * i, 1 + 9 * j : 9 + 9 * j] for j in range(columns)] for i in range(rows)]
+    )
+
+
+def png_of(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
 def texts(events):
     found = {}
     for event in said(events, "piece"):
@@ -68,16 +89,22 @@ def texts(events):
 
 def test_the_page_knows_what_runs_declare(page, folder):
     runs = json.loads(page.ask("GET", "/runs")[2])["runs"]
-    assert [run["streams"] for run in runs] == [False, True, False]
+    assert [[*run["verbs"]] for run in runs] == [
+        ["draw", "walk", "complete"],
+        ["draw"],
+        ["draw", "walk", "complete"],
+    ]
     for run, place in zip(runs, folder.values(), strict=True):
-        assert {own["name"] for own in run["controls"]} == {option.name for option in load(place).options}
-    assert runs[2]["controls"][0]["name"] == "label"  # what says what is drawn stands first
-    assert runs[2]["controls"][0]["choices"] == [str(digit) for digit in range(10)]
+        assert {own["name"] for own in run["verbs"]["draw"]} == {
+            *("n", "seed"),
+            *(option.name for option in load(place).options),
+        }
+    assert runs[2]["verbs"]["draw"][0]["name"] == "label"  # what says what is drawn stands first
+    assert runs[2]["verbs"]["draw"][0]["choices"] == [str(digit) for digit in range(10)]
 
 
 def test_pictures_are_bitwise_those_of_the_command(page, tmp_path):
-    asked = {"run": VAE, "n": 5, "seed": 7, "options": {"temperature": 0.7}}
-    status, events = page.post("/draw", asked)
+    status, events = page.asked("draw", VAE, n=5, seed=7, temperature=0.7)
     assert status == 200
     drawn = np.stack([pixels(event) for event in said(events, "sample")])
     kept = repeated(said(events, "asked")[0]["command"], tmp_path / "of_command.npz")["images"]
@@ -86,8 +113,7 @@ def test_pictures_are_bitwise_those_of_the_command(page, tmp_path):
 
 
 def test_labels_are_those_that_are_asked_for(page, tmp_path):
-    asked = {"run": FLOW, "n": 2, "seed": 1, "options": {"label": ["3", "8"], "steps": 2, "solver": "euler"}}
-    events = page.post("/draw", asked)[1]
+    events = page.asked("draw", FLOW, n=2, seed=1, label=["3", "8"], steps=2, solver="euler")[1]
     assert [event["caption"] for event in said(events, "sample")] == ["3", "3", "8", "8"]
     drawn = np.stack([pixels(event) for event in said(events, "sample")])
     kept = repeated(said(events, "asked")[0]["command"], tmp_path / "of_command.npz")["images"]
@@ -103,7 +129,7 @@ def test_labels_are_those_that_are_asked_for(page, tmp_path):
     ],
 )
 def test_texts_are_those_of_the_command_also_where_they_are_streamed(page, tmp_path, options):
-    events = page.post("/draw", {"run": GPT, "n": 2, "seed": 3, "options": options})[1]
+    events = page.asked("draw", GPT, n=2, seed=3, **options)[1]
     drawn = texts(events) if "logprobs" not in options else [e["text"] for e in said(events, "sample")]
     kept = repeated(said(events, "asked")[0]["command"], tmp_path / "of_command.npz")["texts"]
     assert drawn == kept.tolist()
@@ -113,10 +139,152 @@ def test_texts_are_those_of_the_command_also_where_they_are_streamed(page, tmp_p
 def test_runs_beside_one_another_draw_from_the_same_seed(folder, tmp_path):
     """The same run twice is two columns, which show the same."""
     with served(folder["vae"], folder["vae"]) as page:
-        asked = {"n": 3, "seed": 5, "options": {}}
-        both = [page.post("/draw", {**asked, "run": run})[1] for run in ("0", "1")]
+        both = [page.asked("draw", run, n=3, seed=5)[1] for run in ("0", "1")]
     one, other = ([event["address"] for event in said(events, "sample")] for events in both)
     assert one == other
+
+
+# ---------------------------------------------------------------------- walks and completions
+
+
+def test_a_walk_is_bitwise_that_of_the_command(page, tmp_path):
+    events = page.asked("walk", VAE, n=2, seed=4, steps=5, path="linear")[1]
+    walked = [[pixels(step) for step in event["steps"]] for event in said(events, "walk")]
+    kept = rows_of(repeated_picture(said(events, "asked")[0]["command"], tmp_path / "walk.png"), 2, 5)
+    assert np.array_equal(walked, kept)
+
+
+def test_a_walk_of_a_class_stays_in_it(page):
+    [way] = said(page.asked("walk", FLOW, steps=2, label="7")[1], "walk")
+    assert (way["caption"], len(way["steps"])) == ("7", 2)
+
+
+@pytest.mark.parametrize(
+    "words", [{"mask": "left", "draws": 2}, {"in": "5", "split": "train", "seed": 9}, {}]
+)
+def test_a_completion_is_bitwise_that_of_the_command(page, tmp_path, words):
+    events = page.asked("complete", VAE, **words)[1]
+    shown = [pixels(event) for event in said(events, "sample")]
+    kept = rows_of(repeated_picture(said(events, "asked")[0]["command"], tmp_path / "c.png"), len(shown), 1)
+    assert np.array_equal(shown, kept[:, 0])
+    assert said(events, "sample")[0]["caption"] == "input"
+
+
+def test_what_is_painted_is_what_is_answered_and_its_command_reads_the_same_mask(page, tmp_path, monkeypatch):
+    white = np.zeros((8, 8), np.uint8)
+    white[2:5, 1:7] = 255
+    mask = png_of(white)
+    key = page.give("mask.png", mask)
+    events = page.asked("complete", VAE, **{"in": "1", "mask": f"file:{key}", "draws": 1})[1]
+    given, answer, truth = [pixels(event) for event in said(events, "sample")]
+    assert np.array_equal(answer[white == 0], truth[white == 0])  # what is known stays as it is
+    assert len(set(given[white > 0].tolist())) == 1  # what is hidden is one grey
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mask.png").write_bytes(mask)
+    kept = rows_of(repeated_picture(said(events, "asked")[0]["command"], tmp_path / "c.png"), 3, 1)
+    assert np.array_equal([given, answer, truth], kept[:, 0])
+
+
+def test_a_picture_of_ones_own_is_begun_with(page, tmp_path, monkeypatch):
+    picture = png_of(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4)
+    key = page.give("my picture.png", picture)
+    events = page.asked("example", VAE, **{"in": f"file:{key}"})[1]
+    assert said(events, "note")[0]["said"].startswith("in=my picture.png: ")
+    events = page.asked("complete", VAE, **{"in": f"file:{key}", "draws": 1})[1]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my picture.png").write_bytes(picture)
+    shown = [pixels(event) for event in said(events, "sample")]
+    kept = rows_of(repeated_picture(said(events, "asked")[0]["command"], tmp_path / "c.png"), 3, 1)
+    assert np.array_equal(shown, kept[:, 0])
+
+
+def test_of_a_model_with_labels_a_file_says_which_it_has(page):
+    key = page.give("a.png", png_of(np.zeros((8, 8), np.uint8)))
+    refused = page.asked("complete", FLOW, **{"in": f"file:{key}"})[1][-1]
+    assert "was trained with labels: say which the picture has by label=" in refused["said"]
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ({"in": "/etc/passwd"}, "in=/etc/passwd is no number of an example"),
+        ({"in": "file:none"}, "that file is not here any more"),
+        ({"in": "-1"}, "in=-1 is no number"),
+        ({"mask": "/etc/passwd.png"}, "is no part of an example"),
+        ({"mask": "a.png"}, "is no part of an example"),
+        ({"draws": 10**6}, "draws takes an integer from 1 to 16"),
+        ({"split": "all"}, "split=all is none of"),
+        ({"out": "x"}, "out= is not asked for here"),
+        ({"prompt": "a cat"}, "prompt= is not asked for here"),
+    ],
+)
+def test_what_cannot_be_completed_is_refused_in_one_line(page, words, what):
+    status, line = page.asked("complete", VAE, **words)
+    assert status == 400
+    assert what in line
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ({"in": "999999"}, "the test part has examples 0 to"),
+        ({"mask": "nose"}, "mask=nose is none of lower, upper"),
+        ({"mask": "1:2"}, "is a stretch of time"),
+    ],
+)
+def test_what_the_data_have_not_is_refused_in_one_line(page, words, what):
+    assert what in page.asked("complete", VAE, **words)[1][-1]["said"]
+
+
+def bomb(width, height):
+    """A PNG that says that it is so large, in a few bytes."""
+    import struct
+    import zlib
+
+    def chunk(kind, content):
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(width + 1) * 100, 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("bomb.png", bomb(50_000, 50_000)),
+        ("text.png", b"<html>not found</html>"),
+        ("empty.png", b""),
+        ("cut.png", bomb(64, 64)[:60]),
+        ("archive.npz", b"PK\x03\x04" + bytes(100)),
+        ("no suffix", b"\x80\x04K\x01."),
+    ],
+)
+@pytest.mark.parametrize("word", ["in", "mask"])
+def test_a_file_that_is_no_picture_is_refused_in_one_line_by_its_own_name(page, name, content, word):
+    key = page.give(name, content)
+    status, found = page.asked("complete", VAE, **{word: f"file:{key}"})
+    line = found if status == 400 else found[-1]["said"]
+    assert "\n" not in line
+    assert "genkit-app-" not in line
+    assert page.asked("draw", VAE, n=1)[1][-1]["event"] == "done"
+
+
+def test_a_mask_of_another_size_or_of_nothing_is_refused(page):
+    for pixels_, what in ((np.full((9, 8), 255), "is 8×9"), (np.zeros((8, 8)), "is white nowhere")):
+        key = page.give("mask.png", png_of(pixels_.astype(np.uint8)))
+        assert what in page.asked("complete", VAE, mask=f"file:{key}")[1][-1]["said"]
+
+
+def test_a_file_that_is_too_large_is_not_read(page):
+    with socket.create_connection(("127.0.0.1", page.port), timeout=30) as line:
+        head = (
+            "POST /file?name=a.png HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+        )
+        line.sendall(f"{head}Content-Length: {2 * 2**30}\r\n\r\n".encode())
+        assert line.recv(4096).startswith(b"HTTP/1.1 413")
 
 
 # ---------------------------------------------------------------------- what is asked wrongly
@@ -125,17 +293,17 @@ def test_runs_beside_one_another_draw_from_the_same_seed(folder, tmp_path):
 @pytest.mark.parametrize(
     ("asked", "what"),
     [
-        ({"run": VAE, "n": 10**6}, "n takes an integer from 1 to 64, not 1000000"),
-        ({"run": VAE, "n": 0}, "n takes an integer from 1 to 64"),
-        ({"run": VAE, "n": "many"}, "n is not a whole number"),
-        ({"run": VAE, "seed": -1}, "seed takes an integer from 0"),
-        ({"run": VAE, "options": {"temperature": -1}}, "temperature takes a number from 0 to 100"),
-        ({"run": VAE, "options": {"temperature": "__import__('os')"}}, "temperature takes a number"),
-        ({"run": VAE, "options": {"prompt": "a"}}, "no sampling option 'prompt'"),
-        ({"run": VAE, "options": []}, "options is not a mapping"),
-        ({"run": GPT, "options": {"prompt": "a" * 10**6}}, "1,000,000 letters"),
-        ({"run": GPT, "options": {"prompt": "a\0"}}, "NUL"),
-        ({"run": GPT, "n": 64, "options": {"prompt": ["a", "b", "c", "d", "e"]}}, "320 samples"),
+        ({"run": VAE, "words": {"n": 10**6}}, "n takes an integer from 1 to 64, not 1000000"),
+        ({"run": VAE, "words": {"n": 0}}, "n takes an integer from 1 to 64"),
+        ({"run": VAE, "words": {"n": "many"}}, "n takes an integer from 1 to 64, not 'many'"),
+        ({"run": VAE, "words": {"seed": -1}}, "seed takes an integer from 0"),
+        ({"run": VAE, "words": {"temperature": -1}}, "temperature takes a number from 0 to 100"),
+        ({"run": VAE, "words": {"temperature": "__import__('os')"}}, "temperature takes a number"),
+        ({"run": VAE, "words": {"prompt": "a"}}, "no sampling option 'prompt'"),
+        ({"run": VAE, "words": []}, "words are no mapping"),
+        ({"run": GPT, "words": {"prompt": "a" * 10**6}}, "1,000,000 letters"),
+        ({"run": GPT, "words": {"prompt": "a\0"}}, "NUL"),
+        ({"run": GPT, "words": {"n": 64, "prompt": ["a", "b", "c", "d", "e"]}}, "320 samples"),
         ({"run": "9"}, "no such run is served"),
         ({"run": {"a": 1}}, "no such run is served"),
         ([], "no mapping"),
@@ -149,10 +317,10 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(page, asked, what):
 
 
 def test_an_option_that_only_the_model_can_judge_is_refused_in_one_line(page):
-    events = page.post("/draw", {"run": GPT, "options": {"prompt": "☃"}})[1]
+    events = page.asked("draw", GPT, prompt="☃")[1]
     assert events[-1]["event"] == "error"
     assert "☃" in events[-1]["said"]
-    events = page.post("/draw", {"run": FLOW, "options": {"label": "zebra"}})[1]
+    events = page.asked("draw", FLOW, label="zebra")[1]
     assert "label=zebra is no class of the data" in events[-1]["said"]
 
 
@@ -212,13 +380,12 @@ def test_what_says_no_length_is_read_to_its_bound(page):
 
 def test_two_visitors_at_once_get_what_each_asked_for(page):
     alone = {
-        seed: page.post("/draw", {"run": run, "n": 3, "seed": seed})[1]
-        for seed, run in enumerate([VAE, GPT, FLOW, GPT])
+        seed: page.asked("draw", run, n=3, seed=seed)[1] for seed, run in enumerate([VAE, GPT, FLOW, GPT])
     }
     found = {}
 
     def visit(seed, run):
-        found[seed] = page.post("/draw", {"run": run, "n": 3, "seed": seed})[1]
+        found[seed] = page.asked("draw", run, n=3, seed=seed)[1]
 
     visitors = [
         threading.Thread(target=visit, args=(seed, run)) for seed, run in enumerate([VAE, GPT, FLOW, GPT])
@@ -254,8 +421,10 @@ def endless(monkeypatch):
 def test_a_browser_that_leaves_in_the_middle_of_a_stream_stops_it(page, monkeypatch):
     begun, ended = endless(monkeypatch)
     connection = page.connection()
-    asked = {"run": GPT, "n": 1, "options": {"max_new_tokens": 10**6, "stop": "☃", "temperature": 2}}
-    connection.request("POST", "/draw", json.dumps(asked), {"content-type": "application/json"})
+    words = {"n": 1, "max_new_tokens": 10**6, "stop": "☃", "temperature": 2}
+    connection.request(
+        "POST", "/draw", json.dumps({"run": GPT, "words": words}), {"content-type": "application/json"}
+    )
     answer = connection.getresponse()
     assert json.loads(answer.readline())["event"] == "asked"
     assert begun.wait(30)
@@ -263,27 +432,24 @@ def test_a_browser_that_leaves_in_the_middle_of_a_stream_stops_it(page, monkeypa
     connection.close()
     assert ended.wait(30)
     # The weights are the plain ones again, and the next in line is answered.
-    assert (
-        page.post("/draw", {"run": GPT, "n": 1, "options": {"max_new_tokens": 3}})[1][-1]["event"] == "done"
-    )
+    assert page.asked("draw", GPT, n=1, max_new_tokens=3)[1][-1]["event"] == "done"
 
 
 def test_a_run_that_was_deleted_is_said_to_be(folder, tmp_path):
     copy = shutil.copytree(folder["vae"], tmp_path / "gone")
     with served(copy) as page:
-        assert page.post("/draw", {"run": "0"})[0] == 200
+        assert page.asked("draw", "0")[0] == 200
         shutil.rmtree(copy / "checkpoints" / "step-4")
-        status, line = page.post("/draw", {"run": "0"})
+        status, line = page.asked("draw", "0")
         assert (status, "step-4 was deleted" in line) == (410, True)
         shutil.rmtree(copy)
-        assert "gone was deleted" in page.post("/draw", {"run": "0"})[1]
+        assert "gone was deleted" in page.asked("draw", "0")[1]
         assert page.ask("GET", "/")[0] == 200
 
 
 def test_what_takes_too_long_gives_way(folder):
     with served(folder["gpt"], seconds=1) as page:
-        asked = {"run": "0", "options": {"max_new_tokens": 10**6, "stop": "☃", "temperature": 2}}
-        events = page.post("/draw", asked)[1]
+        events = page.asked("draw", "0", max_new_tokens=10**6, stop="☃", temperature=2)[1]
     assert events[-1]["said"].startswith("stopped after 1 s")
 
 

@@ -40,7 +40,7 @@ ALLOWED = {
         *("study", "report", "training", "evaluation", "inference", "interop", "statistics", "metrics"),
         *("families", "data", "runs", "config", "core", "system"),
     },
-    "app": {"cli", "runs", "core", "system"},
+    "app": {"cli", "inference", "runs", "core", "system"},
     "library": {
         *("cli", "training", "evaluation", "study", "report", "inference", "families", "data", "runs"),
         *("statistics", "config", "core", "system"),

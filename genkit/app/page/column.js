@@ -2,12 +2,13 @@
 
 import { made } from "./elements.js";
 import { exhibit, laidOut } from "./exhibits.js";
+import { walk } from "./walk.js";
 
 export class Column {
   constructor(run) {
     this.run = run;
     this.items = made("div", { className: "items" });
-    this.progress = made("progress", { className: "idle", max: 1, "aria-label": `${run.name}: how far` });
+    this.progress = made("progress", { className: "progress idle", max: 1, "aria-label": `${run.name}: how far` });
     this.said = made("p", { className: "said" });
     this.command = made("div", { className: "command", hidden: true });
     const note = run.note ? [made("p", { className: "note" }, `Note: ${run.note}.`)] : [];
@@ -19,6 +20,7 @@ export class Column {
 
   begin() {
     this.items.replaceChildren();
+    this.element.querySelectorAll(".progress ~ .note").forEach((note) => note.remove());
     this.texts = [];
     this.since = performance.now();
     this.tell("…");
@@ -46,6 +48,11 @@ export class Column {
       const figure = exhibit(event);
       this.items.append(figure);
       this.texts[event.number] = figure.querySelector("pre");
+    } else if (event.event === "walk") {
+      this.items.classList.add("texts");
+      this.items.append(walk(event));
+    } else if (event.event === "note") {
+      this.items.before(made("p", { className: "note" }, event.said));
     } else if (event.event === "piece") {
       const text = this.texts[event.number];
       const follows = text.scrollTop + text.clientHeight >= text.scrollHeight - 8;
@@ -59,6 +66,12 @@ export class Column {
       return this.end(event.said, true);
     }
     return "";
+  }
+
+  /** What the command below reads beside the run: a mask that was painted. */
+  masked(file) {
+    if (this.mask) URL.revokeObjectURL(this.mask);
+    this.mask = file ? URL.createObjectURL(file) : "";
   }
 
   end(said, bad = false) {
@@ -78,7 +91,8 @@ export class Column {
         getSelection().selectAllChildren(code);
       }
     });
-    this.command.replaceChildren(code, copy);
+    const more = this.mask ? [made("a", { href: this.mask, download: "mask.png" }, "mask.png")] : [];
+    this.command.replaceChildren(code, made("div", { className: "beside" }, copy, ...more));
     this.command.hidden = false;
   }
 }

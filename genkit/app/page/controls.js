@@ -5,10 +5,10 @@ import { chip, made } from "./elements.js";
 let last = 0;
 
 /** What of several runs is one control: options of one name and kind, with the runs that have it. */
-export function merged(runs) {
+export function merged(runs, verb) {
   const found = new Map();
   for (const run of runs) {
-    for (const own of run.controls) {
+    for (const own of run.verbs[verb]) {
       const key = `${own.name}/${own.kind}/${JSON.stringify(own.choices)}`;
       const known = found.get(key);
       if (known) known.runs.push(run);

@@ -3,13 +3,17 @@
 import { Column } from "./column.js";
 import { Control, merged } from "./controls.js";
 import { by, chip, made } from "./elements.js";
+import { Example } from "./example.js";
 import { asked, refusal } from "./stream.js";
 
 const MODES = [
-  { name: "draw", title: "Draw", path: "draw", able: () => true, common: ["n", "seed"], options: true },
+  { name: "draw", title: "Draw", able: (run) => "draw" in run.verbs },
+  { name: "walk", title: "Walk", able: (run) => "walk" in run.verbs },
+  { name: "complete", title: "Complete", able: (run) => "complete" in run.verbs },
 ];
+const OF_FILES = ["label", "fit"];  // words that say something of a file, and nothing of an example of the data
 
-const state = { runs: [], common: [], mode: MODES[0], controls: [], columns: new Map(), abort: null, kept: new Map() };
+const state = { runs: [], mode: MODES[0], controls: [], columns: new Map(), abort: null, kept: new Map(), example: null };
 
 const chosen = () => state.runs.filter((run) => state.on.has(run.run) && state.mode.able(run));
 
@@ -40,60 +44,87 @@ async function begin() {
 /** Controls and columns of the runs that are switched on. */
 function shown(anew = false) {
   for (const control of state.controls) state.kept.set(control.name, control.value());
-  const runs = chosen();
-  const made_ = [];
-  for (const name of state.mode.common) {
-    made_.push(new Control(state.common.find((own) => own.name === name)));
-  }
-  const own = state.mode.options ? merged(runs) : [];
-  const first = [], plain = [], rest = [];
-  for (const declared of own) {
+  const runs = chosen(), first = [], plain = [], rest = [];
+  for (const declared of merged(runs, state.mode.name)) {
     const of = declared.runs.length < runs.length ? declared.runs.map((run) => run.name).join(", ") : "";
     const control = new Control(declared, of);
     control.runs = declared.runs;
-    (declared.first ? first : ["whole", "number"].includes(declared.kind) ? plain : rest).push(control);
+    const numeric = ["whole", "number"].includes(declared.kind);
+    (declared.first ? first : numeric ? plain : rest).push(control);
   }
-  state.controls = [...first, ...made_, ...plain, ...rest];
+  state.controls = [...first, ...plain, ...rest];
   for (const control of state.controls) {
     const kept = state.kept.get(control.name);
     if (kept !== undefined) control.fill(kept);
   }
   const more = rest.length
-    ? [made("details", {}, made("summary", {}, "More options"), ...rest.map((c) => c.element))] : [];
-  by("controls").replaceChildren(...[...first, ...made_, ...plain].map((c) => c.element), ...more);
+    ? [made("details", {}, made("summary", {}, "More options"), ...rest.map((control) => control.element))] : [];
+  by("controls").replaceChildren(...[...first, ...plain].map((control) => control.element), ...more);
   if (anew) state.columns.clear();
   for (const run of runs) if (!state.columns.has(run.run)) state.columns.set(run.run, new Column(run));
-  by("stage").replaceChildren(...runs.map((run) => state.columns.get(run.run).element));
-  if (!runs.length) by("stage").append(made("p", { className: "empty" }, "No run is switched on that can do this."));
+  const columns = runs.map((run) => state.columns.get(run.run).element);
+  by("stage").replaceChildren(...begunWith(runs), ...columns);
+  if (!runs.length) by("stage").append(made("p", { className: "empty" }, "No run that can do this is switched on."));
   by("go").textContent = state.mode.title;
   by("go").disabled = !runs.length;
 }
 
-/** What is asked of one run. */
-function plainOf(run) {
-  const plain = { run: run.run, options: {} };
+/** Where something is completed, what is begun with. */
+function begunWith(runs) {
+  if (state.mode.name !== "complete" || !runs.length) return [];
+  if (state.example?.run !== runs[0]) {
+    state.example = new Example(runs[0]);
+    state.example.beside = wordsOf;
+    state.example.changed = sayingOfFiles;
+    state.example.load();
+  }
+  sayingOfFiles();
+  return [state.example.element];
+}
+
+/** What says something of a file is asked where there is one. */
+function sayingOfFiles() {
+  for (const control of state.controls) {
+    const idle = state.mode.name === "complete" && !state.example.key && OF_FILES.includes(control.name);
+    control.element.hidden = idle;
+  }
+}
+
+/** What is asked of one run, by the words of a command. */
+function wordsOf(run) {
+  const words = {}, completes = state.mode.name === "complete";
   for (const control of state.controls) {
     const value = control.value();
-    if (value === undefined) continue;
-    if (!control.runs) plain[control.name] = value;
-    else if (control.runs.includes(run)) plain.options[control.name] = value;
+    if (value === undefined || !control.runs.includes(run)) continue;
+    if (completes && !state.example?.key && OF_FILES.includes(control.name)) continue;
+    words[control.name] = value;
   }
-  return plain;
+  return words;
 }
 
 async function draw() {
   stop();
   const runs = chosen();
   if (!runs.length) return;
-  const abort = new AbortController();
+  const abort = new AbortController(), mode = state.mode.name, said = [];
   state.abort = abort;
   by("stop").disabled = false;
   by("status").textContent = "drawing";
-  const said = [];
+  runs.forEach((run) => state.columns.get(run.run).begin());
+  const more = {};
+  if (mode === "complete") {
+    try {
+      const { word, file } = await state.example.hidden.word();
+      Object.assign(more, { in: state.example.word, mask: word });
+      runs.forEach((run) => state.columns.get(run.run).masked(file));
+    } catch (error) {
+      runs.forEach((run) => state.columns.get(run.run).end(error.message, true));
+      return;
+    }
+  }
   await Promise.all(runs.map((run) => {
     const column = state.columns.get(run.run);
-    column.begin();
-    return asked(state.mode.path, plainOf(run), abort.signal, (event) => {
+    return asked(mode, { run: run.run, words: { ...wordsOf(run), ...more } }, abort.signal, (event) => {
       const last = column.told(event);
       if (last) said.push(last);
     });

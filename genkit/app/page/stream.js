@@ -14,12 +14,12 @@ export async function asked(path, plain, signal, told) {
       told({ event: "error", said: await refusal(answer) });
       return;
     }
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = answer.body.getReader(), decoder = new TextDecoder();
     let rest = "";
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const lines = (rest + value).split("\n");
+      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
       rest = lines.pop();
       lines.forEach((line) => told(JSON.parse(line)));
     }
@@ -36,4 +36,15 @@ export async function refusal(answer) {
   } catch {
     return `nothing sensible was answered (${answer.status}).`;
   }
+}
+
+/** Gives a file to the server: the key by which it can be asked for. */
+export async function sent(file, name) {
+  const answer = await fetch(`file?name=${encodeURIComponent(name)}`, {
+    method: "POST",
+    headers: { "content-type": "application/octet-stream" },
+    body: file,
+  });
+  if (!answer.ok) throw new Error(await refusal(answer));
+  return (await answer.json()).key;
 }

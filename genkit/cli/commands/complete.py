@@ -9,7 +9,8 @@ from genkit.cli.example_words import Observed
 class CompleteSettings(Observed):
     mask: str | None = word(
         None,
-        "what is hidden (default: what an example ends with)",
+        "what is hidden: a part by its name (default: what an example ends with), places of time as 10:20, or"
+        " what is white in a .png of the size of the data",
         kind="name",
         shown="lower",
         values="genkit.cli.example_words:parts",

@@ -85,6 +85,28 @@ class GivenPicture:
         return cls(np.array(made), [f"{word}={printable(source.names[0])}: {line}." for line in said])
 
 
+def read_painted(path: str | Path, height: int, width: int) -> np.ndarray:
+    """Where a picture of this very size is white, or nearly so, bool (height, width).
+
+    Raises:
+        DataError: it is no picture that can be read, has another size, or is white nowhere.
+    """
+    source = _source(path, "mask")
+    seen = look(source)
+    if seen.refused:
+        raise DataError(f"mask={path} is no picture that can be read: {seen.refused[source.names[0]]}.")
+    across, down = seen.sizes[0].tolist()
+    if (down, across) != (height, width):
+        raise DataError(f"mask={path} is {across}×{down}, and what it hides a part of is {width}×{height}.")
+    [pixels] = attempts(lambda row: _opened(source, row, Form(1, height, width, "stretch", 0, {})), [0])
+    if isinstance(pixels, str):
+        raise DataError(f"mask={path} is no picture that can be read: {pixels}.")
+    white: np.ndarray = pixels[0] > 127
+    if not white.any():
+        raise DataError(f"mask={path} is white nowhere, and white is what is hidden.")
+    return white
+
+
 def _source(path: str | Path, word: str) -> FilePictures:
     """One file as a source of pictures.
 

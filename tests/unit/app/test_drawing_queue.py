@@ -18,8 +18,9 @@ def told(work, *, seconds=60.0, gone=never):
     """All events of a job."""
 
     async def all_of_it():
-        job, _ = DrawingQueue(seconds).add(work)
-        return [event async for events in job.events(gone=gone, every=0.01) for event in events]
+        with DrawingQueue(seconds) as waiting:
+            job, _ = waiting.add(work)
+            return [event async for events in job.events(gone=gone, every=0.01) for event in events]
 
     return asyncio.run(all_of_it())
 
@@ -82,7 +83,10 @@ def test_jobs_are_drawn_one_after_another_and_too_many_are_refused():
         go.wait(10)
 
     async def crowd():
-        waiting = DrawingQueue(60.0)
+        with DrawingQueue(60.0) as waiting:
+            return await crowded(waiting)
+
+    async def crowded(waiting):
         jobs = [waiting.add(first)]
         await asyncio.to_thread(begun.wait, 10)
         jobs += [waiting.add(lambda tell, i=i: order.append(i)) for i in range(MOST_WAITING)]
@@ -96,3 +100,24 @@ def test_jobs_are_drawn_one_after_another_and_too_many_are_refused():
 
     assert asyncio.run(crowd()) == list(range(MOST_WAITING + 1))
     assert order == [i for i in range(MOST_WAITING) if i != 2]  # nothing is drawn for whoever has gone
+
+
+def test_at_its_end_nothing_is_drawn_any_more():
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(tell):
+        begun.set()
+        try:
+            while True:
+                between_steps()
+        finally:
+            ended.set()
+
+    async def closed():
+        with DrawingQueue(60.0) as waiting:
+            jobs = [waiting.add(work), waiting.add(work)]
+            await asyncio.to_thread(begun.wait, 10)
+        return jobs
+
+    asyncio.run(closed())
+    assert ended.wait(10)

@@ -6,7 +6,16 @@ import torch
 
 from genkit.core.media import MEDIA, find
 from genkit.core.noise import Noise
-from genkit.core.observation import USUAL, AveragePool, Mask, WhiteNoise, mask, masks
+from genkit.core.observation import (
+    USUAL,
+    AveragePool,
+    Mask,
+    WhiteNoise,
+    mask,
+    masks,
+    painted,
+    stretch,
+)
 from genkit.system.errors import ConfigError
 
 SIZES = [(12,), (4, 6), (2, 4, 6)]
@@ -190,3 +199,27 @@ def test_every_name_hides_a_part_and_others_are_refused_with_those_that_there_ar
     if other not in named:
         with pytest.raises(ConfigError, match=f"mask={other} hides nothing"):
             mask(other, sizes)
+
+
+def test_a_stretch_hides_its_places_along_time_and_nothing_else():
+    mask = stretch(2, 5, (3, 8), ("frequency", "time"))
+    assert [row.tolist() for row in mask.known] == [[True] * 2 + [False] * 3 + [True] * 3] * 3
+
+
+@pytest.mark.parametrize("ends", [(5, 5), (6, 2), (0, 9)])
+def test_a_stretch_has_places(ends):
+    with pytest.raises(ConfigError, match="no stretch of the 8 places along time, 0:8"):
+        stretch(*ends, (8,), ("time",))
+
+
+def test_images_have_no_stretch_of_time():
+    with pytest.raises(ConfigError, match="here are height and width alone"):
+        stretch(0, 1, (8, 8), ("height", "width"))
+
+
+def test_what_is_painted_is_hidden_at_all_times():
+    hidden = torch.zeros(2, 3, dtype=torch.bool)
+    hidden[1, 2] = True
+    known = painted(hidden, (4, 2, 3), ("time", "height", "width")).known
+    assert known.shape == (4, 2, 3)
+    assert (~known).nonzero().tolist() == [[t, 1, 2] for t in range(4)]
