@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from genkit import statistics
 from genkit.metrics.catalogue import answers, group_of
-from genkit.report.compute import Compute, at_equal_compute
+from genkit.report.compute import Compute, against_costs
 from genkit.report.lines import Line, lines_of
 from genkit.report.numbers import number
 from genkit.report.sources import Looks, Member
@@ -27,7 +27,7 @@ class Analysis:
         primary: the line of the verdict.
         selected: which arms' checkpoints were chosen, or trained, on the examples that judge them; or "".
         margin: the difference of the primary metric below which arms count as equal; None: none was stated.
-        compute: learning curves against what they cost.
+        compute: learning curves against what they cost, those that arms share first.
         ranking: the arms by mean ranks over the seeds that decide; None where there are too few, and where
             bounds stand beside exact numbers.
         bootstraps: of every two arms that are compared, the bootstrapped interval of the probability that the
@@ -89,7 +89,7 @@ def analyse(
     notes = _notes(lines)
     if primary and main is None:
         notes.insert(0, f"No run has a number of the primary metric {primary}.")
-    compute = at_equal_compute(members)
+    compute = against_costs(members)
     return Analysis(
         arms,
         lines,

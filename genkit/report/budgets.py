@@ -51,6 +51,7 @@ def sensitivity(found: Sequence[Compute], unit: str | None) -> list[Sensitivity]
         found: learning curves against costs.
         unit: of the budget; None, or where nobody knows that cost: the first that there is.
     """
+    found = [of for of in found if of.shared]
     there = [cost for cost in UNITS if any(of.cost == cost for of in found)]
     wanted = COST_OF.get(unit or "", "training_examples")
     cost = wanted if wanted in there else next(iter(there), None)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from genkit import statistics
 from genkit.report.analysis import COSTS
-from genkit.report.compute import AXES, Compute
+from genkit.report.compute import AXES, Compute, by_term
 from genkit.report.lines import Line
 from genkit.report.plots import INK, Plot, logarithmic, short, styles
 from genkit.report.sources import Curve, Member
@@ -22,16 +22,14 @@ Points = Mapping[str, tuple[float, float]]  # by arm: what it cost, how good it 
 
 def curves(members: Sequence[Member], arms: Sequence[str]) -> list[Plot]:
     """A plot for each validation term: the arms' means over seeds, with Student's intervals."""
-    terms: dict[str, dict[str, list[Curve]]] = {}
-    for member in members:
-        for term, curve in member.curves.items():
-            if len(curve[0]) > 1:
-                terms.setdefault(term, {}).setdefault(member.arm, []).append(curve)
     found = []
-    for term, by_arm in sorted(terms.items()):
+    for (term, unit), having in by_term(members).items():
+        by_arm: dict[str, list[Curve]] = {}
+        for member in having:
+            by_arm.setdefault(member.arm, []).append(member.curves[term])
         bands = {arm: statistics.band(several) for arm, several in by_arm.items()}
         counts = {arm: len(several) for arm, several in by_arm.items()}
-        found.append(_of_bands(term, "step", bands, counts, styles(arms)))
+        found.append(_of_bands(_with_unit(term, unit), "step", bands, counts, styles(arms)))
     return found
 
 
@@ -40,7 +38,7 @@ def compute(found: Sequence[Compute], arms: Sequence[str]) -> list[Plot]:
     plots = []
     for of in found:
         counts = {arm: int(b.n.min()) for arm, b in of.bands.items()}
-        plots.append(_of_bands(of.term, AXES[of.cost], of.bands, counts, styles(arms)))
+        plots.append(_of_bands(_with_unit(of.term, of.unit), AXES[of.cost], of.bands, counts, styles(arms)))
     return plots
 
 
@@ -66,6 +64,10 @@ def _of_bands(
         axis.legend()
 
     return Plot(f"{short(term)} against {against}: a line for each of {', '.join(map(short, bands))}", draw)
+
+
+def _with_unit(term: str, unit: str) -> str:
+    return f"{term}, {unit}" if unit else term
 
 
 def intervals(line: Line) -> list[Plot]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genkit.report.compute import at_equal_compute
-from genkit.report.figures import compute
+from genkit.report.analysis import analyse
+from genkit.report.compute import against_costs, at_equal_compute, by_term
+from genkit.report.figures import compute, curves
 from genkit.report.sources import Member
+from genkit.runs import Record
 from genkit.runs.rows import from_plain
 from genkit.statistics import band, confidence_interval
 from tests.unit.report.report_runs import row
@@ -81,3 +83,31 @@ def test_at_as_many_examples_arms_of_other_batches_are_compared():
     (found,) = at_equal_compute([seen("a", 160, [4.0, 3.0, 2.0, 1.0]), seen("b", 320, [8.0, 6.0, 4.0, 2.0])])
     assert (found.term, found.cost) == ("val/nll", "training_examples")
     assert found.words() == "val/nll at 160 examples: a 1, b 6"
+
+
+def test_terms_of_other_units_are_no_one_s_rivals():
+    """A GPT says nats of a token, a flow of an example; both call it nll."""
+    units = {"a": "nats/token", "b": "nats", "c": "nats"}
+    arms = [
+        member(arm, 0, [4.0, 3.0, 2.0, 1.0], 40.0, record=Record(units={"nll": u}))
+        for arm, u in units.items()
+    ]
+    assert {key: [m.arm for m in found] for key, found in by_term(arms).items()} == {
+        ("val/nll", "nats"): ["b", "c"],
+        ("val/a", ""): ["a"],
+        ("val/b", ""): ["b"],
+        ("val/c", ""): ["c"],
+        ("val/nll", "nats/token"): ["a"],
+    }
+    assert [set(found.bands) for found in at_equal_compute(arms)] == [{"b", "c"}]
+    assert next(plot.words for plot in curves(arms, list(units))) == (
+        "val/nll, nats against step: a line for each of b, c"
+    )
+
+
+def test_terms_of_one_arm_are_drawn_against_costs_and_not_compared(members):
+    found = against_costs(members)
+    assert [(of.term, of.shared) for of in found] == [("val/nll", True), ("val/a", False), ("val/b", False)]
+    assert [of.words() for of in found[1:]] == ["", ""]
+    assert len(compute(found, ["a", "b"])) == 3
+    assert len(analyse(members).compute) == 3
