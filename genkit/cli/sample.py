@@ -82,14 +82,13 @@ def _options(settings: SampleSettings, declared: Sequence[Option]) -> Options:
 
 
 def _draw(settings: SampleSettings, options: Options, out: Output) -> int:
-    from genkit.core.drawing import BATCH
-    from genkit.data.packing import progress
+    from genkit.system.progress import progress
 
     module = settings.load(allow_nonfinite=settings.allow_nonfinite)
     if module.samples_note:
         say(f"note: {module.samples_note}.", file=sys.stderr)
     conditions = max([1, *(len(value) for value in options.values() if isinstance(value, list))])
-    with progress("drawing samples", settings.n * conditions, (settings.batch_size or BATCH) + 1) as advance:
+    with progress("drawing samples", settings.n * conditions) as advance:
         samples = module.sample(
             settings.n,
             seed=settings.seed,

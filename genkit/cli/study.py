@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +12,13 @@ from genkit.cli.commands.study import StudySettings
 from genkit.cli.hardware import check_device
 from genkit.cli.outputs import check_writable
 from genkit.cli.parser import read_words
-from genkit.runs.studies import Outcome
+from genkit.runs.studies import Outcome, Planned
 from genkit.study import Plan, open_study, read_declaration, run_missing
 from genkit.study.backends import check_launcher
 from genkit.study.declaring import CHANGED, Declaration, find
 from genkit.study.running import MEMBER, held, write_table
 from genkit.study.space import in_words as range_in_words
+from genkit.study.timing import time_left
 from genkit.system.errors import ConfigError
 from genkit.system.plain import MAX_JSON_BYTES, read_text
 from genkit.system.terminal import say
@@ -132,19 +132,13 @@ def _search(declared: Declaration) -> list[str]:
     return lines
 
 
-def _time(plan: Plan, missing: Sequence[object]) -> str:
+def _time(plan: Plan, missing: Sequence[Planned]) -> str:
     """The time of the runs that are missing, one after another, by those that have finished."""
     unit, amount = plan.declaration.budget
     if not missing:
         return "nothing is to run"
-    taken: dict[str, list[float]] = {}
-    for member in plan.members:
-        ended = plan.outcome(member)
-        if ended.finished and ended.seconds is not None:
-            taken.setdefault(member.arm, []).append(ended.seconds)
-    arms = [getattr(member, "arm", "") for member in missing]
-    if all(arm in taken for arm in arms):
-        seconds = sum(statistics.mean(taken[arm]) for arm in arms)
+    outcomes = {member.number: plan.outcome(member) for member in plan.members}
+    if (seconds := time_left(plan.members, outcomes, missing)) is not None:
         return f"about {seconds / 60:.1f} minutes, by the runs that have finished"
     if unit == "seconds":
         return f"{len(missing) * amount / 60:.1f} minutes of training, and their evaluations"

@@ -20,8 +20,9 @@ from genkit.core.spec import View
 from genkit.data.array_windows import CodeWindows
 from genkit.data.dataset import ArrayExamples
 from genkit.data.example_knobs import ExampleKnobs
-from genkit.data.packing import check_space, digest_of, open_array, packed, progress
+from genkit.data.packing import check_space, digest_of, open_array, packed
 from genkit.system.errors import ConfigError
+from genkit.system.progress import progress
 
 AT_ONCE = 256  # examples that are coded together
 
@@ -106,7 +107,7 @@ def _build(
     rows = sum(len(own) for own in examples.values()) + (epochs - 1) * len(examples["train"])
     check_space(folder, rows * codec.length * np.dtype(kind).itemsize)
     files = []
-    with progress(f"coding {name}", rows, 2_000) as advance:
+    with progress(f"coding {name}", rows) as advance:
 
         def fill(file: str, own: ArrayExamples, which: range, *shape: int) -> None:
             made = np.lib.format.open_memmap(folder / file, "w+", kind, (*shape, len(own), codec.length))

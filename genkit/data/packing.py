@@ -17,11 +17,10 @@ import json
 import mmap
 import re
 import shutil
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -34,12 +33,10 @@ from genkit.data.seals import DESCRIPTION
 from genkit.data.video_knobs import VideoFolderKnobs
 from genkit.system import storage
 from genkit.system.errors import DataError, GenkitError, StorageError
-from genkit.system.terminal import console
 
 LAYOUT = 2  # of the folders below; a newer one makes new folders
 BLOCK = 2**22  # bytes hashed or copied at once
 ROWS = 256  # of an array, hashed at once
-Batch = TypeVar("Batch", bound=Sized)
 NAME = re.compile(r"\w+-[0-9a-f]{16}")  # of a packed folder
 
 
@@ -258,28 +255,6 @@ class Appended:
         np.lib.format.write_array_header_1_0(self._file, about)
         assert self._file.tell() == self.HEADER
         self._file.close()
-
-
-@contextmanager
-def progress(what: str, total: int, shown_from: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr for work of at least `shown_from` units; yields the function that advances it."""
-    if total < shown_from or not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.advance(task, done)
-
-
-def followed(what: str, batches: Iterable[Batch], total: int, shown_from: int) -> Iterator[Batch]:
-    """Batches as they come, with a bar that advances as each has been used."""
-    with progress(what, total, shown_from) as advance:
-        for batch in batches:
-            yield batch
-            advance(len(batch))
 
 
 def printable(name: str) -> str:

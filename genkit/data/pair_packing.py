@@ -22,7 +22,7 @@ from genkit.core.codecs import Codec, SubwordCodec, codec_from_dict
 from genkit.core.pairs import ASSISTANT, Pairs, Turn, pairs_from_dict
 from genkit.core.pairs.conversation import fault
 from genkit.core.seams import Segment
-from genkit.data.packing import Appended, digest_of, open_array, packed, progress, within_ceiling
+from genkit.data.packing import Appended, digest_of, open_array, packed, within_ceiling
 from genkit.data.pair_knobs import PairKnobs
 from genkit.data.pair_rows import Laid, RowWriter, SaidRows, plain_laid, plain_turns
 from genkit.data.pair_table import PairRow, PairSource
@@ -31,6 +31,7 @@ from genkit.data.text.readings import Losses, accept
 from genkit.data.text.scan import UNICODE, code_points
 from genkit.data.text.tokenising import narrow
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.progress import progress
 
 READING = 1  # of pairs; another one makes new folders
 ROWS = 1_000  # encoded at once
@@ -273,7 +274,7 @@ def _encode(laid: SaidRows, codec: Codec, separator: str, end: str, folder: Path
     lossless = not isinstance(codec, SubwordCodec)
     starts, lasts, sizes, owners = array("q", [0]), array("q"), array("q"), array("q")
     every = range(len(laid))
-    with ExitStack() as stack, progress("encoding", len(laid), 100_000) as advance:
+    with ExitStack() as stack, progress("encoding", len(laid)) as advance:
         tokens = stack.enter_context(closing(Appended(folder / "tokens.npy", narrow(codec))))
         answered = stack.enter_context(closing(Appended(folder / "answered.npy", np.uint8)))
         for rows in (every[i : i + ROWS] for i in range(0, len(every), ROWS)):

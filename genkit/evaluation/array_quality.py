@@ -18,7 +18,6 @@ from genkit.core.media.medium import Shown
 from genkit.core.notes import frequency
 from genkit.core.samples import Samples
 from genkit.core.spec import ArraySpec
-from genkit.data.packing import followed
 from genkit.data.real import BATCH, as_samples, pictures, real_pictures, unchanged
 from genkit.data.video.moving import motion_of
 from genkit.evaluation.subject import Subject
@@ -33,8 +32,8 @@ from genkit.system import storage
 from genkit.system.errors import ConfigError
 from genkit.system.headers import read_header
 from genkit.system.plain import parse_json
+from genkit.system.progress import followed
 
-SHOWN_FROM = 1_000  # pictures that a large network takes seconds for
 REAL_MOST, TRAIN_MOST = 10_000, 60_000
 CACHE = "2"  # raise it where features or their layout change
 
@@ -122,7 +121,7 @@ class ArrayQuality:
         what = f"measuring real {self.array.medium.many} ({split})"
 
         def make() -> Features:
-            return collect(self.extractor, followed(what, self._batches(split, most), count, SHOWN_FROM))
+            return collect(self.extractor, followed(what, self._batches(split, most), count))
 
         return cached(file, make)
 
@@ -213,7 +212,7 @@ def lacking(found: Extractor | None, array: ArraySpec, asked: Sequence[str]) -> 
 def noise(found: Extractor | None, array: ArraySpec, n: int) -> Seen:
     """Noise in the place of samples; how far an extractor is with it is shown."""
     return Seen(
-        lambda: collect(found, followed("measuring noise", noise_arrays(array, n), n, SHOWN_FROM)),
+        lambda: collect(found, followed("measuring noise", noise_arrays(array, n), n)),
         lambda: torch.cat(list(noise_arrays(array, n))),
     )
 

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from genkit.core.spec import ArraySpec
-from genkit.data.packing import followed
 from genkit.data.splits import mixed
-from genkit.evaluation.array_quality import SHOWN_FROM, lacking, noise
+from genkit.evaluation.array_quality import lacking, noise
 from genkit.evaluation.subject import Found, reasons
 from genkit.metrics.catalogue import OF_A_RUN, catalogue, offers
 from genkit.metrics.declaration import Metric
@@ -24,6 +23,7 @@ from genkit.metrics.measure import Measure
 from genkit.metrics.memorisation import copies, hashes
 from genkit.metrics.panel import beside, measured
 from genkit.system.errors import Unmeasurable
+from genkit.system.progress import followed
 
 COPIED = "{} of {} equal an example of real= exactly: the other numbers judge copies, too"
 
@@ -132,7 +132,7 @@ def seen_batches(
     """
 
     def features() -> Features:
-        return collect(chosen, followed(f"measuring {word}=", batches(), count, SHOWN_FROM))
+        return collect(chosen, followed(f"measuring {word}=", batches(), count))
 
     return Seen(features, lambda: torch.cat(list(batches())), asked=asked)
 

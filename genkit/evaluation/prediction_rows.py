@@ -17,7 +17,6 @@ from genkit.core.spec import ArraySpec
 from genkit.core.token_arrays import expected_arrays
 from genkit.data.dataset import Examples
 from genkit.data.loading import Gather
-from genkit.data.packing import progress
 from genkit.data.real import given_captions, in_full, unchanged
 from genkit.evaluation.subject import Found, Subject, reasons
 from genkit.inference.scoring import conditions
@@ -29,6 +28,7 @@ from genkit.metrics.panel import beside, measured
 from genkit.metrics.prediction import Predictions
 from genkit.runs.rows import Row, missing
 from genkit.system.errors import ConfigError, Unmeasurable
+from genkit.system.progress import progress
 
 LEARNT = 2_000  # training clips that the mean frame is of
 NUMBERS = 2**24  # chances of tokens that are held at once: 64 MiB
@@ -134,7 +134,7 @@ class _Made:
         """
         module, settings = self.subject.module, self.subject.settings
         found: list[list[Tensor]] = [[] for _ in range(settings.draws)]
-        with progress("predicting frames", settings.draws * settings.clips, 1) as advance:
+        with progress("predicting frames", settings.draws * settings.clips) as advance:
             for batch, _ in self.batches():
                 known = self.hidden.measure(batch.data)
                 for number, own in enumerate(found):

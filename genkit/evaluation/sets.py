@@ -18,9 +18,8 @@ from genkit.data.arrays.folders import FilePictures, image_folder
 from genkit.data.arrays.pictures import GREY, Form, deep_ranges, deep_remarks, to_array
 from genkit.data.arrays.surveys import Look, attempts, look
 from genkit.data.dataset_knobs import FolderKnobs
-from genkit.data.packing import followed, printable, unreadable
+from genkit.data.packing import printable, unreadable
 from genkit.data.splits import mixed
-from genkit.evaluation.array_quality import SHOWN_FROM
 from genkit.evaluation.judging import beside_real, digest_of, judged_by
 from genkit.evaluation.sound_folders import holds_sounds, sounds_against
 from genkit.evaluation.subject import Found, to_rows
@@ -32,6 +31,7 @@ from genkit.metrics.features import Features, collect
 from genkit.runs.rows import Place, Row, write
 from genkit.system.errors import ConfigError, DataError
 from genkit.system.plain import parse_json
+from genkit.system.progress import followed
 from genkit.system.schemas import conform
 from genkit.system.textfiles import lines_of, read_given
 
@@ -210,7 +210,7 @@ def seen_of(word: str, source: FilePictures, form: Form, chosen: Extractor | Non
     """The pictures as metrics see them; how far an extractor is with them is shown."""
 
     def features() -> Features:
-        batches = followed(f"measuring {word}=", opened(word, source, form), len(source), SHOWN_FROM)
+        batches = followed(f"measuring {word}=", opened(word, source, form), len(source))
         return collect(chosen, batches)
 
     return Seen(features, lambda: torch.cat(list(opened(word, source, form))))

@@ -13,7 +13,6 @@ from genkit.core.options import resolve_options
 from genkit.core.samples import Samples
 from genkit.core.spec import TokenSpec
 from genkit.data.dataset import Dataset, Examples
-from genkit.data.packing import progress
 from genkit.data.real import motifs_of, same
 from genkit.inference.held_out import ASKED, held_out_prompts, sample_held_out
 from genkit.metrics.catalogue import offers
@@ -24,6 +23,7 @@ from genkit.metrics.panel import beside, measured
 from genkit.runs import Record
 from genkit.runs.rows import Place, Row, missing
 from genkit.system.errors import ConfigError, Unmeasurable
+from genkit.system.progress import progress
 
 CHUNK = 500  # samples in memory at once
 GREEDY = {"temperature": 0.0}  # how pairs are answered, unless told otherwise
@@ -134,7 +134,7 @@ class Subject:
 
     def samples(self, n: int) -> Iterator[Samples]:
         """The first n samples of the seed, a part at a time."""
-        with progress("drawing samples", n, CHUNK + 1) as advance:
+        with progress("drawing samples", n) as advance:
             for first in range(0, n, CHUNK):
                 begun = time.perf_counter()
                 part = self.sample(min(CHUNK, n - first), first)
@@ -165,7 +165,7 @@ class Subject:
         Args:
             options: of sampling.
         """
-        with progress("answering", len(prompts), CHUNK + 1) as advance:
+        with progress("answering", len(prompts)) as advance:
             for first in range(0, len(prompts), CHUNK):
                 begun, part = time.perf_counter(), prompts[first : first + CHUNK]
                 settings = self.settings

@@ -18,20 +18,20 @@ from torch import Tensor
 from genkit.core.media.video import VIDEO
 from genkit.core.spec import ArraySpec
 from genkit.data.arrays.pictures import Form
-from genkit.data.packing import printable, progress, unreadable
+from genkit.data.packing import printable, unreadable
 from genkit.data.video.animated_pictures import is_animated
 from genkit.data.video.compressed import COMPRESSED_VIDEO
 from genkit.data.video.film import SAME_RATE
 from genkit.data.video.film_clips import DEEP, FilmForm, Watched
 from genkit.data.video.videos import Videos, video_folder
 from genkit.data.video_knobs import VideoFolderKnobs
-from genkit.evaluation.array_quality import SHOWN_FROM
 from genkit.evaluation.judging import folders_judged, seen_batches
 from genkit.evaluation.subject import Found
 from genkit.metrics.evidence import Seen
 from genkit.metrics.extractors import AskedExtractor, Extractor
 from genkit.system import storage
 from genkit.system.errors import DataError
+from genkit.system.progress import progress
 
 PEEKED = 20  # files by which it is told whether most of them move
 WHITE = 255  # behind transparency, as `data.background` has it
@@ -122,7 +122,7 @@ def watched_folder(word: str, path: str | Path) -> WatchedFolder:
     except DataError as error:
         raise DataError(f"{word}= {error}") from None
     refused, watched = dict(videos.missing), list[Watched]()
-    with progress(f"watching {word}=", len(videos), SHOWN_FROM) as advance:
+    with progress(f"watching {word}=", len(videos)) as advance:
         for row, name in enumerate(videos.names):
             try:
                 watched.append(Watched.of(videos.film(row)))

@@ -33,6 +33,7 @@ from genkit.data.pair_windows import PairWindows
 from genkit.generation.decoding import Unfolding
 from genkit.inference.pair_scoring import OF_ANSWERS, answer_scores
 from genkit.system.errors import ConfigError
+from genkit.system.progress import followed
 
 ABOVE_CERTAIN = 1e-2  # nats of rounding that a probability of 1 may have
 OF_TOKENS = LikelihoodKind("exact", "of each token given those before it", of="probability")
@@ -205,7 +206,9 @@ def score_tokens(
     device = next(cast(nn.Module, module).parameters()).device
     spans = windows(len(values), context, stride)
     document = _documents(module, tokens)
-    while part := list(islice(spans, batch_size)):
+    parts = iter(lambda: list(islice(spans, batch_size)), [])
+    count = 1 + max(0, -(-(len(values) - context) // stride))
+    for part in followed("scoring windows", parts, count):
         rows = np.full((len(part), context + 1), -1, dtype=np.int64)
         for row, (begin, _, end) in zip(rows, part, strict=True):
             row[: end - begin + 1] = tokens[begin : end + 1]
@@ -247,8 +250,10 @@ def _examples(
     assert isinstance(module, Likelihood)
     parts: list[Tensor] = []
     gather = Gather(examples, torch.device("cpu"))
-    for start in range(0, len(examples), batch_size):
-        rows = range(start, min(start + batch_size, len(examples)))
+    starts = (
+        range(start, min(start + batch_size, len(examples))) for start in range(0, len(examples), batch_size)
+    )
+    for rows in followed("scoring examples", starts, len(examples)):
         noise = Noise(0, rows, purpose="score", device=module.device)
         batch = module.prepare(gather(np.arange(rows.start, rows.stop), rows).to(module.device))
         found = module.log_likelihood(batch, noise, importance_samples=importance_samples)

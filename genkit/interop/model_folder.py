@@ -27,6 +27,7 @@ from genkit.nn.transformer import Transformer
 from genkit.nn.transformer_config import TransformerConfig
 from genkit.system import storage
 from genkit.system.errors import CheckpointError, ConfigError
+from genkit.system.progress import each
 
 MAX_SHARD = 5.0  # gigabytes of a file of weights, as transformers has it
 
@@ -143,7 +144,8 @@ def write(module: GenerativeModule, out: Path, max_shard: float = MAX_SHARD) -> 
         texts[pretrained.INDEX] = {"metadata": shards.metadata, "weight_map": shards.tensor_to_filename}
     try:
         with storage.made(out) as place:
-            for file, names in shards.filename_to_tensors.items():
+            files = shards.filename_to_tensors
+            for file, names in each("writing weights", files.items(), len(files)):
                 save_file({name: weights[name] for name in names}, place / file, metadata={"format": "pt"})
             (place / pretrained.TOKENIZER).write_text(tokenizer, encoding="utf-8")
             for name, content in texts.items():

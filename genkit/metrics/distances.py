@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from genkit.system.progress import followed
+
 BLOCK = 2**22  # distances held at once: 32 MiB
 ROUNDING = 1e-13  # of |x|² + |y|²: below it a squared distance is rounding, not distance
 
@@ -25,12 +27,13 @@ def blocks(rows: Tensor, columns: Tensor) -> Iterator[tuple[slice, Tensor]]:
     rows, columns = rows.double() - centre, columns.double() - centre
     norms = columns.square().sum(1)
     step = max(1, BLOCK // max(len(columns), 1))
-    for begin in range(0, len(rows), step):
-        part = rows[begin : begin + step]
+    begin = 0
+    for part in followed("comparing features", rows.split(step) if len(rows) else (), len(rows)):
         sums = part.square().sum(1, keepdim=True) + norms
         squared = torch.addmm(sums, part, columns.T, alpha=-2)
         squared[squared < ROUNDING * sums] = 0
         yield slice(begin, begin + len(part)), squared
+        begin += len(part)
 
 
 def without_self(where: slice, squared: Tensor) -> Tensor:

@@ -25,15 +25,17 @@ from rich.text import Text
 from genkit import config
 from genkit.runs import rows as row_files
 from genkit.runs.rows import OfStudy, Place, Row
-from genkit.runs.studies import TABLE, Outcome, Planned, read_members
+from genkit.runs.studies import TABLE, Outcome, Planned, read_members, read_outcome
 from genkit.study.folder import Plan, member_trainer, write_outcome
 from genkit.study.member import attempt, is_of_this_process
 from genkit.study.searching import parts
+from genkit.study.timing import time_left
 from genkit.system import terminal
 from genkit.system.errors import ConfigError, Locked
 from genkit.system.gpus import VISIBLE, reserved_gpus, visible_gpus
 from genkit.system.interrupts import forwarded
 from genkit.system.plain import inside
+from genkit.system.progress import EVERY, duration, is_log
 
 console = terminal.console()
 MEMBER = (sys.executable, "-m", "genkit", "member")
@@ -160,7 +162,7 @@ def _job(
     environment = {**os.environ, **{f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}}
     begun = time.monotonic()
     if is_of_this_process(Path(folder), number):
-        return _written(Path(folder), number, title, begun, *attempt(Path(folder), number, paths))
+        return _written(Path(folder), number, title, begun, *attempt(Path(folder), number, paths), alone)
     trainer, locks = member_trainer(Path(folder), number), Path(paths["cache_dir"]) / "gpus"
     with open(log, "wb") as output, reserved_gpus(trainer, locks, visible_gpus()) as own:
         process = subprocess.Popen(
@@ -171,11 +173,14 @@ def _job(
             start_new_session=True,
         )
         with forwarded([process]) as received:
-            code = _waited(process, log, title) if alone and console.is_terminal else process.wait()
+            if alone and console.is_terminal:
+                code = _waited(process, log, title)
+            else:
+                code = _logged(process, log, title) if alone and is_log() else process.wait()
     if received and not 0 <= code < 128:  # it has saved, and goes on the next time
         raise KeyboardInterrupt
     status, reason = ("finished", "") if code == 0 else _ended(code, log)
-    _written(Path(folder), number, title, begun, status, reason, code)
+    _written(Path(folder), number, title, begun, status, reason, code, alone)
     if code == 0:
         log.unlink(missing_ok=True)
         if received:
@@ -183,15 +188,30 @@ def _job(
     return code
 
 
-def _written(folder: Path, number: int, title: str, begun: float, status: str, reason: str, code: int) -> int:
-    """Say and write down how a member ended that began at a time of the clock; returns the exit code."""
+def _written(
+    folder: Path, number: int, title: str, begun: float, status: str, reason: str, code: int, alone: bool
+) -> int:
+    """Write down and say how a member ended that began at a time of the clock; returns the exit code."""
     seconds = round(time.monotonic() - begun, 3)
+    write_outcome(folder, number, Outcome(status, reason, code, seconds))
     if status == "finished":
-        console.print(f"{title}: finished after {seconds:.0f} s")
+        left = _left(folder) if alone else ""  # (several at once take less than one after another)
+        console.print(f"{title}: finished after {seconds:.0f} s{left}")
     else:
         console.print(f"{title.rpartition(' ')[2]} {status}: {reason}")
-    write_outcome(folder, number, Outcome(status, reason, code, seconds))
     return code
+
+
+def _left(folder: Path) -> str:
+    """How many members are to run, and how long that may take by those that have finished; "": none are."""
+    listed = read_members(folder)
+    outcomes = {member.number: read_outcome(folder, member.number) for member in listed}
+    missing = [member for member in listed if not outcomes[member.number].ended]
+    if not missing:
+        return ""
+    seconds = time_left(listed, outcomes, missing)
+    about = "" if seconds is None else f", about {duration(seconds)}"
+    return f"; {len(missing)} left{about}"
 
 
 def _waited(process: subprocess.Popen[bytes], log: Path, title: str) -> int:
@@ -205,6 +225,19 @@ def _waited(process: subprocess.Popen[bytes], log: Path, title: str) -> int:
                 status.update(
                     Text(terminal.without_controls(f"{title}  {last}"), no_wrap=True, overflow="ellipsis")
                 )
+
+
+def _logged(process: subprocess.Popen[bytes], log: Path, title: str) -> int:
+    """The exit code of a member; until it ends, a log has its last line now and then."""
+    said = ""
+    while True:
+        try:
+            return process.wait(timeout=EVERY)
+        except subprocess.TimeoutExpired:
+            last = (_lines(log) or [""])[-1]
+            if last != said:
+                console.print(f"{title}  {terminal.without_controls(last)}")
+            said = last
 
 
 def _lines(log: Path) -> list[str]:

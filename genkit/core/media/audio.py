@@ -12,6 +12,7 @@ from genkit.core.clip import Clip, players, program
 from genkit.core.media.medium import BoardSounds, Medium, Shown, write_npz
 from genkit.core.sound_sheet import sound_sheet
 from genkit.system import storage
+from genkit.system.progress import each
 from genkit.system.wave_files import joined_file
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class AudioMedium(Medium):
         return "spoken_digits" if set(array.classes) == set(DIGITS) else "random_ear"
 
     def write_each(self, shown: Shown, folder: Path) -> None:
-        for i, clip in enumerate(clips(shown)):
+        for i, clip in enumerate(each("writing files", clips(shown), len(shown))):
             (folder / f"{i:05d}.wav").write_bytes(clip.wav)
 
 

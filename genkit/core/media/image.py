@@ -10,6 +10,7 @@ import numpy as np
 
 from genkit.core.grid import grid, picture, png
 from genkit.core.media.medium import Medium, Shown, write_npz
+from genkit.system.progress import each
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,7 +53,7 @@ class ImageMedium(Medium):
             super().write(shown, path)
 
     def write_each(self, shown: Shown, folder: Path) -> None:
-        for i, own in enumerate(pixels(shown.arrays)):
+        for i, own in enumerate(each("writing files", pixels(shown.arrays), len(shown))):
             (folder / f"{i:05d}.png").write_bytes(png(picture(own)))
 
     def extractor(self, array: ArraySpec) -> str:

@@ -22,6 +22,7 @@ from genkit.core.grid import png
 from genkit.core.media.drawn_tokens import DrawnTokens
 from genkit.system import storage
 from genkit.system.errors import ConfigError
+from genkit.system.progress import each
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -271,7 +272,7 @@ class Medium(ABC):
 
     def write_each(self, shown: Shown, folder: Path) -> None:
         """Each example in a file of its own, 00000 and so on, in a folder that is there."""
-        for i in range(len(shown)):
+        for i in each("writing files", range(len(shown)), len(shown)):
             (folder / f"{i:05d}.png").write_bytes(png(self._drawn(shown[i : i + 1])))
 
     # ------------------------------------------------------------------ judged

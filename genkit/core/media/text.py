@@ -14,6 +14,7 @@ import numpy as np
 from genkit.core.media.drawn_tokens import joined
 from genkit.core.media.medium import COUNTED, BoardTexts, Medium, Shown, write_npz
 from genkit.system import storage
+from genkit.system.progress import each
 from genkit.system.terminal import without_controls
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class TextMedium(Medium):
             storage.write_text(path, "\n\n".join(self._whole(shown)) + "\n")
 
     def write_each(self, shown: Shown, folder: Path) -> None:
-        for i, text in enumerate(self._whole(shown)):
+        for i, text in enumerate(each("writing files", self._whole(shown), len(shown))):
             (folder / f"{i:05d}.txt").write_text(text, encoding="utf-8")
 
     def extractor(self, array: ArraySpec) -> None:

@@ -16,6 +16,7 @@ from genkit.core.grid import moving_grid, png
 from genkit.core.media.medium import BoardVideos, Medium, Shown, write_npz
 from genkit.core.prediction_strip import prediction_strip
 from genkit.system import films, storage
+from genkit.system.progress import each
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -106,7 +107,7 @@ class VideoMedium(Medium):
 
     def write_each(self, shown: Shown, folder: Path) -> None:
         """A GIF each, or a WebP where that would lose colours."""
-        for i, animation in enumerate(animations(shown)):
+        for i, animation in enumerate(each("writing files", animations(shown), len(shown))):
             suffix, content = animation.exact
             (folder / f"{i:05d}{suffix}").write_bytes(content)
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from genkit.data.arrays.pictures import hashes
-from genkit.data.packing import open_array, packed, progress
+from genkit.data.packing import open_array, packed
+from genkit.system.progress import progress
 
 BITS = 6  # of the 64 that may differ
 # Only pictures with one of these bands of bits (first, width) in common are compared.  Six differing bits
@@ -30,7 +31,7 @@ def hashes_of(images: np.ndarray, contents: str, levels: int, cache_dir: str) ->
     """Both hashes of every image, uint64 (N, 2), computed once for each digest of contents."""
 
     def build(folder: Path) -> dict[str, object]:
-        with progress("comparing images", len(images), 20_000) as advance:
+        with progress("comparing images", len(images)) as advance:
             numbers = compared(images, levels, advance)
         np.save(folder / "hashes.npy", numbers)
         return {"name": "hashes", "digest": contents}

@@ -17,10 +17,11 @@ from genkit.data.arrays.surveys import look_at
 from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset_knobs import PictureKnobs
 from genkit.data.example_knobs import ExampleKnobs
-from genkit.data.packing import check_space, digest, digest_of, open_array, packed, progress
+from genkit.data.packing import check_space, digest, digest_of, open_array, packed
 from genkit.data.sources import Images
 from genkit.data.splits import divide
 from genkit.system.errors import ConfigError, DataError, StorageError
+from genkit.system.progress import progress
 
 PAD_UP_TO = 1.25  # pad to the size that a model takes when it is at most this much larger, else resize
 MANY = 5_000  # images whose scaling takes longer (a tenth of a second) than opening what was kept
@@ -209,7 +210,7 @@ def _kept(source: Images, size: int, cache_dir: str) -> np.ndarray:
         check_space(folder, count * channels * size**2)
         made = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (count, channels, size, size))
         step = max(1, 2**24 // (channels * height * width))
-        with progress("resizing images", count, 20_000) as advance:
+        with progress("resizing images", count) as advance:
             for start in range(0, count, step):
                 part = source.images[start : start + step]
                 made[start : start + step] = squared(part, size, source.levels)

@@ -14,9 +14,10 @@ from genkit.core.representations.representation import Representation
 from genkit.core.spec import View
 from genkit.data.arrays.levels import signed
 from genkit.data.clip_knobs import ClipKnobs
-from genkit.data.packing import check_space, digest_of, open_array, packed, progress
+from genkit.data.packing import check_space, digest_of, open_array, packed
 from genkit.data.sources import Images
 from genkit.system.errors import ConfigError, StorageError
+from genkit.system.progress import progress
 
 # Knobs of some views alone, which the model decides where nobody else does.
 MADE_BY = {"levels": ("mel", "mu_law"), "bands": ("mel",), "hop": ("mel",)}
@@ -67,7 +68,7 @@ def _represented(source: Images, stand: Representation, cache_dir: str) -> Image
     step = max(1, AT_ONCE // int(np.prod(source.images.shape[1:])))
 
     def fill(made: np.ndarray) -> None:
-        with progress(f"making {stand.name} of {source.medium.many}", count, 20_000) as advance:
+        with progress(f"making {stand.name} of {source.medium.many}", count) as advance:
             for start in range(0, count, step):
                 part = source.images[start : start + step]
                 made[start : start + step] = stand.forward(signed(part))

@@ -24,9 +24,10 @@ from genkit.data.arrays.pictures import (
 )
 from genkit.data.arrays.surveys import Look, attempts, spread
 from genkit.data.dataset_knobs import PictureKnobs
-from genkit.data.packing import check_space, digest_rows, open_array, packed, progress, within_ceiling
+from genkit.data.packing import check_space, digest_rows, open_array, packed, within_ceiling
 from genkit.system import storage
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.progress import progress
 
 SMALLEST = 4  # pixels of a side; also of `data.size`
 PICTURES_HERE = 2_000  # not worth starting processes for
@@ -163,7 +164,7 @@ def _decode(pictures: Pictures, rows: np.ndarray, form: Form, folder: Path) -> d
     waiting = rows[np.asarray(state)[rows] != DONE]
     refused: dict[str, str] = {}
     work = partial(_decode_rows, form, folder)
-    with progress("packing pictures", len(rows), 2_000) as advance:
+    with progress("packing pictures", len(rows)) as advance:
         advance(len(rows) - len(waiting))
         since = 0
         for done, answers in spread(work, pictures, waiting.tolist(), PICTURES_HERE):

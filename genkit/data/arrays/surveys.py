@@ -17,7 +17,8 @@ from PIL import Image, UnidentifiedImageError
 from genkit.data.arrays.folders import Pictures
 from genkit.data.arrays.pictures import DEEP, deep_kind, is_moving, measure
 from genkit.data.arrays.ranges import Extent
-from genkit.data.packing import open_array, packed, printable, progress
+from genkit.data.packing import open_array, packed, printable
+from genkit.system.progress import progress
 
 ROWS = 256  # pictures that a process takes at once
 HEADERS_HERE = 20_000  # not worth starting processes for
@@ -103,7 +104,7 @@ def look(pictures: Pictures) -> Look:
     deep: dict[str, dict[bool, Extent]] = {}
     refused = dict(pictures.missing)
     found: dict[int, str] = {}
-    with progress("looking at pictures", len(pictures), 5_000) as advance:
+    with progress("looking at pictures", len(pictures)) as advance:
         for rows, answers in spread(_measure_rows, pictures, range(len(pictures)), HEADERS_HERE):
             for row, answer in zip(rows, answers, strict=True):
                 if isinstance(answer, str):

@@ -15,10 +15,11 @@ from genkit.data.arrays.pictures import hashes
 from genkit.data.audio.clips import CLIPPED, SILENT, ClipForm, Heard
 from genkit.data.audio.recordings import Recordings
 from genkit.data.clip_knobs import AudioKnobs
-from genkit.data.packing import Appended, digest_of, open_array, packed, printable, progress, within_ceiling
+from genkit.data.packing import Appended, digest_of, open_array, packed, printable, within_ceiling
 from genkit.data.sources import Images
 from genkit.system import storage
 from genkit.system.errors import ConfigError
+from genkit.system.progress import progress
 
 T = TypeVar("T")
 OFFSET = 0.01  # of full scale: a mean that is no sound
@@ -192,7 +193,7 @@ def _each(
     recordings: Recordings, rows: Sequence[int], what: str, work: Callable[..., T]
 ) -> Iterator[tuple[int, T | str]]:
     """(row, what the work returns of it), or why it cannot be read."""
-    with progress(what, len(rows), 2_000) as advance:
+    with progress(what, len(rows)) as advance:
         for row in rows:
             try:
                 yield row, work(recordings.recording(row))

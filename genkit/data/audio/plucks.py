@@ -21,9 +21,10 @@ from genkit.core.media.audio import AUDIO
 from genkit.core.notes import hertz, note
 from genkit.data.arrays.levels import levels_of
 from genkit.data.clip_knobs import PlucksKnobs
-from genkit.data.packing import check_space, digest_of, open_array, packed, progress
+from genkit.data.packing import check_space, digest_of, open_array, packed
 from genkit.data.sources import Images
 from genkit.system.errors import StorageError
+from genkit.system.progress import progress
 
 RATE, LENGTH = 8_000, 4_096  # samples a second, samples
 LOWEST = 57  # A3, as MIDI counts notes
@@ -45,7 +46,7 @@ def _kept(labels: np.ndarray, cache_dir: str) -> tuple[np.ndarray, str | None]:
     shape = (len(labels), 1, LENGTH)
 
     def fill(target: np.ndarray) -> None:
-        with progress("plucking strings", len(labels), 20_000) as advance:
+        with progress("plucking strings", len(labels)) as advance:
             for start in range(0, len(labels), BLOCK):
                 block = labels[start : start + BLOCK].tolist()
                 strings = [string(start + i, LOWEST + semitone) for i, semitone in enumerate(block)]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from genkit.data.dataset_knobs import DocumentKnobs
-from genkit.data.packing import progress
 from genkit.data.text.streams import CONTROLS, Document, Texts, clean
 from genkit.system.errors import DataError
+from genkit.system.progress import progress
 
 UNICODE = 0x110000  # code points
 TOGETHER = 2**20  # characters whose code points are looked at at once
@@ -53,7 +53,7 @@ def scan_texts(texts: Texts, data: DocumentKnobs) -> Scan:
     points, known = _Points(), set()
     separator = data.separator or ""
     counted = bool(separator) and not texts.single  # one text is divided by those that it holds
-    with progress("reading", texts.size, 50_000_000) as advance:
+    with progress("reading", texts.size) as advance:
         for document in texts.documents():
             length, within, mark = 0, 0, _Mark(data.dedupe)
             try:

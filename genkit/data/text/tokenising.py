@@ -12,13 +12,14 @@ import numpy as np
 from genkit.core.codecs import Codec, codec_from_dict
 from genkit.core.codecs.subword_codec import shortened
 from genkit.data.dataset_knobs import DocumentKnobs
-from genkit.data.packing import Appended, check_space, digest_of, open_array, packed, progress, within_ceiling
+from genkit.data.packing import Appended, check_space, digest_of, open_array, packed, within_ceiling
 from genkit.data.text.readings import Reading, accept
 from genkit.data.text.scan import Scan, scan_texts
 from genkit.data.text.streams import Texts
 from genkit.data.text.text_parts import FEWEST, UNDIVIDED, Stream, streams_of
 from genkit.data.text.tokenisers import learnt_from
 from genkit.system.errors import DataError
+from genkit.system.progress import progress
 
 # Settings that leave the tokens alone.
 NOT_CONTENT = ("path", "on_bad", "max_bad", "on_device", "lossy", "documents")
@@ -135,7 +136,7 @@ def _build(
     codec = make_codec(scan, streams["train"])
     reading = Reading(codec, data.separator)
     check_space(folder, scan.characters * np.dtype(narrow(codec)).itemsize)
-    with progress("encoding", scan.characters, 20_000_000) as advance:
+    with progress("encoding", scan.characters) as advance:
         for part, pieces in streams.each():
             with closing(Appended(folder / f"{part}.npy", narrow(codec))) as target:
                 for text, ids in reading.ids(part, pieces):

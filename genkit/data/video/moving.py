@@ -15,13 +15,14 @@ from genkit.data.arrays import npy
 from genkit.data.arrays.duplicates import distinct
 from genkit.data.arrays.images import resized
 from genkit.data.arrays.made import MadeArrays, PartlyKept
-from genkit.data.packing import check_space, digest, digest_of, key_of, open_array, packed, progress
+from genkit.data.packing import check_space, digest, digest_of, key_of, open_array, packed
 from genkit.data.sources import DIGITS, Images, digits
 from genkit.data.sources.published import fetch, mnist
 from genkit.data.splits import divide
 from genkit.data.video.bouncing import BouncingDigits, Cast, Motion
 from genkit.data.video_knobs import MovingDigitsKnobs, MovingKnobs, MovingMnistKnobs
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.progress import progress
 
 SIDE = 8  # pixels of scikit-learn's digits
 TRIED = {"validation": 500, "test": 1_000}  # clips of them
@@ -130,7 +131,7 @@ def _packed(clips: BouncingDigits, cache_dir: str) -> tuple[np.ndarray, str]:
         check_space(folder, len(clips) * size)
         kept = np.lib.format.open_memmap(folder / "images.npy", "w+", clips.dtype, clips.shape)
         step = max(1, BLOCK // size)
-        with progress("making videos", len(clips), 5_000) as advance:
+        with progress("making videos", len(clips)) as advance:
             for start in range(0, len(clips), step):
                 block = clips[start : start + step]
                 kept[start : start + step] = block

@@ -19,7 +19,6 @@ from genkit.data.packing import (
     open_array,
     packed,
     printable,
-    progress,
     within_ceiling,
 )
 from genkit.data.sources import Images
@@ -29,6 +28,7 @@ from genkit.data.video.videos import Videos
 from genkit.data.video_knobs import VideoFolderKnobs
 from genkit.system import storage
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.progress import progress
 
 T = TypeVar("T")
 NAMED = 3  # videos that a notice names
@@ -285,7 +285,7 @@ def _each(
     videos: Videos, rows: Sequence[int], what: str, work: Callable[[int, Film], T]
 ) -> Iterator[tuple[int, T | str]]:
     """(row, what the work returns of it), or why it cannot be read."""
-    with progress(what, len(rows), 500) as advance:
+    with progress(what, len(rows)) as advance:
         for row in rows:
             try:
                 yield row, work(row, videos.film(row))
