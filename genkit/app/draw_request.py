@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,6 +17,7 @@ from genkit.core.options import Option, resolve_options
 from genkit.system.errors import ConfigError
 
 MOST, MOST_LETTERS = 64, 100_000  # samples of a condition, and letters of what is asked, at once
+MOMENT = 0.03  # seconds
 MOST_AT_ONCE = 256  # samples of all conditions
 N = Option("n", "int", 4, "samples of each prompt or class", low=1, high=MOST)
 SEED = Option("seed", "int", 0, "sample i depends on it and on i alone", low=0, high=MOST_SEED)
@@ -102,8 +104,8 @@ class DrawRequest:
             tell({"event": "sample", "number": number, "kind": "text", "text": "", "caption": caption})
             pieces = module.stream(seed=self.seed, first=number, weights=self.run.settings.weights, **own)
             with _closed(pieces):
-                for piece in pieces:
-                    tell({"event": "piece", "number": number, "text": piece})
+                for text in _gathered(pieces):
+                    tell({"event": "piece", "number": number, "text": text})
 
     @property
     def _pairs(self) -> bool:
@@ -118,6 +120,19 @@ def draw_controls(run: ServedRun) -> list[dict[str, object]]:
     own = controls(module.options, module.spec.classes, run.conditions, known_prompts(run.folder))
     first = [one for one in own if one["first"]]
     return [*first, control(N), control(SEED), *(one for one in own if not one["first"])]
+
+
+def _gathered(pieces: Iterator[str]) -> Iterator[str]:
+    """The pieces, those of a moment together: each that is told wakes the server, which takes time from the
+    model.  The first comes at once."""
+    waiting, last = "", 0.0
+    for piece in pieces:
+        waiting += piece
+        if time.monotonic() - last >= MOMENT:
+            yield waiting
+            waiting, last = "", time.monotonic()
+    if waiting:
+        yield waiting
 
 
 @contextlib.contextmanager

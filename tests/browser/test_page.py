@@ -27,7 +27,7 @@ MODELS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """`runs(name, …)`: folders of runs of 2 steps, each made once."""
     folder, made = tmp_path_factory.mktemp("runs"), {}
@@ -44,7 +44,7 @@ def runs(tmp_path_factory):
         yield of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(runs, browser):
     """All of the models, served."""
     with served(*runs(*MODELS)) as found:
@@ -154,8 +154,8 @@ def test_a_text_grows_while_it_is_drawn_and_is_stopped(visit):
     one = visit()
     one.only("texts")
     one.fill("n", 1)
-    one.fill("max_new_tokens", ENDLESS)
     one.page.locator("summary").click()
+    one.fill("max_new_tokens", ENDLESS)
     one.page.locator('[data-name="stop"] input').fill("☃")
     one.page.locator("#go").click()
     text = one.column("texts").locator("pre")

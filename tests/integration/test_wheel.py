@@ -40,9 +40,8 @@ def python(site, cwd, *words):
 
 def test_every_file_of_package_and_conf_is_there(site):
     for folder, place in ((ROOT / "genkit", site / "genkit"), (ROOT / "conf", site / "genkit" / "conf")):
-        wanted = {
-            p.relative_to(folder) for p in folder.rglob("*") if p.suffix in (".py", ".yaml", ".json", ".txt")
-        }
+        kinds = (".py", ".yaml", ".json", ".txt", ".html", ".css", ".js")
+        wanted = {p.relative_to(folder) for p in folder.rglob("*") if p.suffix in kinds}
         assert wanted <= {path.relative_to(place) for path in place.rglob("*")}
     assert (site / "genkit" / "py.typed").is_file()
     assert not (site / "tests").exists()

@@ -4,15 +4,15 @@ import { chip, made } from "./elements.js";
 
 let last = 0;
 
-/** What of several runs is one control: options of one name and kind, with the runs that have it. */
+/** What of several runs is one control: options that are declared alike, with the runs that have them. */
 export function merged(runs, verb) {
   const found = new Map();
   for (const run of runs) {
     for (const own of run.verbs[verb]) {
-      const key = `${own.name}/${own.kind}/${JSON.stringify(own.choices)}`;
+      const key = [own.name, own.kind, own.help, ...own.choices].join("\n");
       const known = found.get(key);
       if (known) known.runs.push(run);
-      else found.set(key, { ...own, runs: [run] });
+      else found.set(key, { ...own, key, runs: [run] });
     }
   }
   return [...found.values()];
@@ -41,8 +41,9 @@ export class Control {
   range() {
     const { kind, low, high, above } = this.declared;
     if (kind !== "whole" && kind !== "number") return "";
-    const from = low !== null ? `from ${low}` : above !== null ? `above ${above}` : "";
-    return from ? ` (${from}${high !== null ? ` to ${high}` : ""})` : "";
+    const said = (bound) => bound.toLocaleString("en", { maximumSignificantDigits: 12 });
+    const from = low !== null ? `from ${said(low)}` : above !== null ? `above ${said(above)}` : "";
+    return from ? ` (${from}${high !== null ? ` to ${said(high)}` : ""})` : "";
   }
 
   parts(id) {

@@ -43,18 +43,18 @@ async function begin() {
 
 /** Controls and columns of the runs that are switched on. */
 function shown(anew = false) {
-  for (const control of state.controls) state.kept.set(control.name, control.value());
+  for (const control of state.controls) state.kept.set(control.declared.key, control.value());
   const runs = chosen(), first = [], plain = [], rest = [];
   for (const declared of merged(runs, state.mode.name)) {
     const of = declared.runs.length < runs.length ? declared.runs.map((run) => run.name).join(", ") : "";
     const control = new Control(declared, of);
     control.runs = declared.runs;
-    const numeric = ["whole", "number"].includes(declared.kind);
-    (declared.first ? first : numeric ? plain : rest).push(control);
+    const usual = ["whole", "number"].includes(declared.kind) && declared.default !== null;
+    (declared.first ? first : usual ? plain : rest).push(control);
   }
   state.controls = [...first, ...plain, ...rest];
   for (const control of state.controls) {
-    const kept = state.kept.get(control.name);
+    const kept = state.kept.get(control.declared.key);
     if (kept !== undefined) control.fill(kept);
   }
   const more = rest.length
@@ -111,6 +111,8 @@ async function draw() {
   by("stop").disabled = false;
   by("status").textContent = "drawing";
   runs.forEach((run) => state.columns.get(run.run).begin());
+  const first = state.columns.get(runs[0].run).element;
+  if (first.getBoundingClientRect().top > innerHeight - 200) first.scrollIntoView();  // below, as on a phone
   const more = {};
   if (mode === "complete") {
     try {
@@ -144,8 +146,7 @@ function stop() {
 by("asked").addEventListener("submit", (event) => { event.preventDefault(); draw(); });
 by("stop").addEventListener("click", stop);
 by("again").addEventListener("click", () => {
-  const seed = state.controls.find((control) => control.name === "seed");
-  seed.fill((seed.value() ?? 0) + 1);
+  for (const seed of state.controls.filter((control) => control.name === "seed")) seed.fill((seed.value() ?? 0) + 1);
   draw();
 });
 document.addEventListener("keydown", (event) => {
