@@ -11,7 +11,7 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 MADE = ("_build", "reference", "results")  # of the site, by its build
 BLOCK = re.compile(
-    r"^(?:<!-- not run: (?P<reason>.*?) -->\n)?```(?P<kind>\S*)\n(?P<text>.*?)^```$", re.M | re.S
+    r"^(?:<!-- not run: (?P<reason>.*?) -->\n)?```(?P<kind>\S*)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S
 )
 
 

@@ -41,7 +41,7 @@ PROGRAMS = [
     *dict.fromkeys(line for block in SHELL for line in block.lines if line.startswith("python tests/"))
 ]
 PAGES_OF_PYTHON = [*dict.fromkeys(block.page for block in BLOCKS if block.kind == "python")]
-KINDS = {"", "sh", "python", "text", "yaml", "json", "toml", "{image}", "{toctree}"}
+KINDS = {"", "sh", "python", "text", "yaml", "json", "toml", "{image}", "{literalinclude}", "{toctree}"}
 OTHERS = ("python tests/", "pip install tests/")  # that a test runs, beside genkit's own
 FAMILY_RECIPES = re.search(
     r"^\| family \| digits.*?\n\n", (DOCS / "families.md").read_text(encoding="utf-8"), re.M | re.S

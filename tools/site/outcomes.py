@@ -48,12 +48,14 @@ def _exit_codes() -> Iterator[str]:
 def _run_folder() -> Iterator[str]:
     yield "`runs/NAME/`, or `paths.runs_dir/NAME/`, holds all that there is of a run:"
     yield table(("file or folder", "what it is"), [(code(name), plain(CONTENTS[name])) for name in CONTENTS])
+    yield "## Checkpoints"
     yield (
         "All of it is data, not code: safetensors, JSON, YAML and CSV. A checkpoint `checkpoints/step-N/`"
         " holds `weights.safetensors`, `ema.safetensors` where weights are averaged, the states of the"
         " optimisers, and `manifest.json` with the SHA-256 of each. How to read the weights without genkit"
         " says [From run folder to plain PyTorch](../guides/weights.md)."
     )
+    yield "## Is a folder sound?"
     yield (
         "[`genkit verify run=R`](commands/verify.md) says whether a folder, a stranger's perhaps, is sound"
         " (exit code 0), or lists what is wrong with it (3): every file against its digest, configuration,"
