@@ -26,6 +26,7 @@ from tests.outside_site import OUTSIDE, Site
 from tests.videos import animated, moving
 
 BLOCKS = blocks()
+PAGES = dict.fromkeys(block.page for block in BLOCKS)
 SHELL = [block for block in BLOCKS if block.kind in ("", "sh")]
 # What several pages show is one command, whatever they say of it.
 TYPED = [(line, block.reason) for block in SHELL for line in block.lines if re.search(r"\bgenkit ", line)]
@@ -36,11 +37,15 @@ CHECKED = {
 }
 FOUR = next(block.text for block in BLOCKS if block.text.startswith("我喜欢的颜色是蓝色"))  # four.txt
 SHORT = ["debug=fast", "callbacks.progress=none", "logger=none", "callbacks.samples.n=0", "trainer.threads=1"]
+PRETRAINED = "pretrained=my-model"  # in the place of one on the hub
 READS_TEXTS = ("score", "export")
 PROGRAMS = [
     *dict.fromkeys(line for block in SHELL for line in block.lines if line.startswith("python tests/"))
 ]
-PAGES_OF_PYTHON = [*dict.fromkeys(block.page for block in BLOCKS if block.kind == "python")]
+PYTHON = {
+    page: [b.text for b in BLOCKS if (b.page, b.kind, b.reason) == (page, "python", "")] for page in PAGES
+}
+PAGES_OF_PYTHON = {tuple(programs): page for page, programs in PYTHON.items() if programs}  # each once
 KINDS = {"", "sh", "python", "text", "yaml", "json", "toml", "{image}", "{literalinclude}", "{toctree}"}
 OTHERS = ("python tests/", "pip install tests/")  # that a test runs, beside genkit's own
 FAMILY_RECIPES = re.search(
@@ -80,8 +85,10 @@ def place(tmp_path_factory):
     rows = [f'{{"text": "Row {i} says that {i} is a number."}}' for i in range(400)]
     (folder / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
     (folder / "films").mkdir()
-    for i in range(20):
+    for i in range(60):
         animated(folder / "films" / f"{i}.gif", moving(seed=i))
+    of_pictures = ["data=image_folder", f"data.path={folder / 'pictures'}", "model=vae", "model.width=4"]
+    train([*of_pictures, *runs, "model.hidden=16", "name=vae"])
     time = np.arange(1_200) / 8_000
     for word, hertz in (("one", 300), ("seven", 500)):
         (folder / "words" / word).mkdir(parents=True)
@@ -114,7 +121,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def beside(place):
-    """The command line where the distribution that the README installs is installed."""
+    """The command line where the distribution that a guide installs is installed."""
     return Site(place).install(OUTSIDE / "medium")
 
 
@@ -146,6 +153,8 @@ def prepared(line: str, data_dir: Path) -> list[str]:
         if "-m" in words:  # six runs, of which each prepares as much as it trains
             words = ["seed=0" if word == "seed=0,1,2" else word for word in words]
         return [command, *(word for word in words if not word.startswith(("budget.", "debug="))), *SHORT]
+    if command == "evaluate" and not {"run=coded", "run=sums"} & {*words}:
+        return [command, *words, *([] if any(word.startswith("n=") for word in words) else ["n=100"])]
     if command == "study":
         return [command, *words, *([] if "dry=true" in words else ["dry=true"])]
     return [command, *words]
@@ -157,7 +166,7 @@ def test_a_command_that_is_shown_does_what_it_says(line, place, data_dir, genkit
     monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
     monkeypatch.setenv("GENKIT_DATA_DIR", str(data_dir))
     words = prepared(line, data_dir)
-    names = ("colors", "asked", "four", "backwards", "tuned", "sums", "sounds")
+    names = ("colors", "asked", "four", "backwards", "tuned", "sums", "sounds", "vae")
     taken = [f"name={name}" for name in names]  # there are such by now
     words = [f"{word}2" if word in taken else word for word in words]
     if "moons" in line:
@@ -173,6 +182,7 @@ def test_a_command_that_is_not_run_is_one_that_there_is(typed, place, genkit, mo
     monkeypatch.chdir(place)
     _, name, *words = typed
     if name == "train":
+        words = [PRETRAINED if word.startswith("pretrained=") else word for word in words]
         code, _, err = genkit("train", "--cfg", "job", *words)
         assert code == 0, err
     elif not name.startswith("-"):
@@ -193,7 +203,7 @@ def test_every_block_is_run_or_says_why_not():
                 assert line.startswith(("genkit ", *OTHERS)), f"{block.page}: {line}"
 
 
-@pytest.mark.parametrize("page", PAGES_OF_PYTHON)
+@pytest.mark.parametrize("page", PAGES_OF_PYTHON.values())
 def test_the_python_of_a_page_runs(page, place, genkit, tmp_path, monkeypatch):
     """In the order in which it stands there, with the runs and the folders that the page speaks of."""
     monkeypatch.setenv("GENKIT_RUNS_DIR", str(place / "runs"))
@@ -203,9 +213,8 @@ def test_the_python_of_a_page_runs(page, place, genkit, tmp_path, monkeypatch):
     if not (place / "text-model").exists():
         genkit("export", "run=text", "format=hf", f"out={place / 'text-model'}")
     names: dict[str, object] = {}
-    for block in BLOCKS:
-        if block.page == page and block.kind == "python" and not block.reason:
-            exec(quick(block.text), names)
+    for program in PYTHON[page]:
+        exec(quick(program), names)
     for name in re.findall(r'save\(.*"(\w+\.\w+)"\)', (ROOT / page).read_text(encoding="utf-8")):
         assert (tmp_path / name).is_file()
     if "found" in names:

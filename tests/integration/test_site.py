@@ -86,6 +86,11 @@ def genkit_names() -> list[str]:
     return [name for name in genkit.__all__ if name != "errors"]
 
 
+def test_the_overview_of_recipes_names_them_all():
+    overview = (DOCS / "recipes.md").read_text(encoding="utf-8")
+    assert [name for name in config.groups()["experiment"] if f"`{name}`" not in overview] == []
+
+
 def test_every_experiment_is_a_page():
     names = {file.parent.name for file in (ROOT / "experiments").glob("*/README.md")}
     assert names == {Path(place).stem for place in MADE if place.startswith("results/")} - {"index"}

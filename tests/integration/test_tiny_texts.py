@@ -50,7 +50,7 @@ def test_four_sentences_train_and_continue_in_three_ways(tmp_path, capsys):
 
 
 def test_sentences_of_a_file_come_back_whole_or_in_pieces_and_both_commands_say_so(tmp_path, capsys):
-    """The two commands of the README, as they stand there."""
+    """The two commands of the site's first page, as they stand there."""
     (tmp_path / "four.txt").write_text(SENTENCES, encoding="utf-8")
     places = [f"paths.runs_dir={tmp_path}", f"paths.cache_dir={tmp_path / 'cache'}"]
     data = ["data=text_file", f"data.path={tmp_path / 'four.txt'}", "trainer=cpu", "callbacks.progress=none"]

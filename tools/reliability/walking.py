@@ -25,7 +25,7 @@ from tools.reliability.processes import Answer, Process, genkit
 from tools.reliability.tiny import strays, words
 
 LONGEST = 1.0  # seconds until a kill
-CODES = {0, 2, 3, 4, 5, 6, 7, 130, 143}  # as the README lists them
+CODES = {0, 2, 3, 4, 5, 6, 7, 130, 143}  # as the reference lists them
 DRAWN = {"vae": ".png", "gpt": ".txt"}  # (an .npz names its run)
 DONE: collections.Counter[str] = collections.Counter()  # commands, by their first word
 _lock = threading.Lock()

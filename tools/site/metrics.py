@@ -23,7 +23,7 @@ def pages() -> Iterator[tuple[str, str]]:
             (f"[`{m.name}`]({group}.md)", plain(m.unit), ARROWS[m.direction], code(group), plain(m.help))
             for m in own
         ]
-        yield f"{FOLDER}/{group}.md", page(f"Metrics of the group {group}", *_of_group(group, own))
+        yield f"{FOLDER}/{group}.md", page(f"Metrics: {group}", *_of_group(group, own))
     told = (
         "Every metric that `genkit evaluate` knows. `metrics=fid,likelihood` asks for some, by their names"
         " or their groups. What the intervals, floors and ceilings mean says [Evaluate a"
@@ -51,9 +51,14 @@ def _of_group(group: str, metrics: list[Metric]) -> Iterator[str]:
     for definition, several in groupby(metrics, key=_definition):
         for metric in several:
             yield f"## {metric.name}"
-            yield f"{plain(metric.help[0].upper() + metric.help[1:])}."
+            yield f"{plain(_sentence(metric.help))}."
             yield "\n".join(f"- {line}" for line in _facts(metric))
         yield definition
+
+
+def _sentence(words: str) -> str:
+    """Words with a capital at their beginning, where that is no metric's name."""
+    return words if words.split()[0] in BUILT_IN else words[0].upper() + words[1:]
 
 
 def _facts(metric: Metric) -> Iterator[str]:

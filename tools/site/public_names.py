@@ -9,13 +9,13 @@ import types
 from collections.abc import Iterator
 
 import genkit
+from genkit.core.capabilities import CAPABILITIES, LikelihoodKind
 from tools.site.markdown import page
 
 PLACE = "reference/python.md"
 KINDS = (types.FunctionType, classmethod, staticmethod, property, functools.cached_property)
 CALLED = ("train", "load", "evaluate", "study", "report")
 KEPT = ("Samples",)
-CAPABILITIES = "genkit.core.capabilities"
 DECLARING = (
     ("genkit.core.knobs", "knob", "function"),
     ("genkit.cli.command", "Command", "class"),
@@ -29,11 +29,12 @@ DECLARING = (
 def pages() -> Iterator[tuple[str, str]]:
     """Place and text of the page."""
     named = [name for name in genkit.__all__ if name not in (*CALLED, *KEPT, "errors")]
-    abilities = [name for name in named if _place(name) == CAPABILITIES]
+    abilities = [name for name in named if getattr(genkit, name) in (*CAPABILITIES, LikelihoodKind)]
     parts = [
-        "`import genkit` takes no time: a name is imported when it is first used. A call leaves warnings,"
-        " log levels, threads, precision, random generators, signal handlers and environment as it found"
-        " them.",
+        "`import genkit` takes no time: a name is imported when it is first used. A call leaves warnings, log"
+        " levels, threads, precision, random generators, signal handlers and environment as it found them."
+        " `genkit.study` and `genkit.report` are called so; below they have the name of the file that"
+        " defines them.",
         "## Functions",
         *(_documented(_place(name), name, "function") for name in CALLED),
         "## What they return",
@@ -41,7 +42,7 @@ def pages() -> Iterator[tuple[str, str]]:
         "## What a family is written with",
         *(_documented(_place(name), name, "class") for name in named if name not in abilities),
         "## Capabilities",
-        *(_documented(CAPABILITIES, name, "class") for name in abilities),
+        *(_documented("genkit", name, "class") for name in abilities),
         "## What is refused",
         _directive("automodule", "genkit.system.errors", ":members:", ":show-inheritance:"),
         "## What declarations are written with",
@@ -51,11 +52,8 @@ def pages() -> Iterator[tuple[str, str]]:
 
 
 def _place(name: str) -> str:
-    """The module that defines a public name."""
-    found = getattr(genkit, name)
-    return (
-        "genkit.library.conclusions" if inspect.ismodule(found) else str(found.__module__)
-    )  # (a room of its name)
+    """Where a public name is found: in `genkit`, but of one that a room has, too, in its own file."""
+    return "genkit.library.conclusions" if inspect.ismodule(getattr(genkit, name)) else "genkit"
 
 
 def _documented(module: str, name: str, kind: str) -> str:

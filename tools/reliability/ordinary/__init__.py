@@ -1,6 +1,6 @@
 """Inputs that people really have, each with the answer that they may expect, judged by code of its own.
 
-Expected answers come from what is promised (README, help, comments of the configuration) and definitions;
+Expected answers come from what is promised (the site, help, comments of the configuration) and definitions;
 what was packed, drawn or written is read with numpy, Pillow and tokenizers, not with genkit.
 """
 
