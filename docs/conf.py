@@ -40,7 +40,8 @@ html_theme = "furo"
 html_title = "genkit"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")
+# (The file is read into what a page of search loads.)
+html_search_scorer = str(Path(__file__).parent / "_static" / "search_order.js")
 html_copy_source = False
 html_show_sourcelink = False
 pygments_style = "friendly"

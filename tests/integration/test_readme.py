@@ -153,7 +153,7 @@ def prepared(line: str, data_dir: Path) -> list[str]:
         if "-m" in words:  # six runs, of which each prepares as much as it trains
             words = ["seed=0" if word == "seed=0,1,2" else word for word in words]
         return [command, *(word for word in words if not word.startswith(("budget.", "debug="))), *SHORT]
-    if command == "evaluate" and not {"run=coded", "run=sums"} & {*words}:
+    if command == "evaluate" and not {"run=coded", "run=sums", "fake=pictures"} & {*words}:
         return [command, *words, *([] if any(word.startswith("n=") for word in words) else ["n=100"])]
     if command == "study":
         return [command, *words, *([] if "dry=true" in words else ["dry=true"])]

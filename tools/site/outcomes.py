@@ -55,7 +55,7 @@ def _run_folder() -> Iterator[str]:
         " optimisers, and `manifest.json` with the SHA-256 of each. How to read the weights without genkit"
         " says [From run folder to plain PyTorch](../guides/weights.md)."
     )
-    yield "## Is a folder sound?"
+    yield "## Is a folder sound, and safe to load?"
     yield (
         "[`genkit verify run=R`](commands/verify.md) says whether a folder, a stranger's perhaps, is sound"
         " (exit code 0), or lists what is wrong with it (3): every file against its digest, configuration,"
