@@ -1,4 +1,4 @@
-"""The site as it is built: no warning, no request to anybody, and answers to what a person asks of its search."""
+"""The site as it is built: no warning, no request to anybody, and answers to what its search is asked."""
 
 from __future__ import annotations
 
