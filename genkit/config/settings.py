@@ -19,7 +19,7 @@ class TrainerKnobs(Knobs, frozen=True):
         int, knob("on each node", ge=1, unit="processes", advice="give at least one process")
     ] = 1
     num_nodes: Annotated[int, knob("machines", ge=1, advice="give at least one machine")] = 1
-    strategy: Annotated[Literal["auto", "ddp", "fsdp"], knob("of several processes")] = "auto"
+    strategy: Annotated[Literal["auto", "ddp"], knob("of several processes")] = "auto"
     precision: Annotated[Literal["32-true", "bf16-mixed", "16-mixed"], knob("16-mixed on a GPU alone")] = (
         "32-true"
     )
@@ -59,9 +59,7 @@ class TrainerKnobs(Knobs, frozen=True):
 
     def clashes(self) -> Iterator[Clash]:
         if self.strategy == "auto" and self.processes > 1:
-            yield Clash(
-                ("strategy", "devices", "num_nodes"), "several processes need trainer.strategy=ddp or fsdp"
-            )
+            yield Clash(("strategy", "devices", "num_nodes"), "several processes need trainer.strategy=ddp")
         if self.accelerator == "cpu" and self.precision == "16-mixed":
             yield Clash(
                 ("accelerator", "precision"), "a CPU has no fp16 training; choose bf16-mixed or 32-true"

@@ -41,7 +41,8 @@ class Noise:
         rows: which rows of the global batch (or which samples) these are.
         purpose: what the numbers are for ("train", "validation", "sample").
         step: the training step; 0 outside training.
-        device: where the tensors are put; they are always made on the CPU, so every device sees the same.
+        device: where the tensors are put; the bits are always made on the CPU, so every device sees the same
+            numbers, normal ones up to rounding.
     """
 
     def __init__(
@@ -83,6 +84,9 @@ class Noise:
     def normal(self, name: str, *shape: int) -> Tensor:
         """Standard normal float32, (rows, *shape), by inversion of the distribution function."""
         raw = self._raw(name, int(np.prod(shape, dtype=np.int64)))
-        open_unit = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-        value: Tensor = torch.special.ndtri(torch.from_numpy(open_unit)).float()
+        bits = torch.from_numpy((raw >> np.uint64(11)).view(np.int64))
+        if self.device.type != "mps":  # which has no float64
+            bits = bits.to(self.device, non_blocking=True)
+        open_unit = bits.double().add_(0.5).mul_(2.0**-53)
+        value: Tensor = torch.special.ndtri(open_unit).float()
         return value.view(len(self.rows), *shape).to(self.device, non_blocking=True)

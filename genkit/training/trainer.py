@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
+from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from genkit import config, runs
 from genkit.config import Config
@@ -105,8 +105,6 @@ def build_trainer(
 
 
 def _strategy(trainer: TrainerKnobs, module: GenerativeModule) -> str | Strategy:
-    if trainer.strategy == "fsdp":
-        return FSDPStrategy(use_orig_params=True)
     if trainer.strategy == "ddp":
         # A phase leaves the parameters of the others without gradient; statistics are synchronised where
         # they are computed (genkit.nn.normalisation), so buffers need no broadcast.
