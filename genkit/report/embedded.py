@@ -6,8 +6,10 @@ A file that is none of them, or too large to carry along, is left out.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genkit.system.animations import gif_extent
 from genkit.system.plain import read_bytes
@@ -18,6 +20,7 @@ MOST_BYTES = 2_000_000  # of one file
 MOST_MOVING = 4_000_000  # bytes of one file that moves
 MOST_PIXELS = 50_000_000  # of one picture, and of all frames: a browser takes four bytes for each
 MOST_PLAYERS = 16  # of clips that stand together
+MOST_OF_A_PAGE = 64_000_000  # letters of all addresses: a browser opens that, and a mail may carry it
 SVG = "image/svg+xml"
 WIDE, NARROW = 550, 356  # CSS pixels that a sheet may fill: of a desk's page, of a telephone's
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # what a picture begins with, before its width and its height
@@ -78,6 +81,21 @@ def players(path: Path, run: Path) -> list[Player]:
     except (OSError, ValueError):
         return []
     return [Player(address(part.file, "audio/wav"), part.caption) for part in found]
+
+
+def bounded(entries: Iterable[dict[str, Any]], most: int = MOST_OF_A_PAGE) -> None:
+    """Leave out of entries, in place, what a page has no room for after those before, and say so in each."""
+    for entry in entries:
+        left = False
+        for key, value in entry.items():
+            several = value if isinstance(value, list) else [value]
+            size = sum(len(one.address) for one in several if isinstance(one, Sheet | Player))
+            if size > most:
+                entry[key], left = [] if isinstance(value, list) else None, True
+            else:
+                most -= size
+        if left:
+            entry["remark"] = f"{entry.get('remark', '')} (more than a page has room for is left out)"
 
 
 def sheet(path: Path, run: Path) -> Sheet | None:

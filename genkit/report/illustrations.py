@@ -44,7 +44,7 @@ def illustrate(members: Sequence[Member], analysis: Analysis, folder: Path) -> I
     """
     drawn: dict[str, list[Plot]] = {"curves": figures.curves(members, analysis.arms)}
     for cost in UNITS:
-        of_cost = [of for of in analysis.compute if of.cost == cost]
+        of_cost = [of for of in analysis.compute if of.cost == cost and of.shared]
         drawn[f"curves_{cost}"] = figures.compute(of_cost, analysis.arms)
     fronts: dict[str, list[str]] = {}
     if analysis.primary is not None:

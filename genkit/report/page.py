@@ -116,6 +116,8 @@ def _page(told: Told, analysis: Analysis, drawn: Illustrations, out: Path) -> st
     )
     members = told.members
     shown = [_member(number, member, analysis.primary, out) for number, member in enumerate(members)]
+    examples, real = _examples(members, analysis.arms), _real(members)
+    embedded.bounded([real, *examples])
     seeds = {arm: len([m for m in members if m.arm == arm]) for arm in analysis.arms}
     return environment.get_template("page.html").render(
         policy="default-src 'none'; img-src data:; media-src data:; base-uri 'none'; form-action 'none';"
@@ -136,8 +138,8 @@ def _page(told: Told, analysis: Analysis, drawn: Illustrations, out: Path) -> st
         against=_against(drawn, analysis.compute),
         at_most=at_most,
         members=shown,
-        examples=_examples(members, analysis.arms),
-        real=_real(members),
+        examples=examples,
+        real=real,
         methods=" ".join(map(methods.in_words, methods.sentences(told, analysis))),
         references=methods.references(told, analysis),
         tried=_tried(told.search),
@@ -295,11 +297,11 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
     return shown
 
 
-def _real(members: Sequence[Member]) -> dict[str, object]:
+def _real(members: Sequence[Member]) -> dict[str, Any]:
     """Real examples of the part that judged the first run that has some; empty without any."""
     member = next((m for m in members if m.finished and m.real is not None), None)
     if member is None or member.real is None:
         return {}
     # The picture is of the run's own data.
     split = next((row.place.split for row in member.rows if not row.place.own), "")
-    return {"split": split, **embedded.shown(member.real, member.path)}
+    return {"split": split, "remark": "", **embedded.shown(member.real, member.path)}

@@ -83,8 +83,9 @@ def vector(figure: Figure) -> bytes:
     svg = io.BytesIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a name may hold characters that the measuring font lacks
-        figure.draw_without_rendering()  # lays it out
-        figure.set_layout_engine("none")  # once, not anew for each format
+        if (layout := figure.get_layout_engine()) is not None:
+            layout.execute(figure)
+        figure.set_layout_engine("none")  # it is laid out once, not anew for each format
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return svg.getvalue()
 

@@ -153,6 +153,13 @@ def test_ranks_and_chances_are_drawn_where_seeds_allow_it(study, tmp_path):
     assert not [said for said in words if said.startswith("Mean ranks")]
 
 
+def test_one_axis_is_shown_without_a_choice(tmp_path):
+    page = Page(report([write_run(tmp_path / "a", "vae", 0, [])], tmp_path / "out").read_text())
+    assert not page.of("input")
+    assert any(a.get("alt", "").startswith("val/nll against step") for a in page.of("img"))
+    assert not [a for _, a in page.tags if a.get("class") == "choice"]  # which would hide it
+
+
 def test_what_a_bound_hides_is_not_ranked(tmp_path):
     for kinds, ranked in ((("exact", "exact", "bound"), False), (("bound", "bound", "bound"), True)):
         runs = []

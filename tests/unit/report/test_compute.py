@@ -105,7 +105,7 @@ def test_terms_of_other_units_are_no_one_s_rivals():
     )
 
 
-def test_terms_of_one_arm_are_drawn_against_costs_and_not_compared(members):
+def test_terms_of_one_arm_are_known_and_not_compared(members):
     found = against_costs(members)
     assert [(of.term, of.shared) for of in found] == [("val/nll", True), ("val/a", False), ("val/b", False)]
     assert [of.words() for of in found[1:]] == ["", ""]

@@ -14,8 +14,8 @@ from genkit import config
 from genkit.cli import main
 from genkit.cli.show import _terms
 from genkit.core.spec import ArraySpec
-from genkit.report import report
-from genkit.report.embedded import MOST_MOVING, MOST_PLAYERS, moving, players, sheet, text_of
+from genkit.report import embedded, report
+from genkit.report.embedded import MOST_MOVING, MOST_PLAYERS, bounded, moving, players, sheet, text_of
 from genkit.report.numbers import number
 from genkit.report.plots import LONGEST_NAME, short
 from genkit.report.sources import _curves
@@ -153,6 +153,24 @@ def test_a_comparison_with_a_run_that_cannot_be_read_is_refused(tmp_path, capsys
     (other / "evaluation.jsonl").write_text("{")
     assert main(["compare", str(one), str(other)]) == 3
     assert "evaluation.jsonl holds no rows" in capsys.readouterr().err
+
+
+def test_a_page_carries_so_much_and_says_what_it_leaves_out(tmp_path):
+    runs = []
+    for arm in ("a", "b", "c"):
+        runs.append(write_run(tmp_path / arm, arm, 0, [row("kid", 1.0)]))
+    entries = [
+        {"arm": run.name, "remark": "", **embedded.shown(run / "samples" / "step-100.png", run)}
+        for run in runs
+    ]
+    each = len(entries[0]["picture"].address)
+    assert max(len(e["picture"].address) for e in entries) < 1.2 * each
+    bounded(entries, int(2.5 * each))
+    assert [e["picture"] is not None for e in entries] == [True, True, False]
+    assert [e["remark"] for e in entries][1:] == ["", " (more than a page has room for is left out)"]
+    empty: dict[str, object] = {}
+    bounded([empty], 0)
+    assert empty == {}
 
 
 def test_a_file_of_sounds_that_lies_is_one_sound_or_none(tmp_path):
