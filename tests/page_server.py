@@ -56,11 +56,12 @@ class Page:
 def served(*runs, **words):
     """`with served(folder, …) as page`: runs by their folders, and words of `genkit app`."""
     settings = AppSettings(runs=tuple(map(str, runs)), **words)
-    with listening("127.0.0.1", 0) as listener, server(settings) as made:
+    with listening("127.0.0.1", 0) as listener, server(settings) as (made, drawings):
         thread = threading.Thread(target=lambda: made.run(sockets=[listener]))
         thread.start()
         try:
             yield Page(listener.getsockname()[1])
         finally:
             made.should_exit = True
+            drawings.close()
             thread.join()

@@ -48,6 +48,11 @@ class Job:
         """Draw no further."""
         self._gone.set()
 
+    def end(self) -> None:
+        """It is not drawn any more, and whoever waits is told so."""
+        self.stop()
+        self._tell(None)
+
     def run(self) -> None:
         """Draw, unless it was stopped before; in the thread that draws."""
         self._end = time.monotonic() + self._seconds
@@ -127,6 +132,7 @@ class DrawingQueue:
         self._seconds = seconds
         self._jobs: queue.Queue[Job | None] = queue.Queue(MOST_WAITING)
         self._drawing: Job | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._draw, name="drawing", daemon=True)
 
     def __enter__(self) -> DrawingQueue:
@@ -134,21 +140,27 @@ class DrawingQueue:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End what is drawn, and what waits."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._jobs.get_nowait()
-        if (job := self._drawing) is not None:
-            job.stop()
+        self.close()
         self._jobs.put(None)
         self._thread.join(LAST)
+
+    def close(self) -> None:
+        """End what is drawn and what waits, and take nothing more."""
+        self._closed = True
+        with contextlib.suppress(queue.Empty):
+            while (waiting := self._jobs.get_nowait()) is not None:
+                waiting.end()
+        if (job := self._drawing) is not None:
+            job.stop()
 
     def add(self, work: Callable[[Tell], None]) -> tuple[Job, int]:
         """A new job, and how many are before it.
 
         Raises:
-            Busy: too many wait already.
+            Busy: too many wait already, or the server ends.
         """
+        if self._closed:
+            raise Busy("genkit app is ending; nothing more is drawn.")
         job, before = Job(work, self._seconds), self._jobs.qsize() + (self._drawing is not None)
         try:
             self._jobs.put_nowait(job)

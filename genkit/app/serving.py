@@ -18,6 +18,8 @@ from genkit.system.terminal import say
 if TYPE_CHECKING:
     import uvicorn
 
+    from genkit.app.drawing_queue import DrawingQueue
+
 PACKAGES = ("starlette", "uvicorn")  # of the extra
 MOST_RUNS = 16
 MOST_CONNECTIONS = 128
@@ -32,11 +34,13 @@ def serve(settings: AppSettings) -> int:
     if len(settings.runs) > MOST_RUNS:
         raise ConfigError(f"genkit app serves up to {MOST_RUNS} runs at once, not {len(settings.runs)}.")
     with listening(settings.host, settings.port) as listener, server(settings) as made:
-        asyncio.run(_answering(made, listener, settings.host))
+        asyncio.run(_answering(*made, listener, settings.host))
     return 0
 
 
-async def _answering(made: uvicorn.Server, listener: socket.socket, host: str) -> None:
+async def _answering(
+    made: uvicorn.Server, drawings: DrawingQueue, listener: socket.socket, host: str
+) -> None:
     """Answer until a signal comes; the address is said when signals are seen to."""
     serving = asyncio.create_task(made.serve(sockets=[listener]))
     while not (made.started or serving.done()):
@@ -47,12 +51,15 @@ async def _answering(made: uvicorn.Server, listener: socket.socket, host: str) -
             "note: whoever reaches this address can draw; without host= this machine alone is answered.",
             file=sys.stderr,
         )
+    while not (made.should_exit or serving.done()):
+        await asyncio.sleep(0.1)
+    drawings.close()  # so that every stream comes to its end
     await serving
 
 
 @contextlib.contextmanager
-def server(settings: AppSettings) -> Iterator[uvicorn.Server]:
-    """What answers, its runs loaded; it writes no log, and says nothing of itself.
+def server(settings: AppSettings) -> Iterator[tuple[uvicorn.Server, DrawingQueue]]:
+    """What answers, its runs loaded, and where drawings wait; it writes no log, and says nothing of itself.
 
     Raises:
         GenkitError: as `ServedRun.all_of`.
@@ -79,7 +86,7 @@ def server(settings: AppSettings) -> Iterator[uvicorn.Server]:
             limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=LAST,
         )
-        yield uvicorn.Server(config)
+        yield uvicorn.Server(config), drawings
 
 
 def listening(host: str, port: int) -> socket.socket:

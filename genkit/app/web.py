@@ -47,6 +47,7 @@ class Web:
     def __init__(self, runs: Sequence[ServedRun], drawings: DrawingQueue, uploads: Uploads) -> None:
         self._runs = {run.number: run for run in runs}
         self._queue, self._uploads = drawings, uploads
+        self._known = [_described(run) for run in runs]  # as they were opened, whatever becomes of a folder
 
     @property
     def app(self) -> Starlette:
@@ -72,7 +73,7 @@ class Web:
 
     async def _said(self, request: Request) -> Response:
         """What a page is made of."""
-        return JSONResponse({"runs": [_described(run) for run in self._runs.values()]})
+        return JSONResponse({"runs": self._known})
 
     async def _drawn(self, request: Request) -> Response:
         asked = DrawRequest.of(*await self._asked(request))

@@ -21,7 +21,7 @@ pytest.importorskip("uvicorn", reason="the extra app is not installed")
 from genkit import load
 from genkit.cli import main
 from tests.integration.conftest import start
-from tests.page_server import served
+from tests.page_server import Page, served
 
 
 @pytest.fixture(scope="module")
@@ -399,6 +399,15 @@ def test_two_visitors_at_once_get_what_each_asked_for(page):
         assert texts(found[seed]) == texts(events)
 
 
+def endless_text(page, run="0"):
+    """The answer to who asks for a text without an end; its connection ends with it."""
+    words = {"n": 1, "max_new_tokens": 10**6, "stop": "☃", "temperature": 2}
+    headers = {"content-type": "application/json", "connection": "close"}
+    connection = page.connection()
+    connection.request("POST", "/draw", json.dumps({"run": run, "words": words}), headers)
+    return connection.getresponse()
+
+
 def endless(monkeypatch):
     """From now on texts go on until they are stopped; those that are being drawn, and a sign of each end."""
     import genkit.families.gpt as family
@@ -420,16 +429,10 @@ def endless(monkeypatch):
 
 def test_a_browser_that_leaves_in_the_middle_of_a_stream_stops_it(page, monkeypatch):
     begun, ended = endless(monkeypatch)
-    connection = page.connection()
-    words = {"n": 1, "max_new_tokens": 10**6, "stop": "☃", "temperature": 2}
-    connection.request(
-        "POST", "/draw", json.dumps({"run": GPT, "words": words}), {"content-type": "application/json"}
-    )
-    answer = connection.getresponse()
+    answer = endless_text(page, GPT)
     assert json.loads(answer.readline())["event"] == "asked"
     assert begun.wait(30)
     answer.close()
-    connection.close()
     assert ended.wait(30)
     # The weights are the plain ones again, and the next in line is answered.
     assert page.asked("draw", GPT, n=1, max_new_tokens=3)[1][-1]["event"] == "done"
@@ -444,7 +447,7 @@ def test_a_run_that_was_deleted_is_said_to_be(folder, tmp_path):
         assert (status, "step-4 was deleted" in line) == (410, True)
         shutil.rmtree(copy)
         assert "gone was deleted" in page.asked("draw", "0")[1]
-        assert page.ask("GET", "/")[0] == 200
+        assert (page.ask("GET", "/")[0], page.ask("GET", "/runs")[0]) == (200, 200)
 
 
 def test_what_takes_too_long_gives_way(folder):
@@ -483,11 +486,16 @@ def test_words_that_are_wrong_are_refused(genkit, folder, words, what):
 
 
 def test_the_command_says_its_address_and_ends_by_ctrl_c(folder):
-    process = start("app", f"run={folder['vae']}", "port=0")
+    process = start("app", f"run={folder['gpt']}", "port=0")
     try:
         line = process.stdout.readline()
         assert line.startswith("genkit app: http://127.0.0.1:")
+        page = Page(int(line.split("/")[2].rpartition(":")[2]))
+        answers = [endless_text(page) for _ in range(2)]
+        assert [json.loads(answers[0].readline())["event"] for _ in range(2)] == ["asked", "begun"]
         process.send_signal(signal.SIGINT)
+        for answer in answers:  # the one that is drawn, and the one that waits, come to their end
+            answer.read()
         assert process.wait(30) == 130
         assert process.stderr.read() == "genkit: interrupted by SIGINT.\n"
     finally:

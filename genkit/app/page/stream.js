@@ -2,7 +2,11 @@
 
 /** Sends plain values; calls `told` with each event.  Aborting the signal stops the drawing, too. */
 export async function asked(path, plain, signal, told) {
-  let answer;
+  let answer, ended = false;
+  const tell = (event) => {
+    ended ||= event.event === "done" || event.event === "error";
+    told(event);
+  };
   try {
     answer = await fetch(path, {
       method: "POST",
@@ -11,18 +15,19 @@ export async function asked(path, plain, signal, told) {
       signal,
     });
     if (!answer.ok) {
-      told({ event: "error", said: await refusal(answer) });
+      tell({ event: "error", said: await refusal(answer) });
       return;
     }
     const reader = answer.body.getReader(), decoder = new TextDecoder();
     let rest = "";
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return;
+      if (done) break;
       const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
       rest = lines.pop();
-      lines.forEach((line) => told(JSON.parse(line)));
+      lines.forEach((line) => tell(JSON.parse(line)));
     }
+    if (!ended) tell({ event: "error", said: "it broke off; is genkit app still running?" });
   } catch (error) {
     if (signal.aborted) told({ event: "stopped" });
     else told({ event: "error", said: "nothing answers any more; is genkit app still running?" });
