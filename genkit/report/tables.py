@@ -83,14 +83,15 @@ def csv(frame: pd.DataFrame) -> str:
 def markdown(frame: pd.DataFrame) -> str:
     """A table of GitHub's Markdown, in which no cell ends a column or begins a tag."""
     lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).to_numpy().tolist()]
-    return "".join(f"| {' | '.join(map(_marked, line))} |\n" for line in lines)
+    return "".join(f"| {' | '.join(map(marked, line))} |\n" for line in lines)
 
 
 def in_latex(frame: pd.DataFrame) -> str:
     return latex.tabular(list(map(str, frame.columns)), frame.astype(str).to_numpy().tolist())
 
 
-def _marked(cell: str) -> str:
+def marked(cell: str) -> str:
+    """A text of a file within a line of Markdown."""
     for character in "\\`*|[]":
         cell = cell.replace(character, f"\\{character}")
     return " ".join(without_controls(cell).replace("<", "&lt;").split())

@@ -50,6 +50,7 @@ class AudioMedium(Medium):
     kept: int = 16
     entry: str = "sample"
     distances: str = "genkit.metrics.waveforms:DISTANCES"
+    prompted_task: str = "text-to-audio"
 
     def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image:
         """Spectrograms over waveforms, in reading order."""

@@ -37,6 +37,8 @@ class ImageMedium(Medium):
     rest: str = "lower"
     offers: frozenset[str] = frozenset({"arrays", "features", "probabilities"})
     groups: tuple[str, ...] = ("likelihood", "images", "memorisation", "restyling", "cost")
+    task: str = "unconditional-image-generation"
+    prompted_task: str = "text-to-image"
 
     def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image:
         """One grid; small images are enlarged by a whole factor."""

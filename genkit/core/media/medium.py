@@ -135,6 +135,7 @@ class Medium(ABC):
         kept: examples that are kept to be looked at beside numbers.
         nll: the unit of a likelihood of it.
         entry: what one of the numbers of an array is, by which a likelihood is divided.
+        task, prompted_task: what model hubs call drawing of it, without and by a text; "": they have no word.
     """
 
     name: str
@@ -162,6 +163,8 @@ class Medium(ABC):
     kept: int = 64
     nll: str = "nats/example"
     entry: str = "dimension"
+    task: str = ""
+    prompted_task: str = ""
 
     def sized_along(self, axis: int) -> str:
         """The knob of the data by which examples have another size along an axis; "": there is none."""

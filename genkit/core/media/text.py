@@ -42,6 +42,8 @@ class TextMedium(Medium):
     drawn: int = 500
     kept: int = 8
     nll: str = "nats/token"
+    task: str = "text-generation"
+    prompted_task: str = "text-generation"
 
     def sheet(self, shown: Shown, columns: int | None = None, border: int = 1) -> Image | None:
         return None

@@ -63,6 +63,7 @@ class VideoMedium(Medium):
     distances: str = "genkit.metrics.frames:DISTANCES"
     drawn: int = 500
     kept: int = 16
+    prompted_task: str = "text-to-video"
 
     def sized_along(self, axis: int) -> str:
         return "data.size" if axis else "data.frames"
