@@ -162,6 +162,7 @@ KNOWN = {
     *("f'{arm}.yaml'", "declaration.name"),  # by the patterns of a declaration
     *("which", "str(name)", "name"),  # pointers, steps, and our own folders of a plan
     "f'step-{member.step}'",  # a whole number of a record
+    "f'card{suffix}'",  # those of a medium
     "place[0]",  # of a path that was found below the folder
 }
 
