@@ -64,6 +64,7 @@ TABLE = {
         ["real=OTHER", "fake=DATA"],
         [RUN, f"metrics={EVIL}"],
     ],
+    "app": [[f"run={EVIL}"], [f"run={NAME}"], [RUN, f"host={EVIL}"], [RUN, f"port={EVIL}"]],
     "chat": [[RUN], [TEXTS, f"system={EVIL}"], [f"run={NAME}"]],
     "study": [["study=STUDY", "dry=true"], ["study=STUDY"], [f"study={NAME}"]],
     "report": [[RUN, TEXTS, "out=PAGE"], [f"run={NAME}"]],
