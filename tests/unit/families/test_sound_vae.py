@@ -186,7 +186,7 @@ def test_a_reconstruction_is_recognisable(spec, knobs):
     torch.manual_seed(0)
     module = VAE(spec, latent_size=8, width=16, hidden=64, **knobs)
     optim = {**OPTIM, "lr": 2e-3}
-    fit(module, [sounds(spec, 32, seed) for seed in range(1, 301)], plan={"optim": optim})
+    fit(module, [sounds(spec, 32, seed) for seed in range(1, 451)], plan={"optim": optim})
     unseen = floats(spec, 16)
     with torch.no_grad():
         made = module.reconstruct(unseen.data)
