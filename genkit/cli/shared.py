@@ -6,6 +6,7 @@ A command that looks for runs is `Placed`, one of a run `OfRun`, one that loads 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from genkit.cli.command import CommandSettings, required, word
 from genkit.core.options import Option
 from genkit.system.errors import CheckpointError
+from genkit.system.terminal import say
 
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule
@@ -54,7 +56,7 @@ class Placed(CommandSettings):
 class OfRun(Placed):
     """A command on one run."""
 
-    run: str = required("a run folder, or its name in paths.runs_dir", kind="run")
+    run: str = required("a run folder, its name in paths.runs_dir, or hf:USER/NAME of the hub", kind="run")
 
     @cached_property
     def folder(self) -> Path:
@@ -66,8 +68,19 @@ class OfRun(Placed):
         """
         from genkit import config, runs
 
-        folder = runs.find(self.run, self.paths["runs_dir"])
+        far = self.run.startswith("hf:")
+        folder = self._fetched() if far else runs.find(self.run, self.paths["runs_dir"])
         config.load_frozen(folder / runs.CONFIG)
+        return folder
+
+    def _fetched(self) -> Path:
+        """A run of the hub, fetched and verified; what it is pinned by is said when it is fetched."""
+        from genkit.runs import hub_runs
+
+        name = self.run.removeprefix(hub_runs.PREFIX)
+        folder, digest, fresh = hub_runs.fetch(name, self.paths["cache_dir"])
+        if fresh:
+            say(f"note: {name} is verified; its digest is {digest}.", file=sys.stderr)
         return folder
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.library.own_family import holding
+from genkit.system.errors import ConfigError
+from genkit.system.terminal import say
 
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule
@@ -18,6 +22,7 @@ def load(
     run: str | Path,
     checkpoint: str = "last",
     *,
+    digest: str | None = None,
     family: type[GenerativeModule] | None = None,
     runs_dir: str | Path | None = None,
     allow_nonfinite: bool = False,
@@ -25,23 +30,49 @@ def load(
     """The model of a run, in evaluation mode on the CPU.
 
     Args:
-        run: a run folder, or its name below `runs_dir`.
+        run: a run folder, or its name below `runs_dir`; or a run of the Hugging Face hub, "USER/NAME" or
+            "USER/NAME@REVISION", which is fetched once, verified as `genkit verify` does it, and kept in the
+            cache.  What is on this machine comes first; "hf:USER/NAME" is the hub's in any case.
         checkpoint: "last", "best" or "step-N".
+        digest: SHA-256 that a run of the hub must have; None: it is said when the run is fetched.
         family: the class of a run that was trained by `genkit.train([…], family=CLASS)`.
         runs_dir: None: where the command line looks, GENKIT_RUNS_DIR or `runs`.
         allow_nonfinite: whether weights may be NaN or infinite.
 
     Raises:
-        ConfigError: no such run.
-        CheckpointError: the run holds no such checkpoint, or one that is damaged; its family is a class that
-            has to be given.
+        ConfigError: no such run, or a digest of one that is not the hub's.
+        CheckpointError: the hub has no such run or cannot be reached, or what it has is not sound or has
+            another digest; the run holds no such checkpoint, or one that is damaged; its family is a class
+            that has to be given.
     """
     from genkit.system.process import restored
 
     with restored(), nullcontext() if family is None else holding(family):
+        run = _at_hand(run, runs_dir, digest)
         from genkit.inference.models import load as loaded
 
         return loaded(run, checkpoint, runs_dir=runs_dir, allow_nonfinite=allow_nonfinite)
+
+
+def _at_hand(run: str | Path, runs_dir: str | Path | None, digest: str | None) -> str | Path:
+    """The run, fetched where it is one of the hub's."""
+    if digest is None and os.sep not in str(run) and not str(run).startswith("hf:"):
+        return run
+    from genkit import config
+    from genkit.runs import hub_runs
+
+    paths = config.paths([])
+    name = hub_runs.asked_for(run, paths["runs_dir"] if runs_dir is None else runs_dir)
+    if name is None:
+        if digest is not None:
+            raise ConfigError(
+                f"digest= is of a run on the hub, and {run} is one of this machine: leave it out."
+            )
+        return run
+    folder, found, fresh = hub_runs.fetch(name, paths["cache_dir"], digest)
+    if fresh and digest is None:
+        say(f'note: {name} is verified; digest="{found}" would take it and nothing else.', file=sys.stderr)
+    return folder
 
 
 def evaluate(

@@ -17,6 +17,7 @@ from genkit.core.spec import Spec
 from genkit.report.numbers import number
 from genkit.report.sources import Member, read_member
 from genkit.report.tables import markdown, marked
+from genkit.runs.layout import CARD
 from genkit.runs.row_tables import bounded, unit, valued
 from genkit.runs.rows import Row
 from genkit.system import storage
@@ -26,7 +27,6 @@ from genkit.system.terminal import without_controls
 if TYPE_CHECKING:
     from genkit.core.samples import Samples
 
-FILE = "README.md"
 LICENSE = r"[a-z0-9][a-z0-9.+-]{0,63}"  # an identifier of a licence, as hubs know them
 SEEN = (".png", ".gif", ".webp")  # what a page shows as a picture
 SHOWN_TEXT = 4_000  # characters of the texts that are shown
@@ -58,8 +58,8 @@ def write(
     for file in drawn:
         samples.save(file)
     text = card(run, samples.spec, drawn, samples.provenance(), library=library, license=license, use=use)
-    storage.write_text(place / FILE, text)
-    return place / FILE
+    storage.write_text(place / CARD, text)
+    return place / CARD
 
 
 def card(

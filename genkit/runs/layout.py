@@ -9,6 +9,7 @@ from genkit.system.plain import read_text
 
 RECORD, CONFIG, SPEC, LOCK = "run.json", "config.yaml", "spec.json", ".lock"
 CODEC = "codec"  # a run folder within: of the model that made the codes of the data
+CARD = "README.md"  # of a run that was shared
 SHARED = ".session"  # what the other processes of a training that goes on are told, while it does
 # What we write ourselves in a run folder, and what it is; a logger may add folders of its own.
 CONTENTS = {
@@ -25,6 +26,7 @@ CONTENTS = {
     "evaluation": "step-N/ with what those rows were measured of: samples, nearest training examples,"
     " answers",
     "samples": "drawn during training, and by genkit sample",
+    CARD: "of a run that was shared: its model card",
     LOCK: "held by the process that trains",
 }
 OWN = (*CONTENTS,)

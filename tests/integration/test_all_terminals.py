@@ -69,6 +69,7 @@ TABLE = {
     "study": [["study=STUDY", "dry=true"], ["study=STUDY"], [f"study={NAME}"]],
     "report": [[RUN, TEXTS, "out=PAGE"], [f"run={NAME}"]],
     "export": [[TEXTS, "format=hf", "out=EXPORT"], [RUN, f"format={EVIL}"]],
+    "push": [[RUN, f"to={EVIL}"], [TEXTS, "to=a/b", f"license={EVIL}"]],
     "interpolate": [[RUN, "n=2"], [RUN, "n=2", LABEL], [RUN, f"label={EVIL}"]],
     "reconstruct": [[RUN, "n=2"], [RUN, "image=OWN", LABEL], [RUN, "image=OWN"], [RUN, "image=TEXT"]],
     "restyle": [[RUN, "n=2", "label=1"], [RUN, "image=OWN", "label=1", "from=2"], [RUN, f"label={EVIL}"]],

@@ -21,6 +21,7 @@ PATHS = {
     "evaluate": ["run", "real", "fake", "out"],
     "complete": ["run", "out"],
     "export": ["run", "out"],
+    "push": ["run"],
     "study": ["study", "paths.data_dir"],
     "report": ["study", "run", "out"],
     "verify": ["run"],

@@ -84,6 +84,7 @@ REFUSED = {
     "evaluate with an extractor that lacks weights": ["evaluate", "run=vae", "extractor=dinov2"],
     "restyle to no class": ["restyle", "run=vae"],
     "export images": ["export", "run=vae", "out=exported"],
+    "put on the hub under no name": ["push", "run=vae", "to=../x"],
     "interpolate with a word": ["interpolate", "run=vae", "path=straight"],
     "reconstruct into a text": ["reconstruct", "run=vae", "out=x.txt"],
     "restyle without labels": ["restyle", "run=vae", "label=1"],

@@ -31,6 +31,7 @@ BUILT_IN = (
     "study",
     "report",
     "export",
+    "push",
     "interpolate",
     "reconstruct",
     "restyle",
