@@ -44,6 +44,11 @@ def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
     """
     if "://" in run:
         raise ConfigError(f"run={run} is an address: copy the run folder to this machine and give its path.")
+    if run.startswith("hf:"):
+        raise ConfigError(
+            f"run={run[:150]} is of the hub, which this command cannot take: copy the folder"
+            " that genkit.load keeps of it, and give its path."
+        )
     here = place(run, "run")
     below = Path(runs_dir) / run
     places = [below, *_encoded(run, runs_dir), here] if os.sep not in run else [here, below]

@@ -81,6 +81,8 @@ def test_commands_take_runs_of_the_hub(shared, genkit, tmp_path):
     assert code == 0
     assert shared in err
     assert (tmp_path / "x.png").is_file()
+    code, _, err = genkit("evaluate", "run=hf:ada/digits", "metrics=nll")
+    assert (code, "is of the hub" in err) == (2, True)  # its rows would change what the digest is of
 
 
 def test_a_run_of_this_machine_asks_nobody(shared, hub, run, tmp_path, monkeypatch):
@@ -197,8 +199,8 @@ def test_a_run_that_is_not_whole_or_finished_is_not_pushed(hub, run, genkit):
     assert hub.asked == []
 
 
-def test_what_is_not_there_is_said(hub):
-    for name, said in {"ada/none": "none of this name", "ada/none@v1": "none of this name"}.items():
+def test_what_is_not_there_is_said(shared):
+    for name, said in {"ada/none": "none of this name", "ada/digits@v1": "no such revision"}.items():
         with pytest.raises(CheckpointError, match=said):
             library.load(name)
 
