@@ -1,6 +1,7 @@
 """Contestants in processes of their own, one after another, again and again: A B A B.
 
-A machine that slows down slows all of them; what is reported is the ratio of medians, and the spread.
+A machine that slows down slows all of them; what is reported is the ratio within each round: the median of
+those, the smallest and the largest.
 """
 
 from __future__ import annotations
@@ -38,16 +39,19 @@ def compare(
             print(f"{name:<18} {runs[name][-1]:9.4f} {unit}", flush=True)
     first = next(iter(contestants))
     medians = {name: statistics.median(values) for name, values in runs.items()}
+    ratios = {name: [b / a for a, b in zip(runs[first], runs[name], strict=True)] for name in contestants}
     found = {
         "unit": unit,
         "runs": runs,
         "median": medians,
         "spread": {name: [min(values), max(values)] for name, values in runs.items()},
-        "times_as_long": {name: medians[name] / medians[first] for name in contestants},
+        "times_as_long": {name: statistics.median(values) for name, values in ratios.items()},
+        "ratios": ratios,
         "about": {"torch": _version(), "machine": platform.machine(), "cores": os.cpu_count(), **about},
     }
     for name in list(contestants)[1:]:
-        print(f"{name} takes {found['times_as_long'][name]:.2f} times as long as {first}")
+        middle, low, high = (of(ratios[name]) for of in (statistics.median, min, max))
+        print(f"{name} takes {middle:.2f} ({low:.2f} to {high:.2f}) times as long as {first}")
     if out:
         Path(out).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return found

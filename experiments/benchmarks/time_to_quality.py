@@ -39,7 +39,9 @@ def timed(command: list[str], folder: Path, where: Where) -> tuple[float, str]:
     now = clocks.of_children if clock == "cpu" else clocks.CLOCKS[clock]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     begin = now()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
     return now() - begin, done.stdout
 
 
@@ -74,8 +76,9 @@ def main(words: list[str]) -> None:
     medians = {name: statistics.median(seconds for seconds, _ in runs) for name, runs in results.items()}
     found: dict[str, object] = {"threads": where[0], "clock": where[1], "seconds": medians, "runs": results}
     if "nanogpt" in medians:
-        found["ratio"] = medians["nanogpt"] / medians["genkit"]
-        print(f"nanoGPT takes {found['ratio']:.2f} times as long")
+        pairs = zip(results["genkit"], results["nanogpt"], strict=True)
+        found["ratios"] = ratios = [peer / own for (own, _), (peer, _) in pairs]
+        print(f"nanoGPT takes {statistics.median(ratios):.2f} times as long")
     if "out" in given:
         Path(given["out"]).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
