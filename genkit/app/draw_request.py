@@ -34,7 +34,7 @@ class DrawRequest:
     options: Mapping[str, Any]
 
     @classmethod
-    def of(cls, run: ServedRun, given: Mapping[str, Any]) -> DrawRequest:
+    def of(cls, run: ServedRun, given: Mapping[str, object]) -> DrawRequest:
         """
         Args:
             given: `n`, `seed` and options of the family, those that are given.
@@ -152,7 +152,7 @@ def _count(n: object) -> int:
         raise ConfigError(f"{str(error).removesuffix('.')}; genkit sample draws more.") from None
 
 
-def _checked(run: ServedRun, given: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(run: ServedRun, given: Mapping[str, object]) -> dict[str, Any]:
     """The options that are given, in their types.
 
     Raises:

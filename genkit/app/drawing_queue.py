@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from genkit.core.stopping import stoppable
 from genkit.system.errors import ConfigError, GenkitError
@@ -94,7 +94,9 @@ class Job:
         except RuntimeError:  # the server has ended
             self._gone.set()
 
-    async def events(self, *, gone: Callable[[], object], every: float = 0.25) -> AsyncIterator[list[Event]]:
+    async def events(
+        self, *, gone: Callable[[], Awaitable[bool]], every: float = 0.25
+    ) -> AsyncIterator[list[Event]]:
         """What it tells, as much at once as is there.
 
         Args:
@@ -106,7 +108,7 @@ class Job:
                 waiting = waiting or asyncio.ensure_future(self._events.get())
                 await asyncio.wait([waiting], timeout=every)
                 if not waiting.done():
-                    if await gone():  # type: ignore[misc]
+                    if await gone():
                         return
                     continue
                 found, waiting = [waiting.result()], None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from importlib.resources import files
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -100,7 +99,7 @@ class Web:
         )
         return JSONResponse({"key": key, "name": name})
 
-    async def _asked(self, request: Request) -> tuple[ServedRun, dict[str, Any]]:
+    async def _asked(self, request: Request) -> tuple[ServedRun, dict[str, object]]:
         """A run, and words for it.
 
         Raises:
@@ -165,7 +164,7 @@ async def body(request: Request, most: int) -> bytes:
     return bytes(found)
 
 
-async def _json(request: Request) -> dict[str, Any]:
+async def _json(request: Request) -> dict[str, object]:
     """What is asked.
 
     Raises:

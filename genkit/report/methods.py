@@ -7,7 +7,7 @@ page and a text file, or for LaTeX.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from genkit.config.declared import model_knobs
 from genkit.core.knobs import ModelKnobs
@@ -293,8 +293,8 @@ def _differing(by_arm: Mapping[str, str]) -> str:
     return "; ".join(f"{said} ({', '.join(arms)})" for said, arms in of.items())
 
 
-def _unique(said: object) -> list[str]:
-    return list(dict.fromkeys(found for found in said if found))  # type: ignore[attr-defined]
+def _unique(said: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(found for found in said if found))
 
 
 def _numbers(seeds: Sequence[int]) -> str:

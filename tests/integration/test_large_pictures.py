@@ -13,7 +13,7 @@ BYTES = 4 * 2**30
 STEPS = {
     "vae": ["model=vae_resnet", "model.likelihood=discretised_logistic"],
     "dcgan": ["model=dcgan"],
-    "gan_resnet": ["model=gan_resnet"],
+    "gan_resnet": ["model=gan_resnet", "model.strided=true"],
     "codes": ["model=codes_image"],
     "flow": ["model=flow"],
     "flow-patches": ["model=flow", "model.patch=2"],

@@ -16,6 +16,7 @@ from genkit.data import open_dataset
 from genkit.evaluation import evaluate
 from genkit.inference import models
 from genkit.report import page, report
+from genkit.report.illustrations import Illustrations
 from genkit.runs.verification import verify
 from genkit.study import read_declaration
 from genkit.study.folder import load_plan, member_config
@@ -48,7 +49,7 @@ def run(tmp_path_factory):
 @pytest.fixture
 def quick(monkeypatch):
     """No figures are drawn, and what the words of a command say of paths is composed once."""
-    monkeypatch.setattr(page, "_figures", lambda *arguments: ({}, {}))
+    monkeypatch.setattr(page, "illustrate", lambda *arguments: Illustrations())
     known = config.paths([])
     monkeypatch.setattr(config, "paths", lambda typed: {**known, **_typed(typed)})
 

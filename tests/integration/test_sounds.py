@@ -355,5 +355,6 @@ def test_a_report_plays_what_its_runs_have_drawn(verb, runs, tmp_path):
     code, _, err = verb("report", "run=mel", "run=wave", f"out={tmp_path}")
     assert code == 0, err
     page = (tmp_path / "report.html").read_text()
-    assert page.count('<audio controls preload="metadata" src="data:audio/wav;base64,') == 2 * 4
+    assert page.count('<audio controls preload="metadata"') == 2 * 4
+    assert page.count('src="data:audio/wav;base64,') == 2 * 4
     assert "media-src data:" in page

@@ -18,7 +18,10 @@ FORBIDDEN = ("script", "iframe", "object", "embed", "base", "form", "input", "li
 OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 MOST_PIXELS = 100_000_000  # of an embedded picture: 400 MB in a browser
 LATEX = re.compile(
-    r"\\(begin\{tabular\}|end\{tabular\}|hline|textasciitilde|textasciicircum|textbackslash|[\\&%$#_{}])"
+    r"\\(begin\{(?:tabular|table|document)\}|end\{(?:tabular|table|document)\}|hline|uparrow|downarrow"
+    r"|cite\{[a-z0-9,]+\}|documentclass\{article\}|usepackage\{graphicx\}|section\*|caption"
+    r"|resizebox\{\\textwidth\}|input\{(?:\.\./tables/)?[a-z]+\}|bibliographystyle\{plain\}"
+    r"|bibliography\{references\}|textasciitilde|textasciicircum|textbackslash|[\\&%$#_{},])"
 )
 
 
