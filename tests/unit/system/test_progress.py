@@ -242,8 +242,9 @@ def test_durations_are_as_exact_as_an_estimate_is(seconds, said):
 
 
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from genkit.system import progress
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background has ignored
 progress.DELAY = 0.0
 try:
     with progress.progress("packing", 10) as advance:
