@@ -12,7 +12,7 @@ from genkit.core.capabilities import LikelihoodKind, TokenLikelihood
 from genkit.core.module import GenerativeModule
 from genkit.data.loading import Gather
 from genkit.data.pair_windows import PairWindows
-from genkit.system.progress import followed
+from genkit.system.progress import followed_ranges
 
 OF_ANSWERS = LikelihoodKind("exact", "of each token of an answer given its prompt", of="probability")
 
@@ -25,10 +25,7 @@ def answer_scores(
     where those of each example begin, int64 (M + 1,)."""
     assert isinstance(module, TokenLikelihood)
     gather, found, owners = Gather(examples, torch.device("cpu")), [], []
-    starts = (
-        range(start, min(start + batch_size, len(examples))) for start in range(0, len(examples), batch_size)
-    )
-    for rows in followed("scoring answers", starts, len(examples)):
+    for rows in followed_ranges("scoring answers", len(examples), batch_size):
         indices = np.arange(rows.start, rows.stop)
         batch = module.prepare(gather(indices, rows).to(module.device))
         packing = batch.packing

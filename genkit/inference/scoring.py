@@ -33,7 +33,7 @@ from genkit.data.pair_windows import PairWindows
 from genkit.generation.decoding import Unfolding
 from genkit.inference.pair_scoring import OF_ANSWERS, answer_scores
 from genkit.system.errors import ConfigError
-from genkit.system.progress import followed
+from genkit.system.progress import followed, followed_ranges
 
 ABOVE_CERTAIN = 1e-2  # nats of rounding that a probability of 1 may have
 OF_TOKENS = LikelihoodKind("exact", "of each token given those before it", of="probability")
@@ -250,10 +250,7 @@ def _examples(
     assert isinstance(module, Likelihood)
     parts: list[Tensor] = []
     gather = Gather(examples, torch.device("cpu"))
-    starts = (
-        range(start, min(start + batch_size, len(examples))) for start in range(0, len(examples), batch_size)
-    )
-    for rows in followed("scoring examples", starts, len(examples)):
+    for rows in followed_ranges("scoring examples", len(examples), batch_size):
         noise = Noise(0, rows, purpose="score", device=module.device)
         batch = module.prepare(gather(np.arange(rows.start, rows.stop), rows).to(module.device))
         found = module.log_likelihood(batch, noise, importance_samples=importance_samples)

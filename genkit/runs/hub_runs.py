@@ -26,6 +26,7 @@ LONGEST = 96  # characters of a name on the hub
 COMMIT = r"[0-9a-f]{40}"
 BESIDE = ("metrics.csv", "findings.json", "evaluation.jsonl")  # what is shared where a run has it
 THEIRS = (".gitattributes",)  # which the hub writes itself
+OF_THE_MANIFEST = ("schema", "step", "files", "sha256")  # what saving a checkpoint says itself
 
 
 def split(name: str) -> tuple[str, str | None]:
@@ -100,9 +101,6 @@ def copy(run: Path, out: Path, checkpoint: str = "last", *, optimizer: bool = Fa
     checkpoints.save(out / "checkpoints", chosen)
     if manifests.pointed(run / "checkpoints", "best") == place.name:
         checkpoints.point(out / "checkpoints", "best", saved.step)
-
-
-OF_THE_MANIFEST = ("schema", "step", "files", "sha256")
 
 
 def check_token() -> None:

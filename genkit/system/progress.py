@@ -70,6 +70,12 @@ def followed(what: str, batches: Iterable[Batch], total: int) -> Iterator[Batch]
             advance(len(batch))
 
 
+def followed_ranges(what: str, total: int, size: int) -> Iterator[range]:
+    """The numbers below `total` in ranges of `size`; each counts as done when it has been used."""
+    ranges = (range(start, min(start + size, total)) for start in range(0, total, size))
+    return followed(what, ranges, total)
+
+
 def each(what: str, items: Iterable[T], total: int) -> Iterator[T]:
     """Items one by one; each is done when it has been used."""
     with progress(what, total) as advance:
