@@ -65,3 +65,16 @@ def served(*runs, **words):
             made.should_exit = True
             drawings.close()
             thread.join()
+
+
+def said(events, name):
+    """The events of a name."""
+    return [event for event in events if event["event"] == name]
+
+
+def texts(events):
+    """Those that came piece by piece, whole."""
+    found = {}
+    for event in said(events, "piece"):
+        found[event["number"]] = found.get(event["number"], "") + event["text"]
+    return [found.get(event["number"], "") for event in said(events, "sample")]

@@ -118,6 +118,21 @@ def trained(tmp_path_factory):
     return of
 
 
+@pytest.fixture(scope="module")
+def served_runs(trained):
+    """By family, the folders of the runs that a page is served of."""
+    return {family: trained(family) for family in ("vae", "gpt", "flow")}
+
+
+@pytest.fixture(scope="module")
+def page(served_runs):
+    """A page of them, served; it needs the extra app."""
+    from tests.page_server import served
+
+    with served(*served_runs.values()) as found:
+        yield found
+
+
 @pytest.fixture
 def genkit(capsys):
     """`genkit(*words)`: exit code, stdout, stderr of the command line in this process."""
