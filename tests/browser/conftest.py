@@ -1,11 +1,25 @@
-"""A real browser for whoever has one: the machine's Chromium, driven by Playwright."""
+"""A real browser for whoever has one, the machine's Chromium driven by Playwright, and a page of runs."""
 
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
+from genkit import train
+from tests.browser.visit import Visit
+from tests.integration.conftest import QUICK, TINY
+from tests.page_server import served
+
+SMALL = ["model.latent_size=4", "model.width=2", "model.hidden=16"]
+MODELS = {
+    "digits": [*TINY["vae"], "model.conditional=true"],
+    "others": [*TINY["vae"], "seed=1"],
+    "texts": TINY["gpt"],
+    "sounds": ["model=vae", "data=plucks", *SMALL],
+    "videos": ["model=vae", "data=moving_digits", *SMALL],
+}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -22,3 +36,43 @@ def browser():
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """`runs(name, …)`: folders of runs of 2 steps, each made once."""
+    folder, made = tmp_path_factory.mktemp("runs"), {}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GENKIT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+        def of(*names):
+            for name in names:
+                if name not in made:
+                    words = [*MODELS[name], *QUICK, "budget.steps=2", f"paths.runs_dir={folder}"]
+                    made[name] = Path(train([*words, f"name={name}"])["run"])
+            return [made[name] for name in names]
+
+        yield of
+
+
+@pytest.fixture(scope="module")
+def page(runs, browser):
+    """All of the models, served; it needs the extra app."""
+    with served(*runs(*MODELS)) as found:
+        yield found
+
+
+@pytest.fixture
+def visit(page, browser):
+    """`visit(**look)`: a visitor of that page; what it must not do is looked at when it leaves."""
+    visits = []
+
+    def come(**look):
+        visits.append(Visit(browser, page.address, **look))
+        return visits[-1]
+
+    yield come
+    for one in visits:
+        one.__exit__()
+        assert one.faults == []
+        assert [url for url in one.asked if not url.startswith((page.address, "data:", "blob:"))] == []

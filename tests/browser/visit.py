@@ -53,3 +53,28 @@ class Visit:
     def ended(self, *names):
         for name in names:
             self.column(name).locator(".said", has_text=" s").wait_for()
+
+
+def dragged(page, element, begin, end):
+    """Press at a place of an element, given as shares of its sides, and let go at another."""
+    box = element.bounding_box()
+
+    def place(shares):
+        return box["x"] + shares[0] * box["width"], box["y"] + shares[1] * box["height"]
+
+    element.scroll_into_view_if_needed()
+    box = element.bounding_box()
+    page.mouse.move(*place(begin))
+    page.mouse.down()
+    page.mouse.move(*place(end), steps=6)
+    page.mouse.up()
+
+
+def addresses(column):
+    return [image.get_attribute("src") for image in column.locator("figure img").all()]
+
+
+def captions(column):
+    return [
+        caption.inner_text().removesuffix("save").strip() for caption in column.locator("figcaption").all()
+    ]

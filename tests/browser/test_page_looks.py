@@ -1,0 +1,94 @@
+"""The page of runs in a real browser: its colours, a phone, the keyboard alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow  # of which most is the training of what is looked at
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+LOOKS = [{"color_scheme": scheme} for scheme in ("light", "dark")]
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look["color_scheme"])
+def test_every_text_has_the_contrast_of_aa(visit, look):
+    one = visit(**look)
+    one.only("digits", "texts")
+    one.page.locator("summary").click()
+    for mode in ("Draw", "Walk", "Complete"):
+        one.mode(mode)
+        one.draw("digits")
+        assert one.page.evaluate(CONTRAST) == []
+    one.fill("draws", 99)
+    one.page.locator("#go").click()
+    one.page.locator(".said.error").wait_for()
+    assert one.page.evaluate(CONTRAST) == []
+    one.faults[:] = [fault for fault in one.faults if "400" not in fault]
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look["color_scheme"])
+def test_on_a_phone_nothing_sticks_out(visit, look):
+    one = visit(**PHONE, **look)
+    one.page.locator("summary").click()
+    for mode, names in (
+        ("Draw", ("texts", "sounds", "digits")),
+        ("Walk", ("digits",)),
+        ("Complete", ("digits",)),
+    ):
+        one.mode(mode)
+        one.draw(*names)
+        assert one.page.evaluate("() => document.documentElement.scrollWidth") == 390
+        wide = "() => [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() &&"
+        wide += " !e.matches('.skip, .hidden, .hidden *') && e.getBoundingClientRect().right > 391).length"
+        assert one.page.evaluate(wide) == 0
+
+
+def test_everything_is_reached_by_the_keyboard_alone(visit):
+    one = visit()
+    one.page.keyboard.press("Tab")
+    assert one.page.evaluate("() => document.activeElement.textContent") == "Skip to what is drawn"
+    reached = set()
+    for _ in range(120):
+        one.page.keyboard.press("Tab")
+        name = one.page.evaluate(
+            "() => { const e = document.activeElement; return e.id || e.name || e.value || e.tagName }"
+        )
+        reached.add(name)
+        if name == "go":
+            break
+    assert {"run", "mode", "go", "SUMMARY"} <= reached
+    one.page.keyboard.press("Enter")
+    one.ended("digits", "texts")
+
+
+def test_modes_are_changed_by_arrows(visit):
+    one = visit()
+    one.only("digits")
+    one.page.locator("#modes input").first.focus()
+    one.page.keyboard.press("ArrowRight")
+    assert one.page.locator("#go").inner_text() == "Walk"
+    one.page.keyboard.press("Control+Enter")
+    one.ended("digits")
+
+
+def test_every_control_has_a_name_and_a_description(visit):
+    one = visit()
+    nameless = """() => [...document.querySelectorAll("input, select, textarea, button, canvas, audio, img")]
+      .filter((e) => !(e.labels?.length && e.labels[0].textContent.trim()) && !e.getAttribute("aria-label")
+        && !e.textContent.trim() && !e.alt && !e.closest("[aria-hidden=true]")).map((e) => e.outerHTML)"""
+    for mode in ("Draw", "Walk", "Complete"):
+        one.mode(mode)
+        one.draw("digits")
+        assert one.page.evaluate(nameless) == []
+
+
+def test_nothing_moves_and_nothing_waits_that_need_not(visit):
+    """(How long it takes is measured elsewhere; here that the page asks for its own few files alone.)"""
+    one = visit()
+    assert sorted({url.rsplit("/", 1)[-1] for url in one.asked}) == sorted(
+        {"", "app.css", "main.js", "runs", "column.js", "controls.js", "elements.js", "example.js"}
+        | {"exhibits.js", "hidden.js", "stream.js", "walk.js"}
+    )
