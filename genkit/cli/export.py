@@ -24,11 +24,12 @@ def export(settings: ExportSettings) -> int:
     from genkit.interop import model_folder
     from genkit.report import model_card
 
-    write = {"hf": model_folder.write}[settings.format]
-    with module.weights(settings.weights):
-        write(module, out, settings.max_shard)
+    fill = {"hf": model_folder.fill}[settings.format]
     use = USE.format(place="FOLDER")
-    drawn = samples_of(module, settings.weights)
-    model_card.write(folder, out, drawn, library="transformers", license=settings.license, use=use)
+    with storage.made(out) as place:  # the card with the weights, or neither
+        with module.weights(settings.weights):
+            fill(module, place, settings.max_shard)
+        drawn = samples_of(module, settings.weights)
+        model_card.write(folder, place, drawn, library="transformers", license=settings.license, use=use)
     say(f"{folder.name} as a Hugging Face model: {out}")
     return 0

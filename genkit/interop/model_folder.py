@@ -118,21 +118,37 @@ def _plain(network: Transformer, name: str) -> Tensor:
 def write(module: GenerativeModule, out: Path, max_shard: float = MAX_SHARD) -> Path:
     """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` of transformers load.
 
-    Low-rank updates are merged.  The folder is made beside its place, flushed and renamed.
+    The folder is made beside its place, flushed and renamed.
+
+    Args:
+        max_shard: as for `fill`.
+
+    Raises:
+        ConfigError: no architecture of transformers has such blocks, or the folder exists.
+        StorageError: it cannot be written.
+    """
+    with storage.made(out) as place:
+        fill(module, place, max_shard)
+    return out
+
+
+def fill(module: GenerativeModule, place: Path, max_shard: float = MAX_SHARD) -> None:
+    """Write the files of such a folder into one that is being made.
+
+    Low-rank updates are merged.
 
     Args:
         max_shard: gigabytes of a file of weights; more go into several, and an index names the file of each.
 
     Raises:
-        ConfigError: no architecture of transformers has such blocks, or the folder exists.
-        StorageError: it cannot be written.
+        ConfigError: no architecture of transformers has such blocks.
+        StorageError: they cannot be written.
     """
     network, spec = network_of(module), module.spec
     architecture = holding(network.config)
     if spec.kind != "tokens" or spec.array is not None:
         raise ConfigError(f"this model draws {spec.medium.many}; Hugging Face has no tokeniser for them.")
     tokenizer = tokenizer_json(spec.codec)
-    storage.check_new(out)
     texts = {
         "config.json": model_settings(architecture, network.config) | marks(spec),
         "generation_config.json": marks(spec),
@@ -143,16 +159,14 @@ def write(module: GenerativeModule, out: Path, max_shard: float = MAX_SHARD) -> 
     if shards.is_sharded:
         texts[pretrained.INDEX] = {"metadata": shards.metadata, "weight_map": shards.tensor_to_filename}
     try:
-        with storage.made(out) as place:
-            files = shards.filename_to_tensors
-            for file, names in each("writing weights", files.items(), len(files)):
-                save_file({name: weights[name] for name in names}, place / file, metadata={"format": "pt"})
-            (place / pretrained.TOKENIZER).write_text(tokenizer, encoding="utf-8")
-            for name, content in texts.items():
-                (place / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        files = shards.filename_to_tensors
+        for file, names in each("writing weights", files.items(), len(files)):
+            save_file({name: weights[name] for name in names}, place / file, metadata={"format": "pt"})
     except SafetensorError as error:
-        raise storage.refusal(out, error, storage.ADVICE) from error
-    return out
+        raise storage.refusal(place, error, storage.ADVICE) from error
+    (place / pretrained.TOKENIZER).write_text(tokenizer, encoding="utf-8")
+    for name, content in texts.items():
+        (place / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def model_settings(architecture: Architecture, config: TransformerConfig) -> dict[str, object]:

@@ -77,6 +77,8 @@ def made(folder: Path, advice: str = ADVICE) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError):
             raise refusal(folder, error, advice) from error
+        if isinstance(error, StorageError):  # of a file in it, which it calls as it would have been called
+            raise StorageError(str(error).replace(str(temporary), str(folder))) from error
         raise
 
 
@@ -184,11 +186,11 @@ def flush(path: Path) -> None:
 
 
 def flush_all(folder: Path) -> None:
-    """Wait until a folder is on the disk, and the files in it.
+    """Wait until a folder is on the disk, and the files in it and in those below it.
 
     Of many files each would wait for a write of its own; the system flushes them together.
     """
-    files = list(folder.iterdir())
+    files = list(folder.rglob("*"))
     if len(files) > FLUSHED_ONE_BY_ONE and hasattr(os, "sync"):
         os.sync()
         files = []

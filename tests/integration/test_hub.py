@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 import genkit as library
+from genkit import train
 from genkit.system.errors import CheckpointError, ConfigError, StorageError
 from tests.fake_hub import FakeHub
+from tests.integration.conftest import QUICK
 
 hub_library = pytest.importorskip("huggingface_hub", reason="the extra hub is not installed")
 TOKEN = "hf_canary2f9c71d4"
@@ -57,6 +60,39 @@ def test_a_pushed_run_comes_back_bit_by_bit(shared, hub, run, capsys):
     own = library.load(run).sample(3, seed=5).data
     assert loaded.sample(3, seed=5).data.equal(own)
     assert capsys.readouterr().err == ""
+
+
+SMALL = ["model.width=2", "model.latent_size=4", "model.select=null"]
+TOKENS = ["model=gpt", "data=digits", "model.n_layer=1", "model.n_head=2", "model.n_embd=16"]
+PLUCKS = ["data=plucks", "data.examples=120", "model.hidden=16", *SMALL]
+KINDS = {
+    "a codec": ["model=codes", "data=digits", "model.width=4", "model.depth=1", "model.adversarial=0"],
+    "codes": [*TOKENS, "data.codec=codec"],
+    "sounds": ["model=vae", *PLUCKS, "data.view=waveform", "model.likelihood=discretised_logistic"],
+    "pictures of sound": ["model=vae", *PLUCKS, "data.bands=16"],
+    "videos": ["model=dcgan", "data=moving_digits", *SMALL],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_of_any_kind_comes_back_bit_by_bit(kind, hub, tmp_path, genkit):
+    where = [*QUICK, "budget.steps=2", f"paths.runs_dir={tmp_path / 'runs'}"]
+    if kind == "codes":
+        train([*KINDS["a codec"], *where, "name=codec"])
+    run = train([*KINDS[kind], *where, "name=one"])["run"]
+    own = library.load(run).sample(2, seed=5)
+    code, out, err = genkit("push", f"run={run}", "to=ada/one")
+    assert (code, err) == (0, "")
+    files = hub.files("ada/one")
+    assert any(name.startswith("codec/") for name in files) == (kind == "codes")
+    for suffix in own.spec.medium.keeps:
+        assert len(files[f"samples/card{suffix}"]) > 100
+    shutil.rmtree(tmp_path / "runs")  # and with it the codec that it was trained with
+    loaded = library.load("ada/one", digest=out.split('digest="')[1].split('"')[0]).sample(2, seed=5)
+    assert loaded.spec.to_dict() == own.spec.to_dict()
+    assert all(map(torch.equal, loaded.data, own.data))
+    for one, other in zip(loaded.shown.arrays, own.shown.arrays, strict=True):
+        assert (one == other).all()
 
 
 def test_a_digest_is_said_once_and_pins(shared, hub, run, genkit, capsys):

@@ -10,6 +10,7 @@ from PIL import Image
 import genkit as library
 from genkit.cli.model_cards import samples_of
 from genkit.report import model_card
+from genkit.system import storage
 
 
 @pytest.fixture
@@ -91,3 +92,24 @@ def test_an_exported_model_has_its_card(trained, genkit, tmp_path):
     assert code == 2
     assert "license=My Own: one" in err
     assert not (tmp_path / "other").exists()
+
+
+def test_an_export_has_its_card_or_is_not_there(trained, genkit, tmp_path, monkeypatch):
+    """Whoever ends it while the card is written leaves no folder that looks whole."""
+    out, real = tmp_path / "hf", model_card.write
+
+    def full(run, place, *words, **more):
+        assert not out.exists()
+        assert (place / "model.safetensors").is_file()
+        monkeypatch.setattr(storage.os, "replace", raised)
+        return real(run, place, *words, **more)
+
+    def raised(*paths):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(model_card, "write", full)
+    code, _, err = genkit("export", f"run={trained('gpt')}", "format=hf", f"out={out}")
+    assert (code, err.count("\n")) == (6, 1)
+    assert f"cannot write {out}" in err
+    assert "No space left" in err
+    assert list(tmp_path.iterdir()) == []

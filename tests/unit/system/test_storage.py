@@ -137,8 +137,10 @@ def test_every_file_of_a_folder_is_flushed_before_it_gets_its_name(count, tmp_pa
     with storage.made(tmp_path / "a") as place:
         for number in range(count):
             (place / str(number)).write_text("")
+        (place / "below").mkdir()
+        (place / "below" / "file").write_text("")
     flushed = order[: order.index("rename")]
-    assert flushed == (["fsync"] * 4 if count == 3 else ["sync", "fsync"])
+    assert flushed == (["fsync"] * 6 if count == 3 else ["sync", "fsync"])
 
 
 APPENDING = """
