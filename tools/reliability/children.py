@@ -55,6 +55,15 @@ def signal_at_step(step: int, number: int = signal.SIGTERM) -> None:
     signal_at("genkit.core.module:GenerativeModule.training_step", step, number)
 
 
+def hub_at(address: str, home: str) -> None:
+    """The Hugging Face hub at another address, for a user whose caches and tokens lie in a folder."""
+    from huggingface_hub import constants
+
+    constants.ENDPOINT = address
+    constants.HUGGINGFACE_CO_URL_TEMPLATE = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    constants.HF_HUB_CACHE, constants.HF_TOKEN_PATH = f"{home}/cache", f"{home}/token"
+
+
 def fault(what: int, where: str, which: str, n: int, code: int) -> None:
     """A failing system call; see `tools.reliability.faults`."""
     faults.arm(what, where, which, n, code)

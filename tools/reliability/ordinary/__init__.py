@@ -13,6 +13,7 @@ from tools.reliability.ordinary import (
     folders,
     loggers,
     pictures,
+    sharing,
     verbs,
     writings,
 )
@@ -23,5 +24,5 @@ PLAIN = (arrays, pictures, folders, writings, asked, verbs)
 TRIALS: dict[str, Trial] = {
     name: trial(situation) for module in PLAIN for name, situation in module.SITUATIONS.items()
 }
-TRIALS |= environments.TRIALS | loggers.TRIALS
+TRIALS |= environments.TRIALS | loggers.TRIALS | sharing.TRIALS
 ROW = Row("ordinary inputs: the right value, a notice, or a refusal that names the remedy", TRIALS, share=80)

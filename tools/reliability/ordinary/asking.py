@@ -42,13 +42,17 @@ class Situation:
 
 
 def ask(
-    words: tuple[str, ...] | list[str], folder: Path, environment: Mapping[str, str] | None = None
+    words: tuple[str, ...] | list[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    before: tuple[str, ...] = (),
 ) -> Answer:
-    """The answer of a process that may take so long, and neither breaks nor steers a terminal."""
+    """The answer of a process that may take so long, and neither breaks nor steers a terminal; `before` is
+    called in it first, as `Process` has it."""
     own = {"GENKIT_RUNS_DIR": str(folder / "runs"), "GENKIT_CACHE_DIR": str(folder / "cache")}
     typed = [word.replace("{f}", str(folder)) for word in words]
     given = {name: value.replace("{f}", str(folder)) for name, value in (environment or {}).items()}
-    answer = Process(typed, (), {**own, "CUDA_VISIBLE_DEVICES": "", **given}).wait(TIMEOUT)
+    answer = Process(typed, before, {**own, "CUDA_VISIBLE_DEVICES": "", **given}).wait(TIMEOUT)
     assert "Traceback" not in answer.err, answer.err[-900:]
     assert not CONTROLS.search(answer.out + answer.err), "it writes controls"
     return answer

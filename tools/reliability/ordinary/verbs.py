@@ -19,12 +19,13 @@ TAKES = {  # families that have what a verb needs; who else is asked is refused 
     "complete": IMAGES,
     "denoise": ("vae", "dcgan", "flow"),
     "upscale": ("vae", "dcgan", "flow"),
+    "restyle": ("vae with labels", "flow with labels"),
 }
 # What is said of what it lacks, of texts and of images.
 LACKS = {(verb, True): "images" for verb in TAKES}
 LACKS |= {(verb, False): "raster order" for verb in ("denoise", "upscale")}
-LACKS |= {(verb, False): verb for verb in ("interpolate", "reconstruct")}
-MORE = {"interpolate": ("steps=3",), "reconstruct": (), "complete": ("draws=2",)}
+LACKS |= {(verb, False): verb for verb in ("interpolate", "reconstruct", "restyle")}
+MORE = {"interpolate": ("steps=3",), "reconstruct": (), "restyle": ("label=7,1",)}
 
 
 def cells(file: Path, columns: int) -> np.ndarray:
@@ -77,14 +78,14 @@ def _verbs() -> dict[str, Situation]:
         for family in ("gpt", *IMAGES):
             for labels in ("", " with labels") if family != "gpt" else ("",):
                 kind = family + labels
-                if family in families:
-                    rows = {"interpolate": (2, 3), "reconstruct": (2, 2)}.get(verb, (4, 2))
+                if family in families or kind in families:
+                    rows = {"interpolate": (2, 3), "reconstruct": (2, 2), "restyle": (3, 2)}.get(verb, (4, 2))
                     judge = rows_are(*rows)
                     if verb == "complete" and family == "gpt of pixels":
                         judge = _kept
                     if verb == "upscale":
                         judge = _pooled
-                    told = verb in ("complete", "denoise", "upscale", "reconstruct") and labels
+                    told = verb != "interpolate" and labels
                     found[f"{verb}, {kind}"] = Situation(
                         typed, 0, ("true label",) if told else (), laid_out(kind), judge
                     )
@@ -117,9 +118,14 @@ def _verbs() -> dict[str, Situation]:
         ("interpolate", "steps=1"): ("steps",),
         ("interpolate", "path=round"): ("spherical", "linear"),
         ("interpolate", "label=3"): ("without labels",),
+        ("restyle", "label=3"): ("without labels", "model.conditional=true"),
+        ("restyle", "n=2"): ("label=",),
     }.items():
         words = (typed[0], "run=run", typed[1])
         found[" ".join(typed)] = Situation(words, 2, said, laid_out("vae"), nothing)
+    for label, said in {"12": ("label=12", "0, 1"), "7,x": ("label=x",), "1 from=2": ("from=",)}.items():
+        words = ("restyle", "run=run", *f"label={label}".split())
+        found[f"restyle label={label}"] = Situation(words, 2, said, laid_out("vae with labels"), nothing)
     for kind in ("vae with labels", "dcgan with labels"):
         typed = ("interpolate", "run=run", "n=2", "steps=3", "label=3", "out={f}/x.png")
         found[f"interpolate label=3, {kind}"] = Situation(typed, 0, (), laid_out(kind), rows_are(2, 3))
