@@ -7,7 +7,7 @@ The recipe is nanoGPT's for CPUs: 4 layers, 4 heads, width 128, 12 windows of 64
 AdamW with decay, the gradient clipped at 1; `large` has 6 layers, 6 heads, width 384 and 16 windows of 256.
 Each round times every contestant once, one after another; a ratio is the median of those of the rounds, so
 that a machine that slows down slows both.  FLOPs are counted by torch; the ceiling is that of a product of
-two 2048×2048 matrices in the same rounds.
+two 2048×2048 matrices in the same round.
 """
 
 from __future__ import annotations
@@ -222,25 +222,27 @@ def main(words: list[str]) -> None:
             if round_:
                 seconds[name].append(taken / steps)
         ceilings.append(ceiling())
-    report(given, work, seconds, max(ceilings))
+    report(given, work, seconds, ceilings[1:])
 
 
-def report(given: dict[str, str], work: Work, seconds: dict[str, list[float]], best: float) -> None:
+def report(given: dict[str, str], work: Work, seconds: dict[str, list[float]], ceilings: list[float]) -> None:
     flops, rows = work.flops(), []
     for name, times in seconds.items():
-        paired = [mine / its for mine, its in zip(seconds["genkit"], times, strict=True)]
+        ratios = [its / mine for mine, its in zip(seconds["genkit"], times, strict=True)]
+        used = [flops / its / ceiling for its, ceiling in zip(times, ceilings, strict=True)]
         row = {
             "name": name,
             "seconds": times,
-            "genkit_is_faster_by": statistics.median(1 / p for p in paired),
+            "ratios": ratios,
+            "genkit_is_faster_by": statistics.median(ratios),
+            "utilisations": used,
         }
-        row["utilisation"] = flops / min(times) / best
         rows.append(row)
         print(
             f"{name:<13} {1e3 * statistics.median(times):7.2f} ms a step"
             f" ({1e3 * min(times):.2f} to {1e3 * max(times):.2f});"
             f" genkit is {row['genkit_is_faster_by']:.3f} times as fast;"
-            f" best at {row['utilisation']:.0%} of {best / 1e9:.0f} GFLOP/s"
+            f" at {statistics.median(used):.0%} of {statistics.median(ceilings) / 1e9:.0f} GFLOP/s"
         )
     if "out" in given:
         about = {

@@ -5,7 +5,8 @@
 
 MNIST below $GENKIT_DATA_DIR: n training pictures are the real ones, n test pictures pass for generated ones.
 The comparison times a whole call from 8-bit pictures in memory to the distance, both with the bundled network
-in batches of 256, one contestant after the other in each round; the ratio is that of the medians.
+in batches of 256, one contestant after the other in each round; a ratio is the median of those of the rounds,
+of which the first warms up and is not counted.
 """
 
 from __future__ import annotations
@@ -162,15 +163,21 @@ def main(words: list[str]) -> None:
     contestants["torch-fidelity, folded"] = peer(real, generated, folded=True)
     times: dict[str, list[float]] = {name: [] for name in contestants}
     values = {}
-    for _ in range(rounds):
+    for round_ in range(rounds + 1):
         for name, call in contestants.items():
             seconds, values[name] = timed(call, clock)
-            times[name].append(seconds)
+            if round_:
+                times[name].append(seconds)
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
-    ratios = {name: median / medians["genkit"] for name, median in medians.items()}
-    found |= {"fid": values, "fid_seconds": times, "times_as_long": ratios}
+    ratios = {
+        name: [its / own for own, its in zip(times["genkit"], seconds, strict=True)]
+        for name, seconds in times.items()
+    }
+    found |= {"fid": values, "fid_seconds": times, "ratios": ratios}
     for name, value in values.items():
-        print(f"{name:24} FID {value:.6f} {medians[name]:6.2f} s, {ratios[name]:.2f} times as long as genkit")
+        middle, low, high = (of(ratios[name]) for of in (statistics.median, min, max))
+        spread = f"{middle:.2f} ({low:.2f} to {high:.2f}) times as long as genkit"
+        print(f"{name:24} FID {value:.6f} {medians[name]:6.2f} s, {spread}")
     if "out" in given:
         Path(given["out"]).write_text(json.dumps(found, indent=1) + "\n")
 

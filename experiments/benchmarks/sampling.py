@@ -28,6 +28,7 @@ from genkit.families.gpt import GPT
 
 SIZES = {"n_layer": 6, "n_head": 6, "n_embd": 384}
 CONTEXT, VOCABULARY, TOP_K = 256, 65, 50
+PEERS = ("transformers", "nanoGPT")
 
 
 def peer(batch: int, tokens: int) -> Callable[[], object]:
@@ -67,9 +68,9 @@ def measure(
     return seconds
 
 
-def paired(base: list[float], times: list[float]) -> float | None:
-    """How many times as fast, the median over the rounds; None without a base."""
-    return statistics.median(b / t for b, t in zip(base, times, strict=True)) if base else None
+def paired(base: list[float], times: list[float]) -> list[float]:
+    """How many times as long as in each of the rounds the base took."""
+    return [b / t for b, t in zip(base, times, strict=True)]
 
 
 def main(words: list[str]) -> None:
@@ -92,14 +93,13 @@ def main(words: list[str]) -> None:
                 "batch": batch,
                 "tokens_per_second": batch * tokens / median,
                 "best": batch * tokens / min(times),
-                "to_transformers": paired(seconds["transformers"], times),
-                "to_nanogpt": paired(seconds.get("nanoGPT", []), times),
+                "ratios": {peer: paired(seconds[peer], times) for peer in PEERS if peer in seconds},
                 "seconds": times,
             }
             rows.append(row)
             speed = f"{row['tokens_per_second']:8.0f} tokens/s (best {row['best']:8.0f})"
-            shown = {"transformers": row["to_transformers"], "nanoGPT": row["to_nanogpt"]}
-            ratios = ", ".join(f"{ratio:.2f} x {peer}" for peer, ratio in shown.items() if ratio)
+            medians = {peer: statistics.median(values) for peer, values in row["ratios"].items()}
+            ratios = ", ".join(f"{ratio:.2f} x {peer}" for peer, ratio in medians.items())
             print(f"batch {batch:<3} {name:<16} {speed}  {ratios}", flush=True)
     if "out" in given:
         about = {"clock": clock, "threads": threads, "tokens": tokens, "torch": torch.__version__, **SIZES}

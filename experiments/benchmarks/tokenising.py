@@ -148,8 +148,13 @@ def encoding(characters: int, rounds: int, clock: Callable[[], float]) -> list[d
                 count = work()
                 speeds[contestant].append(count / (clock() - started))
         medians = {contestant: statistics.median(values) for contestant, values in speeds.items()}
-        ratios = {f"of {peer}": medians["genkit"] / medians[peer] for peer in ("lines", "documents")}
-        rows.append({"tokeniser": name, "exact": codec.exact, **medians, **ratios, "runs": speeds})
+        ratios = {
+            peer: [own / its for own, its in zip(speeds["genkit"], speeds[peer], strict=True)]
+            for peer in ("lines", "documents")
+        }
+        shares = {f"of {peer}": statistics.median(values) for peer, values in ratios.items()}
+        about = {"tokeniser": name, "exact": codec.exact}
+        rows.append({**about, **medians, **shares, "runs": speeds, "ratios": ratios})
     return rows
 
 
@@ -185,7 +190,7 @@ def packing(megabytes: int, folder: Path, tokenizers: list[str]) -> list[dict[st
 
 
 def shown(rows: list[dict[str, object]]) -> Table:
-    names = [name for name in rows[0] if name != "runs"]
+    names = [name for name in rows[0] if name not in ("runs", "ratios")]
     table = Table(*names)
     for row in rows:
         table.add_row(*(f"{row[n]:,.3g}" if isinstance(row[n], float) else str(row[n]) for n in names))

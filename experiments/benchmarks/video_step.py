@@ -2,11 +2,12 @@
 turns, each in a process of its own; and of that loop with the numbers in torch's default memory format.
 
     python experiments/benchmarks/video_step.py [family=dcgan|dcgan_frames|vae] [width=16] [rounds=3]
-        [steps=20] [threads=2] [clock=wall|cpu] [out=FILE.json]
+        [steps=20] [threads=2] [clock=wall|cpu] [other=none] [out=FILE.json]
 
 Digits that move on 16×16 for 8 frames, batch 64: a DCGAN, the same with a discriminator of frames, or a VAE
 with Bernoulli's likelihood; Adam.  The bare loop has its clips in memory as floats, draws by torch's own
-generator, keeps no average, looks at no number, and knows neither runs nor validations.
+generator, keeps no average, looks at no number, and knows neither runs nor validations.  `other=none` leaves
+the third contestant out.
 """
 
 from __future__ import annotations
@@ -118,6 +119,8 @@ def main(words: list[str]) -> None:
         "a bare loop": partial(of_a_bare_loop, *own, "channels last"),
         "in default format": partial(of_a_bare_loop, *own, "contiguous"),
     }
+    if given.get("other") == "none":
+        del contestants["in default format"]
     about = {"family": family, "width": width, "threads": threads, "steps": steps}
     compare(contestants, int(given.get("rounds", 3)), f"s a step ({clock})", given.get("out"), **about)
 

@@ -2,11 +2,11 @@
 in a process of its own; and of that loop with torch's own convolutions in the place of their polyphase form.
 
     python experiments/benchmarks/wavegan_step.py [width=16] [rounds=3] [steps=20] [threads=2]
-        [clock=wall|cpu] [out=FILE.json]
+        [clock=wall|cpu] [other=none] [out=FILE.json]
 
 Plucked strings of 4,096 samples, batch 64: hinge loss, R1, phase shuffle, Adam, as `model=wavegan` has them.
 The bare loop has the data in memory as floats, draws by torch's own generator, keeps no average, looks at no
-number, and knows neither runs nor validations.
+number, and knows neither runs nor validations.  `other=none` leaves the third contestant out.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ def main(words: list[str]) -> None:
         "a bare loop": partial(of_a_bare_loop, width, steps, threads, clock, "polyphase"),
         "with torch's layers": partial(of_a_bare_loop, width, steps, threads, clock, "plain"),
     }
+    if given.get("other") == "none":
+        del contestants["with torch's layers"]
     about = {"width": width, "threads": threads, "steps": steps}
     compare(contestants, int(given.get("rounds", 3)), f"s a step ({clock})", given.get("out"), **about)
 
