@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from genkit.system.launchers import settled
+
 if TYPE_CHECKING:
     from importlib.abc import Loader
 else:
@@ -28,6 +30,23 @@ def postpone_metrics() -> None:
     """Open torchmetrics, should anybody import it, without importing its metrics."""
     if PACKAGE not in sys.modules and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+
+
+# What a member of a study imports before it has read what it is; those of families and metrics bring theirs.
+OF_MEMBERS = (
+    *("genkit.study.member", "genkit.training.launch", "genkit.evaluation", "genkit.metrics.catalogue"),
+    *("genkit.families.gpt", "genkit.families.dcgan", "genkit.families.vae", "genkit.families.codes"),
+    *("genkit.families.flow", "hydra", "torch.utils.tensorboard"),
+)
+
+
+def import_for_members() -> None:
+    """Import what members of a study need, in a process that they are forked from."""
+    postpone_metrics()
+    with settled():
+        for name in OF_MEMBERS:
+            with contextlib.suppress(ImportError):  # TensorBoard may not be installed
+                importlib.import_module(name)
 
 
 class _Finder:

@@ -1,5 +1,7 @@
 """Running a study: what is missing is started, one process a member, here or through a launcher of Hydra.
 
+On this machine members begin as forks of a process that has their imports done (`genkit.system.forks`).
+
 A launcher sweeps one integer, the member's number.  Each job starts a process on that member's frozen
 configuration, waits, writes down how it ended, and never raises: one member's failure is not the others'.
 """
@@ -10,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,15 +33,18 @@ from genkit.study.searching import parts
 from genkit.study.timing import time_left
 from genkit.system import terminal
 from genkit.system.errors import ConfigError, Locked
+from genkit.system.forks import GENKIT, Forks, Started, fresh
 from genkit.system.gpus import VISIBLE, reserved_gpus, visible_gpus
 from genkit.system.interrupts import forwarded
 from genkit.system.plain import inside
 from genkit.system.progress import EVERY, duration, is_log
 
 console = terminal.console()
-MEMBER = (sys.executable, "-m", "genkit", "member")
+MEMBER = (*GENKIT, "member")
+FORKS = Forks("genkit.cli.startup:import_for_members")
 EXIT_WORDS = {2: "failed", 3: "failed", 4: "failed", 5: "diverged", 6: "failed", 7: "failed"}
 INTERRUPTED = (-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM)
+LAUNCHER = "hydra/launcher="
 AS_IT_IS = "as it is"  # what a launcher has made of the GPUs
 LOOKS_EVERY = 1.0  # seconds
 LAST_LINES = 4_000  # bytes of a member's output that are read for its last lines
@@ -85,9 +89,12 @@ def run_missing(
         ConfigError: no such launcher.
         KeyboardInterrupt: the study was asked to stop; what ran is saved and goes on the next time.
     """
-    for missing in parts(plan, retry):
-        if missing:
-            _launch(plan, missing, paths, launcher, program)
+    try:
+        for missing in parts(plan, retry):
+            if missing:
+                _launch(plan, missing, paths, launcher, program)
+    finally:
+        FORKS.close()
 
 
 def _launch(
@@ -102,6 +109,7 @@ def _launch(
         "folder": str(plan.folder.absolute()),
         "paths": dict(paths),
         "program": list(program),
+        "forked": all(word.partition("=")[2] == "joblib" for word in launcher if word.startswith(LAUNCHER)),
     }
     if not launcher:  # what Hydra's basic launcher does, less a composition for each member
         for member in missing:
@@ -142,12 +150,14 @@ def _job(
     folder: str,
     paths: Mapping[str, str],
     program: Sequence[str],
+    forked: bool,
     shown: str | None = AS_IT_IS,
     alone: bool = False,
 ) -> int:
     """Run one member to its end.
 
     Args:
+        forked: whether this process starts several, on the machine of the study.
         alone: whether no other member writes on this terminal meanwhile.
         shown: which GPUs there are to choose from, as `CUDA_VISIBLE_DEVICES` says it.
     """
@@ -159,24 +169,26 @@ def _job(
     title = f"[{number + 1}/{len(listed)}] {name}"
     console.print(title)
     log = inside(Path(folder), f".{name}.log")
-    environment = {**os.environ, **{f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}}
+    environment = {f"GENKIT_{key.upper()}": str(value) for key, value in paths.items()}
     begun = time.monotonic()
     if is_of_this_process(Path(folder), number):
         return _written(Path(folder), number, title, begun, *attempt(Path(folder), number, paths), alone)
     trainer, locks = member_trainer(Path(folder), number), Path(paths["cache_dir"]) / "gpus"
-    with open(log, "wb") as output, reserved_gpus(trainer, locks, visible_gpus()) as own:
-        process = subprocess.Popen(
-            [*program, folder, str(number)],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**environment, **own},
-            start_new_session=True,
-        )
-        with forwarded([process]) as received:
-            if alone and console.is_terminal:
-                code = _waited(process, log, title)
-            else:
-                code = _logged(process, log, title) if alone and is_log() else process.wait()
+    started: list[Started] = []
+    with (
+        open(log, "wb") as output,
+        reserved_gpus(trainer, locks, visible_gpus()) as own,
+        forwarded(started) as received,
+    ):
+        start, words = FORKS.start if forked else fresh, [*program, folder, str(number)]
+        process = start(words, environment=environment | own, output=output)
+        started.append(process)
+        for signalled in received:  # while it was being started
+            process.send_signal(signalled)
+        if alone and console.is_terminal:
+            code = _waited(process, log, title)
+        else:
+            code = _logged(process, log, title) if alone and is_log() else process.wait()
     if received and not 0 <= code < 128:  # it has saved, and goes on the next time
         raise KeyboardInterrupt
     status, reason = ("finished", "") if code == 0 else _ended(code, log)
@@ -214,7 +226,7 @@ def _left(folder: Path) -> str:
     return f"; {len(missing)} left{about}"
 
 
-def _waited(process: subprocess.Popen[bytes], log: Path, title: str) -> int:
+def _waited(process: Started, log: Path, title: str) -> int:
     """The exit code of a member; until it ends, its last line is shown behind its title."""
     with terminal.console().status(title) as status:
         while True:
@@ -227,7 +239,7 @@ def _waited(process: subprocess.Popen[bytes], log: Path, title: str) -> int:
                 )
 
 
-def _logged(process: subprocess.Popen[bytes], log: Path, title: str) -> int:
+def _logged(process: Started, log: Path, title: str) -> int:
     """The exit code of a member; until it ends, a log has its last line now and then."""
     said = ""
     while True:

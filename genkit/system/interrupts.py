@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from genkit.system.terminal import say
 
 if TYPE_CHECKING:
-    import subprocess
+    from genkit.system.forks import Started
 
 Handler = Callable[[int, FrameType | None], Any]
 # Seconds after a signal in which nothing has moved: before there is anything to save, and while training.
@@ -74,7 +74,7 @@ def raised() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def forwarded(processes: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
+def forwarded(processes: Sequence[Started]) -> Iterator[list[int]]:
     """Within the context a signal is passed on to processes, which save by themselves; yields those seen."""
     received: list[int] = []
 
