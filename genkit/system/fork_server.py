@@ -32,7 +32,7 @@ UNSOUND = 3  # exit code of a server that nothing may be forked from
 
 
 @dataclass(frozen=True)
-class Request:
+class ForkRequest:
     """What is to be begun.
 
     Attributes:
@@ -52,7 +52,7 @@ def tell(file: int, number: int) -> None:
         os.write(file, number.to_bytes(WIDTH, "little", signed=True))
 
 
-def asked(control: socket.socket) -> Request | None:
+def asked(control: socket.socket) -> ForkRequest | None:
     """The next request; None: there will be none."""
     head, files, *_ = socket.recv_fds(control, WIDTH, 3)
     if len(head) < WIDTH or len(files) < 3:
@@ -63,7 +63,7 @@ def asked(control: socket.socket) -> Request | None:
         if not part:
             return None
         body += part
-    return Request(**json.loads(body), files=(files[0], files[1], files[2]))
+    return ForkRequest(**json.loads(body), files=(files[0], files[1], files[2]))
 
 
 def fault() -> str:
@@ -97,7 +97,7 @@ def settle() -> None:
     os.waitpid(forked, 0)
 
 
-def serve(control: socket.socket) -> Request | None:
+def serve(control: socket.socket) -> ForkRequest | None:
     """Fork for every request.
 
     Returns:
@@ -138,7 +138,7 @@ def serve(control: socket.socket) -> Request | None:
     return None
 
 
-def become(request: Request) -> None:
+def become(request: ForkRequest) -> None:
     """Be the process that was asked for, as if it had been started by its words."""
     os.setsid()
     for place, file in enumerate(request.files[:2], start=1):
