@@ -20,17 +20,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Protocol
 
 from genkit.system.fork_server import WIDTH
 
 GENKIT = (sys.executable, "-m", "genkit")
 CALLED = "genkit.cli:main"
-ENDING_EVERY = 0.05  # seconds between looks at a process whose server is gone
 
 
 class Started(Protocol):
@@ -86,8 +83,10 @@ class Forked:
     def _left_alone(self) -> int:
         """Wait for the end of a process whose server was killed, so that nobody has its exit code."""
         self.send_signal(signal.SIGTERM)  # as it does itself, see `interrupts.end_with_parent`
-        while _runs(self.pid):
-            time.sleep(ENDING_EVERY)
+        if self._handle is not None:
+            end = select.poll()
+            end.register(self._handle, select.POLLIN)
+            end.poll()
         return -signal.SIGTERM
 
     def send_signal(self, number: int) -> None:
@@ -97,13 +96,6 @@ class Forked:
                 signal.pidfd_send_signal(self._handle, number)
             elif self.returncode is None:
                 os.kill(self.pid, number)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @dataclass(frozen=True)
