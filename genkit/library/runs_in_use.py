@@ -15,7 +15,7 @@ from genkit.system.terminal import say
 
 if TYPE_CHECKING:
     from genkit.core.module import GenerativeModule
-    from genkit.runs.rows import Row
+    from genkit.runs.row_tables import TabledRows
 
 
 def load(
@@ -85,7 +85,7 @@ def evaluate(
     paths: Mapping[str, str] | None = None,
     out: str | Path | None = None,
     **settings: Any,
-) -> list[Row]:
+) -> TabledRows:
     """Measure a run and append the rows to its `evaluation.jsonl`.
 
     Args:
@@ -102,7 +102,8 @@ def evaluate(
             `sampling`.
 
     Returns:
-        A row for each number, with its interval, its unit, its protocol and where it was measured.
+        A row for each number, with its interval, its unit, its protocol and where it was measured: a list
+        that a notebook shows as the table of `genkit evaluate`; those of two runs, added, side by side.
 
     Raises:
         ConfigError: no such run, or a metric that this model and its data do not allow.
@@ -114,5 +115,8 @@ def evaluate(
 
     with restored(), nullcontext() if family is None else holding(family):
         from genkit.evaluation import evaluate as measured
+        from genkit.runs.row_tables import TabledRows
 
-        return measured(run, checkpoint, metrics=metrics, data=data, paths=paths, out=out, **settings)
+        return TabledRows(
+            measured(run, checkpoint, metrics=metrics, data=data, paths=paths, out=out, **settings)
+        )

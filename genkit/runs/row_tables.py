@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from genkit.runs.rows import ROLES, Row
 from genkit.system.errors import ConfigError
 from genkit.system.schemas import Number
+from genkit.system.terminal import without_controls
 
 OF_BOUNDS = ("k", "through")  # what a protocol says of how tight a bound is
 DIGEST, DIGITS = re.compile(r"[0-9a-f]{40,}"), 12  # of a digest, so many tell it from others
@@ -86,6 +88,42 @@ class Panel:
         lines = [self.head, tuple("---" for _ in self.head), *self.cells]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         return table + "\n\n" + "\n".join(f"- {note}" for note in self.notes)
+
+    def _repr_html_(self) -> str:
+        """In a notebook; how the numbers were made is folded away below them."""
+        head = "".join(f"<th>{_plain(name)}</th>" for name in self.head)
+        lines = "".join(
+            f"<tr>{''.join(f'<td>{_plain(cell)}</td>' for cell in line)}</tr>" for line in self.cells
+        )
+        notes = "".join(f"<li>{_plain(note)}</li>" for note in self.notes)
+        return (
+            f'<div style="overflow-x:auto"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody>'
+            f"</table></div><details><summary>how they were measured</summary><ul>{notes}</ul></details>"
+        )
+
+
+class TabledRows(list[Row]):
+    """Rows that show themselves in a notebook: one checkpoint's with floors and ceilings, several
+    checkpoints' side by side, or below one another where they were measured differently."""
+
+    def __add__(self, others: list[Row]) -> TabledRows:  # type: ignore[override]  # (rows of two runs are rows)
+        return TabledRows([*self, *others])
+
+    def _repr_html_(self) -> str:
+        names = list(dict.fromkeys(map(_name, self)))
+        alone = [panel([row for row in self if _name(row) == name]) for name in names]
+        if len(alone) == 1:
+            return alone[0]._repr_html_()
+        try:
+            return comparison(self)._repr_html_()
+        except ConfigError:
+            shown = zip(names, alone, strict=True)
+            return "".join(f"<p>{_plain(name)}</p>{each._repr_html_()}" for name, each in shown)
+
+
+def _plain(text: str) -> str:
+    """Text as HTML, without what could steer whoever shows it."""
+    return html.escape(without_controls(text))
 
 
 def panel(rows: Sequence[Row]) -> Panel:

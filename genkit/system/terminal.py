@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -58,3 +59,8 @@ def console() -> Console:
             super().print(*plain, **how)
 
     return PlainConsole(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+
+def shows_bars(console: Console) -> bool:
+    """Whether a bar can move there: in a notebook, with widgets alone."""
+    return not console.is_jupyter or find_spec("ipywidgets") is not None

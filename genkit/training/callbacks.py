@@ -143,6 +143,11 @@ class History(Callback):
         self._since = None  # the rate is that of training alone
 
 
+def scored(trainer: pl.Trainer) -> dict[str, float]:
+    """What was validated; health, which is no score, stays away."""
+    return {name: value for name, value in validated(trainer).items() if name.startswith("val/")}
+
+
 class Progress(RichProgressBar):
     """Lightning's bar with as many of the family's own terms as stand on its line."""
 
@@ -167,10 +172,10 @@ class Progress(RichProgressBar):
         return "training"  # the stream of batches is one epoch to Lightning, whatever it is of the data
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """The validated terms before those of the step; health, which is no score, stays away."""
+        """The validated terms before those of the step."""
         module = ours(pl_module)
         terms = plain_terms(module.terms)
-        scores = {k: v for k, v in validated(trainer).items() if k.startswith("val/")}
+        scores = scored(trainer)
         room = (self._console.width if self._console is not None else 80) - self.BAR
         shown: dict[str, str] = {}
         for name, value in {**scores, **terms}.items():
@@ -183,7 +188,7 @@ class Progress(RichProgressBar):
 
 
 class Lines(Callback):
-    """One line a validation, for terminals without a bar and for log files."""
+    """One line a validation, for notebooks and terminals without a bar, and for log files."""
 
     def __init__(self, console: Console, total_steps: int | None) -> None:
         self.console, self.total_steps = console, total_steps
@@ -191,7 +196,7 @@ class Lines(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         module = ours(pl_module)
         if trainer.is_global_zero:
-            terms = {**plain_terms(module.terms), **validated(trainer)}
+            terms = {**plain_terms(module.terms), **scored(trainer)}
             shown = "  ".join(f"{k} {v:.4f}" for k, v in terms.items())
             of = f"/{self.total_steps}" if self.total_steps else ""
             self.console.print(f"step {trainer.global_step}{of}  {shown}  ({module.clock.seconds:.1f} s)")

@@ -28,6 +28,7 @@ from genkit.system import terminal
 from genkit.system.errors import ConfigError, nearest
 from genkit.system.interrupts import Remembered
 from genkit.system.launchers import Rank
+from genkit.system.terminal import shows_bars
 from genkit.training import callbacks as watch
 from genkit.training import checkpointing, lightning
 from genkit.training.cluster_environment import Processes
@@ -87,7 +88,7 @@ def build_trainer(
             callbacks=watching,
             enable_checkpointing=False,
             enable_model_summary=False,
-            enable_progress_bar=cfg.callbacks.progress == "rich",
+            enable_progress_bar=cfg.callbacks.progress == "rich" and shows_bars(console),
             use_distributed_sampler=False,
             inference_mode=False,  # the averaged weights are swapped in while validating
             log_every_n_steps=1,
@@ -164,9 +165,9 @@ def _callbacks(
     made.append(recorder)
     if cfg.strict:
         made.append(Strict(health, recorder.save))
-    if own.progress == "rich":
+    if own.progress == "rich" and shows_bars(console):
         made.append(watch.Progress(refresh_rate=5))
-    elif own.progress == "plain":
+    elif own.progress != "none":
         made.append(watch.Lines(console, total_steps))
     first: list[Callback] = [checkpointing.Resume(checkpoint)] if checkpoint else []
     if cfg.strict:  # a run that goes on is refused before a byte of it changes; a new one says why

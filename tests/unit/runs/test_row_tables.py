@@ -1,5 +1,6 @@
 """Panels: which rows may stand in one column, and how tables show them."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -68,3 +69,39 @@ def test_a_panel_has_a_floor_and_a_ceiling_beside_each_number():
 )
 def test_values_have_the_digits_that_their_interval_leaves(value, low, high, shown):
     assert row_tables.valued(replace(row(), value=value, low=low, high=high)) == shown
+
+
+# ---------------------------------------------------------------------- in a notebook
+
+
+def cells(page):
+    """The texts of a page of HTML, table by table."""
+    return [
+        [re.findall(r"<t[hd]>(.*?)</t[hd]>", line) for line in re.findall(r"<tr>(.*?)</tr>", table)]
+        for table in re.findall(r"<table>(.*?)</table>", page)
+    ]
+
+
+def test_a_notebook_shows_rows_as_the_tables_of_the_command():
+    alone = row_tables.TabledRows([row(), row(value=0.1, role="floor", n=20)])
+    (head, line), *others = cells(alone._repr_html_())
+    assert (head[:2], others) == (["metric", "value [95 %]"], [])
+    assert line == ["recall", "1.00 [0.90, 1.10]", "", "↓", "estimate", "100 / 50", "0.10 (n 20 / 50)", "–"]
+    both = alone + row_tables.TabledRows([row(run="b", value=2.0)])
+    assert isinstance(both, list)
+    assert cells(both._repr_html_()) == [
+        [["metric", "a/last", "b/last"], ["recall ↓", "1.00 [0.90, 1.10]", "2.00 [0.90, 1.10]"]]
+    ]
+
+
+def test_rows_that_no_column_may_hold_stand_below_one_another():
+    page = row_tables.TabledRows([row(), row(run="b", n=7)])._repr_html_()
+    assert [table[1][0] for table in cells(page)] == ["recall", "recall"]
+    assert page.index("<p>a/last</p>") < page.index("<p>b/last</p>")
+
+
+def test_what_a_row_says_is_no_markup():
+    page = row_tables.TabledRows([row(note="<script>x</script>\x1b[2J")])._repr_html_()
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    assert "\x1b" not in page

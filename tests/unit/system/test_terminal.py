@@ -4,11 +4,12 @@ import ast
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import genkit
 from genkit.system import terminal
 from genkit.system.errors import ConfigError
-from genkit.system.terminal import inert, say
+from genkit.system.terminal import inert, say, shows_bars
 
 ROOT = Path(genkit.__file__).parent
 EVIL = "a\x1b]0;x\x07b\x9bc\u202ed [red]e[/red] f[/bold]"
@@ -66,3 +67,11 @@ def test_what_an_error_says_is_one_line_that_can_be_read():
     assert len(said) < 400
     assert said.startswith("model.width=a")
     assert said.endswith("a is no number")
+
+
+@pytest.mark.parametrize(
+    ("notebook", "widgets", "moves"), [(False, None, True), (True, None, False), (True, "here", True)]
+)
+def test_a_bar_moves_on_a_terminal_and_in_notebooks_with_widgets(monkeypatch, notebook, widgets, moves):
+    monkeypatch.setattr(terminal, "find_spec", {"ipywidgets": widgets}.get)
+    assert shows_bars(Console(force_jupyter=notebook)) is moves

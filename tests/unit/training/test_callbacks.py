@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import io
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +17,7 @@ from genkit.families.vae import VAE
 from genkit.runs import Best, Run, checkpoints
 from genkit.testing import OPTIM
 from genkit.training import callbacks
-from genkit.training.callbacks import BudgetStop, Progress, SampleWriter
+from genkit.training.callbacks import BudgetStop, Lines, Progress, SampleWriter
 from genkit.training.checkpointing import Recorder, lay_out_as_parameters
 from tests.conftest import IMAGES, fit, images
 
@@ -72,6 +73,16 @@ def test_the_bar_shows_what_was_validated_and_no_health(width):
     assert next(iter(shown.items())) == ("val/neg_elbo", "34.57")
     assert not [name for name in shown if name.startswith("health/")]
     assert ("kl" in shown) == (width == 200)
+
+
+def test_a_line_has_the_step_s_terms_and_what_was_validated_and_no_health():
+    console = Console(width=200, record=True, file=io.StringIO())
+    found = {"health/rank": torch.tensor(0.5), "val/kl": torch.tensor(3.0)}
+    module = SimpleNamespace(terms={"kl": 2.0}, clock=SimpleNamespace(seconds=1.23))
+    Lines(console, 10).on_validation_end(
+        SimpleNamespace(is_global_zero=True, global_step=5, callback_metrics=found), module
+    )
+    assert console.export_text() == "step 5/10  kl 2.0000  val/kl 3.0000  (1.2 s)\n"
 
 
 # ---------------------------------------------------------------------- the clock
