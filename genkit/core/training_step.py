@@ -127,9 +127,14 @@ class Updates(Contract[S]):
 
     def _gradient_sync(self, last: bool) -> contextlib.AbstractContextManager[Any]:
         """Processes exchange gradients once an update: at the last micro-batch."""
-        no_sync: Callable[[], contextlib.AbstractContextManager[Any]] | None
-        no_sync = getattr(self.trainer.strategy.model, "no_sync", None)
-        return contextlib.nullcontext() if last or no_sync is None else no_sync()
+        unshared: Callable[[], contextlib.AbstractContextManager[Any]] | None
+        unshared = getattr(self.trainer.strategy, "unshared", None)
+        return contextlib.nullcontext() if last or unshared is None else unshared()
+
+    @property
+    def updated(self) -> Phase | None:
+        """The phase whose update is being made."""
+        return self._current[0] if self._current else None
 
     def _record(self, phase: Phase, loss: LossTerms, step: int, share: float) -> None:
         """Keep the terms for whoever shows them, and see that they are finite."""

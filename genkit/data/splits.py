@@ -177,7 +177,7 @@ def _divided(
             parts = {"train": train, "validation": rest, "test": rest}
             return parts, "drawn once and balanced; test is the validation part"
         train, rest = hold_out(rows, labels, (validation or share) + share, left)
-        selecting, test = hold_out(rest, labels, share, left)
+        selecting, test = hold_out(rest, labels, share, left=1)
         return {"train": train, "validation": selecting, "test": test}, "drawn once and balanced"
     parts = _given(part, rows)
     missing = [name for name in ("validation", "test") if name not in parts]

@@ -34,6 +34,7 @@ from genkit.system.launchers import Rank
 from genkit.system.processor import compute_float32, flush_tiny_numbers, keep_freed_memory, multiplies_slowly
 from genkit.training import checkpointing, sessions
 from genkit.training.memory import check_fits, held_bytes, sizes, validation_batch
+from genkit.training.processes import others_needed
 from genkit.training.sessions import Session
 from genkit.training.surroundings import check_arithmetic, quieten_lightning, say_arithmetic, set_threads
 from genkit.training.trainer import build_trainer
@@ -142,9 +143,8 @@ def fit(
                 network.compile()
         stream = data.train_stream(start, total_steps, rank, world)
         batches = FirstBatch(stream) if cfg.trainer.overfit else stream
-        trainer.fit(module, batches, data.eval_loader("validation", rank, world))
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()  # a thread of it that is left aborts the process at its end
+        with others_needed(run):
+            trainer.fit(module, batches, data.eval_loader("validation", rank, world))
     return module
 
 

@@ -34,9 +34,14 @@ def take_rank(rank: int) -> None:
 
 
 def leave_signals(trainer: pl.Trainer) -> None:
-    """Take no handlers of Lightning's: they wait for the other processes, which may have got no signal."""
+    """Take no handlers of Lightning's: they wait for the other processes, which may have got no signal.
+
+    Nor let every step ask the first process whether it got one, for which all wait, and each for its GPU.
+    """
     connector: Any = trainer._signal_connector
     connector.register_signal_handlers = lambda: None
+    loop: Any = trainer.fit_loop.epoch_loop
+    loop._broadcast_sigterm_tensor = lambda: None
 
 
 def stand_at(trainer: pl.Trainer, step: int) -> None:

@@ -6,11 +6,14 @@ Of those that somebody else has started the first makes the run, and the others 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from genkit.config import Config
 from genkit.runs import Run
@@ -27,6 +30,35 @@ class RankFailed(GenkitError):
     def __init__(self, rank: int, exit_code: int) -> None:
         super().__init__(f"process {rank} ended with exit code {exit_code}; its message stands above.")
         self.exit_code = exit_code if exit_code > 0 else 1
+
+
+class ProcessLost(GenkitError):
+    """Another one of several processes has ended, or its machine cannot be reached."""
+
+
+@contextmanager
+def others_needed(run: Run) -> Iterator[None]:
+    """Within the context this process computes with the others of its training, where there are any.
+
+    Raises:
+        ProcessLost: one of them is gone; without it there is no step.
+    """
+    from torch import distributed
+
+    try:
+        yield
+    except RuntimeError as error:
+        said = str(error)
+        if not (isinstance(error, distributed.DistError) or "gloo" in said):
+            raise
+        heard = " ".join(re.sub(r"^\[[^]]*\] ", "", said).split())[:80]  # without torch's own file and line
+        raise ProcessLost(
+            f"another process of this training has ended or cannot be reached ({heard}); where it could, it"
+            f" has said why. Go on with: genkit train resume={run.name}"
+        ) from error
+    finally:
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.destroy_process_group()  # a thread of it that is left aborts the process at its end
 
 
 # ---------------------------------------------------------------------- started by somebody else
@@ -88,6 +120,8 @@ def train(run: Run, cfg: Config) -> None:
         codes = [rank.wait() for rank in started]
     if received:
         raise Interrupted(received[0])
-    for number, code in sorted(enumerate(codes), key=lambda pair: pair[1] in (0, -signal.SIGTERM)):
+    # Those that ended because another one did say no more than that.
+    followed = (0, -signal.SIGTERM, ProcessLost.exit_code)
+    for number, code in sorted(enumerate(codes), key=lambda pair: pair[1] in followed):
         if code:
             raise RankFailed(number, code)

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.strategies import DDPStrategy, Strategy
+from pytorch_lightning.strategies import Strategy
 
 from genkit import config, runs
 from genkit.config import Config
@@ -32,6 +32,7 @@ from genkit.system.terminal import shows_bars
 from genkit.training import callbacks as watch
 from genkit.training import checkpointing, lightning
 from genkit.training.cluster_environment import Processes
+from genkit.training.gradient_exchange import GradientExchange
 from genkit.training.history import CSVHistory
 from genkit.training.loggers import BoardHistory, MLflowHistory, WandbHistory, beginning
 from genkit.training.selection import SampledMetric, sampled_metric
@@ -68,7 +69,7 @@ def build_trainer(
     own = cfg.trainer
     every = own.val_every or max(1, (total_steps or 2500) // 5)
     lightning.take_rank(place.rank)
-    strategy = _strategy(own, module)
+    strategy = _strategy(own)
     watching = [*_callbacks(cfg, run, data, total_steps, checkpoint, module, signals, begin), *extra]
     loggers = _loggers(cfg.logger.names, run, checkpoint.step if checkpoint else 0)
     try:
@@ -105,15 +106,9 @@ def build_trainer(
     return trainer
 
 
-def _strategy(trainer: TrainerKnobs, module: GenerativeModule) -> str | Strategy:
+def _strategy(trainer: TrainerKnobs) -> str | Strategy:
     if trainer.strategy == "ddp":
-        # A phase leaves the parameters of the others without gradient; statistics are synchronised where
-        # they are computed (genkit.nn.normalisation), so buffers need no broadcast.
-        return DDPStrategy(
-            find_unused_parameters=len(module.phases()) > 1,
-            broadcast_buffers=False,
-            process_group_backend="gloo" if trainer.accelerator == "cpu" else None,
-        )
+        return GradientExchange("gloo" if trainer.accelerator == "cpu" else None)
     return "auto"
 
 

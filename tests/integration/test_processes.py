@@ -90,30 +90,33 @@ def free_ports(count):
     raise AssertionError("no ports")
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    """The folder with a run of two processes for each of `CASES`."""
-    folder = tmp_path_factory.mktemp("pair")
-    for name in CASES:
-        words = [*words_of(name, folder), "trainer=ddp_cpu", f"name={name}", f"paths.runs_dir={folder}"]
-        cfg = config.compose("train", words)
+def train_in_two(folder, cases, program="tests.integration.two_processes"):
+    """Train a run of two processes in a folder for each name of `cases`, by its words."""
+    for name, words in cases.items():
+        cfg = config.compose("train", [*words, "trainer=ddp_cpu", f"name={name}", f"paths.runs_dir={folder}"])
         run = Run.create(str(folder), name)
         runs.write_atomically(run.path / runs.CONFIG, config.freeze(cfg))
         run.update(status="running")
-    port = str(free_ports(len(CASES) + 1))
-    command = [sys.executable, "-m", "tests.integration.two_processes", str(folder), port]
-    command += [str(folder / name) for name in CASES]
+    port = str(free_ports(len(cases) + 1))
+    command = [sys.executable, "-m", program, str(folder), port, *(str(folder / name) for name in cases)]
     shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "NODE_RANK": "0"}
     ranks = [
         subprocess.Popen(command, env={**shared, "LOCAL_RANK": str(r)}, stderr=subprocess.PIPE, text=True)
         for r in range(2)
     ]
     try:
-        said = [rank.communicate(timeout=240)[1] for rank in ranks]
+        said = [rank.communicate(timeout=480)[1] for rank in ranks]
     finally:
         for rank in ranks:
             rank.kill()
     assert [rank.returncode for rank in ranks] == [0, 0], said
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """The folder with a run of two processes for each of `CASES`."""
+    folder = tmp_path_factory.mktemp("pair")
+    train_in_two(folder, {name: words_of(name, folder) for name in CASES})
     return folder
 
 
