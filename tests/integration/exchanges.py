@@ -2,8 +2,8 @@
 
     LOCAL_RANK=0 MASTER_ADDR=127.0.0.1 python -m tests.integration.exchanges FOLDER PORT RUN…
 
-Beside each run stands `NAME-exchanges-RANK.json`: the shape of everything that the fourth step has sent, as
-torch's own profiler saw it, the reducers in C++ included.
+Beside each run stands `NAME-exchanges-RANK.json`: the shape of everything that the fourth step has sent, the
+reducers in C++ included.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import os
 import sys
 from pathlib import Path
 
-from torch.profiler import ProfilerActivity, profile
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from genkit import config
 from genkit.core.training_step import Updates
@@ -24,24 +26,25 @@ WATCHED = 3  # the step; the first ones make groups, and buckets in the order in
 STEP = Updates.training_step
 
 
-class Watch:
+class Watch(TorchDispatchMode):
     """Looks at one step, from its beginning to the beginning of the next."""
 
     def __init__(self) -> None:
-        self.sent: list[list[object]] = []
-        self._profile: profile | None = None
+        super().__init__()
+        self.sent: list[tuple[str, list[int]]] = []
 
-    def __call__(self, step: int) -> None:
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        library, _, name = operation.name().partition("::")
+        if library == "c10d":
+            tensors = [x for x in tree_leaves(args) if isinstance(x, torch.Tensor)]
+            self.sent += [(name.strip("_"), list(tensor.shape)) for tensor in tensors]
+        return operation(*args, **(kwargs or {}))
+
+    def begin(self, step: int) -> None:
         if step == WATCHED:
-            self._profile = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
-            self._profile.__enter__()
-        elif self._profile is not None:
-            self._profile.__exit__(None, None, None)
-            events = [e for e in self._profile.events() if e.name.startswith(("gloo:", "nccl:"))]
-            self.sent = sorted(
-                [e.name.partition(":")[2], e.input_shapes[0] if e.input_shapes else []] for e in events
-            )
-            self._profile = None
+            self.__enter__()
+        elif step == WATCHED + 1:
+            self.__exit__(None, None, None)
 
 
 def main(folder: str, port: str, *folders: str) -> None:
@@ -50,14 +53,14 @@ def main(folder: str, port: str, *folders: str) -> None:
         watch = Watch()
 
         def step(self, batch, batch_idx, watch=watch):
-            watch(batch_idx)
+            watch.begin(batch_idx)
             STEP(self, batch, batch_idx)
 
         step.__signature__ = STEP.__signature__  # which Lightning asks for
         Updates.training_step = step
         place = Rank(rank, 2, local=rank, port=int(port) + number)
         launch.worker(Path(run), config.paths([f"paths.runs_dir={folder}"]), place)
-        Path(f"{run}-exchanges-{rank}.json").write_text(json.dumps(watch.sent))
+        Path(f"{run}-exchanges-{rank}.json").write_text(json.dumps(sorted(watch.sent)))
 
 
 if __name__ == "__main__":

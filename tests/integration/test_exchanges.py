@@ -71,7 +71,7 @@ def test_a_step_exchanges_each_gradient_once_and_nothing_that_is_not_documented(
     """In docs/guides/hardware.md.  There is no barrier, and no process asks another one anything."""
     module = load(pair / case)
     gradients = [[sum(p.numel() for p in phase.parameters)] for phase in module.phases()]
-    expected = sorted(["all_reduce", shape] for shape in [*gradients, *WHOLE_BATCH.get(case, []), SIGNAL])
+    expected = sorted(["allreduce", shape] for shape in [*gradients, *WHOLE_BATCH.get(case, []), SIGNAL])
     for rank in range(2):
         assert json.loads((pair / f"{case}-exchanges-{rank}.json").read_text()) == expected
 

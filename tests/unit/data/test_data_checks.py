@@ -153,6 +153,11 @@ def test_what_is_held_out_is_balanced(n, classes, seed):
     assert (hold_out(rows, labels, count)[1] == held).all()
 
 
+def test_one_example_may_be_held_out_for_selection():
+    parts, _ = divide(np.arange(60), None, None, "three", 1)
+    assert [len(parts[name]) for name in ("train", "validation", "test")] == [56, 1, 3]
+
+
 @pytest.mark.parametrize("split", ["peer", "three"])
 @pytest.mark.parametrize(
     "own", [(), ("train", "test"), ("train", "validation"), ("train", "validation", "test")]
