@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import pytorch_lightning as pl
 from pytorch_lightning.overrides.distributed import prepare_for_backward
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from genkit.core.module import ours
+from genkit.core.module import GenerativeModule, ours
 from genkit.core.phase import Phase
 from genkit.system.errors import ConfigError
 
@@ -36,8 +35,7 @@ class GradientExchange(DDPStrategy):
 
     def configure_ddp(self) -> None:
         """The module stays as it is, for its step is called by itself; its phases' networks are wrapped."""
-        assert isinstance(self.lightning_module, pl.LightningModule)
-        for phase in ours(self.lightning_module).phases():
+        for phase in self._module.phases():
             self.reducers[phase.name] = self._setup_model(nn.ModuleList(phase.modules))
 
     def pre_backward(self, closure_loss: Tensor) -> None:
@@ -51,7 +49,7 @@ class GradientExchange(DDPStrategy):
         """
         phase = self._phase
         if missing := [p for p in phase.parameters if p.grad is None]:
-            module = ours(self.lightning_module)
+            module = self._module
             name = next(name for name, p in module.named_parameters() if p is missing[0])
             raise ConfigError(
                 f"{type(module).__name__}, phase {phase.name}: {name} has no part in its loss, and several"
@@ -69,7 +67,11 @@ class GradientExchange(DDPStrategy):
     @property
     def _phase(self) -> Phase:
         """The one that is updated."""
-        assert self.lightning_module is not None
-        phase = ours(self.lightning_module).updated
+        phase = self._module.updated
         assert phase is not None
         return phase
+
+    @property
+    def _module(self) -> GenerativeModule:
+        assert self.lightning_module is not None
+        return ours(self.lightning_module)
