@@ -3,6 +3,7 @@
 # make test-gpu    what needs CUDA; three minutes on a GPU with sixteen cores beside it
 # make reliability    resumes, kills, signals, full disks, damage, starts at once: trials by the hundred, one table
 # make docs    the site, in docs/_build/html; no network is needed
+# make notebooks    docs/notebooks, run again, with what their cells show
 # make lint    format, lint and types
 # make env     the environment alone
 PYTHON ?= python3
@@ -11,7 +12,7 @@ GENKIT := $(BIN)/python -m genkit
 # Real MNIST and tinyshakespeare, where they are; tests that need them are skipped without.
 export GENKIT_DATA_DIR ?= $(if $(wildcard ../shared/data),$(abspath ../shared/data),data)
 
-.PHONY: env demo test test-gpu reliability docs lint format
+.PHONY: env demo test test-gpu reliability docs notebooks lint format
 env: .venv/stamp
 
 # pip's resolver is asked for torch first, so that a cached or local build of it is found before the rest.
@@ -39,6 +40,9 @@ reliability: env
 
 docs: env
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html -d docs/_build/doctrees docs docs/_build/html
+
+notebooks: env
+	$(BIN)/python -m tools.notebooks
 
 lint: env
 	$(BIN)/ruff check .

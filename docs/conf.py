@@ -13,7 +13,7 @@ project_copyright = "The genkit authors, Apache-2.0"
 version = release = genkit.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -21,7 +21,8 @@ extensions = [
     "tools.site.marks",
 ]
 exclude_patterns = ["_build", "_static"]
-source_suffix = {".md": "markdown"}
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+nb_execution_mode = "off"  # a notebook is shown as `make notebooks` ran it, and the suite runs it again
 smartquotes = False  # a word of a command stays as it is typed
 default_role = "code"
 nitpicky = True

@@ -1,7 +1,7 @@
 // What a search lists, and in which order: pages that hold most of the words, rare ones counting more, in headings
 // more again; guides before what one looks up.  Sphinx's own lists nothing where one word is missing.
 const LEAST = 0.5; // of the words' weight that a page must hold
-const ROOMS = { guides: 6, start: 6, explanations: 4, families: 4, recipes: 2, reference: 2 };
+const ROOMS = { guides: 6, start: 6, notebooks: 4, explanations: 4, families: 4, recipes: 2, reference: 2 };
 
 var Scorer = {
   score: ([docname, title, anchor, descr, score]) => {
