@@ -35,6 +35,12 @@ CONTRASTS = """() => {
   return found.sort((a, b) => a.ratio - b.ratio);
 }"""
 
+# What stands out of a paper of so many pixels, or is cut off by a box of its own.
+CUT = """(width) => [...document.body.querySelectorAll("*")]
+  .filter((e) => e.getClientRects().length)
+  .filter((e) => e.getBoundingClientRect().right > width + 1
+    || (getComputedStyle(e).overflowX !== "visible" && e.scrollWidth > e.clientWidth + 1))
+  .map((e) => [e.tagName, e.className, e.textContent.slice(0, 30)])"""
 FOCUSED = """() => {
   const e = document.activeElement, name = e.id || e.getAttribute("href") || e.getAttribute("aria-label");
   return [e.tagName, name || e.textContent.slice(0, 20), getComputedStyle(e).outlineStyle];
@@ -200,6 +206,11 @@ def test_on_paper_it_is_black_on_white_and_whole(opened):
     assert all(one.is_visible() for one in page.locator(".choice").all())
     assert not page.locator("nav").is_visible()
     assert not page.locator("#against-1").is_visible()
+    assert not [one for one in page.locator("audio, details").all() if one.is_visible()]  # no use on paper
+    said = page.evaluate("getComputedStyle(document.querySelector('.players'), '::before').content")
+    assert said == '"Sounds that the page plays."'
+    moving, sheet = page.get_by_alt_text("samples of videos", exact=False).all()
+    assert (moving.is_visible(), sheet.is_visible()) == (False, True)  # its frames, not the first alone
     printed = page.pdf(format="A4")
     assert printed.startswith(b"%PDF")
     assert (
@@ -207,6 +218,15 @@ def test_on_paper_it_is_black_on_white_and_whole(opened):
         <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") + printed.count(b"/Type /Page/")
         <= 30
     )
+
+
+def test_no_paper_cuts_anything_off(opened):
+    page = opened()
+    page.emulate_media(media="print")
+    for width in (718, 740):  # of A4 and of letter between margins of a centimetre, at 96 pixels an inch
+        page.set_viewport_size({"width": width, "height": 1000})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(CUT, width) == []
 
 
 def test_whoever_hears_the_page_is_told_what_it_has(opened):
