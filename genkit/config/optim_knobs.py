@@ -13,6 +13,17 @@ Decay = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 class OptimKnobs(Knobs, frozen=True):
     """The optimiser and its schedule; a phase of a model may have some of these for itself."""
 
+    cites = {
+        "name=adam": ("kingma2015adam",),
+        "name=adamw": ("loshchilov2019decoupled",),
+        "name=muon": ("jordan2024muon",),
+        "name=sgd": ("sutskever2013importance",),
+        "schedule=cosine": ("loshchilov2017sgdr",),
+        "schedule=wsd": ("hu2024minicpm",),
+        "clip": ("pascanu2013difficulty",),
+        "ema": ("polyak1992acceleration",),
+    }
+
     name: Annotated[Literal["adamw", "adam", "sgd", "muon"], knob("the optimiser")] = "adamw"
     lr: Annotated[
         float,

@@ -50,22 +50,32 @@ class Idle(NamedTuple):
 
 
 class Knobs(msgspec.Struct, frozen=True, kw_only=True):
-    """The knobs of a group.  Each is an annotated field with `knob(…)`, or a group of knobs itself."""
+    """The knobs of a group.  Each is an annotated field with `knob(…)`, or a group of knobs itself.
+
+    Attributes:
+        cites: papers, keys or entries (`genkit.core.references`), by the knob that asks for what is in them:
+            `network=resnet`, or `adversarial`, if it is given at all; "": of every model.
+    """
+
+    cites: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def clashes(self) -> Iterator[Clash]:
         """What does not go together, where every value by itself is in its range."""
         yield from ()
 
+    @classmethod
+    def cited(cls, section: Mapping[str, object]) -> list[str]:
+        """The papers of what a configuration says of this group."""
+        found: list[str] = []
+        for word, several in cls.cites.items():
+            key, chosen, value = word.partition("=")
+            given = str(section.get(key)) == value if chosen else bool(section.get(key))
+            found += several if given or not word else []
+        return found
+
 
 class ModelKnobs(Knobs, frozen=True, kw_only=True):
-    """What every model says to the house; a family's own knobs come beside them.
-
-    Attributes:
-        cites: papers of the family, keys or entries (`genkit.core.references`), by the knob that asks for
-            what is in them: `network=resnet`, or `adversarial`, if it is given at all; "": of every model.
-    """
-
-    cites: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What every model says to the house; a family's own knobs come beside them."""
 
     family: str
     view: Literal["tokens", "arrays"]
@@ -78,16 +88,6 @@ class ModelKnobs(Knobs, frozen=True, kw_only=True):
             advice="name a validation term, or null for the last checkpoint",
         ),
     ] = None
-
-    @classmethod
-    def cited(cls, section: Mapping[str, object]) -> list[str]:
-        """The papers of a model, by what its configuration says."""
-        found: list[str] = []
-        for word, several in cls.cites.items():
-            key, chosen, value = word.partition("=")
-            given = str(section.get(key)) == value if chosen else bool(section.get(key))
-            found += several if given or not word else []
-        return found
 
     def untrained(self) -> Iterator[Idle]:
         """Phases that the family has and this model lacks, whose settings under `optim` do nothing."""

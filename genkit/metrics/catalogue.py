@@ -45,6 +45,11 @@ EXTRACTORS: Registry[object] = Registry(
         "random_clip": "genkit.metrics.extractors:random_clip",
     },
 )
+# The papers of networks that others have trained, by the extractor.
+OF_EXTRACTORS: Mapping[str, tuple[str, ...]] = {
+    "inception": ("szegedy2016rethinking",),
+    "dinov2": ("oquab2024dinov", "stein2023exposing"),
+}
 OTHERS: Registry[object] = Registry("metric", "metrics", "metrics={name} is no metric.", {})
 # In the order of an evaluation's rows.
 OF_LOOKS = (*OF_IMAGES, *OF_CLASSES, *OF_SOUNDS, *OF_FRAMES, *OF_PROCESS)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from genkit.config.declared import model_knobs
+from genkit.config.optim_knobs import OptimKnobs
 from genkit.core.knobs import ModelKnobs
 from genkit.core.references import Reference, find, known, listed
-from genkit.metrics.catalogue import kind_of
+from genkit.metrics.catalogue import OF_EXTRACTORS, kind_of
 from genkit.metrics.catalogue import read as metric_of
 from genkit.report.analysis import Analysis
 from genkit.report.numbers import number
@@ -34,6 +36,7 @@ def sentences(told: Told, analysis: Analysis) -> list[str]:
         _arms,
         _data,
         _trainings,
+        _optimisers,
         _search,
         _judging,
         _tests,
@@ -102,11 +105,20 @@ def _arms(told: Told, analysis: Analysis) -> list[str]:
 def _family(member: Member) -> list[str]:
     """The papers of the model of a run, by its configuration; none where that cannot be read."""
     try:
-        section = parse_yaml(member.config)["model"]
+        section = _section(member, "model")
         knobs = model_knobs(section)
         return knobs.cited(section) if issubclass(knobs, ModelKnobs) else []
     except (GenkitError, ValueError, LookupError, TypeError, AttributeError, ImportError):
         return []
+
+
+def _section(member: Member, group: str) -> Mapping[str, Any]:
+    """A group of a run's configuration; empty where that cannot be read."""
+    try:
+        found = parse_yaml(member.config)[group]
+    except (GenkitError, ValueError, LookupError, TypeError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _data(told: Told, analysis: Analysis) -> list[str]:
@@ -145,6 +157,33 @@ def _trainings(told: Told, analysis: Analysis) -> list[str]:
             " than any other."
         )
     return found
+
+
+def _optimisers(told: Told, analysis: Analysis) -> list[str]:
+    said = _by_arm(told, analysis, _optimiser)
+    return [f"The optimisers: {_differing(said)}."] if said else []
+
+
+def _optimiser(member: Member) -> str:
+    """By what a run was optimised, phase by phase where its phases differ, with the papers."""
+    section = _section(member, "optim")
+    phases = {"": section}
+    for phase, said in section.items():
+        if isinstance(said, Mapping):
+            of = {**section, **{key: value for key, value in said.items() if value is not None}}
+            if _rate(of) != _rate(section):
+                phases[phase] = of
+    told = [f"{_rate(of)}{f' for the {phase}' if phase else ''}" for phase, of in phases.items()]
+    papers = citation([key for of in phases.values() for key in OptimKnobs.cited(of)])
+    return f"{joined(told)}{papers}" if told[0] else ""
+
+
+def _rate(section: Mapping[str, object]) -> str:
+    name, rate, decay = section.get("name"), section.get("lr"), section.get("ema")
+    if not isinstance(name, str) or not isinstance(rate, int | float):
+        return ""
+    averaged = f", weights averaged with decay {decay:g}" if isinstance(decay, int | float) else ""
+    return f"{name} at a rate of {rate:g}{averaged}"
 
 
 def _search(told: Told, analysis: Analysis) -> list[str]:
@@ -200,6 +239,10 @@ def _judging(told: Told, analysis: Analysis) -> list[str]:
     if cited:
         by_paper = [f"{joined(kinds)}{papers}" for papers, kinds in cited.items()]
         found.append(f"Metrics from the literature: {'; '.join(by_paper)}.")
+    extractors = _unique(str(line.sample.protocol.get("extractor", "")) for line in analysis.lines)
+    networks = [f"{name}{citation(OF_EXTRACTORS[name])}" for name in extractors if name in OF_EXTRACTORS]
+    if networks:
+        found.append(f"Features are of networks that others have trained: {joined(networks)}.")
     if any(line.sample.kind == "bound" and line.sample.protocol.get("k", 1) != 1 for line in analysis.lines):
         found.append("Bounds on likelihoods are importance-weighted [@burda2016importance].")
     return found

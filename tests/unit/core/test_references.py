@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import genkit
+from genkit.config.optim_knobs import OptimKnobs
 from genkit.core.references import bibtex, find, known, listed, read
 from genkit.families import FAMILY_KNOBS
-from genkit.metrics.catalogue import BUILT_IN
+from genkit.metrics.catalogue import BUILT_IN, EXTRACTORS, OF_EXTRACTORS
 from genkit.metrics.declaration import declared
 from genkit.system.errors import ConfigError
 
@@ -32,6 +33,7 @@ def families():
 def test_every_key_has_an_entry_and_every_entry_is_cited():
     cited = {key for metric in BUILT_IN.values() for key in metric.cites}
     cited |= {key for knobs in families().values() for several in knobs.cites.values() for key in several}
+    cited |= {key for of in (OptimKnobs.cites, OF_EXTRACTORS) for several in of.values() for key in several}
     source = (Path(genkit.__file__).parent / "report" / "methods.py").read_text()
     cited |= set(re.findall(r"@(\w+\d{4}\w+)", source))
     assert cited == set(known())
@@ -60,6 +62,20 @@ def test_a_family_cites_what_its_knobs_ask_for():
 
         own = set(knobs_of(family))
         assert {word.partition("=")[0] for word in family.cites if word} <= own, name
+
+
+def test_what_optimised_and_what_saw_features_have_papers():
+    from genkit.core.knobs import knobs_of
+
+    assert {word.partition("=")[0] for word in OptimKnobs.cites} <= set(knobs_of(OptimKnobs))
+    assert OptimKnobs.cited({"name": "muon", "ema": 0.99, "clip": None}) == [
+        "jordan2024muon",
+        "polyak1992acceleration",
+    ]
+    gan = families()["dcgan"].cited({"network": "resnet", "loss": "relativistic", "r1": 1.0, "r2": 0.0})
+    assert {"jolicoeur2019relativistic", "mescheder2018which", "huang2024gan"} <= {*gan}
+    assert "gulrajani2017improved" not in gan
+    assert set(OF_EXTRACTORS) <= set(EXTRACTORS.names())
 
 
 def test_names_are_read_as_people_write_them():

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 
 from genkit.report import report
 from genkit.report.analysis import analyse
@@ -77,6 +78,7 @@ def test_every_number_is_that_of_the_study(tmp_path):
         "1 of 63 runs failed or gave worthless results",
         "by 5,000 samples and 5,001 real examples",
         "in the features of inception",
+        "Features are of networks that others have trained: inception (Szegedy et al. 2016).",
         "with 100,000 sign flips",
         "Holm's procedure (Holm 1979) and for 2 looks at the data",
         "Where a run failed, mean ranks are tested",
@@ -85,6 +87,29 @@ def test_every_number_is_that_of_the_study(tmp_path):
     ):
         assert part in other, other
     assert "Student's" not in other
+
+
+def test_what_optimised_the_arms_is_said_and_cited(tmp_path):
+    study = make(tmp_path / "a", seeds=2)
+    optims = {
+        "gpt": {"name": "muon", "lr": 0.02, "ema": None, "schedule": "cosine"},
+        "vae": {"name": "adam", "lr": 0.001, "ema": 0.999},
+        "dcgan": {"name": "adam", "lr": 2e-4, "discriminator": {"lr": 4e-4}, "generator": {"lr": None}},
+    }
+    for arm, optim in optims.items():
+        for seed in range(2):
+            file = study / f"{arm}-{seed}" / "config.yaml"
+            file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "optim": optim}))
+    assert (
+        "The optimisers: muon at a rate of 0.02 (Jordan et al. 2024; Loshchilov and Hutter 2017) (gpt);"
+        " adam at a rate of 0.001, weights averaged with decay 0.999 (Kingma and Ba 2015; Polyak and"
+        " Juditsky 1992) (vae); adam at a rate of 0.0002 and adam at a rate of 0.0004 for the discriminator"
+        " (Kingma and Ba 2015) (dcgan)."
+    ) in said(study)
+    listed = (report(study, tmp_path / "out").parent / "paper" / "references.bib").read_text()
+    assert {"jordan2024muon", "kingma2015adam", "polyak1992acceleration"} <= {
+        *re.findall(r"@\w+\{(\w+)", listed)
+    }
 
 
 def test_what_nobody_knows_is_left_out(tmp_path):
