@@ -29,9 +29,13 @@ def report(settings: ReportSettings) -> int:
         raise ConfigError(f"out={out}: a report is a folder; leave the suffix out.")
     was_there = check_place(out)
     check_writable(out)
+    from genkit.report import factorial_report, is_factorial
     from genkit.report.page import write
     from genkit.report.sources import read
 
+    if isinstance(source, Path) and is_factorial(source):
+        say(f"report: {factorial_report(source, out)}{REPLACES if was_there else ''}")
+        return 0
     told = read(source)
     page = write(told, out)
     say(f"report: {page}{REPLACES if was_there else ''}")
@@ -56,17 +60,18 @@ def check_place(out: Path) -> bool:
 
 
 def find_study(name: str, runs_dir: str) -> Path:
-    """The folder of a study, given as a path or as a name below `runs_dir`.
+    """The folder of a study or a factorial study, given as a path or as a name below `runs_dir`.
 
     Raises:
         ConfigError: there is none; the nearest is named.
     """
-    from genkit.report import is_study
+    from genkit.report import is_factorial, is_study
 
     for path in (place(name, "study"), Path(runs_dir) / name):
-        if name and path.is_dir() and is_study(path):
+        if name and path.is_dir() and (is_study(path) or is_factorial(path)):
             return path
     root = Path(runs_dir)
-    known = [path.name for path in root.iterdir() if is_study(path)] if root.is_dir() else []
+    there = root.iterdir() if root.is_dir() else ()
+    known = [path.name for path in there if is_study(path) or is_factorial(path)]
     hint = nearest(name, known) or " Run one with genkit study study=NAME."
     raise ConfigError(f"no study {name!r} here or in {runs_dir}.{hint}")

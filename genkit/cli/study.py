@@ -12,10 +12,11 @@ from genkit.cli.commands.study import StudySettings
 from genkit.cli.hardware import check_device
 from genkit.cli.outputs import check_writable
 from genkit.cli.parser import read_words
-from genkit.runs.studies import Outcome, Planned
-from genkit.study import Plan, open_study, read_declaration, run_missing
+from genkit.runs.studies import REPORT, TABLE, Outcome, Planned
+from genkit.study import Plan, open_study, run_missing
 from genkit.study.backends import check_launcher
-from genkit.study.declaring import CHANGED, Declaration, find
+from genkit.study.declaring import CHANGED, Declaration, check, find, is_factorial, read_plain
+from genkit.study.factorial import Factorial, check_factorial
 from genkit.study.running import MEMBER, held, write_table
 from genkit.study.space import in_words as range_in_words
 from genkit.study.timing import time_left
@@ -29,12 +30,40 @@ def study(settings: StudySettings) -> int:
     find(settings.study)
     check_launcher(launcher)
     check_device("device", settings.device, "device=auto")
-    plan = open_study(read_declaration(settings.study, _changes(settings)), settings.paths, yes=settings.yes)
+    plain, where = read_plain(settings.study, _changes(settings))
+    if is_factorial(plain):
+        return _factorial(check_factorial(plain, where), settings, launcher)
+    plan = open_study(check(plain, where), settings.paths, yes=settings.yes)
     say(in_words(plan, settings.retry), flush=True)
     if settings.dry:
         return 0
     check_writable(plan.folder)
-    return _run(plan, settings, launcher)
+    page = _run(plan, settings, launcher)
+    say(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
+    say(f"table: {plan.folder / TABLE}\nreport: {page}")
+    return ended([plan.outcome(member) for member in plan.members])
+
+
+def _factorial(factorial: Factorial, settings: StudySettings, launcher: Sequence[str]) -> int:
+    """Every cell of a factorial study in turn, and the page of all of them after each."""
+    plans = factorial.opened(settings.paths, yes=settings.yes)
+    folder = factorial.folder(settings.paths)
+    say(factorial_in_words(factorial, plans, settings.retry), flush=True)
+    if settings.dry:
+        return 0
+    check_writable(folder)
+    factorial.write(folder)
+    from genkit.report import factorial_report
+
+    page = factorial_report(folder, folder / REPORT)
+    for plan in plans:
+        if plan.missing(settings.retry) or not (plan.folder / TABLE).is_file():
+            say(f"{plan.declaration.name}:", flush=True)
+            _run(plan, settings, launcher)
+            page = factorial_report(folder, folder / REPORT)
+    say(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
+    say(f"report: {page}")
+    return ended([plan.outcome(member) for plan in plans for member in plan.members])
 
 
 def _changes(settings: StudySettings) -> dict[str, str]:
@@ -43,20 +72,18 @@ def _changes(settings: StudySettings) -> dict[str, str]:
     return {**changed, **read_words([*settings.budget, *settings.evaluate])}
 
 
-def _run(plan: Plan, settings: StudySettings, launcher: Sequence[str]) -> int:
+def _run(plan: Plan, settings: StudySettings, launcher: Sequence[str]) -> Path:
+    """Run what is missing of a study; the page of its report."""
     with held(plan):
         try:
             run_missing(plan, settings.paths, launcher, retry=settings.retry, **_program(settings))
         except KeyboardInterrupt as error:
             error.add_note("What ran is saved; the same command goes on.")
             raise
-        table = write_table(plan)
+        write_table(plan)
         from genkit.report import report
 
-        page = report(plan.folder, plan.folder / "report")
-    say(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
-    say(f"table: {table}\nreport: {page}")
-    return ended([plan.outcome(member) for member in plan.members])
+        return report(plan.folder, plan.folder / REPORT)
 
 
 def _program(settings: StudySettings) -> dict[str, Sequence[str]]:
@@ -90,6 +117,27 @@ def in_words(plan: Plan, retry: bool = False) -> str:
     lines += _search(declared)
     reach = reach_in_words(len(declared.arms), len(declared.seeds), declared.looks)
     return "\n".join([*lines, _time(plan, missing), _looked(plan) or reach])
+
+
+def factorial_in_words(factorial: Factorial, plans: Sequence[Plan], retry: bool = False) -> str:
+    """What will run of every cell, and what so many seeds can show in all comparisons together."""
+    from genkit.statistics import reach_of_blocks
+
+    unit, amounts = factorial.budgets
+    missing = [(plan, plan.missing(retry)) for plan in plans]
+    lines = [
+        f"factorial study {factorial.name} in {plans[0].folder.parent}: {len(plans) // len(amounts)} blocks ×"
+        f" {len(amounts)} budgets of {unit}, {factorial.size} runs;"
+        f" {sum(len(to_run) for _, to_run in missing)} of them to run",
+        *([f"  {factorial.question}"] if factorial.question else []),
+        *(
+            f"  {plan.declaration.name}: {', '.join(plan.declaration.arms)} ×"
+            f" {len(plan.declaration.seeds)} seeds; {len(to_run)} to run; {_time(plan, to_run)}"
+            for plan, to_run in missing
+        ),
+        reach_of_blocks(factorial.comparisons, min(len(study.seeds) for study in factorial.cells)),
+    ]
+    return "\n".join(lines)
 
 
 def _arm(declared: Declaration, arm: str) -> list[str]:

@@ -114,6 +114,7 @@ def report(
         CheckpointError: a folder holds links, pipes or devices.
         StorageError: the page cannot be written.
     """
+    from genkit.report import is_factorial
     from genkit.report.page import analysed, in_words, write
     from genkit.report.sources import read
 
@@ -121,6 +122,8 @@ def report(
     found: Path | list[Path]
     if isinstance(source, str | Path):
         found = find_study(str(source), below)
+        if is_factorial(found):
+            raise ConfigError(f"{found} is a factorial study; genkit report study={found} makes its page.")
         folder = Path(out) if out is not None else found / "report"
     else:
         found = [runs.find(str(run), below) for run in source]

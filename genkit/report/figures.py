@@ -29,7 +29,7 @@ def curves(members: Sequence[Member], arms: Sequence[str]) -> list[Plot]:
             by_arm.setdefault(member.arm, []).append(member.curves[term])
         bands = {arm: statistics.band(several) for arm, several in by_arm.items()}
         counts = {arm: len(several) for arm, several in by_arm.items()}
-        found.append(_of_bands(_with_unit(term, unit), "step", bands, counts, styles(arms)))
+        found.append(of_bands(_with_unit(term, unit), "step", bands, counts, styles(arms)))
     return found
 
 
@@ -38,26 +38,36 @@ def compute(found: Sequence[Compute], arms: Sequence[str]) -> list[Plot]:
     plots = []
     for of in found:
         counts = {arm: int(b.n.min()) for arm, b in of.bands.items()}
-        plots.append(_of_bands(_with_unit(of.term, of.unit), AXES[of.cost], of.bands, counts, styles(arms)))
+        plots.append(of_bands(_with_unit(of.term, of.unit), AXES[of.cost], of.bands, counts, styles(arms)))
     return plots
 
 
-def _of_bands(
+def of_bands(
     term: str,
     against: str,
     bands: Mapping[str, statistics.Band],
     counts: Mapping[str, int],
     style: Mapping[str, Mapping[str, Any]],
+    points: bool = False,
 ) -> Plot:
+    """A plot of the arms' means with their intervals.
+
+    Args:
+        points: whether there are numbers at few places alone, which then stand out, on an axis by powers.
+    """
+
     def draw(axis: Axes) -> None:
         for arm, b in bands.items():
             colour, line = style[arm]["color"], style[arm]["linestyle"]
             label = f"{short(arm)} ({counts[arm]})"
-            axis.plot(b.x, b.mean, label=label, color=colour, linestyle=line, linewidth=1.6)
+            marker = style[arm]["marker"] if points else None
+            axis.plot(b.x, b.mean, label=label, color=colour, linestyle=line, marker=marker, linewidth=1.6)
             known = ~np.isnan(b.low)
             axis.fill_between(b.x[known], b.low[known], b.high[known], color=colour, alpha=0.18, linewidth=0)
         ends = [float(b.x[-1]) for b in bands.values()]
-        if max(ends) > min(ends):  # (where all go as far, their beginnings say nothing of the arms)
+        if points:
+            logarithmic(axis, min(float(b.x[0]) for b in bands.values()), max(ends))
+        elif max(ends) > min(ends):  # (where all go as far, their beginnings say nothing of the arms)
             logarithmic(axis, min(ends), max(ends))
         axis.set_xlabel(against)
         axis.set_ylabel(short(term))

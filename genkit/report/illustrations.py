@@ -52,11 +52,11 @@ def illustrate(members: Sequence[Member], analysis: Analysis, folder: Path) -> I
         drawn["ranks"] = rank_figures.ranks(analysis.ranking)
         drawn["improvements"] = rank_figures.improvements(analysis.comparisons, analysis.bootstraps)
         drawn["costs"], fronts = figures.fronts(analysis.primary, analysis.lines)
-    pictures = {name: _written(name, several, folder) for name, several in drawn.items() if several}
+    pictures = {name: written(name, several, folder) for name, several in drawn.items() if several}
     return Illustrations(pictures, fronts)
 
 
-def _written(name: str, several: Sequence[Plot], folder: Path) -> list[Illustration]:
+def written(name: str, several: Sequence[Plot], folder: Path) -> list[Illustration]:
     """A figure in its files; its plots one by one, as a narrow page has room for them."""
     svg, png = plots.render(plots.assembled(several))
     storage.write_bytes(folder / f"{name}.svg", svg)

@@ -30,7 +30,7 @@ from genkit.report.sources import Member, Told, Tried, read
 from genkit.runs import Provenance, write_atomically
 from genkit.runs.rows import Row
 from genkit.runs.studies import Trial
-from genkit.statistics import at_most, expected_best, pair_in_words, reach_in_words
+from genkit.statistics import Comparison, at_most, expected_best, pair_in_words, reach_in_words
 from genkit.system.errors import StorageError
 from genkit.system.terminal import without_controls
 
@@ -109,28 +109,21 @@ def _write_paper(told: Told, analysis: Analysis, folder: Path) -> None:
 
 
 def _page(told: Told, analysis: Analysis, drawn: Illustrations, out: Path) -> str:
-    style = (HERE / "page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     members = told.members
     shown = [_member(number, member, analysis.primary, out) for number, member in enumerate(members)]
-    examples, real = _examples(members, analysis.arms), _real(members)
+    examples, real = examples_of(members, analysis.arms), real_of(members)
     embedded.bounded([real, *examples])
     seeds = {arm: len([m for m in members if m.arm == arm]) for arm in analysis.arms}
-    return environment.get_template("page.html").render(
-        policy="default-src 'none'; img-src data:; media-src data:; base-uri 'none'; form-action 'none';"
-        f" style-src 'sha256-{digest}'",
-        style=Markup(style),
+    return rendered(
+        "page.html",
         verdict=in_words(analysis),
         question=told.declared.question or "",
         budget=told.declared.budget,
         title=told.declared.name or "Runs beside one another",
         analysis=analysis,
-        lines=[_line(line) for line in analysis.lines],
+        lines=[row_of(line) for line in analysis.lines],
         reach=_reach(analysis, min(seeds.values())),
-        pairs=_pairs(analysis),
+        pairs=pairs_of(analysis.comparisons, len(analysis.comparisons) * analysis.looks.declared),
         budgets=sensitivity(analysis.compute, next(iter(told.declared.budget), None)),
         shares=[f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%") for share in SHARES],
         drawn=drawn.pictures,
@@ -145,6 +138,20 @@ def _page(told: Told, analysis: Analysis, drawn: Illustrations, out: Path) -> st
         tried=_tried(told.search),
         failures=[m for m in shown if not m["member"].finished or m["member"].worthless],
     )
+
+
+def rendered(template: str, **shown: object) -> str:
+    """A page of what is shown, which holds no script, and whose policy allows none."""
+    style = (HERE / "page.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    policy = (
+        "default-src 'none'; img-src data:; media-src data:; base-uri 'none'; form-action 'none';"
+        f" style-src 'sha256-{digest}'"
+    )
+    return environment.get_template(template).render(policy=policy, style=Markup(style), **shown)
 
 
 def _against(drawn: Illustrations, compute: Sequence[Compute]) -> list[dict[str, object]]:
@@ -166,7 +173,7 @@ def _reach(analysis: Analysis, seeds: int) -> str:
     return reach_in_words(len(analysis.arms), seeds, analysis.looks.declared)
 
 
-def _line(line: Line) -> dict[str, object]:
+def row_of(line: Line) -> dict[str, object]:
     """One line of the main table, ready to be shown."""
     cells = {}
     for arm, cell in line.cells.items():
@@ -184,11 +191,10 @@ def _line(line: Line) -> dict[str, object]:
     return {"line": line, "cells": cells, "floor": number(line.floor), "ceiling": number(line.ceiling)}
 
 
-def _pairs(analysis: Analysis) -> list[dict[str, object]]:
-    count = len(analysis.comparisons) * analysis.looks.declared
+def pairs_of(comparisons: Sequence[Comparison], count: int) -> list[dict[str, object]]:
+    """Every two arms, corrected for so many comparisons, ready to be shown."""
     return [
-        {"c": c, "words": pair_in_words(c, count), "number": number, "at_most": at_most}
-        for c in analysis.comparisons
+        {"c": c, "words": pair_in_words(c, count), "number": number, "at_most": at_most} for c in comparisons
     ]
 
 
@@ -274,7 +280,7 @@ def _measured(row: Row) -> dict[str, str]:
     }
 
 
-def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, Any]]:
+def examples_of(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, Any]]:
     """Of each arm the first finished run's samples and nearest training examples."""
     shown = []
     for arm in arms:
@@ -297,7 +303,7 @@ def _examples(members: Sequence[Member], arms: Sequence[str]) -> list[dict[str, 
     return shown
 
 
-def _real(members: Sequence[Member]) -> dict[str, Any]:
+def real_of(members: Sequence[Member]) -> dict[str, Any]:
     """Real examples of the part that judged the first run that has some; empty without any."""
     member = next((m for m in members if m.finished and m.real is not None), None)
     if member is None or member.real is None:

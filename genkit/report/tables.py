@@ -12,7 +12,7 @@ from genkit.report.lines import Cell
 from genkit.report.numbers import number, reached_text, summary_text
 from genkit.report.sources import Member
 from genkit.runs.rows import to_plain
-from genkit.statistics import at_most, pair_in_words
+from genkit.statistics import Comparison, at_most, pair_in_words
 from genkit.system.terminal import inert, without_controls
 
 COLUMNS = (
@@ -51,7 +51,11 @@ def summary(analysis: Analysis) -> pd.DataFrame:
 
 def pairs(analysis: Analysis) -> pd.DataFrame:
     """A line for every two arms: difference, chance to be better, p-values, and what they say."""
-    count = len(analysis.comparisons) * analysis.looks.declared
+    return pairs_of(analysis.comparisons, len(analysis.comparisons) * analysis.looks.declared)
+
+
+def pairs_of(comparisons: Sequence[Comparison], count: int) -> pd.DataFrame:
+    """The same of comparisons that were corrected for so many."""
     rows = [
         {
             "first": c.first,
@@ -62,7 +66,7 @@ def pairs(analysis: Analysis) -> pd.DataFrame:
             "p, Holm": at_most(c.p_adjusted, 3),
             "verdict": pair_in_words(c, count),
         }
-        for c in analysis.comparisons
+        for c in comparisons
     ]
     return pd.DataFrame(rows)
 

@@ -20,6 +20,7 @@ ARMS, SEARCH, TABLE, REPORT, LOOKS = "arms", "search.json", "rows.jsonl", "repor
 CODECS = "codecs"
 # What a study's folder has beside its runs; no run may have such a name.
 OWN = (DECLARATION, MEMBERS, CONFIGS, OUTCOMES, ARMS, SEARCH, TABLE, REPORT, LOOKS, CODECS)
+FACTORIAL = "factorial.yaml"  # what a factorial study is, beside their folders
 LISTED = [{"number": int, "arm": str, "seed": int, "name": str, "trial?": int | None}]
 
 
@@ -91,6 +92,11 @@ class Searched:
 
     best: Trial | None
     trials: tuple[Trial, ...]
+
+
+def cell_name(block: str, amount: float) -> str:
+    """The folder of the study of a factorial study's block under a budget: `digits-1e+11`."""
+    return f"{block}-{amount:g}"
 
 
 def check_plain(folder: Path) -> None:

@@ -5,6 +5,7 @@ network's number is known (evaluation noise) is another matter, and is never mix
 """
 
 from genkit.statistics.comparisons import ALPHA, Arm, Comparison, compare, compare_all, goodness, holm
+from genkit.statistics.familywise import compare_blocks, reach_of_blocks
 from genkit.statistics.improvement import improvement_bootstrap
 from genkit.statistics.intervals import (
     ANY,
@@ -17,7 +18,7 @@ from genkit.statistics.intervals import (
     interquartile_mean,
     summarise,
 )
-from genkit.statistics.phrases import at_most, pair_in_words, reach_in_words
+from genkit.statistics.phrases import at_most, listed, pair_in_words, reach_in_words
 from genkit.statistics.power import power_seeds, seeds_needed
 from genkit.statistics.ranks import Ranking, ranking
 from genkit.statistics.searches import expected_best
@@ -41,17 +42,20 @@ __all__ = [
     "band",
     "compare",
     "compare_all",
+    "compare_blocks",
     "confidence_interval",
     "expected_best",
     "goodness",
     "holm",
     "improvement_bootstrap",
     "interquartile_mean",
+    "listed",
     "pair_in_words",
     "pareto_front",
     "power_seeds",
     "ranking",
     "reach_in_words",
+    "reach_of_blocks",
     "seeds_needed",
     "summarise",
     "value_at",

@@ -114,22 +114,22 @@ def read_declaration(study: str, changes: Mapping[str, str] | None = None) -> De
     """The study of a name in `conf/study`, or of a file.
 
     Args:
-        changes: words that replace what the file says: those of `CHANGED`, `budget.UNIT`, `evaluate.KEY`.
+        changes: as for `read_plain`.
 
     Raises:
         ConfigError: there is no such study, or it says what no study can.
     """
-    plain, where = read_plain(study)
-    for key, text in (changes or {}).items():
-        _change(plain, key, text)
-    return check(plain, where)
+    return check(*read_plain(study, changes))
 
 
-def read_plain(study: str) -> tuple[dict[str, object], str]:
+def read_plain(study: str, changes: Mapping[str, str] | None = None) -> tuple[dict[str, object], str]:
     """What a study's file says, with the name that it has where it says none, and where that stands.
 
+    Args:
+        changes: words that replace what the file says: those of `CHANGED`, `budget.UNIT`, `evaluate.KEY`.
+
     Raises:
-        ConfigError: there is no such study, or it is no mapping of plain values.
+        ConfigError: there is no such study, it is no mapping of plain values, or no study takes such words.
     """
     file = find(study)
     try:
@@ -139,7 +139,15 @@ def read_plain(study: str) -> tuple[dict[str, object], str]:
     if not isinstance(plain, dict):
         raise ConfigError(f"{file} is no study: it has no keys; write arms:, seeds: and budget:.")
     name = file.resolve().parent.name if file.stem == "study" else file.stem
-    return {"name": name, **plain}, str(file)
+    plain = {"name": name, **plain}
+    for key, text in (changes or {}).items():
+        _change(plain, key, text)
+    return plain, str(file)
+
+
+def is_factorial(plain: Mapping[str, object]) -> bool:
+    """Whether what a file says is a factorial study (`genkit.study.factorial`), no single one."""
+    return "blocks" in plain
 
 
 def find(study: str) -> Path:
@@ -179,8 +187,10 @@ def check(plain: Mapping[str, object], where: str) -> Declaration:
     """The declaration, every part of it checked.
 
     Raises:
-        ConfigError: a key that no study has, a value of the wrong kind, an empty grid.
+        ConfigError: a key that no study has, a value of the wrong kind, an empty factorial.
     """
+    if is_factorial(plain):
+        raise ConfigError(f"{where} is a factorial study; genkit study study=… runs it.")
     for key in plain:
         if key not in KEYS:
             raise ConfigError(f"{where}: a study has no {key}.{nearest(str(key), KEYS)}")
@@ -218,7 +228,7 @@ def check(plain: Mapping[str, object], where: str) -> Declaration:
             f"{where}: a search of {costly[0]} changes what a step costs; give a budget in steps or examples."
         )
     return Declaration(
-        name=_name(plain.get("name"), where),
+        name=check_name(plain.get("name"), where),
         question=str(plain.get("question") or ""),
         arms={arm: words for arm, (words, _) in stages.items()},
         seeds=seeds,
@@ -233,7 +243,12 @@ def check(plain: Mapping[str, object], where: str) -> Declaration:
     )
 
 
-def _name(name: Any, where: str) -> str:
+def check_name(name: Any, where: str) -> str:
+    """A name, if a folder can have it.
+
+    Raises:
+        ConfigError: it cannot.
+    """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,79}", name, re.ASCII):
         raise ConfigError(
             f"{where}: name={name!r} cannot name a study: use letters, digits and any of _ . + -"

@@ -40,7 +40,7 @@ ALLOWED = {
         "data/audio/formats.py:*": "the null device",
     },
     "read_text": {
-        "report/page.py:_page": OURS,
+        "report/page.py:rendered": OURS,
         "core/references.py:known": OURS,
         "data/sources/published.py:*": "a published file of the data folder",
         "training/memory.py:of_machine": "what the system says of itself",

@@ -1,0 +1,187 @@
+"""The page of a factorial study: orders, curves against the budget, numbers and samples of every block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from genkit.metrics.catalogue import group_of, kind_of
+from genkit.report import embedded, tables
+from genkit.report.factorials import FactorialAnalysis, Studied, analyse_factorial, in_words
+from genkit.report.figures import axis_name, of_bands
+from genkit.report.illustrations import Illustration, written
+from genkit.report.lines import Line
+from genkit.report.numbers import summary_text
+from genkit.report.page import PAGE, examples_of, pairs_of, real_of, rendered, row_of
+from genkit.report.plots import Plot, styles
+from genkit.runs import write_atomically
+from genkit.statistics import band
+from genkit.system.errors import StorageError
+from genkit.system.terminal import without_controls
+
+COSTS = ("samples_per_second", "training_seconds")  # of what a run costs, those that differ at one budget
+
+
+def factorial_report(folder: Path, out: Path) -> Path:
+    """Write `report.html`, `verdict.txt`, figures and tables into the folder `out`; returns the page.
+
+    Raises:
+        ConfigError: the folder is no factorial study's, or it or a study in it is damaged.
+        CheckpointError: a study holds links, pipes or devices.
+        StorageError: the folder cannot be written.
+    """
+    found = analyse_factorial(folder)
+    plots = curves(found)
+    try:
+        (out / "figures").mkdir(parents=True, exist_ok=True)
+        (out / "tables").mkdir(exist_ok=True)
+        drawn = {name: written(name, several, out / "figures") for name, several in plots.items()}
+    except OSError as error:
+        raise StorageError(f"cannot write {out}: {error.strerror}. Give another out=.") from error
+    verdict = " ".join(without_controls(in_words(found)).split())
+    write_atomically(out / "tables" / "orders.md", tables.markdown(orders(found)))
+    write_atomically(out / "tables" / "orders.csv", tables.csv(orders(found)))
+    write_atomically(out / "tables" / "values.csv", tables.csv(values(found)))
+    write_atomically(out / "tables" / "pairs.csv", tables.csv(pairs(found)))
+    write_atomically(out / "verdict.txt", f"{verdict}\n")
+    write_atomically(out / PAGE, _page(found, drawn, verdict, out))
+    return out / PAGE
+
+
+def curves(found: FactorialAnalysis) -> dict[str, list[Plot]]:
+    """Of each metric a plot for every block that has it: the arms' means over seeds against the budget."""
+    by_kind: dict[str, dict[str, dict[float, Line]]] = {}
+    for (block, amount), cell in found.cells.items():
+        for line in cell.analysis.lines:
+            if group_of(line.metric) != "cost" or line.metric in COSTS:
+                by_kind.setdefault(kind_of(line.metric), {}).setdefault(block, {})[amount] = line
+    first = [found.declared.primary] if found.declared.primary in by_kind else []
+    order = [*first, *(kind for kind in by_kind if kind not in first)]
+    blocks = found.declared.blocks
+    plots = {kind: [_curve(found, block, by_kind[kind].get(block)) for block in blocks] for kind in order}
+    drawn = {kind: [plot for plot in several if plot is not None] for kind, several in plots.items()}
+    return {kind: several for kind, several in drawn.items() if several}
+
+
+def _curve(found: FactorialAnalysis, block: str, lines: Mapping[float, Line] | None) -> Plot | None:
+    """One metric of a block; None where no arm has a number."""
+    if not lines:
+        return None
+    arms = list(dict.fromkeys(arm for line in lines.values() for arm in line.cells))
+    bands, counts = {}, {}
+    for arm in arms:
+        by_seed: dict[int, list[tuple[float, float]]] = {}
+        for amount, line in sorted(lines.items()):
+            for seed, value in line.cells[arm].values.items():
+                by_seed.setdefault(seed, []).append((amount, value))
+        if by_seed:
+            of_arm = [([x for x, _ in points], [y for _, y in points]) for points in by_seed.values()]
+            bands[arm], counts[arm] = band(of_arm), len(by_seed)
+    if not bands:
+        return None
+    name = axis_name(next(iter(lines.values())))
+    return of_bands(f"{block}: {name}", found.unit, bands, counts, styles(arms), points=True)
+
+
+def orders(found: FactorialAnalysis) -> pd.DataFrame:
+    """A line a block, a column a budget: the arms, the best first."""
+    rows = [
+        {
+            "block": block,
+            **{
+                f"{amount:g} {found.unit}": found.order_in_words((block, amount))
+                if (block, amount) in found.ended
+                else "–"
+                for amount in found.amounts
+            },
+        }
+        for block in found.declared.blocks
+    ]
+    return pd.DataFrame(rows)
+
+
+def values(found: FactorialAnalysis) -> pd.DataFrame:
+    """A line for each metric of each cell: the arms' means over seeds with their intervals."""
+    rows = []
+    for (block, amount), cell in found.cells.items():
+        for line in cell.analysis.lines:
+            arrow = {"lower": "↓", "higher": "↑"}.get(line.direction, "")
+            means = {arm: summary_text(c.summary, "≤ " if c.bound else "") for arm, c in line.cells.items()}
+            about = {"block": block, found.unit: f"{amount:g}", "metric": f"{line.name} {arrow}".strip()}
+            rows.append({**about, **means})
+    return pd.DataFrame(rows).fillna("–")
+
+
+def pairs(found: FactorialAnalysis) -> pd.DataFrame:
+    """A line for every two arms of each cell that has ended."""
+    rows = [
+        {"block": block, found.unit: f"{amount:g}", **plain}
+        for (block, amount), several in found.comparisons.items()
+        for plain in tables.pairs_of(several, found.planned).to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def _page(found: FactorialAnalysis, drawn: Mapping[str, list[Illustration]], verdict: str, out: Path) -> str:
+    primary = found.declared.primary
+    blocks = [_block(found, block) for block in found.declared.blocks]
+    embedded.bounded([entry for block in blocks for entry in (block["real"], *block["examples"])])
+    members = [member for cell in found.cells.values() for member in cell.members]
+    failures = [member for member in members if member.ended and (not member.finished or member.worthless)]
+    return rendered(
+        "factorial.html",
+        title=found.declared.name,
+        question=found.declared.question or "",
+        verdict=verdict,
+        found=found,
+        drawn=drawn,
+        kinds=[*drawn],
+        primary=primary,
+        orders=orders(found).to_dict("records"),
+        blocks=blocks,
+        cells=[_cell(cell, out) for cell in found.cells.values()],
+        pairs=[
+            {"block": block, "amount": f"{amount:g}", "pairs": pairs_of(several, found.planned)}
+            for (block, amount), several in found.comparisons.items()
+        ],
+        runs=len(members),
+        failures=failures,
+    )
+
+
+def _block(found: FactorialAnalysis, block: str) -> dict[str, Any]:
+    """What the page shows of a block: numbers and samples under the largest budget that has ended."""
+    there = [found.cells[block, amount] for amount in found.amounts if (block, amount) in found.cells]
+    cell = next((c for c in reversed(there) if c.ended), there[-1] if there else None)
+    if cell is None:
+        nothing = dict[str, Any](arms=[], lines=[], examples=[])
+        return {"name": block, "amount": "", "primary": None, "real": {}, **nothing}
+    arms = cell.analysis.arms
+    return {
+        "name": block,
+        "amount": f"{cell.amount:g}",
+        "arms": arms,
+        "lines": [row_of(line) for line in cell.analysis.lines],
+        "primary": cell.analysis.primary,
+        "examples": examples_of(cell.members, arms),
+        "real": real_of(cell.members),
+    }
+
+
+def _cell(cell: Studied, out: Path) -> dict[str, Any]:
+    """Where the report of a cell is, and how many of its runs have ended."""
+    page = cell.folder / "report" / PAGE
+    ended = [member for member in cell.members if member.ended]
+    failed = [member for member in ended if not member.finished or member.worthless]
+    return {
+        "name": cell.folder.name,
+        "place": quote(os.path.relpath(page, out)) if page.is_file() else "",
+        "ended": len(ended),
+        "planned": len(cell.members),
+        "failed": [f"{m.arm}, seed {m.seed}: {m.worthless or m.status}" for m in failed],
+    }
