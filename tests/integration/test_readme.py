@@ -116,6 +116,10 @@ def place(tmp_path_factory):
     (folder / "mine.yaml").write_text(
         "arms: {a: [model=vae], b: [model=vae_mlp]}\ncommon: [data=digits]\nseeds: 2\nbudget: {steps: 2}\n"
     )
+    (folder / "both.yaml").write_text(
+        "blocks: {digits: {arms: {a: [model=vae], b: [model=vae_mlp]}, common: [data=digits]}}\n"
+        "seeds: 2\nbudgets: {steps: [1, 2]}\nprimary: kid\n"
+    )
     return folder
 
 
