@@ -28,7 +28,7 @@ from genkit.core.spec import DataSpec, Spec
 from genkit.core.token_arrays import unit_arrays
 from genkit.system.errors import ConfigError
 
-_SET_OFTEN = frozenset({"_current_fx_name", "_current", "terms", "gradients"})
+_SET_OFTEN = frozenset({"_current_fx_name", "_current", "_watched", "terms", "gradients"})
 S = TypeVar("S", bound=Spec, default=Spec, covariant=True)  # what a family reads
 
 
@@ -91,6 +91,7 @@ class Contract(LightningModule, Generic[S]):
         self._skips = 0
         self.clock = Clock()
         self._late = LateCheck()
+        self._watched: list[tuple[str, Tensor]] = []  # numbers of an update that must be finite
         self._sums: Tensor | None = None  # of weighted values and of weights, float64 (terms, 2)
         self._swapped: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
 

@@ -106,12 +106,13 @@ class Updates(Contract[S]):
             group["lr"] = group["base_lr"] * factor
 
         def closure() -> None:
-            optimizer.zero_grad()
+            for parameter in phase.parameters:  # (`zero_grad` has hooks, a profiler and dynamo around that)
+                parameter.grad = None
             for i, (part, noise) in enumerate(micro):
                 with self._gradient_sync(i == len(micro) - 1):
                     loss = phase.loss(part, noise)
                     check_loss(loss, f"{type(self).__name__}, phase {phase.name}")
-                    self._record(phase, loss, step, 1 / len(micro))
+                    self._record(phase, loss, 1 / len(micro))
                     self.manual_backward(loss.total / len(micro) if len(micro) > 1 else loss.total)
                 if len(micro) > 1:  # else every piece's graph would wait for the phase that needs it
                     noise.forget()
@@ -136,28 +137,36 @@ class Updates(Contract[S]):
         """The phase whose update is being made."""
         return self._current[0] if self._current else None
 
-    def _record(self, phase: Phase, loss: LossTerms, step: int, share: float) -> None:
-        """Keep the terms for whoever shows them, and see that they are finite."""
-        terms = loss.terms or {"loss": loss.total.detach()}
-        names = [f"{phase.name}/{name}" if len(self._phases) > 1 else name for name in terms]
-        for name, value in zip(names, terms.values(), strict=True):
-            self.terms[name] = self.terms.get(name, 0.0) + value.detach() * share
-        values = [*(v.detach() for v in terms.values()), loss.total.detach()]
-        self._late.watch(phase.name, step, [*terms, "loss"], values)
+    def _record(self, phase: Phase, loss: LossTerms, share: float) -> None:
+        """Keep the terms for whoever shows them, and what must be finite until the gradient is there.
+
+        Args:
+            share: of the batch that the terms are of.
+        """
+        total = loss.total.detach()
+        terms = {name: value.detach() for name, value in loss.terms.items()} or {"loss": total}
+        for term, value in terms.items():
+            name = f"{phase.name}/{term}" if len(self._phases) > 1 else term
+            self.terms[name] = value if share == 1 else self.terms.get(name, 0.0) + value * share
+        self._watched += [*terms.items(), ("loss", total)]
 
     @final
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Check that the gradient is finite, and clip it.  Under fp16 it is unscaled by now."""
+        """Check that losses and gradient are finite, and clip it.  Under fp16 it is unscaled by now."""
         assert self._current is not None
         phase, settings = self._current
         gradients = [p.grad for p in phase.parameters if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
-        clip = settings.get("clip")
-        if self._scaler_tolerates(norm, phase):
+        tolerated = self._scaler_tolerates(norm, phase)
+        watched, self._watched = self._watched, []
+        if not tolerated:
+            watched.append(("gradient", norm))
+        names, values = zip(*watched, strict=True)
+        self._late.watch(phase.name, self.global_step, list(names), list(values))
+        if tolerated:
             return
-        self._late.watch(phase.name, self.global_step, ["gradient"], [norm])
         self.gradients[f"gradient/{phase.name}"] = norm.detach()
-        if clip:
+        if clip := settings.get("clip"):
             nn.utils.clip_grads_with_norm_(phase.parameters, clip, norm)
 
     def _scaler_tolerates(self, norm: Tensor, phase: Phase) -> bool:

@@ -74,13 +74,14 @@ class Health(Callback):
     def state_dict(self) -> dict[str, Any]:
         """What has gathered since the last validation: a checkpoint between two must not lose it."""
         return {
-            "sums": {name: list(pair) for name, pair in self._sums.items()},
+            "sums": {name: [total.clone(), count] for name, (total, count) in self._sums.items()},
             "losses": self._losses[: self._count].cpu(),
             "probes": dict(self._probes),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._sums = {name: list(pair) for name, pair in state["sums"].items()}
+        sums = state["sums"].items()
+        self._sums = {name: [torch.as_tensor(total).clone(), count] for name, (total, count) in sums}
         self._losses = state.get("losses", torch.zeros(0)).clone()
         self._count = len(self._losses)
         self._probes = dict(state.get("probes", {}))
@@ -98,9 +99,15 @@ class Health(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **more: Any
     ) -> None:
         module = ours(pl_module)
-        for name, value in (*module.terms.items(), *module.gradients.items()):
-            pair = self._sums.setdefault(name, [0.0, 0])
-            pair[0], pair[1] = pair[0] + value, pair[1] + 1
+        sums: list[Tensor] = []
+        values: list[Tensor] = []
+        for name, found in (*module.terms.items(), *module.gradients.items()):
+            value = torch.as_tensor(found)
+            pair = self._sums.get(name) or [torch.zeros_like(value), 0]
+            pair = self._sums[name] = [pair[0].to(value.device), pair[1] + 1]  # (one of a file is on the CPU)
+            sums.append(pair[0])
+            values.append(value)
+        torch._foreach_add_(sums, values)  # in one kernel
         loss = torch.as_tensor(next(iter(module.terms.values())))
         if self._count == len(self._losses) or self._losses.device != loss.device:
             longer = torch.zeros(max(256, 2 * self._count), device=loss.device)

@@ -156,10 +156,10 @@ class VAE(Labelled[ArraySpec], Likelihood, LatentSpace, Encoder, Reconstruction)
             return LossTerms(-bound, {"neg_bound": -bound.detach()})
         output, reconstruction, kl = self._elbo_parts(batch, noise)  # (B, …), (B,), (B, L)
         weight = self.beta * min(1.0, (noise.step + 1) / (self.beta_warmup + 1))
-        cost = self._free(kl, noise) if self.free_bits else kl.sum(1).mean()
-        total = reconstruction.mean() + weight * cost
-        terms = {"reconstruction": reconstruction.mean(), "kl": kl.sum(1).mean()}
-        terms = {"neg_elbo": terms["reconstruction"] + terms["kl"], **terms}
+        distortion, rate = reconstruction.mean(), kl.sum(1).mean()
+        cost = self._free(kl, noise) if self.free_bits else rate
+        total = distortion + (cost if weight == 1 else weight * cost)
+        terms = {"neg_elbo": distortion.detach() + rate.detach(), "reconstruction": distortion, "kl": rate}
         if self.spectral_weight:
             terms["spectral"] = self._spectral(output, batch).mean()
             total = total + self.spectral_weight * self.spec.size * terms["spectral"]

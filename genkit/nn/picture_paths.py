@@ -136,12 +136,11 @@ def nearest(numbers: Tensor, count: int) -> Tensor:
 
 @contextmanager
 def seen_blurred(networks: Sequence[nn.Module], wanted: bool) -> Iterator[None]:
-    """Within the context what moves in the networks is, or is not, shown at all places at once."""
-    paths = [
-        module for network in networks for module in network.modules() if isinstance(module, PicturePaths)
-    ]
+    """Within the context what moves in the networks is shown at all places at once, where that is wanted."""
+    walked = networks if wanted else ()
+    paths = [module for network in walked for module in network.modules() if isinstance(module, PicturePaths)]
     for path in paths:
-        path.blurred = wanted
+        path.blurred = True
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """The common step against bare PyTorch loops, and what it does when numbers go wrong."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import nn
 from torch.amp import GradScaler
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from genkit.core.batch import Batch, Packing
 from genkit.core.budget import Budget
@@ -66,6 +68,46 @@ def test_gpt_step_equals_a_bare_loop():
         optimizer.step()
     for ours, theirs in zip(module.network.parameters(), bare.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
+
+
+class Dispatched(TorchDispatchMode):
+    """Counts what torch is asked to do, whatever it takes here: on a GPU each costs a launch."""
+
+    count = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.count += not operation.name().startswith(("profiler::", "aten::detach"))
+        return operation(*args, **(kwargs or {}))
+
+
+class AtStep(pl.Callback):
+    """Counts within one step, from its beginning to that of the next."""
+
+    def __init__(self, step):
+        self.step, self.dispatched = step, Dispatched()
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        if batch_idx == self.step:
+            self.dispatched.__enter__()
+        elif batch_idx == self.step + 1:
+            self.dispatched.__exit__(None, None, None)
+
+
+def test_a_step_asks_torch_for_little_beyond_a_bare_loop():
+    """Its norm is three operations, what must be finite one, another group of parameters two."""
+    batches, watched = [tokens(4, seed) for seed in range(4)], AtStep(2)
+    fit(gpt(), batches, plan={"optim": {**OPTIM, "ema": None, "clip": None}}, callbacks=[watched])
+    bare = gpt()
+    (phase,) = bare.phases()
+    optimizer = torch.optim.Adam(phase.parameters, lr=1e-3, fused=True)
+    dispatched = Dispatched()
+    for step, batch in enumerate(batches):
+        with dispatched if step == 2 else nullcontext():
+            optimizer.zero_grad()
+            noise = StepNoise(0, batch.rows, step=step)
+            phase.loss(bare.prepare(batch), noise).total.backward()
+            optimizer.step()
+    assert 0 < dispatched.count <= watched.dispatched.count <= dispatched.count + 6
 
 
 def test_gan_step_equals_the_textbook_loop():
