@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
+import base64
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+import numpy as np
 
 from genkit.app.controls import control, controls, words
 from genkit.app.drawing_queue import Tell
 from genkit.app.exhibits import exhibits
-from genkit.app.served_run import ServedRun, TextStreaming
+from genkit.app.served_run import ServedRun, Streaming
 from genkit.cli.shared import MOST_SEED, known_prompts
+from genkit.core.array_spec import ArraySpec
+from genkit.core.capabilities import Conditional
+from genkit.core.media.audio import UNSAID
+from genkit.core.media.medium import Shown
+from genkit.core.noise import Noise
 from genkit.core.options import Option, resolve_options
 from genkit.system.errors import ConfigError
 
+P = TypeVar("P")
 MOST, MOST_LETTERS = 64, 100_000  # samples of a condition, and letters of what is asked, at once
 MOMENT = 0.03  # seconds
 MOST_AT_ONCE = 256  # samples of all conditions
@@ -94,18 +103,49 @@ class DrawRequest:
             tell({"event": "sample", "number": number, **exhibit})
 
     def _stream(self, tell: Tell) -> None:
-        """Texts one after another, each from the noise that it has among all of them."""
-        name = next(iter(self.run.conditions), None)
-        module = cast(TextStreaming, self.run.module)
+        """Texts or sounds one after another, each from the noise that it has among all of them."""
+        name = next((name for name in self.run.conditions if self.options.get(name)), None)
+        module = cast(Streaming, self.run.module)
         asked = [condition for condition in self.conditions for _ in range(self.n)]
         for number, condition in enumerate(asked):
             own = {**self.options, **({} if name is None or condition is None else {name: condition})}
-            caption = condition or "" if self._pairs else ""
-            tell({"event": "sample", "number": number, "kind": "text", "text": "", "caption": caption})
             pieces = module.stream(seed=self.seed, first=number, weights=self.run.settings.weights, **own)
-            with _closed(pieces):
-                for text in _gathered(pieces):
-                    tell({"event": "piece", "number": number, "text": text})
+            with closing(pieces):
+                if (array := self.run.module.spec.array) is None:
+                    caption = condition or "" if self._pairs else ""
+                    begun = {"kind": "text", "text": "", "caption": caption}
+                    tell({"event": "sample", "number": number, **begun})
+                    for text in gathered(pieces, "".join):
+                        tell({"event": "piece", "number": number, "text": text})
+                else:
+                    self._stream_sound(number, self._caption(own, number), array.native, pieces, tell)
+            tell({"event": "progress", "share": (number + 1) / len(asked)})
+
+    def _stream_sound(
+        self, number: int, caption: str, array: ArraySpec, pieces: Iterator[np.ndarray], tell: Tell
+    ) -> None:
+        """A sound as it comes, to be heard meanwhile, and at its end as every other is shown."""
+        about = {"rate": array.rate or UNSAID, "channels": array.channels, "samples": array.sizes[0]}
+        tell({"event": "sample", "number": number, "kind": "stream", "caption": caption, **about})
+        told: list[np.ndarray] = []
+        for piece in gathered(pieces, lambda waiting: np.concatenate(waiting, axis=1)):
+            told.append(piece)
+            content = base64.b64encode(np.ascontiguousarray(piece.T).astype("<i2").tobytes()).decode()
+            tell({"event": "piece", "number": number, "sound": content})
+        origin = {"run": self.run.folder.name, "checkpoint": self.run.checkpoint, "seed": self.seed}
+        whole = np.concatenate(told, axis=1)[None]
+        shown = Shown(arrays=whole, array=array, about={**origin, "sample": number}, captions=[caption])
+        for exhibit in exhibits(shown):
+            tell({"event": "whole", "number": number, **exhibit})
+
+    def _caption(self, given: Mapping[str, Any], number: int) -> str:
+        """Of the sample of that number, what it is of, also where that is drawn."""
+        module = self.run.module
+        if not isinstance(module, Conditional):
+            return ""
+        asked = module.conditions(resolve_options(module.options, given, type(module).__name__))
+        noise = Noise(self.seed, range(number, number + 1), purpose="sample", device=module.device)
+        return next(iter(module.captions(asked, noise)), "")
 
     @property
     def _pairs(self) -> bool:
@@ -122,27 +162,18 @@ def draw_controls(run: ServedRun) -> list[dict[str, object]]:
     return [*first, control(N), control(SEED), *(one for one in own if not one["first"])]
 
 
-def _gathered(pieces: Iterator[str]) -> Iterator[str]:
+def gathered(pieces: Iterator[P], joined: Callable[[list[P]], P]) -> Iterator[P]:
     """The pieces, those of a moment together: each that is told wakes the server, which takes time from the
     model.  The first comes at once."""
-    waiting, last = "", 0.0
+    waiting: list[P] = []
+    last = 0.0
     for piece in pieces:
-        waiting += piece
+        waiting.append(piece)
         if time.monotonic() - last >= MOMENT:
-            yield waiting
-            waiting, last = "", time.monotonic()
+            yield joined(waiting)
+            waiting, last = [], time.monotonic()
     if waiting:
-        yield waiting
-
-
-@contextlib.contextmanager
-def _closed(pieces: Iterator[Any]) -> Iterator[None]:
-    """At the end the model is as it was, also where somebody stops it."""
-    try:
-        yield
-    finally:
-        if (close := getattr(pieces, "close", None)) is not None:
-            close()
+        yield joined(waiting)
 
 
 def _count(n: object) -> int:
@@ -158,19 +189,28 @@ def _checked(run: ServedRun, given: Mapping[str, object]) -> dict[str, Any]:
     Raises:
         ConfigError: the family has not such, or not such a value; too much is asked at once.
     """
-    letters = sum(len(one) for value in given.values() for one in _texts(value))
-    if letters > MOST_LETTERS:
-        raise ConfigError(
-            f"what is asked has {letters:,} letters, and a page takes {MOST_LETTERS:,}: genkit sample reads a"
-            " longer prompt by prompt_file=FILE."
-        )
-    if any("\0" in one for value in given.values() for one in _texts(value)):
-        raise ConfigError("what is asked holds a NUL byte; leave it out.")
+    check_letters(given.values())
     declared = {option.name: option for option in run.module.options}
     checked = resolve_options(declared.values(), given, type(run.module).__name__)
     own = {name: checked[name] for name in given if checked[name] != declared[name].default}
     own = {name: one[0] if isinstance(one, list) and len(one) == 1 else one for name, one in own.items()}
     return own
+
+
+def check_letters(values: Iterable[object]) -> None:
+    """See that not too much is asked at once.
+
+    Raises:
+        ConfigError: it is, or there is a NUL in it.
+    """
+    texts = [text for value in values for text in _texts(value)]
+    if (letters := sum(map(len, texts))) > MOST_LETTERS:
+        raise ConfigError(
+            f"what is asked has {letters:,} letters, and a page takes {MOST_LETTERS:,}: genkit sample reads a"
+            " longer prompt by prompt_file=FILE."
+        )
+    if any("\0" in text for text in texts):
+        raise ConfigError("what is asked holds a NUL byte; leave it out.")
 
 
 def _texts(value: object) -> list[str]:

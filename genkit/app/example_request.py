@@ -1,168 +1,81 @@
-"""Walks between latents, and completions, that a page asks for, by the words and verbs of the commands."""
+"""What a page asks to be made of one example: completed, denoised, enlarged, drawn anew in other classes.
+
+Each is a command of the same name, by its words and by what it makes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
-from genkit.app.controls import control, words
+from genkit.app.command_words import CommandWords, Offered
 from genkit.app.drawing_queue import Tell
 from genkit.app.exhibits import exhibits
 from genkit.app.served_run import ServedRun
 from genkit.app.uploads import Uploads
-from genkit.cli.command import CommandSettings, CommandWord, words_of
+from genkit.cli import observations
 from genkit.cli.commands.complete import CompleteSettings
-from genkit.cli.commands.interpolate import InterpolateSettings
-from genkit.cli.hidden_part import hidden_part
+from genkit.cli.commands.denoise import DenoiseSettings
+from genkit.cli.commands.restyle import RestyleSettings
+from genkit.cli.commands.upscale import UpscaleSettings
+from genkit.cli.example_words import FromData, Observed
 from genkit.cli.observed_examples import ObservedExamples
-from genkit.cli.opened import Opened, OpenedWithData
+from genkit.cli.opened import OpenedWithData
+from genkit.cli.restyled_examples import RestyledExamples
+from genkit.core.capabilities import Completion, LatentSpace
 from genkit.core.media.medium import Shown
-from genkit.core.options import LABEL, key_and_value
-from genkit.system.errors import ConfigError, GenkitError, closest
+from genkit.core.observation import Observation
+from genkit.core.options import key_and_value
+from genkit.core.spec import ArraySpec
+from genkit.inference.verbs import check_restyling
+from genkit.system.errors import ConfigError, GenkitError
 
-S = TypeVar("S", bound=CommandSettings)
-MOST_WALKS, MOST_ANSWERS = 8, 16
+Row = tuple[Shown, str]  # an example, and what it is called
+MOST_ANSWERS = 16
 FILE = "file"  # what stands before the key of a file that was given
-# The words of the commands that a page has controls for, and what they are at most and at first.
-WALK: Mapping[str, Mapping[str, Any]] = {
-    "n": {"default": 1, "high": MOST_WALKS},
-    "seed": {},
-    "steps": {"default": 25},
-    "path": {},
-    "label": {},
-}
-COMPLETE: Mapping[str, Mapping[str, Any]] = {
+IN: Offered = {
     "own": {"default": "0", "kind": "text", "help": "the number of an example of the split, or a file"},
     "split": {},
-    "mask": {},
-    "draws": {"high": MOST_ANSWERS},
-    "seed": {},
-    "label": {},
-    "fit": {},
-    "prompt": {},
 }
-NEEDED = {"label": LABEL.name, "prompt": "prompt"}  # by words, an option without which they say nothing
+GIVEN: Offered = {"label": {}, "fit": {}}
+ANSWERED: Offered = {**IN, "draws": {"high": MOST_ANSWERS}, "seed": {}, **GIVEN}
+APART = {"own": "in", "mask": "mask"}  # words that have no control: an example is chosen, a part is marked
 
 
-def declared(
-    run: ServedRun, settings: type[CommandSettings], shown: Mapping[str, Mapping[str, Any]]
-) -> dict[str, CommandWord]:
-    """The words by attribute that a page has controls for."""
-    own = words_of(settings)
-    has = {option.name for option in run.module.options}
-    kept = {name: replace(own[name], **more) for name, more in shown.items()}
-    return {name: word for name, word in kept.items() if NEEDED.get(name, "") in (*has, "")}
-
-
-def walk_controls(run: ServedRun) -> list[dict[str, object]]:
-    return _controls(run, declared(run, InterpolateSettings, WALK))
-
-
-def completion_controls(run: ServedRun) -> list[dict[str, object]]:
-    """All but what is hidden, and of which example."""
-    shown = declared(run, CompleteSettings, COMPLETE)
-    return _controls(run, {name: word for name, word in shown.items() if name not in ("own", "mask")})
-
-
-def _controls(run: ServedRun, shown: Mapping[str, CommandWord]) -> list[dict[str, object]]:
-    classes = run.module.spec.classes
-    return [
-        control(word, choices=classes if name == "label" else (), first=name in ("label", "prompt"))
-        for name, word in shown.items()
-    ]
-
-
-def _settings(
-    run: ServedRun, settings: type[S], given: Mapping[str, object], shown: Mapping[str, CommandWord]
-) -> S:
-    """The words of a command, those that are given checked.
-
-    Raises:
-        ConfigError: the command has not such, or not such a value.
-    """
-    by_name = {word.name: attribute for attribute, word in shown.items()}
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in by_name:
-            raise ConfigError(f"{name[:40]}= is not asked for here.{closest(name, by_name)}")
-        values[by_name[name]] = shown[by_name[name]].check(value)
-    usual, served = words_of(settings), run.settings
-    own = {name: word.default for name, word in shown.items() if word.default != usual[name].default}
-    common = {"checkpoint": run.checkpoint, "weights": served.weights, "device": served.device}
-    return settings(run=str(run.folder), places=served.places, **common, **{**own, **values})
-
-
-def _typed(settings: CommandSettings, shown: Mapping[str, CommandWord]) -> list[str]:
-    """The words whose values are not those that the command has without them."""
-    usual = words_of(type(settings))
-    given = {
-        word.name: value
-        for name, word in shown.items()
-        if (value := getattr(settings, name)) != usual[name].default
-    }
-    return words(given, list(shown.values()))
-
-
-class WalkRequest:
-    """Ways between latents of a run, a step at a time.
-
-    Raises:
-        ConfigError: it asks for what there is not.
-    """
-
-    def __init__(self, run: ServedRun, given: Mapping[str, object]) -> None:
-        self._run, self._words = run, declared(run, InterpolateSettings, WALK)
-        self._settings = _settings(run, InterpolateSettings, given, self._words)
-
-    @property
-    def command(self) -> str:
-        return self._run.command("interpolate", *_typed(self._settings, self._words))
-
-    def draw(self, tell: Tell) -> None:
-        from genkit.inference import verbs
-
-        settings, module = self._settings, self._run.module
-        run = Opened(settings, "interpolate", module=module)
-        labels = run.labels(settings.n, settings.label)
-        with module.weights(settings.weights):
-            rows = verbs.interpolate(
-                module,
-                settings.n,
-                steps=settings.steps,
-                path=settings.path,
-                seed=settings.seed,
-                labels=labels,
-            )
-        classes = [""] * settings.n if labels is None else [run.array.classes[label] for label in labels]
-        for number, (row, of) in enumerate(zip(rows, classes, strict=True)):
-            steps = list(exhibits(run.shown(row)))
-            tell({"event": "walk", "number": number, "caption": of, "steps": steps})
-        tell({"event": "done"})
-
-
-class CompletionRequest:
-    """Answers of a run to an example of which a part is hidden.
+class ExampleRequest(ABC):
+    """One of these verbs, asked of a run.
 
     Args:
-        given: words of `genkit complete`; `in` and `mask` may be `file:KEY` of what was given.
+        given: words of the command; `in` and `mask` may be `file:KEY` of what was given.
+        whole: whether all that the command needs have to be given, as they have not to show an example.
+
+    Attributes:
+        verb: the command.
+        settings: its words, of which those of `offered` are asked for.
 
     Raises:
         ConfigError: it asks for what there is not.
     """
 
-    def __init__(self, run: ServedRun, given: Mapping[str, object], uploads: Uploads) -> None:
-        self._run, self._words = run, declared(run, CompleteSettings, COMPLETE)
+    verb: ClassVar[str]
+    settings: ClassVar[type[FromData]]
+    offered: ClassVar[Offered]
+
+    def __init__(
+        self, run: ServedRun, given: Mapping[str, object], uploads: Uploads, *, whole: bool = True
+    ) -> None:
+        self._run, self._words = run, self.words(run)
         self._files = {
             name: uploads.find(value.partition(":")[2])
-            for name in ("in", "mask")
+            for name in APART.values()
             if isinstance(value := given.get(name), str) and value.startswith(f"{FILE}:")
         }
         found = {**given, **{name: str(path) for name, path in self._files.items()}}
         self._check_own(found)
-        self._settings = _settings(run, CompleteSettings, found, self._words)
+        self._asked: Any = self._words.settings(found, whole=whole)
 
     def _check_own(self, given: Mapping[str, object]) -> None:
         """See that an example is named by its number, and a mask by its name or places, unless files were
@@ -177,26 +90,63 @@ class CompletionRequest:
         if "mask" not in self._files and isinstance(mask, str) and ("/" in mask or "." in mask):
             raise ConfigError(f"mask={mask[:40]} is no part of an example; paint it, or choose one.")
 
-    @cached_property
-    def _example(self) -> OpenedWithData:
-        return OpenedWithData(self._settings, "complete", self._settings.prompt, module=self._run.module)
+    # ---------------------------------------------------------------- what a run can be asked
+
+    @classmethod
+    def words(cls, run: ServedRun) -> CommandWords[FromData]:
+        return CommandWords(run, cls.settings, cls.offered_to(run))
+
+    @classmethod
+    def offered_to(cls, run: ServedRun) -> Offered:
+        return cls.offered
+
+    @classmethod
+    def controls(cls, run: ServedRun) -> list[dict[str, object]]:
+        """All but those of which example, and of what is hidden of it."""
+        return cls.words(run).controls(without=APART)
+
+    @classmethod
+    def apart(cls) -> list[str]:
+        """The words that an example, and what is marked on it, answer."""
+        return [name for attribute, name in APART.items() if attribute in cls.offered]
+
+    @classmethod
+    @abstractmethod
+    def able(cls, run: ServedRun) -> bool:
+        """Whether the run can do it at all, with the words as they are without anything typed."""
+
+    # ---------------------------------------------------------------- what it is answered
 
     @property
     def command(self) -> str:
         typed = []
-        for word in _typed(self._settings, self._words):
+        for word in self._words.typed(self._asked):
             name, value = key_and_value(word)
             path: Path | None = self._files.get(name)
             typed.append(f"{name}={value if path is None else path.name}")
-        return self._run.command("complete", *typed)
+        return self._run.command(self.verb, *typed)
+
+    @abstractmethod
+    def rows(self, run: OpenedWithData) -> Iterator[Row]:
+        """What is begun with, and what is made of it, of the weights that are asked for."""
+
+    @property
+    @abstractmethod
+    def many(self) -> int:
+        """How many rows there are."""
+
+    @cached_property
+    def _example(self) -> OpenedWithData:
+        prompt = getattr(self._asked, "prompt", None)
+        return OpenedWithData(self._asked, self.verb, prompt, module=self._run.module)
 
     def show(self, tell: Tell) -> None:
-        """The example that is begun with."""
+        """The example that is begun with; of a video its frames beside one another, too."""
         self._told(self._shown, tell)
 
     def draw(self, tell: Tell) -> None:
         """What is known of it, and answers."""
-        self._told(self._answered, tell)
+        self._told(self._made, tell)
 
     def _told(self, work: Callable[[Tell], None], tell: Tell) -> None:
         try:
@@ -209,31 +159,151 @@ class CompletionRequest:
         tell({"event": "done"})
 
     def _shown(self, tell: Tell) -> None:
-        run = self._example
-        _, truth = run.examples()
-        self._notices(run, tell)
-        _tell_all([(truth, "example")], tell)
+        own, label = self._example.given, self._asked.label
+        truth = self._example.examples()[1] if own is None else own.shown(label or "")
+        self._notices(tell)
+        _tell_all((truth, "example"), tell, film=True)
 
-    def _answered(self, tell: Tell) -> None:
-        run, settings = self._example, self._settings
-        hidden = hidden_part(settings.mask, run.array, settings.seed)
-        seen = ObservedExamples(run, hidden, settings.seed)
-        self._notices(run, tell)
-        _tell_all([(seen.given, "input")], tell)
-        for number in range(settings.draws):
-            with run.module.weights(settings.weights):
-                answer = run.shown(seen.answer(number))
-            _tell_all([(answer, f"answer {number + 1}")], tell, number + 1)
-            tell({"event": "progress", "share": (number + 1) / settings.draws})
-        _tell_all([(seen.truth, "truth")], tell, settings.draws + 1)
+    def _made(self, tell: Tell) -> None:
+        rows = self.rows(self._example)
+        for number in range(self.many):
+            with self._run.module.weights(self._asked.weights):
+                row = next(rows)
+            if not number:
+                self._notices(tell)
+            _tell_all(row, tell, number)
+            tell({"event": "progress", "share": (number + 1) / self.many})
 
-    def _notices(self, run: OpenedWithData, tell: Tell) -> None:
-        for line in [] if run.given is None else run.given.notices:
+    def _notices(self, tell: Tell) -> None:
+        for line in [] if self._example.given is None else self._example.given.notices:
             tell({"event": "note", "said": line})
 
 
-def _tell_all(rows: Sequence[tuple[Shown, str]], tell: Tell, first: int = 0) -> None:
-    for row, name in rows:
-        for number, exhibit in enumerate(exhibits(row), first):
-            caption = f"{name}, {exhibit['caption']}" if exhibit["caption"] else name
-            tell({"event": "sample", "number": number, **exhibit, "caption": caption})
+def _tell_all(row: Row, tell: Tell, first: int = 0, film: bool = False) -> None:
+    shown, name = row
+    for number, exhibit in enumerate(exhibits(shown, film=film), first):
+        caption = f"{name}, {exhibit['caption']}" if exhibit["caption"] else name
+        tell({"event": "sample", "number": number, **exhibit, "caption": caption})
+
+
+# ---------------------------------------------------------------------- what is known of an example
+
+
+class ObservedRequest(ExampleRequest):
+    """Answers to what is known of an example."""
+
+    settings: ClassVar[type[Observed]]
+
+    @classmethod
+    @abstractmethod
+    def observation(cls, array: ArraySpec, asked: Any) -> Observation:
+        """What is known, by the words of the command.
+
+        Raises:
+            GenkitError: it cannot be known of such arrays.
+        """
+
+    @classmethod
+    def able(cls, run: ServedRun) -> bool:
+        module, array = run.module, run.module.spec.array
+        if array is None or not isinstance(module, Completion | LatentSpace):
+            return False
+        try:
+            observed = cls.observation(array, cls.words(run).settings({}))
+        except ConfigError:
+            return False
+        return not isinstance(module, Completion) or module.refusal(observed) is None
+
+    @property
+    def many(self) -> int:
+        return int(self._asked.draws) + 2
+
+    def rows(self, run: OpenedWithData) -> Iterator[Row]:
+        seen = ObservedExamples(run, self.observation(run.array, self._asked), self._asked.seed)
+        yield seen.given, "input"
+        for number in range(self._asked.draws):
+            yield run.shown(seen.answer(number)), f"answer {number + 1}"
+        yield seen.truth, "truth"
+
+
+class CompletionRequest(ObservedRequest):
+    verb, settings = "complete", CompleteSettings
+    offered: ClassVar[Offered] = {**ANSWERED, "mask": {}, "prompt": {}}
+
+    @classmethod
+    def observation(cls, array: ArraySpec, asked: CompleteSettings) -> Observation:
+        return observations.all_but_a_part(array, asked)
+
+
+class DenoisingRequest(ObservedRequest):
+    verb, settings = "denoise", DenoiseSettings
+    offered: ClassVar[Offered] = {"scale": {}, **ANSWERED}
+
+    @classmethod
+    def observation(cls, array: ArraySpec, asked: DenoiseSettings) -> Observation:
+        return observations.noisy(array, asked)
+
+
+class UpscalingRequest(ObservedRequest):
+    verb, settings = "upscale", UpscaleSettings
+    offered: ClassVar[Offered] = {"factor": {}, "along": {}, **ANSWERED}
+
+    @classmethod
+    def observation(cls, array: ArraySpec, asked: UpscaleSettings) -> Observation:
+        return observations.means(array, asked)
+
+    @classmethod
+    def offered_to(cls, run: ServedRun) -> Offered:
+        """With the first factor of which the sides are multiples."""
+        array, usual = run.module.spec.array, CommandWords(run, cls.settings, cls.offered)
+        if array is None:
+            return cls.offered
+        for factor in range(2, max(array.sizes) + 1):
+            try:
+                cls.observation(array, usual.settings({"factor": factor}))
+            except ConfigError:
+                continue
+            return {**cls.offered, "factor": {"default": factor}}
+        return cls.offered
+
+
+# ---------------------------------------------------------------------- other classes
+
+
+class RestylingRequest(ExampleRequest):
+    """An example drawn anew in other classes."""
+
+    verb, settings = "restyle", RestyleSettings
+    offered: ClassVar[Offered] = {**IN, "labels": {}, **GIVEN}
+
+    @classmethod
+    def able(cls, run: ServedRun) -> bool:
+        try:
+            check_restyling(run.module)
+        except ConfigError:
+            return False
+        return run.module.spec.array is not None
+
+    @property
+    def many(self) -> int:
+        return 1 + len(self._examples.names)
+
+    @cached_property
+    def _examples(self) -> RestyledExamples:
+        return RestyledExamples(self._example, self._asked)
+
+    def rows(self, run: OpenedWithData) -> Iterator[Row]:
+        yield self._examples.truth, "input"
+        for number, name in enumerate(self._examples.names):
+            yield self._examples.row(number), f"as {name}"
+
+
+EXAMPLE_VERBS: Mapping[str, type[ExampleRequest]] = {
+    request.verb: request
+    for request in (CompletionRequest, DenoisingRequest, UpscalingRequest, RestylingRequest)
+}
+
+
+def example_verbs(run: ServedRun) -> Sequence[type[ExampleRequest]]:
+    """Those that a run can be asked for."""
+    return [request for request in EXAMPLE_VERBS.values() if request.able(run)]

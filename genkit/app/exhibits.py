@@ -9,6 +9,7 @@ import base64
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 from PIL import Image
 
 from genkit.core.animation import Animation
@@ -21,8 +22,12 @@ ACROSS, HIGH = 480, 120  # pixels of a sound's spectrogram, which is nothing els
 TYPES = {".gif": "image/gif", ".webp": "image/webp"}
 
 
-def exhibits(shown: Shown) -> Iterator[dict[str, object]]:
-    """One after another, as plain values; pictures, sounds and videos hold their files as addresses."""
+def exhibits(shown: Shown, *, film: bool = False) -> Iterator[dict[str, object]]:
+    """One after another, as plain values; pictures, sounds and videos hold their files as addresses.
+
+    Args:
+        film: whether of what moves its frames come as well, beside one another.
+    """
     if shown.array is None:
         captions = shown.captions or [""] * len(shown)
         for i, text in enumerate(shown.texts):
@@ -32,7 +37,9 @@ def exhibits(shown: Shown) -> Iterator[dict[str, object]]:
     medium = shown.array.medium
     for i in range(len(shown)):
         one = replace(shown[i : i + 1], tokens=())
-        yield {**exhibit(medium.single(one)), "caption": one.captions[0] if one.captions else ""}
+        single = medium.single(one)
+        more = {"film": _film(single)} if film and isinstance(single, Animation) else {}
+        yield {**exhibit(single), **more, "caption": one.captions[0] if one.captions else ""}
 
 
 def exhibit(single: Single) -> dict[str, object]:
@@ -60,6 +67,12 @@ def exhibit(single: Single) -> dict[str, object]:
         }
     file = address("image/png", png(single))
     return {"kind": "picture", "address": file, "width": single.width, "height": single.height}
+
+
+def _film(video: Animation) -> str:
+    """The frames as one picture, the first of them left."""
+    frames = video.frames if video.frames.shape[-1] == 3 else video.frames[..., 0]
+    return address("image/png", png(Image.fromarray(np.concatenate([*frames], axis=1))))
 
 
 def address(kind: str, content: bytes) -> str:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from genkit import runs
 from genkit.cli.commands.app import AppSettings
-from genkit.core.capabilities import Completion, Conditional, LatentSpace
+from genkit.core.capabilities import Conditional, LatentSpace
 from genkit.core.module import GenerativeModule
 from genkit.system.errors import CheckpointError
 
 
 @runtime_checkable
-class TextStreaming(Protocol):
-    """A model that shows a text as it is drawn."""
+class Streaming(Protocol):
+    """A model that shows a sample as it is drawn."""
 
-    def stream(self, *, seed: int, first: int, weights: str, **options: Any) -> Iterator[Any]: ...
+    def stream(self, *, seed: int, first: int, weights: str, **options: Any) -> Generator[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ class ServedRun:
 
     @property
     def streams(self) -> bool:
-        """Whether its texts can be shown while they are drawn."""
-        return self.module.spec.array is None and isinstance(self.module, TextStreaming)
+        """Whether its samples can be seen, or heard, while they are drawn."""
+        spec = self.module.spec
+        return spec.kind == "tokens" and not spec.unstreamed and isinstance(self.module, Streaming)
 
     @property
     def conditions(self) -> Sequence[str]:
@@ -91,12 +92,6 @@ class ServedRun:
     def walks(self) -> bool:
         """Whether there are ways between its latents."""
         return self.module.spec.array is not None and isinstance(self.module, LatentSpace)
-
-    @property
-    def completes(self) -> bool:
-        """Whether it answers what is known of an example; what it cannot answer, it says."""
-        able = isinstance(self.module, Completion | LatentSpace)
-        return self.module.spec.array is not None and able
 
     def said(self) -> dict[str, object]:
         """What a page has to know of it, but for what can be asked."""

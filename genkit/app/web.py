@@ -13,10 +13,12 @@ from starlette.routing import Route
 
 from genkit.app.draw_request import DrawRequest, draw_controls
 from genkit.app.drawing_queue import Busy, DrawingQueue, Tell
-from genkit.app.example_request import CompletionRequest, WalkRequest, completion_controls, walk_controls
+from genkit.app.example_request import EXAMPLE_VERBS, ExampleRequest, example_verbs
 from genkit.app.served_run import ServedRun
+from genkit.app.talk_request import TalkRequest, able, talk_controls
 from genkit.app.uploads import MOST_BYTES as MOST_OF_A_FILE
 from genkit.app.uploads import Uploads
+from genkit.app.walk_request import WalkRequest, walk_words
 from genkit.system.errors import CheckpointError, ConfigError, GenkitError
 from genkit.system.plain import parse_json
 from genkit.system.terminal import in_one_line
@@ -56,8 +58,9 @@ class Web:
             Route("/runs", self._said, methods=["GET"]),
             Route("/draw", self._drawn, methods=["POST"]),
             Route("/walk", self._walked, methods=["POST"]),
-            Route("/example", self._example, methods=["POST"]),
-            Route("/complete", self._completed, methods=["POST"]),
+            Route("/chat", self._answered, methods=["POST"]),
+            Route("/example/{verb}", self._example, methods=["POST"]),
+            *(Route(f"/{verb}", self._made, methods=["POST"]) for verb in EXAMPLE_VERBS),
             Route("/file", self._given, methods=["POST"]),
         ]
         return Starlette(routes=routes, exception_handlers={GenkitError: _refused, Exception: _fault})
@@ -82,13 +85,31 @@ class Web:
         asked = WalkRequest(*await self._asked(request))
         return self._lines(request, asked.command, asked.draw)
 
+    async def _answered(self, request: Request) -> Response:
+        asked = TalkRequest(*await self._asked(request))
+        return self._lines(request, asked.command, asked.draw)
+
     async def _example(self, request: Request) -> Response:
-        asked = CompletionRequest(*await self._asked(request), self._uploads)
+        """What one of these verbs begins with."""
+        verb = str(request.path_params["verb"])
+        if verb not in EXAMPLE_VERBS:
+            return JSONResponse({"said": "there is no such page."}, 404)
+        asked = await self._of_example(request, verb, whole=False)
         return self._lines(request, asked.command, asked.show)
 
-    async def _completed(self, request: Request) -> Response:
-        asked = CompletionRequest(*await self._asked(request), self._uploads)
+    async def _made(self, request: Request) -> Response:
+        asked = await self._of_example(request, request.url.path.strip("/"))
         return self._lines(request, asked.command, asked.draw)
+
+    async def _of_example(self, request: Request, verb: str, *, whole: bool = True) -> ExampleRequest:
+        """
+        Raises:
+            ConfigError: as `_asked`; the run cannot do it.
+        """
+        run, words = await self._asked(request)
+        if not EXAMPLE_VERBS[verb].able(run):
+            raise ConfigError(f"{run.folder.name} is not asked to {verb} here; load the page anew.")
+        return EXAMPLE_VERBS[verb](run, words, self._uploads, whole=whole)
 
     async def _given(self, request: Request) -> Response:
         """A file, by whose key it can be asked for."""
@@ -128,16 +149,19 @@ class Web:
 
 
 def _described(run: ServedRun) -> dict[str, object]:
-    """A run, and what it can be asked for."""
+    """A run, and what it can be asked for: by verb the controls, and what else the page has to ask."""
     array, verbs = run.module.spec.array, {"draw": draw_controls(run)}
+    if able(run):
+        verbs["chat"] = talk_controls(run)
     if run.walks:
-        verbs["walk"] = walk_controls(run)
-    said = {**run.said(), "verbs": verbs}
-    if array is None or not run.completes:
+        verbs["walk"] = walk_words(run).controls()
+    said, of_examples = {**run.said(), "verbs": verbs}, example_verbs(run)
+    if array is None or not of_examples:
         return said
-    verbs["complete"] = completion_controls(run)
+    verbs |= {request.verb: request.controls(run) for request in of_examples}
     size = dict(zip(array.names, array.sizes, strict=True))
-    return {**said, "parts": array.parts, "rest": array.rest, "size": size}
+    apart = {request.verb: request.apart() for request in of_examples}
+    return {**said, "apart": apart, "parts": array.parts, "rest": array.rest, "size": size}
 
 
 def _line(event: Mapping[str, object]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from genkit.cli import observations
 from genkit.cli.command import named
 from genkit.cli.commands.complete import CompleteSettings
 from genkit.cli.commands.denoise import DenoiseSettings
@@ -18,10 +19,8 @@ from genkit.cli.commands.reconstruct import ReconstructSettings
 from genkit.cli.commands.restyle import RestyleSettings
 from genkit.cli.commands.upscale import UpscaleSettings
 from genkit.cli.example_words import Observed
-from genkit.cli.hidden_part import hidden_part
 from genkit.cli.opened import Opened, OpenedWithData
 from genkit.core.media.medium import Shown
-from genkit.system.errors import ConfigError
 from genkit.system.terminal import say
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
     from genkit.core.observation import Observation
     from genkit.metrics.truth_distance import Distance
-
-EVERY = "all"  # classes, unless one is called so
-SPACE = {"time", "height", "width"}  # of which what is not time is space
 
 
 def interpolate(settings: InterpolateSettings) -> int:
@@ -76,53 +72,33 @@ def reconstruct(settings: ReconstructSettings) -> int:
 def restyle(settings: RestyleSettings) -> int:
     """Examples of the data in other classes, a row each."""
     run = OpenedWithData(settings, "restyle")
-    from genkit.inference import verbs
+    from genkit.cli.restyled_examples import RestyledExamples
 
-    verbs.check_restyling(run.module)
-    every = EVERY in settings.labels and EVERY not in run.array.classes
-    classes = run.array.classes if every else settings.labels
-    asked = [run.label(label) for label in classes]
-    batch, truth = run.examples()
+    examples = RestyledExamples(run, settings)
     with run.module.weights(settings.weights):
-        made = [
-            run.shown(verbs.restyle(run.module, batch, batch.data.new_full((len(batch),), label).long()))
-            for label in asked
-        ]
-    names = [run.array.classes[label] for label in asked]
-    rows = [called(row, name) for row, name in zip(made, names, strict=True)]
-    run.save([called(truth, "input"), *rows])
-    say(f"rows: input{run.told()}; drawn anew as {', '.join(names)}")
+        made = [examples.row(number) for number in range(len(examples.names))]
+    rows = [called(row, name) for row, name in zip(made, examples.names, strict=True)]
+    run.save([called(examples.truth, "input"), *rows])
+    say(f"rows: input{run.told()}; drawn anew as {', '.join(examples.names)}")
     return 0
 
 
 def complete(settings: CompleteSettings) -> int:
     """Examples with a part hidden."""
     run = OpenedWithData(settings, "complete", settings.prompt)
-    hidden = hidden_part(settings.mask, run.array, settings.seed, settings.known_places)
-    return _answer(run, settings, hidden)
+    return _answer(run, settings, observations.all_but_a_part(run.array, settings))
 
 
 def denoise(settings: DenoiseSettings) -> int:
     """Examples with Gaussian noise on every pixel."""
     run = OpenedWithData(settings, "denoise")
-    from genkit.core.observation import WhiteNoise
-
-    return _answer(run, settings, WhiteNoise(scale=settings.scale))
+    return _answer(run, settings, observations.noisy(run.array, settings))
 
 
 def upscale(settings: UpscaleSettings) -> int:
     """Examples of which the means of blocks are known."""
     run = OpenedWithData(settings, "upscale")
-    names, along = run.array.names, settings.along or ("space" if {*run.array.names} >= SPACE else "all")
-    chosen = [along == "all" or (name == "time") == (along == "time") for name in names]
-    if not any(chosen):
-        raise ConfigError(f"along={along}: {run.array.medium.many} have {' and '.join(names)} alone here.")
-    factor, sides = settings.factor, [side for side, own in zip(run.array.sizes, chosen, strict=True) if own]
-    if any(side % factor for side in sides):
-        raise ConfigError(f"factor={factor} does not divide the sides {'×'.join(map(str, sides))}.")
-    from genkit.core.observation import AveragePool
-
-    return _answer(run, settings, AveragePool(factor=tuple(factor if own else 1 for own in chosen)))
+    return _answer(run, settings, observations.means(run.array, settings))
 
 
 def _answer(run: OpenedWithData, settings: Observed, observation: Observation) -> int:

@@ -11,14 +11,19 @@ from genkit import train
 from tests.browser.visit import Visit
 from tests.integration.conftest import QUICK, TINY
 from tests.page_server import served
+from tests.spoken import LENGTH, talk, write_tones
 
 SMALL = ["model.latent_size=4", "model.width=2", "model.hidden=16"]
+TOKENS = ["model.n_layer=1", "model.n_head=2", "model.n_embd=16"]
+WAVES = ["data.view=mu_law", "data.levels=16", "data.patch=2", "model.conditional=true"]
 MODELS = {
     "digits": [*TINY["vae"], "model.conditional=true"],
     "others": [*TINY["vae"], "seed=1"],
     "texts": TINY["gpt"],
     "sounds": ["model=vae", "data=plucks", *SMALL],
     "videos": ["model=vae", "data=moving_digits", *SMALL],
+    "talks": ["model=gpt", *TOKENS, "model.block_size=48"],
+    "waves": [*("model=gpt_pixels", *TOKENS, "data=audio_folder", f"data.length={LENGTH}"), *WAVES],
 }
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -49,7 +54,11 @@ def runs(tmp_path_factory):
             for name in names:
                 if name not in made:
                     words = [*MODELS[name], *QUICK, "budget.steps=2", f"paths.runs_dir={folder}"]
-                    made[name] = Path(train([*words, f"name={name}"])["run"])
+                    if name == "waves":
+                        write_tones(folder / "tones")
+                        words.append(f"data.path={folder / 'tones'}")
+                    data = [talk(i) for i in range(64)] if name == "talks" else None
+                    made[name] = Path(train([*words, f"name={name}"], data=data)["run"])
             return [made[name] for name in names]
 
         yield of

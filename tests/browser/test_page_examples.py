@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.visit import captions, dragged
+from tests.browser.visit import addresses, captions, dragged
 
 pytestmark = pytest.mark.slow  # of which most is the training of what is looked at
 
@@ -86,3 +86,87 @@ def test_a_file_of_ones_own_is_begun_with_or_refused_in_one_line(visit, tmp_path
     one.page.locator(".example .said", has_text="levels").wait_for()
     one.draw("others")
     assert "in=mine.png" in one.column("others").locator("code").inner_text()
+
+
+def test_the_frames_of_a_video_are_marked(visit):
+    one = visit()
+    one.only("videos")
+    one.mode("Complete")
+    film = one.page.locator(".over.film")
+    film.wait_for()
+    frames = one.page.locator("output").inner_text().rpartition(" ")[2]
+    dragged(one.page, film, (0.3, 0.5), (0.6, 0.5))
+    begin, end = 1 + (0.3 * int(frames)) // 1 - 1, (0.6 * int(frames)) // 1 + 1
+    assert one.page.locator("output").inner_text() == f"{begin:.0f} to {end:.0f} of {frames}"
+    assert one.page.get_by_label("stretch").is_checked()
+    one.draw("videos")
+    assert f"mask={begin:.0f}:{end:.0f}" in one.column("videos").locator("code").inner_text()
+    assert all(address.startswith("data:image/gif") for address in addresses(one.column("videos")))
+    assert len(addresses(one.column("videos"))) == 5
+    one.page.get_by_label("begin of what is hidden").focus()
+    one.page.keyboard.press("Home")  # by keys, too
+    assert one.page.locator("output").inner_text() == f"0 to {end:.0f} of {frames}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "names"),
+    [
+        ("Denoise", ["input", "answer 1", "answer 2", "answer 3", "truth"]),
+        ("Upscale", ["input", "answer 1", "answer 2", "answer 3", "truth"]),
+        ("Restyle", ["input", "as 3", "as 8"]),
+    ],
+)
+def test_something_is_made_of_an_example_and_of_a_picture_of_ones_own(visit, tmp_path, mode, names):
+    from PIL import Image
+
+    Image.new("L", (8, 8), 99).save(tmp_path / "mine.png")
+    one = visit()
+    one.only("digits")
+    one.mode(mode)
+    one.page.locator(".example figure img").wait_for()
+    own = "from" if mode == "Restyle" else "label"  # which says what a file is of
+    assert one.page.locator(f'[data-name="{own}"]').is_hidden()
+    for label in ("3", "8") if mode == "Restyle" else ():
+        one.page.locator('[data-name="label"] label', has_text=label).click()
+    one.draw("digits")
+    found = [caption.partition(",")[0] for caption in captions(one.column("digits"))]
+    assert found == names
+    one.page.locator("#example-file").set_input_files(tmp_path / "mine.png")
+    one.page.locator(f'[data-name="{own}"] select, [data-name="{own}"] input').first.wait_for()
+    choose(one, own, "5")
+    one.draw("digits")
+    code = one.column("digits").locator("code").inner_text()
+    assert code.startswith(f"genkit {mode.lower()} run=")
+    assert "in=mine.png" in code
+    assert f"{own}=5" in code
+
+
+def choose(one, name, value):
+    """A class of a control that has one or several."""
+    box = one.page.locator(f'[data-name="{name}"]')
+    if box.locator("select").count():
+        box.locator("select").select_option(value)
+    else:
+        box.locator("label", has_text=value).click()
+
+
+def test_a_sound_is_denoised(visit):
+    one = visit()
+    one.only("sounds")
+    one.mode("Denoise")
+    one.page.locator(".example audio").wait_for()
+    one.draw("sounds")
+    assert one.column("sounds").locator("audio").count() == 5
+
+
+def test_too_many_answers_are_refused_in_one_line(visit):
+    one = visit()
+    one.only("digits")
+    for mode in ("Denoise", "Upscale"):
+        one.mode(mode)
+        one.fill("draws", 10**6)
+        one.page.locator("#go").click()
+        one.column("digits").locator(".said.error", has_text="draws takes an integer from 1 to 16").wait_for()
+        one.fill("draws", 1)
+    one.draw("digits")
+    one.faults[:] = [fault for fault in one.faults if "400" not in fault]

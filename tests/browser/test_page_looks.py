@@ -18,10 +18,13 @@ def test_every_text_has_the_contrast_of_aa(visit, look):
     one = visit(**look)
     one.only("digits", "texts")
     one.page.locator("summary").click()
-    for mode in ("Draw", "Walk", "Complete"):
+    for mode in ("Draw", "Walk", "Complete", "Denoise", "Upscale", "Restyle"):
         one.mode(mode)
+        if mode == "Restyle":
+            one.page.locator('[data-name="label"] label', has_text="3").click()
         one.draw("digits")
         assert one.page.evaluate(CONTRAST) == []
+    one.mode("Upscale")
     one.fill("draws", 99)
     one.page.locator("#go").click()
     one.page.locator(".said.error").wait_for()
@@ -30,15 +33,45 @@ def test_every_text_has_the_contrast_of_aa(visit, look):
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look["color_scheme"])
+def test_a_talk_and_what_is_heard_have_the_contrast_of_aa(visit, look):
+    one = visit(**look)
+    one.only("talks", "waves")
+    one.draw("waves")
+    assert one.column("waves").locator(".heard").count() == 4
+    assert one.page.evaluate(CONTRAST) == []
+    one.mode("Chat")
+    assert one.page.evaluate(CONTRAST) == []
+    one.page.locator('[data-name="say"] textarea').fill("ab")
+    one.draw("talks")
+    assert one.page.evaluate(CONTRAST) == []
+
+
+def test_on_paper_stands_what_was_drawn_and_no_control(visit):
+    one = visit()
+    one.only("digits", "texts")
+    one.draw("digits", "texts")
+    one.page.emulate_media(media="print")
+    assert one.page.locator("form").is_hidden()
+    assert one.column("digits").locator("figure img").count() == 4
+    boxes = [one.column(name).bounding_box() for name in ("digits", "texts")]
+    assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]  # below one another
+    assert one.page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look["color_scheme"])
 def test_on_a_phone_nothing_sticks_out(visit, look):
     one = visit(**PHONE, **look)
     one.page.locator("summary").click()
     for mode, names in (
-        ("Draw", ("texts", "sounds", "digits")),
+        ("Draw", ("texts", "sounds", "waves", "digits")),
         ("Walk", ("digits",)),
-        ("Complete", ("digits",)),
+        ("Complete", ("digits", "videos")),
+        ("Denoise", ("digits", "videos")),
+        ("Chat", ("talks",)),
     ):
         one.mode(mode)
+        if mode == "Chat":
+            one.page.locator('[data-name="say"] textarea').fill("ab")
         one.draw(*names)
         assert one.page.evaluate("() => document.documentElement.scrollWidth") == 390
         wide = "() => [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() &&"
@@ -79,9 +112,11 @@ def test_every_control_has_a_name_and_a_description(visit):
     nameless = """() => [...document.querySelectorAll("input, select, textarea, button, canvas, audio, img")]
       .filter((e) => !(e.labels?.length && e.labels[0].textContent.trim()) && !e.getAttribute("aria-label")
         && !e.textContent.trim() && !e.alt && !e.closest("[aria-hidden=true]")).map((e) => e.outerHTML)"""
-    for mode in ("Draw", "Walk", "Complete"):
+    for mode in ("Draw", "Walk", "Complete", "Denoise", "Chat"):
         one.mode(mode)
-        one.draw("digits")
+        if mode == "Chat":
+            one.page.locator('[data-name="say"] textarea').fill("ab")
+        one.draw("talks" if mode == "Chat" else "digits")
         assert one.page.evaluate(nameless) == []
 
 
@@ -90,5 +125,5 @@ def test_nothing_moves_and_nothing_waits_that_need_not(visit):
     one = visit()
     assert sorted({url.rsplit("/", 1)[-1] for url in one.asked}) == sorted(
         {"", "app.css", "main.js", "runs", "column.js", "controls.js", "elements.js", "example.js"}
-        | {"exhibits.js", "hidden.js", "stream.js", "walk.js"}
+        | {"exhibits.js", "hidden.js", "sound.js", "stream.js", "talk.js", "walk.js"}
     )

@@ -62,9 +62,9 @@ def png_of(pixels):
 def test_the_page_knows_what_runs_declare(page, served_runs):
     runs = json.loads(page.ask("GET", "/runs")[2])["runs"]
     assert [[*run["verbs"]] for run in runs] == [
-        ["draw", "walk", "complete"],
+        ["draw", "walk", "complete", "denoise", "upscale"],
         ["draw"],
-        ["draw", "walk", "complete"],
+        ["draw", "walk", "complete", "denoise", "upscale", "restyle"],
     ]
     for run, place in zip(runs, served_runs.values(), strict=True):
         assert {own["name"] for own in run["verbs"]["draw"]} == {
@@ -160,7 +160,7 @@ def test_what_is_painted_is_what_is_answered_and_its_command_reads_the_same_mask
 def test_a_picture_of_ones_own_is_begun_with(page, tmp_path, monkeypatch):
     picture = png_of(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4)
     key = page.give("my picture.png", picture)
-    events = page.asked("example", VAE, **{"in": f"file:{key}"})[1]
+    events = page.asked("example/complete", VAE, **{"in": f"file:{key}"})[1]
     assert said(events, "note")[0]["said"].startswith("in=my picture.png: ")
     events = page.asked("complete", VAE, **{"in": f"file:{key}", "draws": 1})[1]
     monkeypatch.chdir(tmp_path)

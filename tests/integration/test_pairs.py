@@ -13,7 +13,7 @@ import pytest
 
 import genkit
 from genkit.cli import main
-from genkit.cli.chat import Talk
+from genkit.cli.talk import Talk
 from genkit.core.pairs import ASSISTANT, USER, ChatPairs, Turn
 from genkit.core.spec import TokenSpec
 from genkit.data.text.tokenisers import train_bpe
@@ -85,6 +85,7 @@ def test_samples_are_prompts_and_answers(place, said, tmp_path):
         (["sample", "run=run", "prompt=xyz"], "characters outside the vocabulary"),
         (["sample", "run=run", "prompt=" + "ab" * 40], "the prompt takes 82 tokens in its template"),
         (["chat", "run=run", "prompt=a"], "chat takes no prompt="),
+        (["chat", "run=run", "logprobs=true"], "chat takes no logprobs="),
         (["chat", "run=run", "temprature=1"], "Did you mean temperature?"),
         (["train", *SMALL, "data=pairs"], "data=pairs needs data.path=FILE"),
         (["train", *SMALL, "data=pairs", "data.path=p.jsonl", "data.template=chat"], "data.template=chat"),
@@ -178,11 +179,12 @@ def test_what_is_no_run_of_pairs_does_not_talk(said, place, tmp_path):
     assert "texts was trained on no prompts and answers; genkit sample draws from it." in err
 
 
-def test_the_oldest_turns_are_dropped_once_said(capsys):
+def test_the_oldest_turns_are_dropped_once_said():
     spec = TokenSpec(
         train_bpe(["one two three"], 300), "<|im_start|>", pairs=ChatPairs.of(CHATML, {}, TOKENS, None)
     )
-    talk, kept = Talk(spec, 400, "Be kind."), []
+    notes = []
+    talk, kept = Talk(spec, 400, "Be kind.", notes.append), []
     for number in range(8):
         turns = talk.asked(f"question {number}")
         assert turns[0].content == "Be kind."
@@ -193,7 +195,7 @@ def test_the_oldest_turns_are_dropped_once_said(capsys):
     assert kept[:2] == [2, 4]
     assert kept[-1] == kept[-2] < 16
     assert [turn.role for turn in turns[1:3]] == [USER, ASSISTANT]
-    assert capsys.readouterr().err.count("the oldest turns are dropped") == 1
+    assert notes == ["the oldest turns are dropped: the model reads 400 tokens."]
 
 
 def test_in_a_terminal_an_answer_is_stopped_and_the_talk_goes_on(place):

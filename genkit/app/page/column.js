@@ -2,6 +2,7 @@
 
 import { made } from "./elements.js";
 import { exhibit, laidOut } from "./exhibits.js";
+import { Talk } from "./talk.js";
 import { walk } from "./walk.js";
 
 export class Column {
@@ -10,6 +11,8 @@ export class Column {
     this.items = made("div", { className: "items" });
     this.progress = made("progress", { className: "progress idle", max: 1, "aria-label": `${run.name}: how far` });
     this.said = made("p", { className: "said" });
+    this.talk = null;
+    this.figures = [];
     this.command = made("div", { className: "command", hidden: true });
     const note = run.note ? [made("p", { className: "note" }, `Note: ${run.note}.`)] : [];
     this.element = made("section", { className: "run", "aria-label": run.name },
@@ -18,10 +21,19 @@ export class Column {
     this.element.dataset.run = run.run;
   }
 
+  /** In a talk with the run. */
+  talks() {
+    this.talk = new Talk(this.run.name);
+    this.items.replaceChildren(this.talk.log);
+    this.items.classList.add("texts");
+    this.command.hidden = true;
+    this.tell("");
+  }
+
   begin() {
-    this.items.replaceChildren();
+    if (!this.talk) this.items.replaceChildren();
     this.element.querySelectorAll(".progress ~ .note").forEach((note) => note.remove());
-    this.texts = [];
+    this.figures = [];
     this.since = performance.now();
     this.tell("…");
     this.progress.removeAttribute("value");
@@ -43,29 +55,48 @@ export class Column {
       this.tell("drawing …");
     } else if (event.event === "progress") {
       this.progress.value = event.share;
-    } else if (event.event === "sample") {
+    } else if (event.event === "sample" && !this.talk) {
       laidOut(this.items, event);
       const figure = exhibit(event);
       this.items.append(figure);
-      this.texts[event.number] = figure.querySelector("pre");
+      this.figures[event.number] = figure;
+    } else if (event.event === "whole") {
+      const heard = this.figures[event.number].heard, whole = exhibit(event);
+      heard.end();
+      whole.append(heard.element);
+      this.figures[event.number].replaceWith(whole);
     } else if (event.event === "walk") {
       this.items.classList.add("texts");
       this.items.append(walk(event));
     } else if (event.event === "note") {
       this.items.before(made("p", { className: "note" }, event.said));
     } else if (event.event === "piece") {
-      const text = this.texts[event.number];
-      const follows = text.scrollTop + text.clientHeight >= text.scrollHeight - 8;
-      text.append(event.text);
-      if (follows) text.scrollTop = text.scrollHeight;
+      if (this.talk) this.talk.piece(event.text);
+      else this.more(event);
     } else if (event.event === "done") {
+      this.talk?.answered();
       return this.end(`${((performance.now() - this.since) / 1000).toFixed(2)} s`);
     } else if (event.event === "stopped") {
+      this.talk?.answered();
       return this.end("stopped");
     } else if (event.event === "error") {
+      this.talk?.unsaid();
       return this.end(event.said, true);
     }
     return "";
+  }
+
+  /** More of a sample: a text that grows, or a sound that is heard meanwhile. */
+  more(event) {
+    const figure = this.figures[event.number];
+    if (event.sound !== undefined) {
+      figure.heard.add(event.sound);
+      return;
+    }
+    const text = figure.querySelector("pre");
+    const follows = text.scrollTop + text.clientHeight >= text.scrollHeight - 8;
+    text.append(event.text);
+    if (follows) text.scrollTop = text.scrollHeight;
   }
 
   /** What the command below reads beside the run: a mask that was painted. */

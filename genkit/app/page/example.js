@@ -1,6 +1,7 @@
 // The example that a completion begins with: one of the data by its number, or a file of one's own.
 
 import { made } from "./elements.js";
+import { exhibit } from "./exhibits.js";
 import { Hidden } from "./hidden.js";
 import { asked, sent } from "./stream.js";
 
@@ -9,7 +10,7 @@ export class Example {
   constructor(run) {
     this.run = run;
     this.key = "";
-    this.hidden = new Hidden(run, (file, name) => sent(file, name));
+    this.place = made("div", {});
     this.number = made("input", { type: "number", id: "example-number", min: 0, step: 1, value: 0 });
     const before = made("button", { type: "button", className: "more", "aria-label": "the example before" }, "‹");
     const after = made("button", { type: "button", className: "more", "aria-label": "the next example" }, "›");
@@ -19,12 +20,24 @@ export class Example {
       made("h2", {}, "Begin with"),
       made("div", { className: "brushes" }, made("label", { htmlFor: "example-number" }, "example"), this.number, before, after),
       made("div", { className: "brushes" }, made("label", { htmlFor: "example-file" }, "or a file"), this.file),
-      this.said, this.hidden.element);
+      this.said, this.place);
     const step = (by) => { this.number.value = Math.max(0, Number(this.number.value) + by); this.chosen(); };
     before.addEventListener("click", () => step(-1));
     after.addEventListener("click", () => step(1));
     this.number.addEventListener("change", () => this.chosen());
     this.file.addEventListener("change", () => this.given());
+  }
+
+  /** What it is for: a part of it is hidden, or it is taken as it is. */
+  ask(verb) {
+    if (this.verb === verb) return;
+    this.verb = verb;
+    const marks = this.run.apart[verb].includes("mask");
+    if (marks) this.marked ??= new Hidden(this.run, (file, name) => sent(file, name));
+    else this.plain ??= new Shown();
+    this.hidden = marks ? this.marked : this.plain;
+    this.place.replaceChildren(this.hidden.element);
+    this.load();
   }
 
   /** An example of the data. */
@@ -48,6 +61,12 @@ export class Example {
     }
   }
 
+  /** The words that it answers, and the file of a mask where something was painted. */
+  async words() {
+    const { word, file } = await this.hidden.word();
+    return { words: { in: this.word, ...(word ? { mask: word } : {}) }, file };
+  }
+
   get word() {
     return this.key ? `file:${this.key}` : String(this.number.value || 0);
   }
@@ -62,7 +81,7 @@ export class Example {
     this.abort?.abort();
     this.abort = new AbortController();
     const notes = [];
-    await asked("example", { run: this.run.run, words: { in: this.word, ...this.beside?.(this.run) } }, this.abort.signal, (event) => {
+    await asked(`example/${this.verb}`, { run: this.run.run, words: { in: this.word, ...this.beside?.(this.run) } }, this.abort.signal, (event) => {
       if (event.event === "sample") {
         this.hidden.show(event);
         this.tell(event.caption);
@@ -70,5 +89,22 @@ export class Example {
       else if (event.event === "error") this.tell(event.said, true);
       else if (event.event === "done" && notes.length) this.tell(notes.join(" "));
     });
+  }
+}
+
+/** An example of which nothing is hidden. */
+class Shown {
+  constructor() {
+    this.element = made("div", { className: "hiding" });
+  }
+
+  show(item) {
+    this.element.replaceChildren(exhibit(item));
+    this.element.querySelector("figcaption").remove();
+    this.element.dataset.shown = item.caption;
+  }
+
+  async word() {
+    return {};
   }
 }

@@ -1,11 +1,12 @@
 // Examples as elements: a text, a picture, a sound with its spectrogram, a video that moves.
 
 import { made } from "./elements.js";
+import { Heard } from "./sound.js";
 
 const SUFFIX = { "image/png": "png", "image/gif": "gif", "image/webp": "webp", "audio/wav": "wav" };
 
 /** What one is called, where nobody says. */
-const called = (item) => item.caption || `${item.kind} ${item.number + 1}`;
+const called = (item) => item.caption || `${item.kind === "stream" ? "sound" : item.kind} ${item.number + 1}`;
 
 export function exhibit(item) {
   const figure = made("figure", { className: item.kind });
@@ -13,6 +14,11 @@ export function exhibit(item) {
     if (item.caption) figure.append(made("p", { className: "asked" }, item.caption));
     figure.append(made("pre", { tabIndex: 0, "aria-label": `text ${item.number + 1}` }, item.text));
     if (item.said) figure.append(made("figcaption", {}, item.said));
+    return figure;
+  }
+  if (item.kind === "stream") {  // what a sound is until it is whole
+    figure.heard = new Heard(item, called(item));
+    figure.append(figure.heard.element, made("figcaption", {}, item.caption));
     return figure;
   }
   if (item.kind === "sound") {
@@ -37,6 +43,6 @@ function saved(item) {
 /** Classes of the box that holds such items, which is as wide as suits them. */
 export function laidOut(box, item) {
   box.classList.toggle("texts", item.kind === "text");
-  box.classList.toggle("sounds", item.kind === "sound");
+  box.classList.toggle("sounds", item.kind === "sound" || item.kind === "stream");
   if (item.width) box.style.setProperty("--cell", `${Math.max(5.5, Math.min(16, item.width / 12))}rem`);
 }

@@ -16,10 +16,12 @@ export class Hidden {
     this.picture = made("img", { alt: "the example", draggable: false });
     this.over = made("div", { className: "over" }, this.picture);
     this.sound = made("div", {});
+    this.film = made("img", { alt: "", draggable: false });  // the frames of what moves, side by side
+    this.line = made("div", { className: "over film", hidden: true }, this.film);
     const ways = [...run.parts, ...(this.plane ? [PAINTED] : []), ...(this.time ? [STRETCH] : [])];
     this.ways = made("fieldset", { className: "labels" }, made("legend", {}, "What is hidden"),
       ...ways.map((way) => this.way(way)));
-    this.element = made("div", { className: "hiding" }, this.over, this.sound, this.ways);
+    this.element = made("div", { className: "hiding" }, this.over, this.line, this.sound, this.ways);
     if (this.plane) this.paints();
     if (this.time) this.marks();
     this.choose(this.choice);
@@ -48,6 +50,11 @@ export class Hidden {
     this.picture.src = sound ? item.picture : item.address;
     this.picture.alt = item.caption || "the example";
     this.over.classList.toggle("sound", sound);
+    this.line.hidden = !item.film;
+    if (item.film) {
+      this.film.src = item.film;
+      this.film.alt = `the ${this.time} frames of ${this.picture.alt}`;
+    }
     this.sound.replaceChildren(...(sound ? [made("audio", { controls: true, src: item.address, "aria-label": "the example" })] : []));
     this.element.dataset.shown = this.picture.alt;
   }
@@ -145,7 +152,8 @@ export class Hidden {
     const end = (name, value) => made("input", { type: "range", min: 0, max: this.time, value, "aria-label": `${name} of what is hidden` });
     const [from, to] = [end("begin", half), end("end", this.time)];
     this.span = made("div", { className: "span" });
-    this.over.append(this.span);
+    const line = this.plane ? this.line : this.over;  // along which time goes
+    line.append(this.span);
     const said = made("output", {});
     this.ends = made("div", { className: "brushes" }, made("label", {}, "from ", from), made("label", {}, "to ", to), said);
     this.element.append(this.ends);
@@ -161,27 +169,25 @@ export class Hidden {
     };
     from.addEventListener("input", shown);
     to.addEventListener("input", shown);
-    if (!this.plane) {  // where nothing is painted, dragging marks
-      let begun = null;
-      const place = (event) => {
-        const box = this.over.getBoundingClientRect();
-        return Math.round(clamp((event.clientX - box.left) / box.width, 0, 1) * this.time);
-      };
-      this.over.addEventListener("pointerdown", (event) => {
-        this.over.setPointerCapture(event.pointerId);
-        this.choose(STRETCH);
-        begun = place(event);
-        from.value = to.value = begun;
-        shown();
-      });
-      this.over.addEventListener("pointermove", (event) => {
-        if (begun === null || !event.buttons) return;
-        from.value = begun;
-        to.value = place(event);
-        shown();
-      });
-      this.over.addEventListener("pointerup", () => { begun = null; });
-    }
+    let begun = null;
+    const place = (event) => {  // a frame is hidden as soon as it is touched
+      const box = line.getBoundingClientRect(), share = clamp((event.clientX - box.left) / box.width, 0, 1);
+      return this.plane ? Math.min(this.time - 1, Math.floor(share * this.time)) : Math.round(share * this.time);
+    };
+    const marked = (event) => {
+      const here = place(event), whole = this.plane ? 1 : 0;
+      from.value = Math.min(begun, here);
+      to.value = Math.max(begun, here) + whole;
+      shown();
+    };
+    line.addEventListener("pointerdown", (event) => {
+      line.setPointerCapture(event.pointerId);
+      this.choose(STRETCH);
+      begun = place(event);
+      marked(event);
+    });
+    line.addEventListener("pointermove", (event) => { if (begun !== null && event.buttons) marked(event); });
+    line.addEventListener("pointerup", () => { begun = null; });
     shown();
   }
 

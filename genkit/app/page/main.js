@@ -6,16 +6,13 @@ import { by, chip, made } from "./elements.js";
 import { Example } from "./example.js";
 import { asked, refusal } from "./stream.js";
 
-const MODES = [
-  { name: "draw", title: "Draw", able: (run) => "draw" in run.verbs },
-  { name: "walk", title: "Walk", able: (run) => "walk" in run.verbs },
-  { name: "complete", title: "Complete", able: (run) => "complete" in run.verbs },
-];
-const OF_FILES = ["label", "fit"];  // words that say something of a file, and nothing of an example of the data
+const TALK = "chat";  // which has turns
 
-const state = { runs: [], mode: MODES[0], controls: [], columns: new Map(), abort: null, kept: new Map(), example: null };
+const state = { runs: [], mode: null, controls: [], columns: new Map(), abort: null, kept: new Map(), example: null };
 
-const chosen = () => state.runs.filter((run) => state.on.has(run.run) && state.mode.able(run));
+const chosen = () => state.runs.filter((run) => state.on.has(run.run) && state.mode in run.verbs);
+const titled = (verb) => verb[0].toUpperCase() + verb.slice(1);
+const control = (name) => state.controls.find((own) => own.name === name);
 
 async function begin() {
   const answer = await fetch("runs");
@@ -31,11 +28,12 @@ async function begin() {
     });
     return own;
   }));
-  const modes = MODES.filter((mode) => state.runs.some(mode.able));
-  by("modes").hidden = modes.length < 2;
-  by("modes").append(...modes.map((mode) => {
-    const own = chip("radio", "mode", mode.title, mode === state.mode, { value: mode.name });
-    own.firstChild.addEventListener("change", () => { state.mode = mode; stop(); shown(true); });
+  const verbs = [...new Set(state.runs.flatMap((run) => Object.keys(run.verbs)))];
+  [state.mode] = verbs;
+  by("modes").hidden = verbs.length < 2;
+  by("modes").append(...verbs.map((verb) => {
+    const own = chip("radio", "mode", titled(verb), verb === state.mode, { value: verb });
+    own.firstChild.addEventListener("change", () => { state.mode = verb; stop(); shown(true); });
     return own;
   }));
   shown(true);
@@ -45,12 +43,12 @@ async function begin() {
 function shown(anew = false) {
   for (const control of state.controls) state.kept.set(control.declared.key, control.value());
   const runs = chosen(), first = [], plain = [], rest = [];
-  for (const declared of merged(runs, state.mode.name)) {
+  for (const declared of merged(runs, state.mode)) {
     const of = declared.runs.length < runs.length ? declared.runs.map((run) => run.name).join(", ") : "";
-    const control = new Control(declared, of);
-    control.runs = declared.runs;
+    const own = new Control(declared, of);
+    own.runs = declared.runs;
     const usual = ["whole", "number"].includes(declared.kind) && declared.default !== null;
-    (declared.first ? first : usual ? plain : rest).push(control);
+    (declared.first ? first : usual ? plain : rest).push(own);
   }
   state.controls = [...first, ...plain, ...rest];
   for (const control of state.controls) {
@@ -61,76 +59,86 @@ function shown(anew = false) {
     ? [made("details", {}, made("summary", {}, "More options"), ...rest.map((control) => control.element))] : [];
   by("controls").replaceChildren(...[...first, ...plain].map((control) => control.element), ...more);
   if (anew) state.columns.clear();
-  for (const run of runs) if (!state.columns.has(run.run)) state.columns.set(run.run, new Column(run));
+  for (const run of runs) {
+    if (state.columns.has(run.run)) continue;
+    state.columns.set(run.run, new Column(run));
+    if (state.mode === TALK) state.columns.get(run.run).talks();
+  }
   const columns = runs.map((run) => state.columns.get(run.run).element);
   by("stage").replaceChildren(...begunWith(runs), ...columns);
   if (!runs.length) by("stage").append(made("p", { className: "empty" }, "No run that can do this is switched on."));
-  by("go").textContent = state.mode.title;
+  by("go").textContent = state.mode === TALK ? "Send" : titled(state.mode);
+  by("again").textContent = state.mode === TALK ? "New talk" : "Next seed";
+  by("again").hidden = state.mode !== TALK && !control("seed");
   by("go").disabled = !runs.length;
 }
 
-/** Where something is completed, what is begun with. */
+/** What is begun with, where something is made of an example. */
 function begunWith(runs) {
-  if (state.mode.name !== "complete" || !runs.length) return [];
+  const verb = state.mode;
+  if (!runs.length || !runs[0].apart?.[verb]) return [];
   if (state.example?.run !== runs[0]) {
     state.example = new Example(runs[0]);
     state.example.beside = wordsOf;
     state.example.changed = sayingOfFiles;
-    state.example.load();
   }
+  state.example.ask(verb);
   sayingOfFiles();
   return [state.example.element];
 }
 
 /** What says something of a file is asked where there is one. */
+const idle = (own) => own.declared.of_file === true && !state.example?.key;
+
 function sayingOfFiles() {
-  for (const control of state.controls) {
-    const idle = state.mode.name === "complete" && !state.example.key && OF_FILES.includes(control.name);
-    control.element.hidden = idle;
-  }
+  for (const own of state.controls) own.element.hidden = idle(own);
 }
 
 /** What is asked of one run, by the words of a command. */
 function wordsOf(run) {
-  const words = {}, completes = state.mode.name === "complete";
-  for (const control of state.controls) {
-    const value = control.value();
-    if (value === undefined || !control.runs.includes(run)) continue;
-    if (completes && !state.example?.key && OF_FILES.includes(control.name)) continue;
-    words[control.name] = value;
+  const words = {};
+  for (const own of state.controls) {
+    const value = own.value();
+    if (value !== undefined && own.runs.includes(run) && !idle(own)) words[own.name] = value;
   }
   return words;
 }
 
 async function draw() {
   stop();
-  const runs = chosen();
-  if (!runs.length) return;
-  const abort = new AbortController(), mode = state.mode.name, said = [];
+  const runs = chosen(), mode = state.mode, say = mode === TALK ? control("say")?.value() : "";
+  if (!runs.length || say === undefined) return;
+  const abort = new AbortController(), said = [], apart = runs[0].apart?.[mode];
   state.abort = abort;
   by("stop").disabled = false;
   by("status").textContent = "drawing";
   runs.forEach((run) => state.columns.get(run.run).begin());
   const first = state.columns.get(runs[0].run).element;
   if (first.getBoundingClientRect().top > innerHeight - 200) first.scrollIntoView();  // below, as on a phone
-  const more = {};
-  if (mode === "complete") {
+  let more = {};
+  if (apart) {
     try {
-      const { word, file } = await state.example.hidden.word();
-      Object.assign(more, { in: state.example.word, mask: word });
+      const { words, file } = await state.example.words();
+      more = words;
       runs.forEach((run) => state.columns.get(run.run).masked(file));
     } catch (error) {
       runs.forEach((run) => state.columns.get(run.run).end(error.message, true));
       return;
     }
   }
+  if (say) control("say").fill("");
   await Promise.all(runs.map((run) => {
     const column = state.columns.get(run.run);
-    return asked(mode, { run: run.run, words: { ...wordsOf(run), ...more } }, abort.signal, (event) => {
+    const words = { ...wordsOf(run), ...more };
+    if (say) words.turns = column.talk.ask(say);
+    return asked(mode, { run: run.run, words }, abort.signal, (event) => {
       const last = column.told(event);
       if (last) said.push(last);
     });
   }));
+  if (say && control("say")?.value() === undefined && runs.every((run) => !state.columns.get(run.run).talk.heard(say))) {
+    control("say").fill(say);  // it was refused: to be said otherwise
+  }
   if (state.abort === abort) {
     by("stop").disabled = true;
     by("status").textContent = said.join("; ");
@@ -146,11 +154,17 @@ function stop() {
 by("asked").addEventListener("submit", (event) => { event.preventDefault(); draw(); });
 by("stop").addEventListener("click", stop);
 by("again").addEventListener("click", () => {
-  for (const seed of state.controls.filter((control) => control.name === "seed")) seed.fill((seed.value() ?? 0) + 1);
+  if (state.mode === TALK) {
+    stop();
+    for (const column of state.columns.values()) column.talks();
+    return;
+  }
+  for (const seed of state.controls.filter((own) => own.name === "seed")) seed.fill((seed.value() ?? 0) + 1);
   draw();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") stop();
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); draw(); }
+  const says = state.mode === TALK && event.target.tagName === "TEXTAREA";  // whose turns are lines
+  if (event.key === "Enter" && (says || event.ctrlKey || event.metaKey)) { event.preventDefault(); draw(); }
 });
 begin().catch((error) => by("stage").replaceChildren(made("p", { className: "said error" }, error.message)));
