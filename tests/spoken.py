@@ -12,11 +12,11 @@ def talk(i):
     return {"messages": [{"role": role, "content": content} for role, content in said]}
 
 
-def write_tones(folder):
-    """Two classes of 40 tones, 64 samples each."""
+def write_tones(folder, length=LENGTH):
+    """Two classes of 40 tones."""
     generator = np.random.default_rng(0)
     for name, period in (("low", 32), ("high", 8)):
         (folder / name).mkdir(parents=True)
         for i in range(40):
-            tone = np.sin(2 * np.pi * (np.arange(LENGTH) / period + generator.random())) * 20_000
+            tone = np.sin(2 * np.pi * (np.arange(length) / period + generator.random())) * 20_000
             wavfile.write(folder / name / f"{i}.wav", 8000, tone.astype(np.int16))

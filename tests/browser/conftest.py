@@ -11,9 +11,10 @@ from genkit import train
 from tests.browser.visit import Visit
 from tests.integration.conftest import QUICK, TINY
 from tests.page_server import served
-from tests.spoken import LENGTH, talk, write_tones
+from tests.spoken import talk, write_tones
 
 SMALL = ["model.latent_size=4", "model.width=2", "model.hidden=16"]
+HEARD = 1_024  # samples of a sound that is streamed
 TOKENS = ["model.n_layer=1", "model.n_head=2", "model.n_embd=16"]
 WAVES = ["data.view=mu_law", "data.levels=16", "data.patch=2", "model.conditional=true"]
 MODELS = {
@@ -23,7 +24,7 @@ MODELS = {
     "sounds": ["model=vae", "data=plucks", *SMALL],
     "videos": ["model=vae", "data=moving_digits", *SMALL],
     "talks": ["model=gpt", *TOKENS, "model.block_size=48"],
-    "waves": [*("model=gpt_pixels", *TOKENS, "data=audio_folder", f"data.length={LENGTH}"), *WAVES],
+    "waves": [*("model=gpt_pixels", *TOKENS, "data=audio_folder", f"data.length={HEARD}"), *WAVES],
 }
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -55,7 +56,7 @@ def runs(tmp_path_factory):
                 if name not in made:
                     words = [*MODELS[name], *QUICK, "budget.steps=2", f"paths.runs_dir={folder}"]
                     if name == "waves":
-                        write_tones(folder / "tones")
+                        write_tones(folder / "tones", HEARD)
                         words.append(f"data.path={folder / 'tones'}")
                     data = [talk(i) for i in range(64)] if name == "talks" else None
                     made[name] = Path(train([*words, f"name={name}"], data=data)["run"])

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 
+from tests.browser.conftest import HEARD
 from tests.browser.visit import captions
 
 pytestmark = pytest.mark.slow  # of which most is the training of what is looked at
@@ -112,13 +113,13 @@ def test_a_sound_is_heard_before_it_is_whole(visit, monkeypatch):
     one.page.locator("#go").click()
     heard = one.column("waves").locator(".heard")
     heard.wait_for()
-    one.column("waves").locator(".heard span", has_text="of 0.01 s").wait_for()
+    one.column("waves").locator(".heard span", has_text="0.10 of 0.13 s").wait_for()
     heard.get_by_role("button").click()
     heard_of(one, 8)
     assert one.column("waves").locator("audio").count() == 0  # and the sound is not there yet
     assert not goes_on.is_set()
     goes_on.set()
     one.ended("waves")
-    heard_of(one, 64)
+    heard_of(one, HEARD)
     assert one.column("waves").locator("audio").count() == 1
     assert captions(one.column("waves"))[0] in ("low", "high")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+TOOK = re.compile(r"\d s$")  # what is said at the end: seconds
+
 
 class Visit:
     """A visitor's page, and what went wrong on it.
@@ -52,7 +56,7 @@ class Visit:
 
     def ended(self, *names):
         for name in names:
-            self.column(name).locator(".said", has_text=" s").wait_for()
+            self.column(name).locator(".said", has_text=TOOK).wait_for()
 
 
 def dragged(page, element, begin, end):

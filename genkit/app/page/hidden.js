@@ -16,7 +16,7 @@ export class Hidden {
     this.picture = made("img", { alt: "the example", draggable: false });
     this.over = made("div", { className: "over" }, this.picture);
     this.sound = made("div", {});
-    this.film = made("img", { alt: "", draggable: false });  // the frames of what moves, side by side
+    this.film = made("img", { alt: "the frames", draggable: false });  // the frames of what moves, side by side
     this.line = made("div", { className: "over film", hidden: true }, this.film);
     const ways = [...run.parts, ...(this.plane ? [PAINTED] : []), ...(this.time ? [STRETCH] : [])];
     this.ways = made("fieldset", { className: "labels" }, made("legend", {}, "What is hidden"),

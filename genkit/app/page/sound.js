@@ -7,7 +7,7 @@ const ENOUGH = 0.5;  // seconds that are waited for where drawing is slower than
 export class Heard {
   /** Of a sound that is to have so many samples of each channel, and what it is called. */
   constructor({ rate, channels, samples }, name) {
-    Object.assign(this, { rate, channels, samples, pieces: [], come: 0, told: 0, since: performance.now(), whole: false });
+    Object.assign(this, { rate, channels, samples, pieces: [], come: 0, told: 0, since: performance.now(), last: 0, whole: false });
     this.button = made("button", { type: "button", className: "more", "aria-label": `listen to ${name} while it is drawn` }, "Listen");
     this.said = made("span", { role: "status" });
     this.element = made("div", { className: "heard" }, this.button, this.said);
@@ -23,6 +23,7 @@ export class Heard {
       { length }, (_, i) => numbers.getInt16(2 * (i * this.channels + channel), true) / 32768));
     this.pieces.push(channels);
     this.come += length;
+    this.last = performance.now();
     this.goOn();
   }
 
@@ -48,7 +49,7 @@ export class Heard {
   /** Whether what has come can be played: all, as much as is heard until the rest is there, or half a second. */
   get enough() {
     const left = this.samples - this.come, waiting = this.come - this.told, playing = this.next > this.context.currentTime;
-    const rest = left / (this.come / (performance.now() - this.since)) / 1000;
+    const rest = left / (this.come / (this.last - this.since)) / 1000;  // at the pace so far
     return waiting > 0 && (this.whole || playing || rest <= (this.samples - this.told) / this.rate || waiting / this.rate >= ENOUGH);
   }
 
