@@ -93,7 +93,9 @@ def heard_of(one, samples):
 def test_a_sound_is_heard_before_it_is_whole(visit, monkeypatch):
     """The second half of it is not drawn before the first is played."""
     import genkit.families.gpt as family
+    from genkit.app import draw_request
 
+    monkeypatch.setattr(draw_request, "MOMENT", 0)  # every piece is told by itself
     goes_on, real = threading.Event(), family.GPT.stream
 
     def held(self, **given):
