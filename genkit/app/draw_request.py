@@ -14,7 +14,7 @@ import numpy as np
 from genkit.app.controls import control, controls, words
 from genkit.app.drawing_queue import Tell
 from genkit.app.exhibits import exhibits
-from genkit.app.served_run import ServedRun, Streaming
+from genkit.app.served_run import PieceStreaming, ServedRun
 from genkit.cli.shared import MOST_SEED, known_prompts
 from genkit.core.array_spec import ArraySpec
 from genkit.core.capabilities import Conditional
@@ -105,7 +105,7 @@ class DrawRequest:
     def _stream(self, tell: Tell) -> None:
         """Texts or sounds one after another, each from the noise that it has among all of them."""
         name = next((name for name in self.run.conditions if self.options.get(name)), None)
-        module = cast(Streaming, self.run.module)
+        module = cast(PieceStreaming, self.run.module)
         asked = [condition for condition in self.conditions for _ in range(self.n)]
         for number, condition in enumerate(asked):
             own = {**self.options, **({} if name is None or condition is None else {name: condition})}

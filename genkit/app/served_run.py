@@ -16,7 +16,7 @@ from genkit.system.errors import CheckpointError
 
 
 @runtime_checkable
-class Streaming(Protocol):
+class PieceStreaming(Protocol):
     """A model that shows a sample as it is drawn."""
 
     def stream(self, *, seed: int, first: int, weights: str, **options: Any) -> Generator[Any]: ...
@@ -73,7 +73,7 @@ class ServedRun:
     def streams(self) -> bool:
         """Whether its samples can be seen, or heard, while they are drawn."""
         spec = self.module.spec
-        return spec.kind == "tokens" and not spec.unstreamed and isinstance(self.module, Streaming)
+        return spec.kind == "tokens" and not spec.unstreamed and isinstance(self.module, PieceStreaming)
 
     @property
     def conditions(self) -> Sequence[str]:
