@@ -47,6 +47,7 @@ class Benchmark:
 
 TRANSFORMERS = {(1, "float32"): 2.2, (64, "float32"): 2.2, (1, "int8"): 3.5}
 BENCHMARKS = {
+    "member_start": Benchmark("member_start.py", rows.of_the_member),
     "sample_start": Benchmark("sample_start.py", rows.of_the_sample),
     "nanogpt_step": Benchmark(
         "nanogpt_step.py",
@@ -56,8 +57,10 @@ BENCHMARKS = {
     ),
     "gpt_step": Benchmark("gpt_step.py", rows.of_the_gpt, ("steps=60",)),
     "gpt_step_large": Benchmark("gpt_step.py", rows.of_the_large_gpt, ("size=large", "steps=4"), rounds=3),
-    "pretrained": Benchmark("pretrained.py", rows.of_pretrained, ("what=step", "steps=3"), rounds=3),
-    "dcgan_step": Benchmark("dcgan_step.py", rows.of_the_dcgan, peers=("peer.examples",), data=True),
+    "pretrained": Benchmark("pretrained.py", rows.of_pretrained, ("what=step", "steps=3"), rounds=2),
+    "dcgan_step": Benchmark(
+        "dcgan_step.py", rows.of_the_dcgan, ("steps=12",), peers=("peer.examples",), data=True
+    ),
     "flow_step": Benchmark(
         "flow_step.py", against("Flow step, U-Net of 32, 28×28, batch 64", {"a bare loop": 1})
     ),
@@ -86,7 +89,7 @@ BENCHMARKS = {
         peers=("peer.nanogpt",),
         rounds=3,
     ),
-    "tokenising": Benchmark("tokenising.py", rows.of_tokenising, ("megabytes=5",), rounds=3),
+    "tokenising": Benchmark("tokenising.py", rows.of_tokenising, ("megabytes=3",), rounds=3),
     "fid": Benchmark(
         "metrics.py",
         against(
@@ -95,14 +98,14 @@ BENCHMARKS = {
         ("panel=false",),
     ),
     "time_to_quality": Benchmark(
-        "time_to_quality.py", rows.of_the_quality, peers=("peer.nanogpt",), data=True, rounds=3
+        "time_to_quality.py", rows.of_the_quality, peers=("peer.nanogpt",), data=True, rounds=2
     ),
     "vae_epochs": Benchmark(
         "vae_epochs.py",
         against("VAE, ten MNIST epochs, whole process", {"pytorch/examples": 3, "pythae": 2}),
         peers=("peer.examples", "peer.pythae"),
         data=True,
-        rounds=3,
+        rounds=2,
     ),
 }
 
@@ -175,7 +178,13 @@ class Everything:
         """Write down what was measured on."""
         words = [f"{key}={value}" for key, value in self.given.items() if key != "readme"]
         command = shlex.join(["python", "experiments/benchmarks/everything.py", *words])
-        own = {"command": command, "processor": machine.processor(), "cores": len(os.sched_getaffinity(0))}
+        amount = [word for word in words if word.startswith(("only=", "rounds="))]
+        own = {
+            "command": command,
+            "words": amount,
+            "processor": machine.processor(),
+            "cores": len(os.sched_getaffinity(0)),
+        }
         self.about = {**own, "versions": machine.versions(), "date": time.strftime("%Y-%m-%d"), **self.about}
         self.path.write_text(json.dumps(self.about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -188,8 +197,9 @@ class Everything:
         loads = [load for found in scripts.values() for load in found["load"]]
         others = max(scripts.items(), key=lambda item: item[1]["others"])
         versions = ", ".join(f"{name} {known}" for name, known in about["versions"].items())
+        words = " ".join(["everything.py", *about["words"]])
         return (
-            f"`{about['command']}`: {minutes:.0f} minutes on {about['date']}, {about['cores']} cores of"
+            f"`{words}`: {minutes:.0f} minutes on {about['date']}, {about['cores']} cores of"
             f" {about['processor']}; {versions}. The load was {loads[0]:.2f} before it and {loads[-1]:.2f}"
             f" after; other work had at most {others[1]['others']:.2f} of a processor ({others[0]}).\n"
         )

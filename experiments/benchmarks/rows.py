@@ -126,6 +126,10 @@ def of_tokenising(found: Found) -> Iterator[Row]:
             yield Row(f"Tokenising, {row['tokeniser']}", f"tokenizers, {peer}", ratios, 0.9)
 
 
+def of_the_member(found: Found) -> Iterator[Row]:
+    yield Row("a member of a study", "seconds beyond its own training", found["beyond"], 1, "seconds")
+
+
 def of_the_sample(found: Found) -> Iterator[Row]:
     work = "`genkit sample` of a small VAE, whole process"
     yield Row(work, "seconds beyond `import torch`", found["beyond"], 1, "seconds")

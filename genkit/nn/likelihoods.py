@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genkit.nn.precision import widened
+from genkit.nn.softplus import cross_entropy, log_sigmoid
 
 
 class EntryLikelihood(nn.Module):
@@ -63,7 +64,7 @@ class Bernoulli(EntryLikelihood):
         self.discrete = levels == 2
 
     def nats(self, output: Tensor, data: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(output, data, reduction="none")
+        return cross_entropy(output, data)
 
     def mean(self, output: Tensor) -> Tensor:
         return output.sigmoid()
@@ -118,9 +119,9 @@ class DiscretisedLogistic(EntryLikelihood):
         # log(σ(u) - σ(l)) = log σ(u) + log σ(-l) + log(1 - e^(l - u)), stable in both tails
         # Two edges of 16 bits are so near to each other that their difference is rounding.
         width = upper - lower if self.levels <= 256 else 2 * half * inverse
-        inner = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-width))
-        log_probability = torch.where(data < half, F.logsigmoid(upper), inner)
-        log_probability = torch.where(data > 1 - half, F.logsigmoid(-lower), log_probability)
+        inner = log_sigmoid(upper) + log_sigmoid(-lower) + torch.log(-torch.expm1(-width))
+        log_probability = torch.where(data < half, log_sigmoid(upper), inner)
+        log_probability = torch.where(data > 1 - half, log_sigmoid(-lower), log_probability)
         return -log_probability
 
     def mean(self, output: Tensor) -> Tensor:
