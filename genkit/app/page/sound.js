@@ -7,7 +7,7 @@ const ENOUGH = 0.5;  // seconds that are waited for where drawing is slower than
 export class Heard {
   /** Of a sound that is to have so many samples of each channel, and what it is called. */
   constructor({ rate, channels, samples }, name) {
-    Object.assign(this, { rate, channels, samples, pieces: [], come: 0, told: 0, since: performance.now(), last: 0, whole: false });
+    Object.assign(this, { rate, channels, samples, pieces: [], come: 0, told: 0, first: 0, since: 0, last: 0, whole: false });
     this.button = made("button", { type: "button", className: "more", "aria-label": `listen to ${name} while it is drawn` }, "Listen");
     this.said = made("span", { role: "status" });
     this.element = made("div", { className: "heard" }, this.button, this.said);
@@ -24,6 +24,7 @@ export class Heard {
     this.pieces.push(channels);
     this.come += length;
     this.last = performance.now();
+    if (!this.first) Object.assign(this, { first: length, since: this.last });  // from here the pace is counted
     this.goOn();
   }
 
@@ -49,7 +50,7 @@ export class Heard {
   /** Whether what has come can be played: all, as much as is heard until the rest is there, or half a second. */
   get enough() {
     const left = this.samples - this.come, waiting = this.come - this.told, playing = this.next > this.context.currentTime;
-    const rest = left / (this.come / (this.last - this.since)) / 1000;  // at the pace so far
+    const pace = (this.come - this.first) / (this.last - this.since), rest = left / pace / 1000;  // seconds
     return waiting > 0 && (this.whole || playing || rest <= (this.samples - this.told) / this.rate || waiting / this.rate >= ENOUGH);
   }
 
