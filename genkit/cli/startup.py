@@ -36,17 +36,25 @@ def postpone_metrics() -> None:
 OF_MEMBERS = (
     *("genkit.study.member", "genkit.training.launch", "genkit.evaluation", "genkit.metrics.catalogue"),
     *("genkit.families.gpt", "genkit.families.dcgan", "genkit.families.vae", "genkit.families.codes"),
-    *("genkit.families.flow", "hydra", "torch.utils.tensorboard"),
+    *("genkit.families.flow", "genkit.families.gpt_knobs", "genkit.families.vae_knobs"),
+    *("genkit.data.views", "genkit.metrics.bundled", "torch.utils.tensorboard", "tensorboard.plugins.hparams"),
+    *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
 )
 
 
 def import_for_members() -> None:
-    """Import what members of a study need, in a process that they are forked from."""
+    """Import what members of a study need, in a process that they are forked from, and compose once.
+
+    Composing imports Hydra's plugins and fills the tables of its parser; what is composed is not kept.
+    """
     postpone_metrics()
     with settled():
         for name in OF_MEMBERS:
             with contextlib.suppress(ImportError):  # TensorBoard may not be installed
                 importlib.import_module(name)
+        from genkit import config
+
+        config.paths([])
 
 
 class _Finder:

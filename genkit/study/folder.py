@@ -134,9 +134,8 @@ def load_plan(folder: Path) -> Plan:
     """
     check_plain(folder)
     try:
-        plain = read_yaml(folder / DECLARATION, dict)
         members = read_members(folder)
-        declared = check(plain, str(folder / DECLARATION))
+        declared = load_declaration(folder)
         files = {m.number: _config_file(folder, m.number) for m in members}
         configs = {
             number: read_text(file, MAX_YAML_BYTES)
@@ -154,6 +153,16 @@ def load_plan(folder: Path) -> Plan:
         said = " ".join(str(error).split())[:200]
         raise ConfigError(f"{folder} holds a damaged study: {said}; restore it, or delete it.") from None
     return Plan(folder, declared, members, configs, arms, codecs, looks=looks)
+
+
+def load_declaration(folder: Path) -> Declaration:
+    """What a study's folder declares, whatever its members are.
+
+    Raises:
+        OSError, ValueError: its file cannot be read.
+        ConfigError: it declares no study.
+    """
+    return check(read_yaml(folder / DECLARATION, dict), str(folder / DECLARATION))
 
 
 def _read(folder: Path, below: str, arms: Iterable[str]) -> dict[str, str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from genkit import config, runs
 from genkit.families import FAMILIES
 from genkit.runs import rows as row_files
-from genkit.study.folder import codec_config, load_plan, member_config, member_families
+from genkit.runs.studies import read_members
+from genkit.study.folder import codec_config, load_declaration, member_config, member_families
 from genkit.system.errors import Diverged, GenkitError
 from genkit.system.interrupts import Interrupted, end_with_parent
 from genkit.system.plain import inside
@@ -55,10 +56,9 @@ def train_and_evaluate(
         launch(cfg, own_process=own_process)
     from genkit.evaluation import evaluate
 
-    plan = load_plan(folder)
-    settings = dict(plan.declaration.evaluate)
+    settings = dict(load_declaration(folder).evaluate)
     checkpoint = settings.pop("checkpoint", None)
-    if next(m for m in plan.members if m.number == number).trial is not None:
+    if next(m for m in read_members(folder) if m.number == number).trial is not None:
         settings["split"] = "validation"  # what the study reports must not choose
         checkpoint = "best" if (run.checkpoints / "best").is_file() else "last"
     if isinstance(checkpoint, str):
