@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from genkit.cli.commands import BUILT_IN as COMMANDS
 from genkit.cli.commands import HIDDEN, find
+from genkit.cli.later_compiler import postpone_compiler
 from genkit.cli.parser import parse
 from genkit.cli.startup import postpone_metrics
 from genkit.system.errors import ConfigError, GenkitError, StorageError
@@ -24,6 +25,7 @@ __all__ = ["COMMANDS", "main"]
 HELP_WORDS = ("help", "--help", "-h")
 SHELL_FLAGS = ("-sc", "--shell-completion")
 INTERRUPTED = 130
+TRAINING = ("train", "member", "worker")  # an optimiser of torch asks its compiler whether to let it alone
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         postpone_metrics()
+        if words and words[0] not in TRAINING:
+            postpone_compiler()
         words = list(map(_as_typed, words))
         _print_anything()
     try:

@@ -37,7 +37,12 @@ OF_MEMBERS = (
     *("genkit.study.member", "genkit.training.launch", "genkit.evaluation", "genkit.metrics.catalogue"),
     *("genkit.families.gpt", "genkit.families.dcgan", "genkit.families.vae", "genkit.families.codes"),
     *("genkit.families.flow", "genkit.families.gpt_knobs", "genkit.families.vae_knobs"),
-    *("genkit.data.views", "genkit.metrics.bundled", "torch.utils.tensorboard", "tensorboard.plugins.hparams"),
+    *(
+        "genkit.data.views",
+        "genkit.metrics.bundled",
+        "torch.utils.tensorboard",
+        "tensorboard.plugins.hparams",
+    ),
     *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
 )
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from genkit import train
+
 SCRIPT = """
 import sys
 from genkit.cli.startup import postpone_metrics
@@ -37,6 +39,50 @@ def test_lightning_comes_without_the_metrics_which_come_when_asked_for():
         assert done.returncode == 0, done.stderr
 
 
+COMPILING = """
+import sys
+from genkit.cli.later_compiler import postpone_compiler
+from genkit.cli.startup import postpone_metrics
+postpone_metrics()
+postpone_compiler()
+import pytorch_lightning, torch
+assert not {"sympy", "torch._dynamo.eval_frame"} & set(sys.modules)
+from lightning_fabric.wrappers import OptimizedModule
+linear = torch.nn.Linear(2, 2)
+assert not isinstance(linear, OptimizedModule)
+assert "torch._dynamo.eval_frame" not in sys.modules
+if sys.argv[1] == "a module of it":
+    import torch._dynamo.config as config
+    assert config is torch._dynamo.config is sys.modules["torch._dynamo.config"]
+    assert config.__spec__.origin.endswith("config.py")
+elif sys.argv[1] == "of it":
+    from torch._dynamo import config, reset
+elif sys.argv[1] == "an optimiser":
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimiser = torch.optim.Adam([weight])
+    weight.sum().backward()
+    optimiser.step()
+else:
+    log = pytorch_lightning.trainer.connectors.logger_connector.result._ResultCollection(training=True)
+    log.log("fx", "loss", torch.tensor(2.0), on_step=True, on_epoch=False)
+    assert float(log["fx.loss"].value) == 2
+compiled = torch.compile(linear, backend="eager")
+assert "torch._dynamo.eval_frame" in sys.modules
+assert isinstance(compiled, OptimizedModule)
+assert isinstance(compiled, torch._dynamo.OptimizedModule)
+assert compiled(torch.ones(1, 2)).equal(linear(torch.ones(1, 2)))
+assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+"""
+
+
+@pytest.mark.parametrize("asked", ["a module of it", "of it", "an optimiser", "a metric that is logged"])
+def test_lightning_comes_without_the_compiler_which_comes_when_it_is_asked_for(asked):
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILING, asked], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 PROFILE = """
 import sys
 from genkit.cli import main
@@ -46,7 +92,8 @@ try:
 except SystemExit as ended:
     code = ended.code
 assert not code, code
-print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules}))
+loaded = {name.partition(".")[0] for name in sys.modules}
+print("LOADED", *sorted(loaded | ({"torch._dynamo.eval_frame"} & set(sys.modules))))
 """
 # What a training needs none of, each a tenth of a second or more; and what answers without torch.
 NOT_TRAINING = {
@@ -90,6 +137,27 @@ def test_the_import_profile_of_a_command(words, absent, tmp_path, data_dir):
     loaded = set(done.stdout.split("LOADED")[1].split())
     assert "genkit" in loaded
     assert not loaded & absent
+
+
+def test_samples_are_drawn_without_what_compiles_or_trains(tmp_path):
+    run = ["model=vae", "data=digits", "model.width=4", "model.latent_size=4", "trainer=cpu", "logger=csv"]
+    train(
+        [
+            *run,
+            "budget.steps=1",
+            "batch_size=4",
+            "callbacks.samples.n=0",
+            f"paths.runs_dir={tmp_path}",
+            "name=v",
+        ]
+    )
+    words = ["sample", f"run={tmp_path / 'v'}", "n=2", f"out={tmp_path / 'drawn.png'}"]
+    done = subprocess.run(
+        [sys.executable, "-c", PROFILE, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split("LOADED")[1].split())
+    assert not loaded & (NOT_TRAINING | {"torch._dynamo.eval_frame", "sympy", "tensorboard", "torchaudio"})
 
 
 def started(word, **given):
