@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from genkit.metrics.catalogue import group_of, kind_of
+from genkit.metrics.catalogue import catalogue, group_of, kind_of
 from genkit.report import embedded, tables
 from genkit.report.factorials import FactorialAnalysis, Studied, analyse_factorial, in_words
-from genkit.report.figures import axis_name, of_bands
+from genkit.report.figures import of_bands
 from genkit.report.illustrations import Illustration, written
 from genkit.report.lines import Line
-from genkit.report.numbers import summary_text
+from genkit.report.numbers import amount_text, summary_text
 from genkit.report.page import PAGE, examples_of, pairs_of, real_of, rendered, row_of
 from genkit.report.plots import Plot, styles
 from genkit.runs import write_atomically
@@ -24,6 +24,7 @@ from genkit.statistics import band
 from genkit.system.errors import StorageError
 from genkit.system.terminal import without_controls
 
+OF_RUNS = ("arm", "seed", "status", "reason", "metric", "role", "value", "low", "high", "kind", "n", "n_real")
 COSTS = ("samples_per_second", "training_seconds")  # of what a run costs, those that differ at one budget
 
 
@@ -46,6 +47,7 @@ def factorial_report(folder: Path, out: Path) -> Path:
     verdict = " ".join(without_controls(in_words(found)).split())
     write_atomically(out / "tables" / "orders.md", tables.markdown(orders(found)))
     write_atomically(out / "tables" / "orders.csv", tables.csv(orders(found)))
+    write_atomically(out / "tables" / "summary.csv", tables.csv(summary(found)))
     write_atomically(out / "tables" / "values.csv", tables.csv(values(found)))
     write_atomically(out / "tables" / "pairs.csv", tables.csv(pairs(found)))
     write_atomically(out / "verdict.txt", f"{verdict}\n")
@@ -84,8 +86,8 @@ def _curve(found: FactorialAnalysis, block: str, lines: Mapping[float, Line] | N
             bands[arm], counts[arm] = band(of_arm), len(by_seed)
     if not bands:
         return None
-    name = axis_name(next(iter(lines.values())))
-    return of_bands(f"{block}: {name}", found.unit, bands, counts, styles(arms), points=True)
+    name = f"{block}: {next(iter(lines.values())).name}"
+    return of_bands(name, found.unit, bands, counts, styles(arms), at=found.amounts)
 
 
 def orders(found: FactorialAnalysis) -> pd.DataFrame:
@@ -94,7 +96,7 @@ def orders(found: FactorialAnalysis) -> pd.DataFrame:
         {
             "block": block,
             **{
-                f"{amount:g} {found.unit}": found.order_in_words((block, amount))
+                f"{amount_text(amount)} {found.unit}": found.order_in_words((block, amount))
                 if (block, amount) in found.ended
                 else "–"
                 for amount in found.amounts
@@ -106,13 +108,27 @@ def orders(found: FactorialAnalysis) -> pd.DataFrame:
 
 
 def values(found: FactorialAnalysis) -> pd.DataFrame:
+    """A line for each number of each run of each cell, as `tables.values` has them."""
+    frames = [
+        tables.values(cell.members)[[*OF_RUNS]].assign(**{"block": block, found.unit: amount_text(amount)})
+        for (block, amount), cell in found.cells.items()
+    ]
+    columns = ["block", found.unit, *OF_RUNS]
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+
+
+def summary(found: FactorialAnalysis) -> pd.DataFrame:
     """A line for each metric of each cell: the arms' means over seeds with their intervals."""
     rows = []
     for (block, amount), cell in found.cells.items():
         for line in cell.analysis.lines:
             arrow = {"lower": "↓", "higher": "↑"}.get(line.direction, "")
             means = {arm: summary_text(c.summary, "≤ " if c.bound else "") for arm, c in line.cells.items()}
-            about = {"block": block, found.unit: f"{amount:g}", "metric": f"{line.name} {arrow}".strip()}
+            about = {
+                "block": block,
+                found.unit: amount_text(amount),
+                "metric": f"{line.name} {arrow}".strip(),
+            }
             rows.append({**about, **means})
     return pd.DataFrame(rows).fillna("–")
 
@@ -120,7 +136,7 @@ def values(found: FactorialAnalysis) -> pd.DataFrame:
 def pairs(found: FactorialAnalysis) -> pd.DataFrame:
     """A line for every two arms of each cell that has ended."""
     rows = [
-        {"block": block, found.unit: f"{amount:g}", **plain}
+        {"block": block, found.unit: amount_text(amount), **plain}
         for (block, amount), several in found.comparisons.items()
         for plain in tables.pairs_of(several, found.planned).to_dict("records")
     ]
@@ -140,18 +156,24 @@ def _page(found: FactorialAnalysis, drawn: Mapping[str, list[Illustration]], ver
         verdict=verdict,
         found=found,
         drawn=drawn,
-        kinds=[*drawn],
+        kinds=[(kind, _better(kind)) for kind in drawn],
         primary=primary,
         orders=orders(found).to_dict("records"),
         blocks=blocks,
         cells=[_cell(cell, out) for cell in found.cells.values()],
         pairs=[
-            {"block": block, "amount": f"{amount:g}", "pairs": pairs_of(several, found.planned)}
+            {"block": block, "amount": amount_text(amount), "pairs": pairs_of(several, found.planned)}
             for (block, amount), several in found.comparisons.items()
         ],
         runs=len(members),
         failures=failures,
     )
+
+
+def _better(kind: str) -> str:
+    """Which way is better, in words; "" where neither is."""
+    metric = catalogue().read(kind)
+    return f"{metric.direction} is better" if metric and metric.direction != "none" else ""
 
 
 def _block(found: FactorialAnalysis, block: str) -> dict[str, Any]:
@@ -164,7 +186,7 @@ def _block(found: FactorialAnalysis, block: str) -> dict[str, Any]:
     arms = cell.analysis.arms
     return {
         "name": block,
-        "amount": f"{cell.amount:g}",
+        "amount": amount_text(cell.amount),
         "arms": arms,
         "lines": [row_of(line) for line in cell.analysis.lines],
         "primary": cell.analysis.primary,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from genkit import statistics
 from genkit.report.analysis import Analysis, analyse
+from genkit.report.numbers import amount_text
 from genkit.report.sources import Member, is_study, read_study
 from genkit.runs.studies import FACTORIAL, cell_name
 from genkit.statistics import Comparison
@@ -62,7 +63,10 @@ class ChangedPlaces:
 
     def words(self, unit: str) -> str:
         (few, first), (many, second) = self.before, self.after
-        return f"{self.block}: {first} is better than {second} under {few:g} {unit}, {second} under {many:g}"
+        return (
+            f"{self.block}: {first} is better than {second} under {amount_text(few)} {unit},"
+            f" and worse under {amount_text(many)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,7 @@ def _of_block(found: FactorialAnalysis, block: str) -> str:
     orders: dict[str, list[str]] = {}
     for amount in found.amounts:
         if (block, amount) in found.ended:
-            orders.setdefault(found.order_in_words((block, amount)), []).append(f"{amount:g}")
+            orders.setdefault(found.order_in_words((block, amount)), []).append(amount_text(amount))
     if len(orders) == 1 and len(found.amounts) > 1 and len(next(iter(orders.values()))) == len(found.amounts):
         return f"{block}: {next(iter(orders))}, under every budget."
     parts = [f"{order} under {statistics.listed(amounts)}" for order, amounts in orders.items()]

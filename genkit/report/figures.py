@@ -13,6 +13,7 @@ from genkit import statistics
 from genkit.report.analysis import COSTS
 from genkit.report.compute import AXES, Compute, by_term
 from genkit.report.lines import Line
+from genkit.report.numbers import amount_text
 from genkit.report.plots import INK, Plot, logarithmic, short, styles
 from genkit.report.sources import Curve, Member
 
@@ -48,25 +49,28 @@ def of_bands(
     bands: Mapping[str, statistics.Band],
     counts: Mapping[str, int],
     style: Mapping[str, Mapping[str, Any]],
-    points: bool = False,
+    at: Sequence[float] = (),
 ) -> Plot:
     """A plot of the arms' means with their intervals.
 
     Args:
-        points: whether there are numbers at few places alone, which then stand out, on an axis by powers.
+        at: the few places at which there are numbers, which then stand out, on an axis by powers.
     """
 
     def draw(axis: Axes) -> None:
         for arm, b in bands.items():
             colour, line = style[arm]["color"], style[arm]["linestyle"]
             label = f"{short(arm)} ({counts[arm]})"
-            marker = style[arm]["marker"] if points else None
+            marker = style[arm]["marker"] if at else None
             axis.plot(b.x, b.mean, label=label, color=colour, linestyle=line, marker=marker, linewidth=1.6)
             known = ~np.isnan(b.low)
             axis.fill_between(b.x[known], b.low[known], b.high[known], color=colour, alpha=0.18, linewidth=0)
         ends = [float(b.x[-1]) for b in bands.values()]
-        if points:
-            logarithmic(axis, min(float(b.x[0]) for b in bands.values()), max(ends))
+        if at:
+            axis.set_xscale("log")
+            axis.set_xticks(list(at), [amount_text(x) for x in at])
+            axis.minorticks_off()
+            axis.set_xlim(min(at) / 1.15, max(at) * 1.15)
         elif max(ends) > min(ends):  # (where all go as far, their beginnings say nothing of the arms)
             logarithmic(axis, min(ends), max(ends))
         axis.set_xlabel(against)

@@ -22,6 +22,11 @@ def number(value: float | None, step: float | None = None) -> str:
     return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else f"{value:.4g}"
 
 
+def amount_text(x: float) -> str:
+    """Of a budget: 3e+11 is 3e11."""
+    return f"{x:g}".replace("e+", "e")
+
+
 def _digits(step: float) -> int:
     digits = 0
     while step < 10 and digits < 6:

@@ -63,7 +63,7 @@ def test_orders_are_said_with_who_is_told_apart_and_who_changes_places(tmp_path)
     assert found.order_in_words(("digits", 400.0)) == "b, then a"
     assert found.order_in_words(("sounds", 100.0)) == "a and b"
     (turn,) = found.turns()
-    assert turn.words("steps") == "digits: a is better than b under 100 steps, b under 400"
+    assert turn.words("steps") == "digits: a is better than b under 100 steps, and worse under 400"
     said = in_words(found)
     assert "digits: a, then b under 100; b, then a under 400 steps." in said
     assert "Places that are shown to change with the budget: digits: a is better" in said
@@ -107,6 +107,9 @@ def test_the_page_has_orders_curves_and_a_section_for_each_block(tmp_path):
     lines = (folder / "report" / "tables" / "orders.md").read_text().splitlines()
     assert lines[0] == "| block | 100 steps | 400 steps |"
     assert lines[2:] == ["| digits | a, then b | b, then a |", "| sounds | a and b | – |"]
+    values = (folder / "report" / "tables" / "values.csv").read_text().splitlines()
+    assert values[0].startswith("block,steps,arm,seed,status")
+    assert len(values) == 1 + 3 * 2 * len(SEEDS) * 2  # cells, arms, seeds, metrics
     assert len((folder / "report" / "tables" / "pairs.csv").read_text().splitlines()) == 1 + 3
 
 
