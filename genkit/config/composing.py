@@ -203,6 +203,9 @@ def sorted_words(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
         if str(word.value) not in options:
             hint = nearest(str(word.value), options)
             listed = "" if hint.startswith(" Known") else f" Known: {enumerated(options)}."
+            folders = [name for name in options if name.endswith("_folder")]
+            if folders and os.path.isdir(str(word.value)):
+                listed = f" For your own folder: {word.key}={' or '.join(folders)}, with {word.key}.path=."
             raise ConfigError(f"{word.line}: there is no such {word.key}.{hint}{listed}")
         if plain_of(options[str(word.value)]) is None:
             raise ConfigError(f"{word.line}: {options[str(word.value)]} is empty; write its keys.")

@@ -40,7 +40,10 @@ def network_of(module: GenerativeModule) -> Transformer:
     """
     network = getattr(module, "network", None)
     if not isinstance(network, Transformer):
-        raise ConfigError(f"{type(module).__name__} is no language model; format=hf is for model=gpt.")
+        raise ConfigError(
+            f"{type(module).__name__} is no language model; format=hf is for model=gpt. Weights of any family"
+            " are safetensors in its run's checkpoints, and need no export."
+        )
     return network
 
 

@@ -103,3 +103,13 @@ def test_a_study_in_a_file_here_is_named_by_its_folder(tmp_path, monkeypatch, ge
     code, out, err = genkit("study", "study=study.yaml", "dry=true", f"paths.runs_dir={tmp_path / 'runs'}")
     assert code == 0, err
     assert "study mine in" in out
+
+
+def test_a_folder_in_the_place_of_a_dataset_is_told_where_folders_go(tmp_path, monkeypatch, genkit):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    code, _, err = genkit("train", "model=vae", "data=mine")
+    assert code == 2
+    assert "data=mine: there is no such data." in err
+    assert "For your own folder: data=audio_folder or image_folder or text_folder or video_folder" in err
+    assert "with data.path=." in err

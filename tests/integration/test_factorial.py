@@ -115,7 +115,9 @@ def test_a_grid_runs_goes_on_and_is_reported_anew(tmp_path, genkit):
     assert f"report: {page}" in out
     assert "plucks under 2 steps" in page.read_text()
     said = (folder / "report" / "verdict.txt").read_text()
-    assert "digits: a and b, under every budget." in said or "digits: " in said
+    assert "digits: " in said
+    assert "plucks: " in said
+    assert "to run" not in said
     page.unlink()
     code, out, err = genkit("report", "study=factorial_of_two", f"paths.runs_dir={tmp_path / 'runs'}")
     assert code == 0, err
