@@ -1,4 +1,4 @@
-"""genkit: GPT, DCGAN and VAE behind one interface, trained by one trainer, drawn from by one API.
+"""genkit: GPT, GAN, VAE and flow behind one interface, trained by one trainer, drawn from by one API.
 
     import genkit
 
@@ -11,14 +11,11 @@ Names are imported when they are first used: `import genkit` itself takes no tim
 from __future__ import annotations
 
 import sys
-import warnings
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-# Said where tqdm is imported in a notebook without widgets; nothing of ours asks for any.
-warnings.filterwarnings("ignore", "IProgress not found")
 if TYPE_CHECKING:
     from genkit.core.array_spec import ArraySpec
     from genkit.core.batch import Batch

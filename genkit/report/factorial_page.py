@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -146,7 +146,7 @@ def pairs(found: FactorialAnalysis) -> pd.DataFrame:
 def _page(found: FactorialAnalysis, drawn: Mapping[str, list[Illustration]], verdict: str, out: Path) -> str:
     primary = found.declared.primary
     blocks = [_block(found, block) for block in found.declared.blocks]
-    embedded.bounded([entry for block in blocks for entry in (block["real"], *block["examples"])])
+    embedded.bounded([entry for block in blocks for entry in (block.real, *block.examples)])
     members = [member for cell in found.cells.values() for member in cell.members]
     failures = [member for member in members if member.ended and (not member.finished or member.worthless)]
     return rendered(
@@ -160,7 +160,7 @@ def _page(found: FactorialAnalysis, drawn: Mapping[str, list[Illustration]], ver
         primary=primary,
         orders=orders(found).to_dict("records"),
         blocks=blocks,
-        cells=[_cell(cell, out) for cell in found.cells.values()],
+        cells=[_study(cell, out) for cell in found.cells.values()],
         pairs=[
             {"block": block, "amount": amount_text(amount), "pairs": pairs_of(several, found.planned)}
             for (block, amount), several in found.comparisons.items()
@@ -176,34 +176,60 @@ def _better(kind: str) -> str:
     return f"{metric.direction} is better" if metric and metric.direction != "none" else ""
 
 
-def _block(found: FactorialAnalysis, block: str) -> dict[str, Any]:
-    """What the page shows of a block: numbers and samples under the largest budget that has ended."""
+@dataclass(frozen=True)
+class ShownBlock:
+    """What the page shows of a block: numbers and samples under the largest budget that has ended.
+
+    Attributes:
+        amount: that budget, in words; "" where nothing has run.
+        lines, examples, real: as in the report of a study.
+    """
+
+    name: str
+    amount: str = ""
+    arms: Sequence[str] = ()
+    lines: Sequence[object] = ()
+    primary: Line | None = None
+    examples: Sequence[dict[str, object]] = ()
+    real: dict[str, object] = field(default_factory=dict)
+
+
+def _block(found: FactorialAnalysis, block: str) -> ShownBlock:
     there = [found.cells[block, amount] for amount in found.amounts if (block, amount) in found.cells]
     cell = next((c for c in reversed(there) if c.ended), there[-1] if there else None)
     if cell is None:
-        nothing = dict[str, Any](arms=[], lines=[], examples=[])
-        return {"name": block, "amount": "", "primary": None, "real": {}, **nothing}
+        return ShownBlock(block)
     arms = cell.analysis.arms
-    return {
-        "name": block,
-        "amount": amount_text(cell.amount),
-        "arms": arms,
-        "lines": [row_of(line) for line in cell.analysis.lines],
-        "primary": cell.analysis.primary,
-        "examples": examples_of(cell.members, arms),
-        "real": real_of(cell.members),
-    }
+    return ShownBlock(
+        block,
+        amount_text(cell.amount),
+        arms,
+        [row_of(line) for line in cell.analysis.lines],
+        cell.analysis.primary,
+        examples_of(cell.members, arms),
+        real_of(cell.members),
+    )
 
 
-def _cell(cell: Studied, out: Path) -> dict[str, Any]:
-    """Where the report of a cell is, and how many of its runs have ended."""
+@dataclass(frozen=True)
+class ShownStudy:
+    """Where the report of a cell is, "" where there is none, and how many of its runs have ended."""
+
+    name: str
+    place: str
+    ended: int
+    planned: int
+    failed: Sequence[str]
+
+
+def _study(cell: Studied, out: Path) -> ShownStudy:
     page = cell.folder / "report" / PAGE
     ended = [member for member in cell.members if member.ended]
     failed = [member for member in ended if not member.finished or member.worthless]
-    return {
-        "name": cell.folder.name,
-        "place": quote(os.path.relpath(page, out)) if page.is_file() else "",
-        "ended": len(ended),
-        "planned": len(cell.members),
-        "failed": [f"{m.arm}, seed {m.seed}: {m.worthless or m.status}" for m in failed],
-    }
+    return ShownStudy(
+        cell.folder.name,
+        quote(os.path.relpath(page, out)) if page.is_file() else "",
+        len(ended),
+        len(cell.members),
+        [f"{m.arm}, seed {m.seed}: {m.worthless or m.status}" for m in failed],
+    )

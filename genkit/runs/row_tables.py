@@ -106,7 +106,7 @@ class TabledRows(list[Row]):
     """Rows that show themselves in a notebook: one checkpoint's with floors and ceilings, several
     checkpoints' side by side, or below one another where they were measured differently."""
 
-    def __add__(self, others: list[Row]) -> TabledRows:  # type: ignore[override]  # (rows of two runs are rows)
+    def __add__(self, others: list[Row]) -> TabledRows:  # type: ignore[override]  # rows are added
         return TabledRows([*self, *others])
 
     def _repr_html_(self) -> str:

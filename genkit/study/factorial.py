@@ -110,7 +110,7 @@ class Factorial:
         runs.write_atomically(folder / FACTORIAL, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
-def check_factorial(plain: Mapping[str, Any], where: str) -> Factorial:
+def check_factorial(plain: Mapping[str, object], where: str) -> Factorial:
     """The factorial study, every cell of it checked as a study.
 
     Raises:
@@ -121,12 +121,14 @@ def check_factorial(plain: Mapping[str, Any], where: str) -> Factorial:
             raise ConfigError(f"{where}: a factorial study has no {key}.{nearest(str(key), KEYS)}")
     if plain.get("primary") is None:
         raise ConfigError(f"{where}: a factorial study needs a metric that decides; write primary: kid.")
-    blocks = plain["blocks"]
+    blocks = plain.get("blocks")
     if not isinstance(blocks, dict) or not blocks:
         raise ConfigError(f"{where}: blocks: is no mapping; write a name, and its arms, for each dataset.")
     unit, said = _budgets(plain.get("budgets"), where)
     cells = [
-        _cell(plain, block, unit, amount, f"{where}: block {block}") for amount in said for block in blocks
+        _cell(plain, block, own, unit, amount, f"{where}: block {block}")
+        for amount in said
+        for block, own in blocks.items()
     ]
     amounts = tuple(float(study.budget[1]) for study in cells[:: len(blocks)])
     if sorted(set(amounts)) != list(amounts):
@@ -145,31 +147,35 @@ def _budgets(budgets: object, where: str) -> tuple[str, list[object]]:
     raise ConfigError(f"{where}: budgets: write one unit and its amounts: {{flops: [1e11, 1e12]}}.")
 
 
-def _cell(plain: Mapping[str, Any], block: object, unit: str, amount: Any, where: str) -> Declaration:
+def _cell(
+    plain: Mapping[str, object], block: object, own: object, unit: str, amount: Any, where: str
+) -> Declaration:
     """The study of a block under a budget."""
-    own = plain["blocks"][block]
     if not isinstance(own, dict):
         raise ConfigError(f"{where} is no mapping; write its arms.")
     for key in own:
         if key not in OF_BLOCKS:
             raise ConfigError(f"{where} has no {key}.{nearest(str(key), OF_BLOCKS)}")
-    common, measured = ([d.get(key) for d in (plain, own)] for key in ("common", "evaluate"))
-    if not all(words is None or isinstance(words, list) for words in common):
-        raise ConfigError(f"{where}: common: is no list; write common: [data=digits].")
-    if not all(settings is None or isinstance(settings, dict) for settings in measured):
-        raise ConfigError(f"{where}: evaluate: is no mapping; write evaluate: {{n: 1000}}.")
+    common, measured = list[object](), dict[object, object]()
+    for said in (plain, own):
+        words, settings = said.get("common") or [], said.get("evaluate") or {}
+        if not isinstance(words, list):
+            raise ConfigError(f"{where}: common: is no list; write common: [data=digits].")
+        if not isinstance(settings, dict):
+            raise ConfigError(f"{where}: evaluate: is no mapping; write evaluate: {{n: 1000}}.")
+        common, measured = [*common, *words], {**measured, **settings}
     try:
         name = cell_name(str(block), float(amount))
     except (TypeError, ValueError):
         raise ConfigError(f"{where}: budgets: {amount} is no number of {unit}.") from None
-    said = {
+    study: dict[str, object] = {
         "name": name,
         "question": plain.get("question"),
         "arms": own.get("arms"),
-        "common": [word for words in common for word in words or []],
+        "common": common,
         "seeds": plain.get("seeds"),
         "budget": {unit: amount},
         "primary": plain["primary"],
-        "evaluate": {key: value for settings in measured for key, value in (settings or {}).items()},
+        "evaluate": measured,
     }
-    return check(said, where)
+    return check(study, where)

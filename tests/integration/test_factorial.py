@@ -17,7 +17,7 @@ FACTORIAL = {
     "blocks": {
         "digits": {"common": ["data=digits"], "arms": {"a": TINY, "b": [*TINY, "model.beta=2"]}},
         "plucks": {
-            "common": ["data=plucks", "data.examples=60", "data.view=mel"],
+            "common": ["data=plucks", "data.examples=100", "data.view=mel"],
             "arms": {"a": TINY, "b": [*TINY, "model.beta=2"]},
             "evaluate": {"n": 20},
         },
@@ -98,7 +98,7 @@ def test_the_grid_that_is_shipped_can_tell_its_arms_apart():
 
 
 @pytest.mark.slow
-def test_a_grid_runs_goes_on_and_is_reported_anew(tmp_path, genkit):
+def test_a_factorial_study_runs_goes_on_and_is_reported_anew(tmp_path, genkit):
     words = ["study", f"study={written(tmp_path)}", f"paths.runs_dir={tmp_path / 'runs'}"]
     code, out, err = genkit(*words, "dry=true")
     assert code == 0, err

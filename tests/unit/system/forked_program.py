@@ -127,6 +127,7 @@ def sleep() -> int:
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs behind it
     does = {
         "exits": lambda: 7,
         "leaves": lambda: sys.exit("it says why"),
