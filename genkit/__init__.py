@@ -11,11 +11,14 @@ Names are imported when they are first used: `import genkit` itself takes no tim
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+if "ipykernel" in sys.modules:  # tqdm, when it is imported, misses widgets, which nothing of ours asks for
+    warnings.filterwarnings("ignore", "IProgress not found")
 if TYPE_CHECKING:
     from genkit.core.array_spec import ArraySpec
     from genkit.core.batch import Batch

@@ -46,8 +46,6 @@ def _found() -> list[Callable[[], object]]:
     """What restores each of the settings that there are now."""
     caught = warnings.catch_warnings()
     caught.__enter__()
-    # Said where tqdm is imported in a notebook without widgets; nothing of ours asks for any.
-    warnings.filterwarnings("ignore", "IProgress not found")
     back: list[Callable[[], object]] = [lambda: caught.__exit__(None, None, None)]
     for logger in map(logging.getLogger, LIGHTNING):
         back.append(partial(logger.setLevel, logger.level))
