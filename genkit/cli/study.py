@@ -55,12 +55,12 @@ def _factorial(factorial: Factorial, settings: StudySettings, launcher: Sequence
     factorial.write(folder)
     from genkit.report import factorial_report
 
-    page = factorial_report(folder, folder / REPORT)
     for plan in plans:
         if plan.missing(settings.retry) or not (plan.folder / TABLE).is_file():
             say(f"{plan.declaration.name}:", flush=True)
             _run(plan, settings, launcher)
-            page = factorial_report(folder, folder / REPORT)
+            factorial_report(folder, folder / REPORT)  # of what there is, should it be stopped
+    page = factorial_report(folder, folder / REPORT)
     say(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
     say(f"report: {page}")
     return ended([plan.outcome(member) for plan in plans for member in plan.members])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -16,7 +16,7 @@ from genkit.report.factorials import FactorialAnalysis, Studied, analyse_factori
 from genkit.report.figures import of_bands
 from genkit.report.illustrations import Illustration, written
 from genkit.report.lines import Line
-from genkit.report.numbers import amount_text, summary_text
+from genkit.report.numbers import amount_text
 from genkit.report.page import PAGE, examples_of, pairs_of, real_of, rendered, row_of
 from genkit.report.plots import Plot, styles
 from genkit.runs import write_atomically
@@ -109,28 +109,22 @@ def orders(found: FactorialAnalysis) -> pd.DataFrame:
 
 def values(found: FactorialAnalysis) -> pd.DataFrame:
     """A line for each number of each run of each cell, as `tables.values` has them."""
-    frames = [
-        tables.values(cell.members)[[*OF_RUNS]].assign(**{"block": block, found.unit: amount_text(amount)})
-        for (block, amount), cell in found.cells.items()
-    ]
-    columns = ["block", found.unit, *OF_RUNS]
-    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+    return _of_cells(found, lambda cell: tables.values(cell.members)[[*OF_RUNS]])
 
 
 def summary(found: FactorialAnalysis) -> pd.DataFrame:
-    """A line for each metric of each cell: the arms' means over seeds with their intervals."""
-    rows = []
+    """A line for each metric of each cell, as `tables.summary` has them."""
+    return _of_cells(found, lambda cell: tables.summary(cell.analysis)).fillna("–")
+
+
+def _of_cells(found: FactorialAnalysis, table: Callable[[Studied], pd.DataFrame]) -> pd.DataFrame:
+    """The tables of all cells below one another, each line with its block and its budget."""
+    frames = []
     for (block, amount), cell in found.cells.items():
-        for line in cell.analysis.lines:
-            arrow = {"lower": "↓", "higher": "↑"}.get(line.direction, "")
-            means = {arm: summary_text(c.summary, "≤ " if c.bound else "") for arm, c in line.cells.items()}
-            about = {
-                "block": block,
-                found.unit: amount_text(amount),
-                "metric": f"{line.name} {arrow}".strip(),
-            }
-            rows.append({**about, **means})
-    return pd.DataFrame(rows).fillna("–")
+        frames.append(table(cell))
+        frames[-1].insert(0, found.unit, amount_text(amount))
+        frames[-1].insert(0, "block", block)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["block", found.unit])
 
 
 def pairs(found: FactorialAnalysis) -> pd.DataFrame:
