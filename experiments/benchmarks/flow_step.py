@@ -11,17 +11,10 @@ draws by torch's own generator, looks at no number, and knows neither runs nor v
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import tempfile
-from functools import partial
-from pathlib import Path
 
-import numpy as np
-from alternating import compare, environment
-from training_step import CLOCKS, training_step
+from bare_loop import main
 
-WARM_UP, EXAMPLES = 3, 4_096
 BARE = """
 import statistics, sys, time
 import torch
@@ -62,30 +55,5 @@ print("found", statistics.median(b - a for a, b in zip(times[WARM_UP:], times[WA
 """
 
 
-def of_genkit(network: str, width: int, steps: int, threads: int, clock: str) -> float:
-    pictures = np.random.default_rng(0).integers(0, 256, (EXAMPLES, 28, 28, 1), dtype=np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder) / "noise.npy", pictures)
-        data = ["data=arrays", f"data.path={folder}/noise.npy"]
-        model = ["model=flow", f"model.network={network}", f"model.width={width}", "model.patch=2"]
-        return training_step([*model, *data, "batch_size=64"], steps, threads, clock, WARM_UP).seconds
-
-
-def of_a_bare_loop(network: str, width: int, steps: int, threads: int, clock: str) -> float:
-    script = BARE.replace("WARM_UP", str(WARM_UP)).replace("EXAMPLES", str(EXAMPLES))
-    command = [sys.executable, "-c", script, CLOCKS[clock], network, str(width), str(steps)]
-    done = subprocess.run(command, env=environment(threads), capture_output=True, text=True, check=True)
-    return float(next(line for line in done.stdout.splitlines() if line.startswith("found ")).split()[1])
-
-
-def main(words: list[str]) -> None:
-    given = dict(word.split("=", 1) for word in words)
-    width, steps, threads = (int(given.get(k, v)) for k, v in (("width", 32), ("steps", 20), ("threads", 2)))
-    own = (given.get("network", "unet"), width, steps, threads, given.get("clock", "wall"))
-    contestants = {"genkit": partial(of_genkit, *own), "a bare loop": partial(of_a_bare_loop, *own)}
-    about = {"network": own[0], "width": width, "threads": threads, "steps": steps}
-    compare(contestants, int(given.get("rounds", 3)), f"s a step ({own[4]})", given.get("out"), **about)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], BARE, ["model=flow", "model.patch=2"], "network", "unet")
