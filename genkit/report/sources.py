@@ -13,16 +13,14 @@ from pathlib import Path
 from genkit import runs
 from genkit.runs import Record, studies
 from genkit.runs import rows as row_files
+from genkit.runs.judgement import judged
 from genkit.runs.rows import Row
 from genkit.runs.studies import DECLARATION, MEMBERS, Outcome, Searched
 from genkit.system import storage
 from genkit.system.errors import CheckpointError, ConfigError, GenkitError, Locked, StorageError
-from genkit.system.plain import MAX_YAML_BYTES, inside, parse_yaml, read_json, read_text, read_yaml
+from genkit.system.plain import MAX_YAML_BYTES, inside, parse_yaml, read_text, read_yaml
 from genkit.system.schemas import Number, conform, typed
 
-# What a report takes from a run's findings.
-FINDING = {"severity": str, "code": str, "step": int, "advice?": str | None, "until?": int | None}
-FINDINGS = {"findings": [FINDING]}
 OF_THE_MACHINE = (StorageError.exit_code, Locked.exit_code)
 Curve = tuple[list[float], list[float]]  # steps, values
 
@@ -71,7 +69,7 @@ class Member:
     @property
     def step(self) -> int | None:
         """Of the checkpoint whose numbers are taken; None without numbers."""
-        return next((row.place.step for row in self.rows if row.place.step is not None), None)
+        return row_files.step_of(self.rows)
 
     @property
     def finished(self) -> bool:
@@ -257,7 +255,7 @@ def read_member(path: Path, arm: str, seed: int, ended: Outcome = RUNNING) -> Me
             status = "missing"
         return Member(arm, seed, path, status, reason)
     try:
-        record, found = runs.read(path), _rows(path / row_files.FILE)
+        record, found = runs.read(path), row_files.of_chosen(path / row_files.FILE)
         written = read_text(path / runs.CONFIG, MAX_YAML_BYTES)
     except GenkitError as error:
         return Member(arm, seed, path, DAMAGED, str(error))
@@ -271,49 +269,9 @@ def read_member(path: Path, arm: str, seed: int, ended: Outcome = RUNNING) -> Me
     measured = path / "evaluation" / f"step-{member.step}"
     member.pairs = next((file for file in (measured / "nearest.png",) if file.is_file()), None)
     member.real = next((f for f in (measured / "real.png", measured / "real.txt") if f.is_file()), None)
-    member.findings, member.worthless = _findings(path / "findings.json", member.step)
+    found_wrong = judged(path, member.step)
+    member.findings, member.worthless = list(found_wrong.lines), found_wrong.worthless
     return member
-
-
-def _findings(path: Path, step: int | None) -> tuple[list[str], str]:
-    """What `findings.json` says, a line each, and the error that held at a step; a damaged file says nothing.
-
-    Of a rule the file has the last stretch in which it was broken, so an error that is over by the step, or
-    began behind it, is not of the checkpoint.
-    """
-    try:
-        found = read_json(path, FINDINGS)["findings"]
-    except (OSError, ValueError):
-        return [], ""
-    lines, worthless = [], ""
-    for f in found:
-        until = f.get("until")
-        when = f"at step {f['step']}" if until is None else f"from step {f['step']} to {until}, then no more"
-        lines.append(f"{f['severity']}: {f['code']} {when}. {f.get('advice') or ''}")
-        holds = step is not None and f["step"] <= step and (until is None or step < until)
-        if f["severity"] == "error" and holds:
-            worthless = worthless or str(f["code"])
-    return lines, worthless
-
-
-def _rows(path: Path) -> list[Row]:
-    """The rows of the checkpoint that a report speaks of: the one that validation chose, else the last.
-
-    Where a run was evaluated several times, the later rows count.
-    """
-    if not path.is_file():
-        return []
-    found = row_files.read(path)
-    chosen = next(
-        (name for name in ("best", "last") if any(name in row.place.checkpoints for row in found)),
-        found[-1].place.checkpoint if found else "",
-    )
-    newest: dict[tuple[str, ...], Row] = {}
-    for row in found:
-        place = row.place
-        if chosen in place.checkpoints or place.checkpoint == chosen:
-            newest[row.metric, place.role, row.fingerprint, place.split, place.judged] = row
-    return list(newest.values())
 
 
 def _curves(path: Path) -> dict[str, Curve]:

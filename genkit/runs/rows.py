@@ -244,6 +244,34 @@ def read(path: Path) -> list[Row]:
         raise ConfigError(f"{path} holds no rows: {error}.") from None
 
 
+def of_chosen(path: Path) -> list[Row]:
+    """The rows of the checkpoint that a report speaks of: the one that validation chose, else the last.
+
+    Where a run was evaluated several times, the later rows count; without a file there are none.
+
+    Raises:
+        ConfigError: it cannot be read, or is no file of rows.
+    """
+    if not path.is_file():
+        return []
+    found = read(path)
+    chosen = next(
+        (name for name in ("best", "last") if any(name in row.place.checkpoints for row in found)),
+        found[-1].place.checkpoint if found else "",
+    )
+    newest: dict[tuple[str, ...], Row] = {}
+    for row in found:
+        place = row.place
+        if chosen in place.checkpoints or place.checkpoint == chosen:
+            newest[row.metric, place.role, row.fingerprint, place.split, place.judged] = row
+    return list(newest.values())
+
+
+def step_of(rows: Iterable[Row]) -> int | None:
+    """The step of the checkpoint that rows are of; None: they name none."""
+    return next((row.place.step for row in rows if row.place.step is not None), None)
+
+
 def _lines(path: Path) -> Sequence[str]:
     """The lines of a file of rows that are not empty.
 

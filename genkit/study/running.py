@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from rich.text import Text
 
 from genkit import config
 from genkit.runs import rows as row_files
+from genkit.runs.judgement import reported
 from genkit.runs.rows import OfStudy, Place, Row
 from genkit.runs.studies import TABLE, Outcome, Planned, read_members, read_outcome
 from genkit.study.folder import Plan, member_trainer, write_outcome
@@ -32,7 +33,7 @@ from genkit.study.member import attempt, is_of_this_process
 from genkit.study.searching import parts
 from genkit.study.timing import time_left
 from genkit.system import terminal
-from genkit.system.errors import ConfigError, Locked
+from genkit.system.errors import ConfigError, GenkitError, Locked
 from genkit.system.forks import GENKIT, Forks, Started, fresh
 from genkit.system.gpus import VISIBLE, reserved_gpus, visible_gpus
 from genkit.system.interrupts import forwarded
@@ -208,10 +209,19 @@ def _written(
     write_outcome(folder, number, Outcome(status, reason, code, seconds))
     if status == "finished":
         left = _left(folder) if alone else ""  # (several at once take less than one after another)
-        console.print(f"{title}: finished after {seconds:.0f} s{left}")
+        console.print(f"{title}: finished after {seconds:.0f} s{_but(folder, number)}{left}")
     else:
         console.print(f"{title.rpartition(' ')[2]} {status}: {reason}")
     return code
+
+
+def _but(folder: Path, number: int) -> str:
+    """That the report will take the numbers of a member which has finished for nothing, and why; "" else."""
+    name = next(member.name for member in read_members(folder) if member.number == number)
+    with suppress(GenkitError, OSError, ValueError):  # (whoever reads the run says what is wrong with it)
+        if code := reported(inside(folder, name)).worthless:
+            return f", but worthless: {code}"
+    return ""
 
 
 def _left(folder: Path) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
 
+from genkit.report.sources import read_study
 from genkit.runs.studies import Outcome, Planned
 from genkit.study import running
 from genkit.study.timing import time_left
+from tests.unit.report.report_runs import row, write_run, write_study
 
 MEMBERS = [Planned(i, arm, i // 2, f"{arm}-{i // 2}") for i, arm in enumerate(("gpt", "vae") * 3)]
 
@@ -60,6 +63,30 @@ def test_a_member_that_has_finished_says_what_is_left(alone, said, monkeypatch, 
     assert said[-1] == "a failed: broke"
     running._written(tmp_path, 5, "[6/6] vae-2", 640.0, "finished", "", 0, alone)
     assert said[-1] == "[6/6] vae-2: finished after 60 s"
+
+
+@pytest.mark.parametrize(
+    ("severity", "step", "until", "but"),
+    [
+        ("error", 100, None, ", but worthless: collapsed"),
+        ("warning", 100, None, ""),
+        ("error", 50, 90, ""),  # it was over when the checkpoint was saved
+    ],
+)
+def test_a_member_whose_numbers_the_report_takes_for_nothing_is_called_so(
+    severity, step, until, but, said, monkeypatch, tmp_path
+):
+    run = write_run(tmp_path / "a-0", "a", 0, [row("kid", 1.0)])  # of step 100
+    write_study(tmp_path, [("a", 0, None), ("a", 1, None)])
+    finding = {"severity": severity, "code": "collapsed", "step": step, "until": until, "advice": "Stop."}
+    (run / "findings.json").write_text(json.dumps({"findings": [finding]}))
+    monkeypatch.setattr(running.time, "monotonic", lambda: 125.0)
+    running._written(tmp_path, 0, "[1/2] a-0", 100.0, "finished", "", 0, True)
+    assert said == [f"[1/2] a-0: finished after 25 s{but}; 1 left, about 25 s"]
+    assert (read_study(tmp_path)[1][0].worthless != "") == (but != "")
+    (run / "evaluation.jsonl").write_text("no row")  # (a damaged one is another command's to refuse)
+    running._written(tmp_path, 0, "[1/2] a-0", 100.0, "finished", "", 0, True)
+    assert said[-1] == "[1/2] a-0: finished after 25 s; 1 left, about 25 s"
 
 
 def test_a_log_is_told_a_member_s_last_line_when_it_is_another(said, tmp_path):
