@@ -104,14 +104,17 @@ class OfModel(OfRun):
         check_checkpoint(self.folder, self.checkpoint)
 
     def load(self, *, allow_nonfinite: bool = False) -> GenerativeModule:
-        """The model, where it runs.
+        """The model, where it runs; of a run that is not finished, that is said.
 
         Raises:
             CheckpointError: the checkpoint is damaged.
         """
         from genkit.cli.hardware import torch_device
         from genkit.inference.models import load
+        from genkit.runs import Run
 
+        if unfinished := Run(self.folder).unfinished():
+            say(f"note: {unfinished}", file=sys.stderr)
         device = torch_device(self.device)
         return load(self.folder, self.checkpoint, allow_nonfinite=allow_nonfinite).to(device)
 

@@ -95,6 +95,8 @@ def evaluate(
     if data is not None:
         put_down(data, config.load_frozen(folder.path / runs.CONFIG).data, paths, folder.name)
     compute_float32("highest")  # whatever a training before it in this process, or torch's own default, was
+    if unfinished := folder.unfinished():
+        (chosen.say or LOG.warning)(unfinished)
     rows: list[Row] = []
     for place, of in _places(folder, checkpoint).items():
         rows += _evaluate(folder, place, of, chosen, known, paths)

@@ -103,9 +103,7 @@ def load(
         ConfigError: no such run.
         CheckpointError: the run holds no such checkpoint, or one that is damaged.
     """
-    if runs_dir is None:  # a path needs none, and to ask takes a third of a second
-        runs_dir = "." if os.sep in str(run) else config.paths([])["runs_dir"]
-    folder = Run(runs.find(str(run), runs_dir))
+    folder = Run(folder_of(run, runs_dir))
     cfg = config.load_frozen(folder.path / runs.CONFIG)
     config.check_given(cfg.plain)
     spec = attached(runs.spec(folder.path), folder.path)
@@ -128,6 +126,18 @@ def load(
             ) from None
     module.origin = {"run": folder.path.name, "checkpoint": place.name, "digest": saved.digest}
     return module.eval()
+
+
+def folder_of(run: str | Path, runs_dir: str | Path | None = None) -> Path:
+    """The folder of a run, as for `load`.
+
+    Raises:
+        ConfigError: no such run.
+        CheckpointError: the folder is no run's, or holds links, pipes or devices.
+    """
+    if runs_dir is None:  # a path needs none, and to ask takes a third of a second
+        runs_dir = "." if os.sep in str(run) else config.paths([])["runs_dir"]
+    return runs.find(str(run), runs_dir)
 
 
 # ---------------------------------------------------------------------- codecs

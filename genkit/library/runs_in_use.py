@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genkit.library.own_family import holding
+from genkit.runs import Run
 from genkit.system.errors import ConfigError
 from genkit.system.terminal import say
 
@@ -27,7 +28,7 @@ def load(
     runs_dir: str | Path | None = None,
     allow_nonfinite: bool = False,
 ) -> GenerativeModule:
-    """The model of a run, in evaluation mode on the CPU.
+    """The model of a run, in evaluation mode on the CPU; of a run that is not finished, that is said.
 
     Args:
         run: a run folder, or its name below `runs_dir`; or a run of the Hugging Face hub, "USER/NAME" or
@@ -49,9 +50,14 @@ def load(
 
     with restored(), nullcontext() if family is None else holding(family):
         run = _at_hand(run, runs_dir, digest)
+        from genkit.inference.models import folder_of
         from genkit.inference.models import load as loaded
 
-        return loaded(run, checkpoint, runs_dir=runs_dir, allow_nonfinite=allow_nonfinite)
+        folder = folder_of(run, runs_dir)
+        module = loaded(folder.absolute(), checkpoint, allow_nonfinite=allow_nonfinite)
+        if unfinished := Run(folder).unfinished():
+            say(f"note: {unfinished}", file=sys.stderr)
+        return module
 
 
 def _at_hand(run: str | Path, runs_dir: str | Path | None, digest: str | None) -> str | Path:

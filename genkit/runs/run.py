@@ -121,6 +121,37 @@ class Run:
             f" its last checkpoint is of step {step}{again}."
         )
 
+    def unfinished(self) -> str | None:
+        """What to say to who uses a run that was not trained to its end; None: it was, or nobody knows.
+
+        Raises:
+            CheckpointError: as `record`.
+        """
+        record = self.record()
+        if record.status in ("", "finished"):
+            return None
+        how = f"it is {record.status}"
+        if record.status == "running":
+            how = self._trained_now(record)
+        elif record.status == "interrupted":
+            how = f"it was interrupted; genkit train resume={self.name} goes on"
+        elif record.reason:
+            how = f"it {record.status}: {record.reason.rstrip('.')[:200]}"
+        steps = [int(path.name[5:]) for path in self.checkpoints.glob("step-*") if path.name[5:].isdecimal()]
+        last = f", and has checkpoints up to step {max(steps)}" if steps else ""
+        return f"{self.name} is not finished{last}: {how}."
+
+    def _trained_now(self, record: Record) -> str:
+        """Who trains a run that is said to be running, if anybody does."""
+        try:
+            if (self.path / LOCK).exists():
+                self.lock().release()
+        except Locked:
+            return f"process {record.pid or '?'} is training it"
+        except StorageError:  # (a folder that may be read alone)
+            return "it was being trained when it was last written to"
+        return f"process {record.pid or '?'} left it, and is no more; genkit train resume={self.name} goes on"
+
     def sweep(self) -> None:
         """Remove what a killed process had begun to write.  Call it under the lock."""
         for folder in (self.path, self.checkpoints, self.samples):

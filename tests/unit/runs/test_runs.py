@@ -166,6 +166,36 @@ def test_a_trainer_that_died_is_spoken_of(logged, said, tmp_path):
         assert run.left_behind(4) is None
 
 
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({}, None),
+        ({"status": "finished"}, None),
+        ({"status": "interrupted"}, "it was interrupted; genkit train resume=a goes on."),
+        ({"status": "running"}, "process 4711 left it, and is no more; genkit train resume=a goes on."),
+        (
+            {"status": "diverged", "reason": "Diverged: the loss is NaN."},
+            "it diverged: Diverged: the loss is NaN.",
+        ),
+        ({"status": "failed"}, "it is failed."),
+    ],
+)
+def test_who_uses_a_run_that_is_not_finished_is_told(record, said, tmp_path):
+    run = made(tmp_path, "a", pid=4711, **record)
+    assert run.unfinished() == (said and f"a is not finished: {said}")
+    (run.checkpoints / "step-20").mkdir(parents=True)
+    (run.checkpoints / "step-8").mkdir()
+    assert run.unfinished() == (said and f"a is not finished, and has checkpoints up to step 20: {said}")
+
+
+def test_a_run_that_is_being_trained_is_told_from_one_that_was_left(tmp_path):
+    run = made(tmp_path, "a", pid=4711, status="running")
+    with run.lock():
+        assert Run(run.path).unfinished() == "a is not finished: process 4711 is training it."
+    assert "is no more" in run.unfinished()
+    run.lock().release()  # and whoever asked holds nothing
+
+
 def test_a_disk_without_room_for_two_checkpoints(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.run.shutil, "disk_usage", lambda place: SimpleNamespace(free=50_000_000))
     runs.check_room(tmp_path, 25_000_000)
