@@ -19,6 +19,7 @@ from genkit.metrics.catalogue import EXTRACTORS, catalogue, check_asked
 from genkit.runs.row_tables import Panel, comparison, panel
 from genkit.runs.rows import FILE, Row
 from genkit.system.errors import ConfigError, DataError, nearest
+from genkit.system.paths import sought
 from genkit.system.terminal import say
 
 OF_FILES = ("real", "fake", "extractor", "extractor.weights", "device", "out")
@@ -55,7 +56,7 @@ def evaluate(settings: EvaluateSettings) -> int:
     if (weights := settings.extractor_weights) is not None:
         check_asked(settings.extractor, weights)
         if not Path(weights).expanduser().exists():
-            raise ConfigError(f"extractor.weights={weights}: there is no such file.")
+            raise ConfigError(f"extractor.weights={weights}: there is no such file.{sought(weights)}")
     check_device("device", settings.device, "device=auto")
     out = None
     if settings.out is not None:
@@ -112,7 +113,8 @@ def _files(settings: EvaluateSettings, out: Output | None) -> int:
     real, fake = str(settings.real), str(settings.fake)
     for word, path in (("real", real), ("fake", fake)):
         if not Path(path).expanduser().exists():
-            raise DataError(f"{word}={path} is missing; give a folder of pictures, or a .txt or .jsonl file.")
+            advice = "give a folder of pictures, or a .txt or .jsonl file"
+            raise DataError(f"{word}={path} is missing; {advice}.{sought(path)}")
     from genkit.evaluation import evaluate_files
 
     device = torch_device(settings.device)
@@ -204,7 +206,8 @@ def _check(settings: EvaluateSettings, folder: Path) -> None:
     if settings.real is not None:
         catalogue().check_own(metrics, medium, folder.name)
         if not Path(settings.real).expanduser().is_dir():
-            raise DataError(f"real={settings.real} is no folder; give one of pictures.")
+            advice = f"give one of {medium.many}"
+            raise DataError(f"real={settings.real} is no folder; {advice}.{sought(settings.real)}")
     else:
         reopen_data(cfg, settings.paths, folder, settings.data_path).split(settings.split)
     check_writable(folder)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from genkit import runs
 from genkit.cli.commands.report import ReportSettings
 from genkit.cli.outputs import REPLACES, check_writable
 from genkit.system.errors import CheckpointError, ConfigError, nearest
-from genkit.system.paths import place
+from genkit.system.paths import place, sought
 from genkit.system.terminal import say
 
 OWN = ("report.html", "verdict.txt", "figures", "tables", "paper")
@@ -73,5 +74,6 @@ def find_study(name: str, runs_dir: str) -> Path:
     root = Path(runs_dir)
     there = root.iterdir() if root.is_dir() else ()
     known = [path.name for path in there if is_study(path) or is_factorial(path)]
-    hint = nearest(name, known) or " Run one with genkit study study=NAME."
-    raise ConfigError(f"no study {name!r} here or in {runs_dir}.{hint}")
+    hint = sought(name) if os.sep in name else nearest(name, known)
+    said = f"no study {name!r} here or in {os.path.abspath(runs_dir)}."
+    raise ConfigError(f"{said}{hint or ' Run one with genkit study study=NAME.'}")

@@ -5,6 +5,7 @@ A command that looks for runs is `Placed`, one of a run `OfRun`, one that loads 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from genkit.cli.command import CommandSettings, required, word
 from genkit.core.options import Option
-from genkit.system.errors import CheckpointError
+from genkit.system.errors import CheckpointError, closest
 from genkit.system.terminal import say
 
 if TYPE_CHECKING:
@@ -127,8 +128,9 @@ def check_checkpoint(folder: Path, name: str) -> None:
     """
     place = folder / "checkpoints"
     if not (place / name).exists():
-        have = ", ".join(steps(folder)) or "none: train it first"
-        raise CheckpointError(f"checkpoint={name} is not in {place}; it holds {have}.")
+        have = steps(folder)
+        said = f"{', '.join(have) or 'none: train it first'}.{closest(name, have)}"
+        raise CheckpointError(f"checkpoint={name} is not in {os.path.abspath(place)}; it holds {said}")
 
 
 def steps(folder: Path) -> list[str]:

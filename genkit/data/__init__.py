@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.paths import sought
 
 if TYPE_CHECKING:
     from genkit.core.codecs import LearnedCodec
@@ -89,6 +90,7 @@ def reopen(
     elif os.path.isabs(before := getattr(data, "path", None) or "") and not os.path.exists(before):
         raise DataError(
             f"{before}, which {record.name} was trained on, is missing; say where it is now by data.path=."
+            f"{sought(before)}"
         )
     dataset = open_dataset(data, paths, view, codec)
     if dataset.fingerprint != record.fingerprint:

@@ -18,6 +18,7 @@ from genkit.interop.architectures import described
 from genkit.nn.transformer_config import TransformerConfig
 from genkit.system.errors import CheckpointError, ConfigError, enumerated
 from genkit.system.headers import read_header
+from genkit.system.paths import sought
 from genkit.system.plain import MAX_JSON_BYTES, parse_json, read_text
 from genkit.system.schemas import conform
 
@@ -103,7 +104,9 @@ def fetch(name: str) -> Path:
     if folder.is_dir():
         return folder.absolute()
     if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1 or "://" in name:
-        raise ConfigError(f"pretrained={name} is no folder; give one with {CONFIG}, {TOKENIZER}, {WEIGHTS}.")
+        raise ConfigError(
+            f"pretrained={name} is no folder; give one with {CONFIG}, {TOKENIZER}, {WEIGHTS}.{sought(folder)}"
+        )
     try:
         from huggingface_hub import snapshot_download
 
@@ -112,7 +115,7 @@ def fetch(name: str) -> Path:
         reason = type(error).__name__
         raise ConfigError(
             f"pretrained={name} is no folder here, and the hub gave no model of that name ({reason});"
-            " copy it to this machine and give its folder."
+            f" copy it to this machine and give its folder.{sought(folder)}"
         ) from None
 
 

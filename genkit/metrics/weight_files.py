@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from genkit.system.errors import CheckpointError, ConfigError
 from genkit.system.headers import read_header
+from genkit.system.paths import sought
 from genkit.system.plain import open_file
 
 SAFE, OF_TORCH = ".safetensors", (".pth", ".pt", ".bin")
@@ -39,7 +40,7 @@ def located(given: str | Path, word: str) -> Path:
             raise ConfigError(f"{word}={given} is a folder without {' or '.join(IN_A_FOLDER)}.")
         return there[0]
     if not path.exists():
-        raise ConfigError(f"{word}={given}: there is no such file.")
+        raise ConfigError(f"{word}={given}: there is no such file.{sought(path)}")
     if path.suffix.lower() not in (SAFE, *OF_TORCH):
         raise ConfigError(f"{word}={given}: weights are read from {', '.join((SAFE, *OF_TORCH))}.")
     return path

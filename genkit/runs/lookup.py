@@ -12,7 +12,7 @@ from genkit.runs.layout import CONFIG, OWN, is_run
 from genkit.runs.record import Record
 from genkit.runs.run import Run
 from genkit.system.errors import CheckpointError, ConfigError, nearest
-from genkit.system.paths import place
+from genkit.system.paths import place, sought
 from genkit.system.plain import find_links
 
 
@@ -62,8 +62,8 @@ def find(run: str, runs_dir: str | Path, *, trusted: bool = False) -> Path:
         raise CheckpointError(f"{folders[0]} is no run folder: {CONFIG} is missing, or no plain file.")
     if run and here.is_file():
         raise ConfigError(f"run={run} is a file; give the run's folder, which holds {CONFIG}.")
-    known = [path.name for path in _folders(runs_dir)]
-    raise ConfigError(f"no run {run!r} here or in {runs_dir}.{nearest(run, known)}")
+    hint = sought(here) if os.sep in run else nearest(run, [path.name for path in _folders(runs_dir)])
+    raise ConfigError(f"no run {run!r} here or in {os.path.abspath(runs_dir)}.{hint}")
 
 
 def _encoded(run: str, runs_dir: str | Path) -> list[Path]:

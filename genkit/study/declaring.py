@@ -19,6 +19,7 @@ selected_on_test: false     # true: what selects may be what the study reports, 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from genkit.study.arms import FirstStage, check_arm, check_words
 from genkit.study.primary import check_primary
 from genkit.study.space import Search, check_search
 from genkit.system.errors import ConfigError, nearest
-from genkit.system.paths import place
+from genkit.system.paths import place, sought
 from genkit.system.plain import MAX_YAML_BYTES, parse_yaml, read_text
 
 KEYS = (
@@ -161,7 +162,8 @@ def find(study: str) -> Path:
         return known[study]
     if study and (file := place(study, "study")).is_file():
         return file
-    raise ConfigError(f"there is no study {study!r}, and no such file.{nearest(study, known)}")
+    hint = sought(study) if os.sep in study or Path(study).suffix else nearest(study, known)
+    raise ConfigError(f"there is no study {study!r}, and no such file.{hint}")
 
 
 def _change(plain: dict[str, Any], key: str, text: str) -> None:

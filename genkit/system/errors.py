@@ -102,5 +102,10 @@ def enumerated(names: Iterable[str], most: int = 250) -> str:
 
 def closest(word: str, known: Iterable[str]) -> str:
     """`" Did you mean x?"` for the closest known word; "" where none is close."""
-    found = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    found = alike(word, known)
     return f" Did you mean {found[0]}?" if found else ""
+
+
+def alike(word: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Those of the known words that are so much like one that it may be meant, the closest first."""
+    return difflib.get_close_matches(word, sorted(set(known)), n=most, cutoff=0.6)

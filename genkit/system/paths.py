@@ -1,13 +1,17 @@
-"""A path as a person types it: whether it can lead anywhere at all, said before anything looks there."""
+"""A path as a person types it: whether it can lead anywhere at all, said before anything looks there; and
+where that was, and what is beside it, once nothing was found."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
-from genkit.system.errors import ConfigError
+from genkit.system.errors import ConfigError, alike
 
 LONGEST_NAME, LONGEST_PATH = 255, 4_095  # bytes; of most file systems, and of Linux's PATH_MAX
+MOST_BESIDE, NEAREST = 10_000, 3  # entries of a folder that are looked at, and that may be meant
 
 
 def place(text: str, key: str) -> Path:
@@ -32,3 +36,32 @@ def place(text: str, key: str) -> Path:
             f" {LONGEST_PATH:,} in all); give a shorter path."
         )
     return Path(path)
+
+
+def sought(path: str | Path) -> str:
+    """What follows the sentence that nothing is at a path: `" Looked at /home/ada/mien; did you mean mine?"`.
+
+    "" where something is there after all; of an absolute path, which the sentence has, the neighbour alone.
+    """
+    path = Path(path).expanduser()
+    if os.path.lexists(path):
+        return ""
+    near = neighbour(path)
+    if path.is_absolute():
+        return f" Did you mean {near}?" if near is not None else ""
+    return f" Looked at {os.path.abspath(path)}{'.' if near is None else f'; did you mean {near}?'}"
+
+
+def neighbour(path: Path) -> Path | None:
+    """What is there under the nearest name to the first part of a path that is missing, else in another case;
+    None: nothing is."""
+    missing = path
+    while missing.parent != missing and not os.path.lexists(missing.parent):
+        missing = missing.parent
+    names: list[str] = []
+    with suppress(OSError, ValueError), os.scandir(missing.parent) as entries:
+        names = [entry.name for entry in islice(entries, MOST_BESIDE)]
+    same = [name for name in names if name.casefold() == missing.name.casefold()]
+    rest = path.relative_to(missing)
+    found = (missing.parent / name / rest for name in [*same, *alike(missing.name, names, NEAREST)])
+    return next((near for near in found if os.path.exists(near)), None)

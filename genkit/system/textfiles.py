@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from genkit.system.errors import DataError
+from genkit.system.paths import sought
 from genkit.system.plain import read_bytes
 
 UTF8 = ("utf-8", "utf8", "utf-8-sig")
@@ -45,7 +46,7 @@ def read_given(word: str, path: str | Path, limit: int, advice: str) -> str:
     try:
         content = read_bytes(Path(path).expanduser(), limit, follow=True)
     except OSError as error:
-        raise DataError(f"{word}={path} cannot be read: {error.strerror}.") from None
+        raise DataError(f"{word}={path} cannot be read: {error.strerror}.{sought(path)}") from None
     except ValueError as error:
         raise DataError(f"{word}={path} holds {error}; {advice}.") from None
     return _decoded(f"{word}={path}", content)

@@ -23,6 +23,7 @@ from genkit.data.packing import (
 )
 from genkit.data.splits import parts_by_folder
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.paths import sought
 
 COMMON = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 SUFFIXES = (*COMMON, ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".jp2", ".avif")
@@ -118,7 +119,7 @@ def found_files(
         DataError: there is no folder, or no such file in it.
     """
     if not root.is_dir():
-        raise DataError(f"{root} is {'no folder' if root.exists() else 'missing'}; {advice}.")
+        raise DataError(f"{root} is {'no folder' if root.exists() else 'missing'}; {advice}.{sought(root)}")
     found, missing, others = walk(root, suffixes)
     if not found:
         kinds, known = others_listed(others, 0), " ".join(suffixes)

@@ -21,6 +21,7 @@ from genkit.data.arrays.treatments import Levels
 from genkit.data.dataset_knobs import PictureKnobs
 from genkit.data.packing import printable
 from genkit.system.errors import DataError
+from genkit.system.paths import sought
 from genkit.system.plain import open_file
 
 
@@ -118,7 +119,7 @@ def _source(path: str | Path, word: str) -> FilePictures:
         open_file(file, follow=True).close()
     except OSError as error:
         raise DataError(
-            f"{word}={path} cannot be read: {error.strerror}; give a file of a picture."
+            f"{word}={path} cannot be read: {error.strerror}; give a file of a picture.{sought(file)}"
         ) from None
     return FilePictures(file.parent, [file.name], "")
 

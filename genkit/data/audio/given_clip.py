@@ -20,6 +20,7 @@ from genkit.data.clip_knobs import AudioKnobs
 from genkit.data.packing import printable
 from genkit.system import storage
 from genkit.system.errors import DataError
+from genkit.system.paths import sought
 from genkit.system.plain import open_file
 
 
@@ -50,7 +51,9 @@ class GivenClip:
         try:
             open_file(path, follow=True).close()
         except OSError as error:
-            raise DataError(f"{word}={path} cannot be read: {error.strerror}; give a recording.") from None
+            raise DataError(
+                f"{word}={path} cannot be read: {error.strerror}; give a recording.{sought(path)}"
+            ) from None
         if path.suffix.lower() not in SUFFIXES:
             raise DataError(f"{word}={path} is no recording by its name: known are {' '.join(SUFFIXES)}.")
         form = form_of_data(native, data)

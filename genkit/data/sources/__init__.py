@@ -24,6 +24,7 @@ from genkit.data.pair_table import PairSource
 from genkit.data.splits import Parts
 from genkit.data.text.streams import Texts, read_text
 from genkit.system.errors import ConfigError, DataError, StorageError
+from genkit.system.paths import sought
 
 if TYPE_CHECKING:
     from genkit.data.audio.recordings import Recordings
@@ -184,7 +185,9 @@ def shakespeare(data: ShakespeareKnobs, paths: Mapping[str, str]) -> Text:
     """tinyshakespeare.txt, the first 90 % to train on; the rest in halves, or whole as nanoGPT has it."""
     file = Path(paths["data_dir"]).expanduser() / "tinyshakespeare.txt"
     if not file.exists():
-        raise DataError(f"{file} is missing; set paths.data_dir, or GENKIT_DATA_DIR, to its folder.")
+        raise DataError(
+            f"{file} is missing; set paths.data_dir, or GENKIT_DATA_DIR, to its folder.{sought(file)}"
+        )
     whole = read_text(file, "utf-8")
     if data.split == "three":
         return three_parts(whole)

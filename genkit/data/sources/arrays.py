@@ -21,6 +21,7 @@ from genkit.data.packing import check_space, digest_of, open_array, packed, prin
 from genkit.data.sources import Images
 from genkit.data.splits import PARTS
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.paths import sought
 
 BLOCK = 2**24  # bytes of a block
 LARGEST = 2**28  # bytes of an image
@@ -132,7 +133,8 @@ def arrays(data: ArrayKnobs, paths: Mapping[str, str]) -> Images:
         raise ConfigError("data=arrays needs data.path=FILE.npz or FILE.npy.")
     path = Path(data.path).expanduser()
     if not path.is_file():
-        raise DataError(f"{path} is {'no file' if path.exists() else 'missing'}; give an .npz or .npy file.")
+        how = "no file" if path.exists() else "missing"
+        raise DataError(f"{path} is {how}; give an .npz or .npy file.{sought(path)}")
     about = path.stat()
     key: dict[str, Any] = {"listing": [path.name, about.st_size, about.st_mtime_ns]}
     key |= {"range": ranges.given(data.range), "label": data.label}

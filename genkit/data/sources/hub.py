@@ -19,6 +19,7 @@ from genkit.data.labels import class_numbers
 from genkit.data.splits import PARTS
 from genkit.data.text.streams import Document, Texts
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.paths import sought
 from genkit.system.plain import read_bytes
 
 MAX_PICTURE_BYTES = 256_000_000
@@ -69,7 +70,9 @@ def _load(data: HubTextKnobs | HubImageKnobs) -> Tables:
     if place.is_file() and place.suffix.lower() not in BUILDERS:
         raise DataError(f"data.path={data.path} is a file of another kind than {' '.join(BUILDERS)}.")
     if not place.exists() and _is_local(str(data.path)):
-        raise DataError(f"data.path={data.path} is missing, and no name on the hub; check the path.")
+        raise DataError(
+            f"data.path={data.path} is missing, and no name on the hub; check the path.{sought(place)}"
+        )
     try:
         if (place / "dataset_dict.json").is_file() or (place / "dataset_info.json").is_file():
             loaded = datasets.load_from_disk(str(place))

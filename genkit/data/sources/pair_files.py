@@ -14,6 +14,7 @@ from genkit.data.pair_table import PairRow, PairSource
 from genkit.data.splits import PARTS
 from genkit.data.text.table_files import SUFFIXES, TableFile, TableRow, is_table
 from genkit.system.errors import ConfigError, DataError, enumerated
+from genkit.system.paths import sought
 from genkit.system.schemas import WORDS
 
 # What people call the columns, where nobody says which: those of the published sets of instructions.
@@ -102,7 +103,7 @@ def pairs(data: PairFileKnobs, paths: Mapping[str, str]) -> PairFiles:
     files = _parts(path) if path.is_dir() else {"": path}
     for file in files.values():
         if not file.exists():
-            raise DataError(f"{file} is missing; check the path.")
+            raise DataError(f"{file} is missing; check the path.{sought(file)}")
         if not is_table(file):
             raise DataError(f"{file} is no table; give one of {' '.join(SUFFIXES)}.")
     first = next(iter(files.values()))

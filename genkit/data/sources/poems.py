@@ -12,6 +12,7 @@ from genkit.data.sources import Text
 from genkit.data.text.scan import code_points
 from genkit.data.text.streams import read_text
 from genkit.system.errors import DataError
+from genkit.system.paths import sought
 from genkit.system.textfiles import unix
 
 FILE = "tang_poems.txt"
@@ -30,7 +31,7 @@ def tang_poems(data: DataKnobs, paths: Mapping[str, str]) -> Text:
     if not file.exists():
         raise DataError(
             f"{file} is missing; make it of github.com/chinese-poetry/chinese-poetry (MIT), UTF-8,"
-            f" {SHAPE}, and set paths.data_dir, or GENKIT_DATA_DIR, to its folder."
+            f" {SHAPE}, and set paths.data_dir, or GENKIT_DATA_DIR, to its folder.{sought(file)}"
         )
     poems = poems_of(read_text(file, "utf-8"))
     if len(poems) < FEWEST:

@@ -19,6 +19,7 @@ from genkit.data.packing import listing_of
 from genkit.data.sources import Images
 from genkit.data.sources.arrays import Chunk, Survey, pack_blocks
 from genkit.system.errors import DataError
+from genkit.system.paths import sought
 
 DIGITS = tuple("0123456789")
 FASHION = (
@@ -154,7 +155,7 @@ def fetch(name: str, root: Path, data: Fetched, file: Path, **which: Any) -> Non
         " GENKIT_DATA_DIR to the folder that holds them"
     )
     if not data.download:
-        raise DataError(f"{advice}, or fetch them with data.download=true.")
+        raise DataError(f"{advice}, or fetch them with data.download=true.{sought(file)}")
     from torchvision import datasets
 
     before = set(root.iterdir()) if root.is_dir() else set()

@@ -18,6 +18,7 @@ from genkit.data.text.streams import Document, Texts, file_pieces
 from genkit.data.text.table_files import PARQUET, SUFFIXES, TableFile, is_table
 from genkit.data.text.unpacked import kind_of
 from genkit.system.errors import ConfigError, DataError, enumerated
+from genkit.system.paths import sought
 from genkit.system.schemas import WORDS
 
 RECORD = "\x1e"  # ASCII's record separator, which ends a row where nothing else is said to
@@ -118,7 +119,8 @@ def text_folder(data: TextFolderKnobs, paths: Mapping[str, str]) -> TextFiles:
         raise ConfigError("data=text_folder needs data.path=FOLDER.")
     root, glob = Path(data.path).expanduser(), data.glob
     if not root.is_dir():
-        raise DataError(f"{root} is {'no folder' if root.exists() else 'missing'}; give a folder of texts.")
+        how = "no folder" if root.exists() else "missing"
+        raise DataError(f"{root} is {how}; give a folder of texts.{sought(root)}")
     _check_encoding(data.encoding)
     found: dict[str, tuple[int, int]] = {}
     missing: dict[str, str] = {}
@@ -193,5 +195,5 @@ def _check_encoding(encoding: str) -> None:
 
 def _unreadable(path: Path, error: OSError) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"{path} is missing; check the path.")
+        return DataError(f"{path} is missing; check the path.{sought(path)}")
     return DataError(f"{path} cannot be read: {error.strerror}.")

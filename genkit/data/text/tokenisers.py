@@ -12,6 +12,7 @@ from genkit.core.codecs import ByteCodec, CharCodec, Codec, SubwordCodec
 from genkit.core.word_cuts import GPT2, WordCuts
 from genkit.data.text_knobs import TextKnobs
 from genkit.system.errors import ConfigError, DataError, nearest
+from genkit.system.paths import sought
 from genkit.system.plain import read_bytes, read_text
 
 MAX_BYTES = 256_000_000  # of a tokenizer.json
@@ -111,7 +112,7 @@ def ready_made(path: str | None) -> SubwordCodec:
         if file.is_file():
             return SubwordCodec(read_text(file, MAX_BYTES, follow=True))
         if place.exists() or str(path).startswith((".", "/", "~")):
-            raise DataError(f"{file} is missing; name a folder with a tokenizer.json.")
+            raise DataError(f"{file} is missing; name a folder with a tokenizer.json.{sought(place)}")
         from tokenizers import Tokenizer
 
         return SubwordCodec(Tokenizer.from_pretrained(path).to_str())

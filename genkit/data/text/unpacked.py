@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from genkit.system.errors import ConfigError, DataError
+from genkit.system.paths import sought
 from genkit.system.plain import open_file
 
 COMPRESSED = (".gz", ".zst")
@@ -50,7 +51,7 @@ def unpacked(path: Path) -> Iterator[Readable]:
             else:
                 yield file
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; check the path.") from None
+        raise DataError(f"{path} is missing; check the path.{sought(path)}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is damaged: {error}.") from None
     except OSError as error:

@@ -21,6 +21,7 @@ from genkit.data.video.film_formats import FILMS, open_film
 from genkit.data.video_knobs import VideoFolderKnobs
 from genkit.system import storage
 from genkit.system.errors import DataError
+from genkit.system.paths import sought
 from genkit.system.plain import open_file
 
 
@@ -83,7 +84,9 @@ def _opened(path: Path, named: str) -> Film:
         try:
             open_file(path, follow=True).close()
         except OSError as error:
-            raise DataError(f"{named} cannot be read: {error.strerror}; give a video.") from None
+            raise DataError(
+                f"{named} cannot be read: {error.strerror}; give a video.{sought(path)}"
+            ) from None
         if path.suffix.lower() not in FILMS:
             known = " ".join(FILMS)
             raise DataError(f"{named} is no video by its name: known are {known}, and folders of frames.")
