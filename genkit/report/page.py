@@ -182,9 +182,12 @@ def row_of(line: Line) -> dict[str, object]:
         if s is not None:
             about = f"{s.n} {'run' if s.n == 1 else 'runs'}"
             about = about if s.n == cell.planned else f"{s.n} of {cell.planned} trained"
-            about += f"; median {number(s.median)}; interquartile mean {number(s.iqm)}" if s.n > 2 else ""
+            if s.most == s.least:  # as numbers of parameters are
+                about += "; the same in each" if s.n > 1 else ""
+            elif s.n > 2:
+                about += f"; median {number(s.median)}; interquartile mean {number(s.iqm)}"
             about += f"; {s.method}" if s.method else ""
-            about += f"; one run ± {cell.noise:.2g}" if cell.noise else ""
+            about += f"; one run ±\N{NO-BREAK SPACE}{cell.noise:.2g}" if cell.noise else ""
         # An interval stays in one piece, and may stand below its mean.
         text = summary_text(s, "≤ " if cell.bound else "").replace(", ", ",\N{NO-BREAK SPACE}")
         cells[arm] = {"text": text, "about": about, "n": s.n if s else 0}

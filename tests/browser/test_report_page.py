@@ -124,6 +124,39 @@ def test_everything_is_seen_and_nothing_runs_out_of_the_page(opened, size):
     assert smallest >= 11
 
 
+def test_a_telephone_shows_every_arm_of_every_row_and_cuts_none_off(opened):
+    page = opened("telephone")
+    page.locator("details").evaluate_all("all => all.forEach(d => { d.open = true; })")
+    for table in page.locator(".wide").all():
+        assert table.evaluate("e => e.scrollWidth <= e.clientWidth"), table.get_attribute("aria-label")
+    kid = page.locator("#table tbody tr", has=page.locator("th", has_text="kid"))
+    shown = kid.locator("td").evaluate_all(
+        "all => all.filter(c => c.getClientRects().length)"
+        ".map(c => [JSON.parse(getComputedStyle(c, '::before').content), c.innerText.split('\\n')[0]])"
+    )
+    assert [name for name, _ in shown] == ["pictures", "sounds", "videos", "floor", "ceiling"]
+    for (_, text), near in zip(shown, (1.0, 3.0, 2.0, 0.1, 9.0), strict=True):
+        assert float(text.split()[0]) == pytest.approx(near, abs=0.2)
+    # What has neither floor nor ceiling has no lines for them.
+    costs = page.locator("#table tbody tr", has=page.locator("th", has_text="flops")).locator("td.none")
+    assert [one.is_visible() for one in costs.all()] == [False, False]
+
+
+def test_on_a_desk_a_row_is_one_line_below_its_head(opened):
+    page = opened()
+    heads = [one.inner_text() for one in page.locator("#table thead th").all()]
+    assert heads == ["metric", "pictures", "sounds", "videos", "floor", "ceiling"]
+    tops = (
+        page.locator("#table tbody tr")
+        .first.locator("td")
+        .evaluate_all(
+            "all => all.map(c => [c.getBoundingClientRect().top, getComputedStyle(c, '::before').content])"
+        )
+    )
+    assert len({top for top, _ in tops}) == 1
+    assert {named for _, named in tops} == {"none"}
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_pixel_of_a_model_s_is_a_whole_number_of_the_page_s(opened, size):
     page = opened(size)
