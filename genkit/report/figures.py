@@ -13,10 +13,12 @@ from genkit import statistics
 from genkit.report.analysis import COSTS
 from genkit.report.compute import AXES, Compute, by_term
 from genkit.report.lines import Line
-from genkit.report.numbers import amount_text
+from genkit.report.numbers import amount_text, number
 from genkit.report.plots import INK, Plot, logarithmic, short, styles
 from genkit.report.sources import Curve, Member
 
+ROOM = 0.55  # of a plot's width, in which two words above it do not meet
+_ABOVE: Mapping[str, Any] = {"textcoords": "offset points", "fontsize": 8, "ha": "center", "va": "bottom"}
 FAR = 1.5  # widths of the arms' range within which floor and ceiling are drawn
 Points = Mapping[str, tuple[float, float]]  # by arm: what it cost, how good it is
 
@@ -51,20 +53,25 @@ def of_bands(
     style: Mapping[str, Mapping[str, Any]],
     at: Sequence[float] = (),
 ) -> Plot:
-    """A plot of the arms' means with their intervals.
+    """A plot of the arms' means with their intervals; of a single place, the arms below one another.
 
     Args:
         at: the few places at which there are numbers, which then stand out, on an axis by powers.
     """
+    places = {float(x) for b in bands.values() for x in b.x}
+    if len(places) == 1:
+        return _of_place(term, f"{against}: {amount_text(places.pop())}", bands, counts, style)
 
     def draw(axis: Axes) -> None:
         for arm, b in bands.items():
             colour, line = style[arm]["color"], style[arm]["linestyle"]
             label = f"{short(arm)} ({counts[arm]})"
-            marker = style[arm]["marker"] if at else None
+            known, few = ~np.isnan(b.low), at or len(b.x) == 1
+            marker = style[arm]["marker"] if few else None
             axis.plot(b.x, b.mean, label=label, color=colour, linestyle=line, marker=marker, linewidth=1.6)
-            known = ~np.isnan(b.low)
             axis.fill_between(b.x[known], b.low[known], b.high[known], color=colour, alpha=0.18, linewidth=0)
+            if few:  # (a band around a single point has no width)
+                axis.vlines(b.x[known], b.low[known], b.high[known], color=colour, linewidth=1.6)
         ends = [float(b.x[-1]) for b in bands.values()]
         if at:
             axis.set_xscale("log")
@@ -78,6 +85,32 @@ def of_bands(
         axis.legend()
 
     return Plot(f"{short(term)} against {against}: a line for each of {', '.join(map(short, bands))}", draw)
+
+
+def _of_place(
+    term: str,
+    place: str,
+    bands: Mapping[str, statistics.Band],
+    counts: Mapping[str, int],
+    style: Mapping[str, Mapping[str, Any]],
+) -> Plot:
+    """The same of one place, where there is no line: each arm's mean with its interval and its number."""
+    names = list(bands)[::-1]
+
+    def draw(axis: Axes) -> None:
+        for row, arm in enumerate(names):
+            b = bands[arm]
+            of_arm = {**style[arm], "linestyle": ""}
+            axis.plot([b.low[0], b.high[0]], [row, row], color=of_arm["color"], linewidth=2.5)
+            axis.plot(b.mean[:1], [row], markersize=7, **of_arm)
+            axis.annotate(number(float(b.mean[0])), (b.mean[0], row), (0, 7), **_ABOVE)
+        axis.set_yticks(range(len(names)), [f"{short(arm)} ({counts[arm]})" for arm in names])
+        axis.set_ylim(-0.6, len(bands) - 0.3)
+        axis.margins(x=0.12)
+        axis.set_xlabel(f"{short(term)} ({place})")
+
+    words = f"{short(term)} ({place}): a point for each of {', '.join(map(short, bands))}"
+    return Plot(words, draw, 1.2 + 0.45 * len(bands))
 
 
 def _with_unit(term: str, unit: str) -> str:
@@ -109,31 +142,26 @@ def intervals(line: Line) -> list[Plot]:
 
 
 def _references(axis: Axes, line: Line) -> None:
-    """Floor and ceiling as lines; one so far away that the arms would shrink beside it, as a number."""
+    """Floor and ceiling as lines; one so far away that the arms would shrink beside it, as an arrow alone."""
     low, high = axis.get_xlim()
-    said = {"left": 0, "right": 0}  # on that side: the next number stands above
-    for value, name in ((line.floor, "floor"), (line.ceiling, "ceiling")):
-        if value is None:
-            continue
-        if low - FAR * (high - low) <= value <= high + FAR * (high - low):
+    near = [low - FAR * (high - low), high + FAR * (high - low)]
+    known = [(v, name) for v, name in ((line.floor, "floor"), (line.ceiling, "ceiling")) if v is not None]
+    for value, _ in known:
+        if near[0] <= value <= near[1]:
             axis.axvline(value, color=INK, linewidth=1, linestyle=":")
-            axis.annotate(name, (value, 1.0), xycoords=("data", "axes fraction"), fontsize=8, rotation=90)
-        else:
-            side, place = ("left", 0.0) if value < low else ("right", 1.0)
-            axis.annotate(
-                f"← {name} {value:.4g}" if side == "left" else f"{name} {value:.4g} →",
-                (place, 1.02),
-                (0, 10 * said[side]),
-                xycoords="axes fraction",
-                textcoords="offset points",
-                fontsize=8,
-                horizontalalignment=side,
-            )
-            said[side] += 1
+    last = -1.0
+    for value, name in sorted(known):
+        said, place = f"{name} {number(value)}", float(axis.transLimits.transform((value, 0))[0])
+        if not 0 <= place <= 1:
+            said, place = (f"← {said}", 0.0) if place < 0 else (f"{said} →", 1.0)
+        above = 13 if last >= 0 and place - last < ROOM else 3
+        side = "left" if place < 0.3 else "right" if place > 0.7 else "center"
+        axis.annotate(said, (place, 1.0), (0, above), **{**_ABOVE, "xycoords": "axes fraction", "ha": side})
+        last = place
 
 
 def fronts(primary: Line, lines: Sequence[Line]) -> tuple[list[Plot], dict[str, list[str]]]:
-    """The primary metric against each cost, and the arms on each Pareto front."""
+    """The primary metric against each cost that two arms have, and the arms on each Pareto front."""
     costs = [line for name in COSTS for line in lines if line.metric == name]
     plots: list[Plot] = []
     on_front: dict[str, list[str]] = {}
@@ -145,7 +173,7 @@ def fronts(primary: Line, lines: Sequence[Line]) -> tuple[list[Plot], dict[str, 
             for arm, cell in primary.cells.items()
             if cell.summary and (spent := cost.cells[arm].summary)
         }
-        if not points:
+        if len(points) < 2:  # one arm is ahead of nobody
             continue
         names = list(points)
         front = statistics.pareto_front(list(points.values()), ("lower", primary.direction))

@@ -129,6 +129,7 @@ def _page(told: Told, analysis: Analysis, drawn: Illustrations, out: Path) -> st
         drawn=drawn.pictures,
         front=drawn.fronts,
         against=_against(drawn, analysis.compute),
+        validated=any(member.curves for member in members),
         at_most=at_most,
         members=shown,
         examples=examples,
