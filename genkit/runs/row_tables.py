@@ -14,6 +14,7 @@ from genkit.system.schemas import Number
 from genkit.system.terminal import without_controls
 
 OF_BOUNDS = ("k", "through")  # what a protocol says of how tight a bound is
+NONE = "none: "  # what the reason begins with for which a metric has no number
 DIGEST, DIGITS = re.compile(r"[0-9a-f]{40,}"), 12  # of a digest, so many tell it from others
 
 
@@ -231,9 +232,9 @@ def counted(row: Row) -> str:
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
-    """The protocol under a table."""
-    said: dict[str, None] = {}
+    """Why which metrics have no number, and the protocol under a table."""
     models = [row for row in rows if row.role == "model"]
+    said: dict[str, None] = dict.fromkeys(_absent(models))
     for row in models:
         place = row.place
         whose = f"step {place.step}, {place.weights} weights, {place.digest[:12]}, seed {place.seed}"
@@ -245,7 +246,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
         if drawn := ", ".join(f"{key}={value}" for key, value in (place.options or {}).items()):
             said[f"{_name(row)}: samples drawn with {drawn}"] = None
     for row in rows:
-        if row.note:
+        if row.note and not (row.role == "model" and row.kind == "none"):
             said[f"{row.metric}: {row.note}"] = None
     groups: dict[str, list[str]] = {}
     for row in models:
@@ -261,3 +262,12 @@ def notes(rows: Sequence[Row]) -> list[str]:
     for of, metrics in intervals.items():
         said[f"95 % interval of {of}: {', '.join(dict.fromkeys(metrics))}"] = None
     return list(said)
+
+
+def _absent(models: Sequence[Row]) -> list[str]:
+    """A line for each reason for which there is no number, with all metrics that it keeps from one."""
+    why: dict[str, list[str]] = {}
+    for row in models:
+        if row.kind == "none" and row.note:
+            why.setdefault(row.note.removeprefix(NONE), []).append(row.metric)
+    return [f"{', '.join(dict.fromkeys(names))}: {NONE}{reason}" for reason, names in why.items()]

@@ -42,7 +42,23 @@ def test_numbers_of_one_protocol_stand_side_by_side():
     assert made.head == ("metric", "a/last", "b/last")
     assert made.cells[0] == ("recall ↓", "1.00 [0.90, 1.10]", "2.00 [0.90, 1.10]")
     assert made.cells[1] == ("nll ↓", "7", "none")
-    assert "nll: a GAN has none" in made.notes
+    assert made.notes[0] == "nll: none: a GAN has none"
+
+
+def test_why_metrics_have_no_number_stands_first_below_the_table_once_a_reason():
+    place, few = Place("a", "last"), "need at least 321 real pictures; there are 237."
+    absent = [
+        rows.missing("fid", "1", few, place),
+        rows.missing("nll", "nats", "none: a GAN has only samples", place),
+        rows.missing("fid_infinity", "1", few, place),
+        rows.missing("bits_per_dimension", "bits", "none: a GAN has only samples", place),
+    ]
+    made = row_tables.panel([row(note="by all of them"), *absent])
+    assert made.notes[:2] == [
+        f"fid, fid_infinity: none: {few}",
+        "nll, bits_per_dimension: none: a GAN has only samples",
+    ]
+    assert [note for note in made.notes if note.startswith("recall: by all")] == ["recall: by all of them"]
 
 
 def test_a_panel_has_a_floor_and_a_ceiling_beside_each_number():
