@@ -32,7 +32,7 @@ from genkit.system.errors import CheckpointError, ConfigError, DataError
 from genkit.system.interrupts import Remembered
 from genkit.system.launchers import Rank
 from genkit.system.processor import compute_float32, flush_tiny_numbers, keep_freed_memory, multiplies_slowly
-from genkit.training import checkpointing, sessions
+from genkit.training import checkpointing, expense, sessions
 from genkit.training.memory import check_fits, held_bytes, sizes, validation_batch
 from genkit.training.processes import others_needed
 from genkit.training.sessions import Session
@@ -121,6 +121,8 @@ def fit(
                     f"batch_size={cfg.batch_size} is more than the windows that {dataset.name} has at once"
                     f" ({size.examples:,}): a batch holds the text several times, cut at other places."
                 )
+            left = None if total_steps is None else total_steps - start
+            said += expense.remarks(cfg, module, trainer.strategy.root_device, left)
             for notice in [*dataset.notices, *said]:
                 console.print(f"note: {notice}")
         if checkpoint is not None and _is_spent(module, start):
