@@ -15,7 +15,7 @@ from genkit.app.controls import control, controls, words
 from genkit.app.drawing_queue import Tell
 from genkit.app.exhibits import exhibits
 from genkit.app.served_run import PieceStreaming, ServedRun
-from genkit.cli.shared import MOST_SEED, known_prompts
+from genkit.cli.shared import MOST_SEED, OF_SEED, known_prompts
 from genkit.core.array_spec import ArraySpec
 from genkit.core.capabilities import Conditional
 from genkit.core.media.audio import UNSAID
@@ -29,7 +29,7 @@ MOST, MOST_LETTERS = 64, 100_000  # samples of a condition, and letters of what 
 MOMENT = 0.03  # seconds
 MOST_AT_ONCE = 256  # samples of all conditions
 N = Option("n", "int", 4, "samples of each prompt or class", low=1, high=MOST)
-SEED = Option("seed", "int", 0, "sample i depends on it and on i alone", low=0, high=MOST_SEED)
+SEED = Option("seed", "int", 0, OF_SEED, low=0, high=MOST_SEED)
 DASH = "-"  # by which the command reads its prompt from elsewhere
 
 

@@ -26,7 +26,11 @@ Split = Literal["train", "validation", "test"]
 Weights = Literal["ema", "raw"]
 MOST_SAMPLES, MOST_SEED = 1_000_000, 2**32 - 1
 
-SEED: int = word(0, "of the noise: sample i depends on it and on i alone", low=0, high=MOST_SEED)
+OF_SEED = (
+    "the same number draws the same samples again, another number others;"
+    " asking for more keeps the first ones"
+)
+SEED: int = word(0, OF_SEED, low=0, high=MOST_SEED)
 WEIGHTS: Weights = word("ema", "ema: the averaged weights, where the run has them; raw: those trained")
 DEVICE: str = word("auto", "where the model runs", kind="device")
 DATA_PATH: str | None = word(

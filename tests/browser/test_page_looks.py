@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.visit import addresses
+
 pytestmark = pytest.mark.slow  # of which most is the training of what is looked at
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -77,6 +79,39 @@ def test_on_a_phone_nothing_sticks_out(visit, look):
         wide = "() => [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() &&"
         wide += " !e.matches('.skip, .hidden, .hidden *') && e.getBoundingClientRect().right > 391).length"
         assert one.page.evaluate(wide) == 0
+
+
+@pytest.mark.parametrize("look", [{"viewport": {"width": 1200, "height": 900}}, PHONE], ids=["desk", "phone"])
+def test_a_small_picture_is_shown_large_its_pixels_whole(visit, look):
+    one = visit(**look)
+    one.only("digits", "videos")
+    one.draw("digits", "videos")
+    shown = one.page.evaluate(
+        "[...document.querySelectorAll('.items img')].map(i => [i.naturalWidth, i.naturalHeight,"
+        " i.clientWidth, i.clientHeight, getComputedStyle(i).imageRendering])"
+    )
+    assert len(shown) == 8
+    for across, down, width, height, how in shown:
+        assert across < 64
+        assert width >= 112
+        assert width % across == 0
+        assert height == down * width // across
+        assert how == "pixelated"
+
+
+def test_beside_the_seed_stands_what_another_one_does(visit):
+    one = visit()
+    one.only("digits")
+    said = one.page.locator('[data-name="seed"] .help').inner_text()
+    assert "same number draws the same samples again, another number others" in said
+    one.draw("digits")
+    first = addresses(one.column("digits"))
+    one.fill("n", 6)
+    one.draw("digits")
+    assert addresses(one.column("digits"))[:4] == first  # "asking for more keeps the first ones"
+    one.page.get_by_role("button", name="Next seed").click()
+    one.ended("digits")
+    assert not set(addresses(one.column("digits"))) & set(first)
 
 
 def test_everything_is_reached_by_the_keyboard_alone(visit):

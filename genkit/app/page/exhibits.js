@@ -40,9 +40,15 @@ function saved(item) {
   return made("a", { href: item.address, download: name, "aria-label": `save ${called(item)}` }, "save");
 }
 
-/** Classes of the box that holds such items, which is as wide as suits them. */
+const SHOWN = 128;  // pixels of the page that a small picture takes at least, about
+
+/** Classes of the box that holds such items, which is as wide as suits them: of a small picture whole pixels. */
 export function laidOut(box, item) {
   box.classList.toggle("texts", item.kind === "text");
   box.classList.toggle("sounds", item.kind === "sound" || item.kind === "stream");
-  if (item.width) box.style.setProperty("--cell", `${Math.max(5.5, Math.min(16, item.width / 12))}rem`);
+  const { width } = item;
+  if (!width) return;
+  const small = width <= SHOWN, times = Math.max(1, Math.round(SHOWN / width));
+  box.style.setProperty("--cell", `${small ? times * width + 2 : Math.min(240, width)}px`);
+  box.style.setProperty("--pixels", `${small ? width : 1}px`);
 }
