@@ -1,9 +1,9 @@
 """Samples of four families on four media in one picture, made of files of the experiments.
 
-    python experiments/055_four_media/sheet.py [out=docs/_static/samples.png] [font=FILE]
+    python experiments/055_four_media/sheet.py [out=docs/_static] [font=FILE]
 
-Columns are families, rows media; of every file the first tiles are taken, none picked.  The font has to hold
-Chinese characters.
+`samples.png`, and `banner.png`, a low picture of the first of them.  Columns are families, rows media; of
+every file the first tiles are taken, none picked.  The font has to hold Chinese characters.
 """
 
 from __future__ import annotations
@@ -26,8 +26,13 @@ ACROSS, DOWN = 8, 4
 WIDTH, HEIGHT = (SCALE * (count * (TILE + GAP) - GAP) for count in (ACROSS, DOWN))
 LEFT, TOP, SPACE, WORDS = 20, 84, 24, 30  # margins, between cells, under each for what it shows
 INK, FAINT, PAPER = "#1c2733", "#5b6b7b", "#ffffff"
+FAMILIES, SOUNDS, FEW = ("GPT", "GAN", "VAE", "flow"), "sounds", 4  # (tiles of a cell of the banner)
+CLIPS, TEXT = "four clips, their eight frames", "a poem after the Tang’s, by a GPT"
 DIGITS = ("one", "four", "seven")
 POEM = "未向貧家本不識，遊妨豈得此心般。白頭薄淡枕前去，直道菲萋鐘裏來。"
+
+Rows = dict[str, list[tuple[Image.Image, str]]]
+Fonts = dict[int, ImageFont.FreeTypeFont]
 
 
 def grid(
@@ -80,7 +85,7 @@ def spectra(paths: list[Path]) -> Image.Image:
     return cell
 
 
-def cells() -> dict[str, list[tuple[Image.Image, str]]]:
+def cells() -> Rows:
     """Rows: each family's cell and what it shows."""
     of = HERE.parent
     sound = {
@@ -101,9 +106,9 @@ def cells() -> dict[str, list[tuple[Image.Image, str]]]:
             (characters(of / "053_glyphs" / "restyled.png"), "characters, restyled"),
             (grid(HERE / "flow_digits.png", 28, 1, 6), "digits, guidance=2"),
         ],
-        "sounds": [(spectra(paths), spoken) for paths in sound.values()],
+        SOUNDS: [(spectra(paths), spoken) for paths in sound.values()],
         "moving pictures": [
-            (grid(moving / "gpt.gif", 32, 2, 4, frame=0), "four clips, their eight frames"),
+            (grid(moving / "gpt.gif", 32, 2, 4, frame=0), CLIPS),
             (grid(moving / "dcgan.gif", 32, 2, 4, frame=0), "likewise"),
             (grid(moving / "vae.gif", 32, 2, 4, frame=0), "likewise"),
             (grid(HERE / "flow_moving.gif", 32, 2, 5, frame=0), "likewise, not yet steady"),
@@ -111,17 +116,13 @@ def cells() -> dict[str, list[tuple[Image.Image, str]]]:
     }
 
 
-def main(words: list[str]) -> None:
-    given = dict(word.split("=", 1) for word in words)
-    latin = Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-    font = {size: ImageFont.truetype(latin, size) for size in (18, 22, 28)}
-    chinese = ImageFont.truetype(given.get("font", FONT), 30)
-    rows = cells()
+def whole(rows: Rows, font: Fonts, chinese: ImageFont.FreeTypeFont) -> Image.Image:
+    """All of every cell, media below one another."""
     width = 2 * LEFT + 4 * WIDTH + 3 * SPACE
     height = TOP + len(rows) * (34 + HEIGHT + WORDS + SPACE) + 120
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    for column, family in enumerate(("GPT", "GAN", "VAE", "flow")):
+    for column, family in enumerate(FAMILIES):
         x = LEFT + column * (WIDTH + SPACE)
         draw.text((x, 20), family, INK, font[28])
     y = TOP - 10
@@ -135,10 +136,41 @@ def main(words: list[str]) -> None:
         y += HEIGHT + WORDS + SPACE
     draw.text((LEFT, y), "texts", INK, font[22])
     draw.text((LEFT, y + 36), POEM, INK, chinese)
-    draw.text((LEFT, y + 80), "a poem after the Tang’s, by a GPT", FAINT, font[18])
-    out = Path(given.get("out", ROOT / "docs" / "_static" / "samples.png"))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.quantize(256).save(out, optimize=True)
+    draw.text((LEFT, y + 80), TEXT, FAINT, font[18])
+    return sheet
+
+
+def banner(rows: Rows, font: Fonts, chinese: ImageFont.FreeTypeFont) -> Image.Image:
+    """Of every cell what stands first, as low as a page's head may be: media are named on the left."""
+    side, high, across = 216, TILE * SCALE, SCALE * (FEW * (TILE + GAP) - GAP)
+    sheet = Image.new("RGB", (side + 4 * (across + SPACE), 74 + len(rows) * (high + 44) + 42), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for column, family in enumerate(FAMILIES):
+        draw.text((side + column * (across + SPACE), 8), family, INK, font[28])
+    y = 52
+    for medium, row in rows.items():
+        draw.text((LEFT, y + 18), medium, INK, font[22])
+        for column, (cell, words_of) in enumerate(row):
+            x = side + column * (across + SPACE)
+            first = cell.resize((across, high), Image.Resampling.BICUBIC) if medium == SOUNDS else cell
+            sheet.paste(first.crop((0, 0, across, high)), (x, y))
+            draw.text((x, y + high + 4), words_of.replace(CLIPS, "a clip, its first frames"), FAINT, font[18])
+        y += high + 44
+    draw.text((LEFT, y + 6), "texts", INK, font[22])
+    draw.text((side, y), POEM, INK, chinese)
+    draw.text((side, y + 38), TEXT, FAINT, font[18])
+    return sheet
+
+
+def main(words: list[str]) -> None:
+    given = dict(word.split("=", 1) for word in words)
+    latin = Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    font = {size: ImageFont.truetype(latin, size) for size in (18, 22, 28)}
+    chinese = ImageFont.truetype(given.get("font", FONT), 30)
+    out, rows = Path(given.get("out", ROOT / "docs" / "_static")), cells()
+    out.mkdir(parents=True, exist_ok=True)
+    for name, made in (("samples", whole), ("banner", banner)):
+        made(rows, font, chinese).quantize(256).save(out / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
