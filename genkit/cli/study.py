@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genkit import config
@@ -51,19 +51,40 @@ def _factorial(factorial: Factorial, settings: StudySettings, launcher: Sequence
     say(factorial_in_words(factorial, plans, settings.retry), flush=True)
     if settings.dry:
         return 0
+    page = run_cells(factorial, plans, folder, lambda plan: _run(plan, settings, launcher), settings.retry)
+    say(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
+    say(f"report: {page}")
+    return ended([plan.outcome(member) for plan in plans for member in plan.members])
+
+
+def run_cells(
+    factorial: Factorial,
+    plans: Sequence[Plan],
+    folder: Path,
+    run: Callable[[Plan], object],
+    retry: bool = False,
+) -> Path:
+    """Run every cell that has something to run, in turn; the page of all of them, which is made after each.
+
+    Args:
+        plans: of the cells.
+        folder: of the factorial study.
+        run: what is missing of a cell, and reports on it.
+        retry: whether what failed is missing.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
     check_writable(folder)
     factorial.write(folder)
     from genkit.report import factorial_report
 
     for plan in plans:
-        if plan.missing(settings.retry) or not (plan.folder / TABLE).is_file():
+        if plan.missing(retry) or not (plan.folder / TABLE).is_file():
             say(f"{plan.declaration.name}:", flush=True)
-            _run(plan, settings, launcher)
+            run(plan)
             factorial_report(folder, folder / REPORT)  # of what there is, should it be stopped
-    page = factorial_report(folder, folder / REPORT)
-    say(read_text(page.parent / "verdict.txt", MAX_JSON_BYTES).strip())
-    say(f"report: {page}")
-    return ended([plan.outcome(member) for plan in plans for member in plan.members])
+    return factorial_report(folder, folder / REPORT)
 
 
 def _changes(settings: StudySettings) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Conclusion:
     """What runs show together.
+
+    Of a factorial study the names of arms and runs begin with those of their cells: `digits-1e+11/vae`.
 
     Attributes:
         page: the report, `report.html`, with its tables and figures beside it.
@@ -64,7 +66,8 @@ def study(
         retry: whether to run those that failed again.
         yes: whether more than a thousand runs are meant.
         said: keys of a study's file, in place of what `declared` says: `name`, `arms`, `common`, `seeds`,
-            `budget`, `primary`, `evaluate`, `search`, and others (see `genkit.study.declaring`).  An arm is a
+            `budget`, `primary`, `evaluate`, `search`, and others (see `genkit.study.declaring`), or those of
+            a factorial study, `blocks` and `budgets` (see `genkit.study.factorial`).  An arm is a
             list of words, a class of one's own, or both in a list, or a mapping of two such stages
             (`{"codec": […], "words": […]}`); arms with a class run in this process.
 
@@ -80,6 +83,7 @@ def study(
     with restored():
         from genkit.study import open_study, run_missing
         from genkit.study.backends import check_launcher
+        from genkit.study.declaring import is_factorial
         from genkit.study.running import held, write_table
 
         words = config.launching(launcher)
@@ -87,6 +91,11 @@ def study(
         paths = _paths(runs_dir)
         plain, where = _plain(declared)
         plain, families = _with_words({**plain, **said})
+        if is_factorial(plain):
+            if data is not None:
+                raise ConfigError("data= is of a single dataset, and each of the blocks names its own.")
+            with holding(*families):
+                return _factorial(plain, where, paths, words, retry, yes)
         with holding(*families), _declared(plain, where, data, paths) as declaration:
             plan = open_study(declaration, paths, yes=yes)
             check_writable(plan.folder)
@@ -94,6 +103,32 @@ def study(
                 run_missing(plan, paths, words, retry=retry)
                 write_table(plan)
                 return report(plan.folder)
+
+
+def _factorial(
+    plain: Mapping[str, object],
+    where: str,
+    paths: Mapping[str, str],
+    launcher: Sequence[str],
+    retry: bool,
+    yes: bool,
+) -> Conclusion:
+    """Every cell of a factorial study in turn, and what all of them show together."""
+    from genkit.cli.study import run_cells
+    from genkit.study import Plan, run_missing
+    from genkit.study.factorial import check_factorial
+    from genkit.study.running import held, write_table
+
+    def run(plan: Plan) -> None:
+        with held(plan):
+            run_missing(plan, paths, launcher, retry=retry)
+            write_table(plan)
+            report(plan.folder)
+
+    factorial = check_factorial(plain, where)
+    plans, folder = factorial.opened(paths, yes=yes), factorial.folder(paths)
+    run_cells(factorial, plans, folder, run, retry)
+    return report(folder)
 
 
 def report(
@@ -105,7 +140,7 @@ def report(
     """Report on a study, or on runs, as `genkit report` does.
 
     Args:
-        source: a study's folder, or its name below `runs_dir`; or a list of runs.
+        source: a study's folder, a factorial one's too, or its name below `runs_dir`; or a list of runs.
         out: a folder for the page; None: `report` in the study's, or here.
         runs_dir: None: GENKIT_RUNS_DIR or `runs`.
 
@@ -122,8 +157,6 @@ def report(
     found: Path | list[Path]
     if isinstance(source, str | Path):
         found = find_study(str(source), below)
-        if is_factorial(found):
-            raise ConfigError(f"{found} is a factorial study; genkit report study={found} makes its page.")
         folder = Path(out) if out is not None else found / "report"
     else:
         found = [runs.find(str(run), below) for run in source]
@@ -132,11 +165,38 @@ def report(
         raise ConfigError(f"out={folder}: a report is a folder; leave the suffix out.")
     check_place(folder)
     check_writable(folder)
+    if isinstance(found, Path) and is_factorial(found):
+        return _of_cells(found, folder)
     told = read(found)
     page, analysis = write(told, folder), analysed(told)
     rows = tuple(row for member in told.members for row in member.rows)
     ended = {member.path.name: member.status for member in told.members}
     return Conclusion(page, in_words(analysis), tuple(analysis.comparisons), rows, ended)
+
+
+def _of_cells(source: Path, out: Path) -> Conclusion:
+    """What a factorial study shows; its page is written into `out`."""
+    from genkit.report import factorial_page
+    from genkit.report.factorials import analyse_factorial, in_words
+
+    found = analyse_factorial(source)
+    page = factorial_page.write(found, out)
+    comparisons: list[Comparison] = []
+    rows: list[Row] = []
+    ended: dict[str, str] = {}
+    for key, cell in found.cells.items():
+        name = cell.folder.name
+        for c in found.comparisons.get(key, ()):
+            better = c.better and f"{name}/{c.better}"
+            comparisons.append(
+                replace(c, first=f"{name}/{c.first}", second=f"{name}/{c.second}", better=better)
+            )
+        for member in cell.members:
+            ended[f"{name}/{member.path.name}"] = member.status
+            rows += [
+                replace(row, place=replace(row.place, run=f"{name}/{row.place.run}")) for row in member.rows
+            ]
+    return Conclusion(page, in_words(found), tuple(comparisons), tuple(rows), ended)
 
 
 # ---------------------------------------------------------------------- what a study is declared by
@@ -160,6 +220,14 @@ def _with_words(plain: Mapping[str, object]) -> tuple[dict[str, object], list[ty
     from genkit.study.arms import STAGES
 
     arms, families = plain.get("arms"), list[type]()
+    if isinstance(blocks := plain.get("blocks"), Mapping):
+        written: dict[object, object] = {}
+        for block, own in blocks.items():
+            written[block] = own
+            if isinstance(own, Mapping):
+                written[block], theirs = _with_words(own)
+                families += [family for family in theirs if family not in families]
+        plain = {**plain, "blocks": written}
     if not isinstance(arms, Mapping):
         return dict(plain), families
     made: dict[object, object] = {}

@@ -36,7 +36,15 @@ def factorial_report(folder: Path, out: Path) -> Path:
         CheckpointError: a study holds links, pipes or devices.
         StorageError: the folder cannot be written.
     """
-    found = analyse_factorial(folder)
+    return write(analyse_factorial(folder), out)
+
+
+def write(found: FactorialAnalysis, out: Path) -> Path:
+    """What a factorial study says, as `factorial_report` writes it.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
     plots = curves(found)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+import genkit as library
+from genkit.families.vae import VAE
 from genkit.study.declaring import read_declaration, read_plain
 from genkit.study.factorial import check_factorial
 from genkit.system.errors import ConfigError
@@ -95,6 +97,40 @@ def test_the_grid_that_is_shipped_can_tell_its_arms_apart():
     assert {len(study.arms) for study in factorial.cells} == {4}
     assert "can reach p" in reach_of_blocks(factorial.comparisons, 8)
     assert not reach_of_blocks(factorial.comparisons, 8).startswith("Too few")
+
+
+class Small(VAE):
+    """A family of this process."""
+
+
+def test_a_factorial_study_is_run_from_python_with_a_class_of_ones_own(tmp_path):
+    blocks = {
+        "digits": {
+            "common": ["data=digits"],
+            "arms": {"a": [Small, *TINY[1:]], "b": [Small, *TINY[1:], "model.beta=2"]},
+        }
+    }
+    told = {**FACTORIAL, "blocks": blocks, "evaluate": {"n": 16, "checkpoint": "last", "metrics": ["kid"]}}
+    found = library.study({**told, "name": "both"}, runs_dir=tmp_path)
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {
+        *("factorial.yaml", "report", "digits-1", "digits-2"),
+    }
+    assert found.page == tmp_path / "both" / "report" / "report.html"
+    assert found.verdict == (found.page.parent / "verdict.txt").read_text().strip()
+    members = [f"digits-{amount}/{arm}-0" for amount in (1, 2) for arm in "ab"]
+    assert found.ended == dict.fromkeys(members, "finished")
+    assert {(row.place.run, row.metric) for row in found.rows if row.role == "model"} == {
+        (run, "kid_digits") for run in members
+    }
+    assert [(c.first, c.second) for c in found.comparisons] == [
+        (f"digits-{amount}/a", f"digits-{amount}/b") for amount in (1, 2)
+    ]
+    again = library.report("both", runs_dir=tmp_path)
+    assert (again.verdict, again.ended, again.rows) == (found.verdict, found.ended, found.rows)
+    with pytest.raises(
+        ConfigError, match=r"data= is of a single dataset, and each of the blocks names its own"
+    ):
+        library.study({**told, "name": "both"}, data=["a text"], runs_dir=tmp_path)
 
 
 @pytest.mark.slow
