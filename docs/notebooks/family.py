@@ -9,6 +9,9 @@
 # `log p(x) = log Σₖ πₖ Πᵢ pₖᵢ^xᵢ (1 − pₖᵢ)^(1 − xᵢ)`
 
 # %%
+import os
+import tempfile
+
 import torch
 import torch.nn.functional as F
 
@@ -56,6 +59,7 @@ class Templates(genkit.GenerativeModule[genkit.ArraySpec], genkit.Likelihood):
 # health are the same for all.
 
 # %%
+os.environ["GENKIT_RUNS_DIR"] = tempfile.mkdtemp()  # new each time, so that this cell can run again
 words = ["data=digits", "data.levels=2", "batch_size=64", "optim=adam", "optim.ema=null"]
 words += ["trainer.val_every=400", "budget.steps=400"]
 mine = genkit.train([*words, "model.count=60", "optim.lr=0.05", "name=templates"], family=Templates)

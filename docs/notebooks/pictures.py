@@ -5,8 +5,12 @@
 # one core: enough to draw from it, to walk between digits, and to ask what it is worth.
 
 # %%
+import os
+import tempfile
+
 import genkit
 
+os.environ["GENKIT_RUNS_DIR"] = tempfile.mkdtemp()  # new each time, so that this cell can run again
 words = ["data=digits", "model=vae_mlp", "model.latent_size=12", "optim=adam", "optim.lr=3e-3"]
 words += ["batch_size=64", "budget.steps=1000", "trainer.val_every=250"]
 record = genkit.train([*words, "name=digits"])

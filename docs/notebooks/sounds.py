@@ -5,8 +5,12 @@
 # log-mel pictures and draws the pitch that it is asked for; what it draws is turned into a sound again.
 
 # %%
+import os
+import tempfile
+
 import genkit
 
+os.environ["GENKIT_RUNS_DIR"] = tempfile.mkdtemp()  # new each time, so that this cell can run again
 words = ["data=plucks", "data.view=mel", "data.bands=64", "data.hop=256", "data.pitches=5"]
 words += ["data.examples=800", "model=vae", "model.conditional=true", "model.likelihood=categorical"]
 words += ["model.beta=0.5", "model.latent_size=8", "model.width=8", "model.hidden=128", "optim=adam"]

@@ -6,8 +6,12 @@
 # is fetched.
 
 # %%
+import os
+import tempfile
+
 import genkit
 
+os.environ["GENKIT_RUNS_DIR"] = tempfile.mkdtemp()  # new each time, so that this cell can run again
 words = ["model=gpt", "model.n_layer=2", "model.n_head=4", "model.n_embd=64", "model.block_size=32"]
 words += ["data=colors", "optim=muon", "batch_size=32", "budget.steps=150", "trainer.val_every=50"]
 record = genkit.train([*words, "name=colors"])

@@ -6,8 +6,12 @@
 # latents apart.
 
 # %%
+import os
+import tempfile
+
 import genkit
 
+os.environ["GENKIT_RUNS_DIR"] = tempfile.mkdtemp()  # new each time, so that this cell can run again
 words = ["data=moving_digits", "data.levels=2", "data.examples=1000", "model=vae", "model.network=moving"]
 words += ["model.conditional=true", "model.latent_size=19", "model.width=8", "model.hidden=256"]
 words += ["model.blurred=200", "model.beta_warmup=100", "optim=adam", "optim.lr=3e-3", "optim.clip=50"]

@@ -103,6 +103,7 @@ class Small(VAE):
     """A family of this process."""
 
 
+@pytest.mark.slow
 def test_a_factorial_study_is_run_from_python_with_a_class_of_ones_own(tmp_path):
     blocks = {
         "digits": {

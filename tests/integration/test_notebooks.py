@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import re
+import tempfile
 from html.parser import HTMLParser
 from itertools import groupby
+from unittest.mock import MagicMock
 
 import pytest
 from PIL import Image
+
+import genkit
+from genkit import config
 
 jupytext = pytest.importorskip("jupytext", reason="needs the extra test")
 nbformat = pytest.importorskip("nbformat", reason="needs the extra test")
@@ -78,6 +83,28 @@ def test_what_is_shown_was_run_as_it_stands(name):
     counts = [cell.execution_count for cell in shown.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
     assert SOURCES[name].with_suffix(".ipynb").stat().st_size <= MOST
+
+
+@pytest.mark.parametrize("name", sorted({*SOURCES} - {"study"}))  # (a study goes on where it was)
+def test_a_notebook_that_is_run_again_meets_no_run_of_its_own(name, monkeypatch, tmp_path):
+    """Its cells up to those that train are run twice, as in a kernel that goes on; none of them trains."""
+    met = []
+
+    def train(words, **given):
+        (called,) = (word for word in words if word.startswith("name="))
+        met.append((config.paths([])["runs_dir"], called))
+
+    monkeypatch.setenv("GENKIT_RUNS_DIR", "runs")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(genkit, "train", train)
+    monkeypatch.setattr(genkit, "load", lambda *asked, **given: MagicMock())
+    code = [cell.source for cell in stored(name).cells if cell.cell_type == "code"]
+    first = next(number for number, source in enumerate(code) if "genkit.train(" in source)
+    trained = [*code[: first + 1], *(source for source in code[first + 1 :] if "genkit.train(" in source)]
+    names = {"__name__": "notebook"}
+    for source in [*trained, *trained]:
+        exec(source, names)
+    assert len({*met}) == len(met) >= 2
 
 
 @pytest.mark.parametrize("name", SOURCES)
