@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from pathlib import Path
 
@@ -64,3 +65,23 @@ def keep_freed_memory() -> bool:
     trim, top_pad, mmap, arenas = -1, -2, -3, -8
     wanted = ((mmap, 32 << 20), (trim, 2**31 - 1), (top_pad, 64 << 20), (arenas, 1))
     return all(mallopt(parameter, value) == 1 for parameter, value in wanted)
+
+
+def cores_allowed() -> frozenset[int]:
+    """The numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))
+
+
+def busy_seconds(cores: frozenset[int], about: Path = Path("/proc/stat")) -> float | None:
+    """How long cores have been busy since the machine started, whoever had them, added up; None where the
+    system does not tell.  See proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal."""
+    try:
+        lines = [line.split() for line in read_text(about, ABOUT_BYTES).splitlines()]
+        own = [line for line in lines if line[:1] and line[0] in {f"cpu{core}" for core in cores}]
+        times = [[int(part) for part in line[1:9]] for line in own]
+        ticks = os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError):  # another system than Linux
+        return None
+    return sum(sum(time) - sum(time[3:5]) for time in times) / ticks if times else None

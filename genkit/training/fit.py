@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from genkit.system.errors import CheckpointError, ConfigError, DataError
 from genkit.system.interrupts import Remembered
 from genkit.system.launchers import Rank
 from genkit.system.processor import compute_float32, flush_tiny_numbers, keep_freed_memory, multiplies_slowly
-from genkit.training import checkpointing, expense, sessions
+from genkit.training import checkpointing, contention, expense, sessions
 from genkit.training.memory import check_fits, held_bytes, sizes, validation_batch
 from genkit.training.processes import others_needed
 from genkit.training.sessions import Session
@@ -145,7 +146,8 @@ def fit(
                 network.compile()
         stream = data.train_stream(start, total_steps, rank, world)
         batches = FirstBatch(stream) if cfg.trainer.overfit else stream
-        with others_needed(run):
+        watched = contention.watches(cfg.trainer, trainer.strategy.root_device)
+        with others_needed(run), contention.told() if watched else nullcontext():
             trainer.fit(module, batches, data.eval_loader("validation", rank, world))
     return module
 
