@@ -14,7 +14,7 @@ from genkit.cli.commands import BUILT_IN as COMMANDS
 from genkit.cli.commands import HIDDEN, find
 from genkit.cli.later_compiler import postpone_compiler
 from genkit.cli.parser import parse
-from genkit.cli.startup import postpone_metrics
+from genkit.cli.startup import collect_rarely, postpone_metrics
 from genkit.system.errors import ConfigError, GenkitError, StorageError
 from genkit.system.interrupts import Interrupted, raised
 from genkit.system.launchers import settled
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         postpone_metrics()
         if words and words[0] not in TRAINING:
             postpone_compiler()
+            collect_rarely()
         words = list(map(_as_typed, words))
         _print_anything()
     try:

@@ -1,13 +1,14 @@
 """A quicker start of commands: Lightning needs two classes of torchmetrics, whose own import costs seconds.
 
 `import torchmetrics` loads every metric, and with them transformers, torchvision and scipy where these are
-installed.  In a process that a command has to itself, the package is opened without its __init__; that runs
-as soon as anything but those classes is asked for.
+installed, and what plots a metric loads matplotlib.  In a process that a command has to itself, the package
+is opened without its __init__; that runs as soon as anything but those classes is asked for.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import importlib.machinery
 import sys
@@ -24,12 +25,21 @@ else:
 
 PACKAGE = "torchmetrics"
 CLASSES = {"Metric": "torchmetrics.metric", "MetricCollection": "torchmetrics.collections"}
+AVAILABLE, PLOTS = "torchmetrics.utilities.imports", "torchmetrics.utilities.plot"
 
 
 def postpone_metrics() -> None:
     """Open torchmetrics, should anybody import it, without importing its metrics."""
     if PACKAGE not in sys.modules and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+
+
+def collect_rarely() -> None:
+    """Look for garbage once in tens of thousands of new objects.
+
+    Modules are full of objects that stay, and to go through them again and again took a tenth of a start.
+    """
+    gc.set_threshold(50_000, 20, 100)
 
 
 # What a member of a study imports before it has read what it is; those of families and metrics bring theirs.
@@ -71,6 +81,8 @@ class _Finder:
             import logging
 
             logging.getLogger(name).setLevel("ERROR")
+        if name == PLOTS and "__getattr__" in vars(sys.modules[PACKAGE]):
+            vars(importlib.import_module(AVAILABLE))["_MATPLOTLIB_AVAILABLE"] = False
         if name != PACKAGE:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
@@ -104,6 +116,9 @@ class _Postponing(Loader):
                     del sys.modules[loaded]
             module.__dict__.pop("__getattr__", None)
             self._loader.exec_module(module)
+            for hidden in (AVAILABLE, PLOTS):  # which may find matplotlib now
+                if hidden in sys.modules:
+                    importlib.reload(sys.modules[hidden])
             return getattr(module, name)
 
         vars(module)["__getattr__"] = ask

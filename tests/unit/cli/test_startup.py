@@ -13,7 +13,7 @@ import sys
 from genkit.cli.startup import postpone_metrics
 postpone_metrics()
 import pytorch_lightning, torchmetrics
-loaded = {name for name in sys.modules if name in ("scipy", "torchvision", "transformers")}
+loaded = {name for name in sys.modules if name in ("matplotlib", "scipy", "torchvision", "transformers")}
 assert not loaded, loaded
 assert "torchmetrics.functional" not in sys.modules
 assert torchmetrics.Metric is sys.modules["torchmetrics.metric"].Metric
@@ -28,6 +28,8 @@ assert float(metric.compute()) == 3
 assert isinstance(metric, torchmetrics.Metric)
 assert torchmetrics.functional.mean_squared_error is not None
 assert not hasattr(torchmetrics, "nothing")
+figure, _ = metric.plot()
+assert type(figure).__module__.startswith("matplotlib")
 """
 
 
