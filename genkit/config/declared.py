@@ -6,8 +6,7 @@ import importlib
 import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -18,7 +17,11 @@ from genkit.data.dataset_knobs import DATASET_KNOBS, ImageKnobs
 from genkit.data.example_knobs import ExampleKnobs
 from genkit.data.text_knobs import TextKnobs
 from genkit.families import FAMILIES, FAMILY_KNOBS
+from genkit.system.distributions import entry_points
 from genkit.system.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "genkit.knobs"
 K = TypeVar("K", bound=Knobs)
@@ -96,7 +99,7 @@ def loaded(target: str, base: type[K]) -> type[K]:
 
 
 def _point(name: str) -> EntryPoint | None:
-    return next(iter(entry_points(group=GROUP, name=name)), None)
+    return next((point for point in entry_points(group=GROUP) if point.name == name), None)
 
 
 @cache

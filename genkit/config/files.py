@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from genkit.config.values import leaves
+from genkit.system.distributions import entry_points
 from genkit.system.errors import ConfigError
 from genkit.system.plain import MAX_YAML_BYTES, parse_yaml, read_text
 

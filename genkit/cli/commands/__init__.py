@@ -92,7 +92,7 @@ def outside() -> dict[str, tuple[EntryPoint, ...]]:
     """What other distributions offer under names that are not built in."""
     if not any(_offering()):
         return {}
-    from importlib.metadata import entry_points
+    from genkit.system.distributions import entry_points
 
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=GROUP):
