@@ -15,8 +15,10 @@ LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Place and text of each page."""
-    names = sorted(file.parent.name for file in EXPERIMENTS.glob("*/README.md"))
+    """Place and text of each page; the overview says in which order they stand, the first claim first."""
+    told_in = (EXPERIMENTS / "README.md").read_text(encoding="utf-8")
+    names = [file.parent.name for file in EXPERIMENTS.glob("*/README.md")]
+    names.sort(key=lambda name: (f"({name})" not in told_in, told_in.find(f"({name})"), name))
     for name in names:
         yield f"results/{name}.md", relinked(EXPERIMENTS / name / "README.md")
     overview = relinked(EXPERIMENTS / "README.md")
