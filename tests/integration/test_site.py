@@ -16,6 +16,7 @@ from genkit.metrics.catalogue import BUILT_IN as METRICS
 from genkit.system import errors
 from tests.integration.blocks import DOCS, ROOT, written
 from tools.site.pages import pages
+from tools.site.results import to_pages
 
 MADE = pages()
 KNOB = re.compile(r"`((?:model|data|optim|trainer|budget|callbacks|logger|paths)\.[a-z_.0-9]+)(?==|`)")
@@ -89,6 +90,35 @@ def test_the_overview_of_recipes_names_them_all():
 def test_every_experiment_is_a_page():
     names = {file.parent.name for file in (ROOT / "experiments").glob("*/README.md")}
     assert names == {Path(place).stem for place in MADE if place.startswith("results/")} - {"index"}
+
+
+LINKED = re.compile(r"\]\((?!\w+:)([^)#\s]+)[^)]*\)")
+
+
+def test_a_link_of_a_written_page_works_without_the_site_or_leads_into_the_reference():
+    to_experiments = 0
+    for file in written():
+        text = file.read_text(encoding="utf-8")
+        for target in LINKED.findall(text):
+            path = (file.parent / target).resolve()
+            assert not path.is_relative_to(DOCS / "results"), f"{file.name}: {target} is of the site alone"
+            if path.is_relative_to(DOCS / "reference"):
+                assert str(path.relative_to(DOCS)) in MADE, f"{file.name}: {target}"
+            else:
+                assert path.exists(), f"{file.name}: {target}"
+            to_experiments += path.name == "README.md" and path.is_relative_to(ROOT / "experiments")
+    assert to_experiments > 30
+
+
+def test_on_the_site_a_link_to_an_experiment_leads_to_its_page():
+    for file in written():
+        if not file.is_relative_to(DOCS):
+            continue
+        for target in LINKED.findall(to_pages(file.read_text(encoding="utf-8"))):
+            path = (file.parent / target).resolve()
+            assert not (path.name == "README.md" and path.is_relative_to(ROOT / "experiments")), target
+            if path.is_relative_to(DOCS / "results"):
+                assert str(path.relative_to(DOCS)) in MADE, f"{file.name}: {target}"
 
 
 def test_a_default_is_that_of_everybody_and_not_of_this_machine(monkeypatch):

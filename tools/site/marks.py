@@ -1,5 +1,5 @@
-"""A Sphinx extension: lays the made pages before a build, shows which blocks no test runs, and why, and reads
-docstrings as what they are.
+"""A Sphinx extension: lays the made pages before a build, leads links to experiments to their pages, shows
+which blocks no test runs, and why, and reads docstrings as what they are.
 
 In a page `<!-- not run: it needs a GPU -->` stands before the block; a reader sees the reason below it.
 """
@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 from tools.site.pages import pages, write
+from tools.site.results import to_pages
 
 NOT_RUN = re.compile(r"<!-- not run: (.*?) -->", re.S)
 
@@ -40,8 +41,14 @@ def as_plain(app: Sphinx, what: str, name: str, found: object, options: object, 
     lines[:] = [re.sub(r"(`[^`]*`)|(?<!\\)\*", lambda each: each[1] or r"\*", line) for line in lines]
 
 
+def with_pages(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Links to an experiment's file, which work where there is no site, lead to its page."""
+    source[:] = map(to_pages, source)
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_transform(NotRun)
     app.connect("autodoc-process-docstring", as_plain, priority=900)  # after napoleon
+    app.connect("source-read", with_pages)
     app.connect("config-inited", lambda app, _: write(Path(app.srcdir), pages()))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

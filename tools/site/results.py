@@ -11,6 +11,7 @@ from tools.site.markdown import contents
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "experiments"
 PICTURES = (".png", ".svg", ".gif")
+OF_EXPERIMENT = re.compile(r"\]\((?P<up>(?:\.\./)*)\.\./experiments/(?:(?P<name>\w+)/)?README\.md\)")
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 
 
@@ -47,3 +48,8 @@ def _link(found: re.Match[str], folder: Path) -> str:
     if image or path.suffix in PICTURES:
         return f"{image}[{text}](../../{place})"
     return f"{text} (`{place}`)"
+
+
+def to_pages(text: str) -> str:
+    """The text of a page that is written, whose links to experiments lead to files: on the site to pages."""
+    return OF_EXPERIMENT.sub(lambda found: f"]({found['up']}results/{found['name'] or 'index'}.md)", text)
