@@ -205,3 +205,19 @@ def test_thirty_questions_are_answered_by_the_sites_own_search(page, site):
             wrong[question] = hits
     assert wrong == {}
     assert [address for address in page.asked if not address.startswith("file://")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["guides/evaluate", "results/041_sound", "recipes"])
+def test_on_paper_stands_the_page_alone_and_whole(page, site, name):
+    page.set_viewport_size({"width": 718, "height": 1_000})  # of A4 between margins of a centimetre
+    page.goto((site / f"{name}.html").as_uri())
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") == 718
+    for apart in (".sidebar-drawer", ".toc-drawer", ".copybtn"):
+        assert not any(one.is_visible() for one in page.locator(apart).all()), apart
+    cut = """() => [...document.querySelectorAll(".content *")].filter((e) => e.checkVisibility())
+      .filter((e) => e.getBoundingClientRect().right > 719
+        || (getComputedStyle(e).overflowX !== "visible" && e.scrollWidth > e.clientWidth + 1))
+      .map((e) => [e.tagName, e.className, e.textContent.slice(0, 30)])"""
+    assert page.evaluate(cut) == []
