@@ -207,6 +207,27 @@ def test_thirty_questions_are_answered_by_the_sites_own_search(page, site):
     assert [address for address in page.asked if not address.startswith("file://")] == []
 
 
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_of_a_page_stands_out_and_the_keyboard_is_seen(page, site, scheme):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto((site / "guides" / "evaluate.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.evaluate(CONTRAST) == []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        tag, outline = page.evaluate(
+            "[document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        if tag == "BODY":
+            break
+        assert outline != "none", tag
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["guides/evaluate", "results/041_sound", "recipes"])
 def test_on_paper_stands_the_page_alone_and_whole(page, site, name):
