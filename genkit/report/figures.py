@@ -14,7 +14,7 @@ from genkit.report.analysis import COSTS
 from genkit.report.compute import AXES, Compute, by_term
 from genkit.report.lines import Line
 from genkit.report.numbers import amount_text, number
-from genkit.report.plots import INK, Plot, logarithmic, short, styles
+from genkit.report.plots import INK, ArmStyle, Plot, logarithmic, short, styles, symmetric_logarithmic
 from genkit.report.sources import Curve, Member
 
 ROOM = 0.55  # of a plot's width, in which two words above it do not meet
@@ -50,7 +50,7 @@ def of_bands(
     against: str,
     bands: Mapping[str, statistics.Band],
     counts: Mapping[str, int],
-    style: Mapping[str, Mapping[str, Any]],
+    style: Mapping[str, ArmStyle],
     at: Sequence[float] = (),
 ) -> Plot:
     """A plot of the arms' means with their intervals; of a single place, the arms below one another.
@@ -78,6 +78,10 @@ def of_bands(
             axis.set_xticks(list(at), [amount_text(x) for x in at])
             axis.minorticks_off()
             axis.set_xlim(min(at) / 1.15, max(at) * 1.15)
+            means = np.concatenate([b.mean for b in bands.values()])
+            widths = np.concatenate([(b.high - b.low)[~np.isnan(b.low)] for b in bands.values()])
+            if widths.size:
+                symmetric_logarithmic(axis, float(np.ptp(means)), float(np.quantile(widths, 0.25)))
         elif max(ends) > min(ends):  # (where all go as far, their beginnings say nothing of the arms)
             logarithmic(axis, min(ends), max(ends))
         axis.set_xlabel(against)
@@ -92,7 +96,7 @@ def _of_place(
     place: str,
     bands: Mapping[str, statistics.Band],
     counts: Mapping[str, int],
-    style: Mapping[str, Mapping[str, Any]],
+    style: Mapping[str, ArmStyle],
 ) -> Plot:
     """The same of one place, where there is no line: each arm's mean with its interval and its number."""
     names = list(bands)[::-1]
@@ -100,7 +104,7 @@ def _of_place(
     def draw(axis: Axes) -> None:
         for row, arm in enumerate(names):
             b = bands[arm]
-            of_arm = {**style[arm], "linestyle": ""}
+            of_arm: ArmStyle = {**style[arm], "linestyle": ""}
             axis.plot([b.low[0], b.high[0]], [row, row], color=of_arm["color"], linewidth=2.5)
             axis.plot(b.mean[:1], [row], markersize=7, **of_arm)
             axis.annotate(number(float(b.mean[0])), (b.mean[0], row), (0, 7), **_ABOVE)
@@ -189,7 +193,7 @@ def _front(axis: Axes, points: Points, line: np.ndarray, primary: Line, cost: Li
     style = styles(list(primary.cells))
     axis.step(line[:, 0], line[:, 1], where="post", color=INK, linewidth=1, linestyle="--")
     for arm, (x, y) in points.items():
-        of_arm = {**style[arm], "linestyle": ""}
+        of_arm: ArmStyle = {**style[arm], "linestyle": ""}
         axis.plot([x], [y], markersize=8, label=short(arm), **of_arm)
     spent = [x for x, _ in points.values()]
     logarithmic(axis, min(spent), max(spent))

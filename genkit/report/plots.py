@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -23,6 +24,7 @@ LINES: Sequence[Any] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2
 MOST_PLOTS, LONGEST_NAME = 24, 60  # of one figure; of what is written into it
 WIDTH = 4.6  # inches of a plot, which a telephone shows whole
 LOGARITHMIC = 5  # times as much at the end as at the beginning, from which an axis is logarithmic
+FINE = 30  # widths of the narrower intervals on an axis, from which lines would hide one another
 INK, INK_ON_DARK = "#1b1f24", "#e8eaed"
 STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, and found by a search
@@ -95,7 +97,15 @@ def on_dark(svg: bytes) -> bytes:
     return svg.replace(INK.encode(), INK_ON_DARK.encode())
 
 
-def styles(arms: Sequence[str]) -> dict[str, dict[str, Any]]:
+class ArmStyle(TypedDict):
+    """How an arm is drawn, as matplotlib's words have it."""
+
+    color: str
+    marker: str
+    linestyle: Any
+
+
+def styles(arms: Sequence[str]) -> dict[str, ArmStyle]:
     """Of each arm its colour, its marker and its line, the same in every figure."""
     return {
         arm: {
@@ -118,9 +128,22 @@ def logarithmic(axis: Axes, least: float, most: float) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
+def symmetric_logarithmic(axis: Axes, span: float, width: float) -> None:
+    """Lay a y axis out by powers of ten, and straight about zero, where what is told apart would be one line.
+
+    Args:
+        span: from the least number to the most.
+        width: of the intervals that are narrow, as far apart as what is told apart may be.
+    """
+    if not (width > 0 and span > FINE * width):
+        return
+    axis.set_yscale("symlog", linthresh=10.0 ** round(math.log10(width)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"−{power(-y)}" if y < 0 else power(y)))
+
+
 def power(x: float) -> str:
     """200000000 is 2e8; small numbers stay as they are."""
-    if 1e-3 <= x < 1e5:
+    if x == 0 or 1e-3 <= x < 1e5:
         return f"{x:g}"
     digits, _, exponent = f"{x:.0e}".partition("e")
     return f"{digits}e{int(exponent)}"

@@ -32,7 +32,9 @@ def bands(**at):
 
 
 def drawn(found, at=()):
-    return axis_of(figures.of_bands("kid", "steps", found, dict.fromkeys(found, 3), styles(ARMS), at=at))
+    return axis_of(
+        figures.of_bands("kid", "steps", found, dict.fromkeys(found, 3), styles(list(found)), at=at)
+    )
 
 
 @pytest.mark.parametrize("at", [(), (100, 400)], ids=["validation", "budget"])
@@ -54,6 +56,17 @@ def test_an_arm_of_one_place_beside_a_curve_has_a_marker_and_an_interval():
     ((low, high),) = interval.get_segments()
     assert low[0] == high[0] == 200.0
     assert low[1] < 3.1 < high[1]
+
+
+def test_arms_that_would_hide_one_another_beside_a_far_one_stand_on_an_axis_of_powers():
+    near = {"a": {1e3: 0.5, 1e4: 0.02}, "b": {1e3: 2.0, 1e4: 0.3}}
+    assert drawn(bands(**near), at=(1e3, 1e4)).get_yscale() == "linear"
+    axis = drawn(bands(**near, c={1e3: 500.0, 1e4: -90.0}), at=(1e3, 1e4))
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert axis.get_yscale() == "symlog"
+    assert {"0", "1", "100", "−10"} <= set(labels)
+    places = axis.transScale.transform([(1.0, 0.02), (1.0, 0.3), (1.0, 500.0)])[:, 1]
+    assert (places[1] - places[0]) / np.ptp(places) > 0.05  # (a twentieth of the axis; straight: 0.0006)
 
 
 def primary_of(*, floor, ceiling, arms=ARMS):
