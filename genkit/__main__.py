@@ -1,8 +1,6 @@
 """`python -m genkit`."""
 
-import sys
-
-from genkit.cli import main
+from genkit.cli import script
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

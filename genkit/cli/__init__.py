@@ -9,6 +9,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from genkit.cli.commands import BUILT_IN as COMMANDS
 from genkit.cli.commands import HIDDEN, find
@@ -16,16 +17,22 @@ from genkit.cli.later_compiler import postpone_compiler
 from genkit.cli.parser import parse
 from genkit.cli.startup import collect_rarely, postpone_metrics
 from genkit.system.errors import ConfigError, GenkitError, StorageError
+from genkit.system.exits import leave
 from genkit.system.interrupts import Interrupted, raised
 from genkit.system.launchers import settled
 from genkit.system.terminal import in_one_line, say
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "script"]
 
 HELP_WORDS = ("help", "--help", "-h")
 SHELL_FLAGS = ("-sc", "--shell-completion")
 INTERRUPTED = 130
 TRAINING = ("train", "member", "worker")  # an optimiser of torch asks its compiler whether to let it alone
+
+
+def script() -> NoReturn:
+    """The console script: a process that runs what its words say, and ends."""
+    leave(main())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,6 +25,9 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
+
+from genkit.system.exits import leave
 
 LOOKS_EVERY = 1.0  # seconds between looks at whether whoever asks is still there
 WIDTH = 8  # bytes of a number
@@ -154,7 +157,7 @@ def become(request: ForkRequest) -> None:
         torch.default_generator.seed()
 
 
-def main() -> int:
+def main() -> NoReturn:
     number, prepare, called = sys.argv[1:]
     control = socket.socket(fileno=int(number))
     pkgutil.resolve_name(prepare)()
@@ -165,8 +168,8 @@ def main() -> int:
     if request is None:
         os._exit(0)
     become(request)
-    return int(pkgutil.resolve_name(called)())
+    leave(int(pkgutil.resolve_name(called)()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

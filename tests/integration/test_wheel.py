@@ -57,7 +57,7 @@ def test_it_is_the_wheel_that_runs(site, tmp_path):
 
 def test_the_entry_point_and_the_metadata(site):
     (about,) = site.glob("*.dist-info")
-    assert "genkit = genkit.cli:main" in (about / "entry_points.txt").read_text()
+    assert "genkit = genkit.cli:script" in (about / "entry_points.txt").read_text()
     assert "License-File: LICENSE" in (about / "METADATA").read_text()
 
 
