@@ -52,6 +52,7 @@ OF_MEMBERS = (
         "genkit.metrics.bundled",
         "torch.utils.tensorboard",
         "tensorboard.plugins.hparams",
+        "tabulate",
     ),
     *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
 )
@@ -69,7 +70,7 @@ def import_for_members() -> None:
                 importlib.import_module(name)
         from genkit import config
 
-        config.paths([])
+        config.compose("train", [])
 
 
 class _Finder:

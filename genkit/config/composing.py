@@ -29,6 +29,7 @@ from genkit.families import FAMILIES
 from genkit.interop import pretrained
 from genkit.system.errors import CheckpointError, ConfigError, enumerated, nearest
 
+PATHS_FILE = "paths/default"  # of the configuration folder
 # A run that goes on is watched and placed anew, and keeps all that decides its numbers.
 RESUMED_GROUPS = ("trainer", "callbacks", "logger")
 # What comes with the choice, and is no knob.
@@ -70,8 +71,18 @@ def compose(command: str, arguments: Sequence[str]) -> Config:
 
 
 def paths(arguments: Sequence[str]) -> dict[str, str]:
-    """Where runs, data and caches are: `paths.*` as typed, else from the environment, else the defaults."""
-    return compose("train", [word for word in arguments if word.startswith(FREE_GROUP)]).paths.by_name
+    """Where runs, data and caches are: `paths.*` as typed, else from the environment, else the defaults.
+
+    Their group alone is composed, a third of what a training is, since every command asks.
+
+    Raises:
+        ConfigError: an unknown key, or an empty place.
+    """
+    texts, words = split_free_text([word for word in arguments if word.startswith(FREE_GROUP)])
+    cfg = compose_by_hydra(PATHS_FILE, [])
+    _check_keys([word.key for word in parse(words)], cfg)
+    _attach(texts, cfg)
+    return _expanded(cfg["paths"])
 
 
 def typed(frozen: dict[str, Any]) -> Config:
@@ -289,8 +300,13 @@ def _checked(cfg: dict[str, Any], given: Sequence[str]) -> Config:
     if len(units) != 1:
         listed = " and ".join(said or units) or "none of " + ", ".join(f"budget.{unit}" for unit in UNITS)
         raise ConfigError(f"a budget is one number in one unit, not {listed}; give one of them.")
-    cfg["paths"] = {key: os.path.expanduser(str(path)) for key, path in cfg["paths"].items()}
+    cfg["paths"] = _expanded(cfg["paths"])
     return settle(declared, cfg, [*given, *_given_outside(cfg["choices"], given)])
+
+
+def _expanded(places: Mapping[str, object]) -> dict[str, str]:
+    """Each place with the home that `~` stands for."""
+    return {key: os.path.expanduser(str(place)) for key, place in places.items()}
 
 
 def _given_outside(choices: Mapping[str, object], given: Sequence[str]) -> list[str]:
