@@ -157,8 +157,10 @@ class Everything:
             if "data_dir" in self.given
             else {}
         )
+        # A shell that keeps Python from compiling once for all would have each start of ours compile again.
+        around = {name: said for name, said in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         with machine.Meanwhile() as spent:
-            done = subprocess.run(command, env={**os.environ, **kept}, stderr=subprocess.PIPE, text=True)
+            done = subprocess.run(command, env={**around, **kept}, stderr=subprocess.PIPE, text=True)
         sys.stderr.write(done.stderr)
         self.about["scripts"][name] = found = {
             "command": shlex.join(command[1:]),

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from alternating import compare, environment
-from time_to_quality import NANOGPT
+from time_to_quality import NANOGPT, prepared
 from training_step import training_step
 
 WARM_UP = 10
@@ -50,7 +50,7 @@ def main(words: list[str]) -> None:
     threads, steps = int(given.get("threads", 2)), int(given.get("steps", 100))
     contestants = {"genkit": partial(of_genkit, given["data_dir"], steps, threads, "wall")}
     if peer := given.get("peer.nanogpt"):
-        contestants["nanoGPT"] = partial(of_nanogpt, Path(peer), steps, threads)
+        contestants["nanoGPT"] = partial(of_nanogpt, prepared(peer), steps, threads)
     rounds = int(given.get("rounds", 3))
     compare(contestants, rounds, "s a step", given.get("out"), threads=threads, steps=steps)
 

@@ -30,6 +30,21 @@ NANOGPT = (
 )
 
 
+def prepared(nanogpt: str) -> Path:
+    """A checkout of nanoGPT that has its data.
+
+    Raises:
+        SystemExit: it has not, which nanoGPT would say only once it has been started.
+    """
+    folder = Path(nanogpt)
+    if not (folder / "data/shakespeare_char/train.bin").is_file():
+        raise SystemExit(
+            f"peer.nanogpt={nanogpt} has no data/shakespeare_char/train.bin; run python"
+            " data/shakespeare_char/prepare.py in it (it takes an input.txt that is there)."
+        )
+    return folder
+
+
 Where = tuple[int, str]  # threads, and which clock counts
 
 
@@ -66,7 +81,8 @@ def main(words: list[str]) -> None:
     rounds, where = int(given.get("rounds", 3)), (int(given.get("threads", 2)), given.get("clock", "wall"))
     contestants = {"genkit": lambda: genkit(where)}
     if peer := given.get("peer.nanogpt"):
-        contestants["nanogpt"] = lambda: nanogpt(Path(peer), where)
+        checkout = prepared(peer)
+        contestants["nanogpt"] = lambda: nanogpt(checkout, where)
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, run in contestants.items():
