@@ -78,10 +78,11 @@ def of_bands(
             axis.set_xticks(list(at), [amount_text(x) for x in at])
             axis.minorticks_off()
             axis.set_xlim(min(at) / 1.15, max(at) * 1.15)
-            means = np.concatenate([b.mean for b in bands.values()])
-            widths = np.concatenate([(b.high - b.low)[~np.isnan(b.low)] for b in bands.values()])
+            numbers = np.concatenate([(b.mean, b.low, b.high) for b in bands.values()], axis=1)
+            widths = (numbers[2] - numbers[1])[~np.isnan(numbers[1])]
             if widths.size:
-                symmetric_logarithmic(axis, float(np.ptp(means)), float(np.quantile(widths, 0.25)))
+                narrow = float(np.quantile(widths, 0.25))
+                symmetric_logarithmic(axis, np.nanmin(numbers), np.nanmax(numbers), narrow)
         elif max(ends) > min(ends):  # (where all go as far, their beginnings say nothing of the arms)
             logarithmic(axis, min(ends), max(ends))
         axis.set_xlabel(against)

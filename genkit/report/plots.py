@@ -24,7 +24,7 @@ LINES: Sequence[Any] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2
 MOST_PLOTS, LONGEST_NAME = 24, 60  # of one figure; of what is written into it
 WIDTH = 4.6  # inches of a plot, which a telephone shows whole
 LOGARITHMIC = 5  # times as much at the end as at the beginning, from which an axis is logarithmic
-FINE = 30  # widths of the narrower intervals on an axis, from which lines would hide one another
+FINE = 100  # widths of the narrower intervals on an axis, from which lines would hide one another
 INK, INK_ON_DARK = "#1b1f24", "#e8eaed"
 STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, and found by a search
@@ -128,16 +128,19 @@ def logarithmic(axis: Axes, least: float, most: float) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
-def symmetric_logarithmic(axis: Axes, span: float, width: float) -> None:
+def symmetric_logarithmic(axis: Axes, least: float, most: float, width: float) -> None:
     """Lay a y axis out by powers of ten, and straight about zero, where what is told apart would be one line.
 
     Args:
-        span: from the least number to the most.
+        least, most: what has to have room, intervals included.
         width: of the intervals that are narrow, as far apart as what is told apart may be.
     """
-    if not (width > 0 and span > FINE * width):
+    if not (width > 0 and most - least > FINE * width):
         return
     axis.set_yscale("symlog", linthresh=10.0 ** round(math.log10(width)))
+    ends = axis.yaxis.get_transform().transform([least, most])
+    room = 0.05 * (ends[1] - ends[0])
+    axis.set_ylim(*axis.yaxis.get_transform().inverted().transform([ends[0] - room, ends[1] + room]))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"−{power(-y)}" if y < 0 else power(y)))
 
 
