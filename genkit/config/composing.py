@@ -76,9 +76,11 @@ def paths(arguments: Sequence[str]) -> dict[str, str]:
     Their group alone is composed, a third of what a training is, since every command asks.
 
     Raises:
-        ConfigError: an unknown key, or an empty place.
+        ConfigError: an unknown key, or a place that can be none.
     """
-    texts, words = split_free_text([word for word in arguments if word.startswith(FREE_GROUP)])
+    given = [word for word in arguments if word.startswith(FREE_GROUP)]
+    check_places(given)
+    texts, words = split_free_text(given)
     cfg = compose_by_hydra(PATHS_FILE, [])
     _check_keys([word.key for word in parse(words)], cfg)
     _attach(texts, cfg)
